@@ -1,0 +1,50 @@
+/** The one table that knows which HTTP status a code has. Codes are stable; titles are for people. */
+export const ERRORS = {
+  bad_request: [400, "The request cannot be understood"],
+  empty_body: [400, "There is no image in the request"],
+  unauthorized: [401, "The API key is not known"],
+  not_found: [404, "There is nothing here"],
+  method_not_allowed: [405, "This address does not take that method"],
+  already_finished: [409, "The job has already finished"],
+  image_too_large: [413, "The image has too many bytes"],
+  unsupported_image: [415, "The body is not an image that can be read here"],
+  invalid_image: [422, "The image is damaged"],
+  too_many_pixels: [422, "The image has too many pixels"],
+  invalid_options: [422, "An option is not valid"],
+  unknown_model: [422, "No such model was ever served here"],
+  idempotency_mismatch: [422, "The Idempotency-Key was used with another payload"],
+  caller_queue_full: [429, "You have too many jobs waiting"],
+  internal: [500, "Something broke on our side"],
+  result_pending: [503, "The result is not there yet"],
+  queue_full: [503, "The queue is full"],
+  redis_unavailable: [503, "The queue cannot be reached"],
+  deadline_exceeded: [504, "The job was not started before its deadline"],
+  attempts_exhausted: [500, "The job failed every time it was tried"],
+  job_timeout: [504, "The job took longer than a lane may work on it"],
+} as const satisfies Record<string, readonly [status: number, title: string]>
+
+export type ErrorCode = keyof typeof ERRORS
+
+export function isErrorCode(code: unknown): code is ErrorCode {
+  return typeof code === "string" && Object.hasOwn(ERRORS, code)
+}
+
+/** A failure with a code for machines and a sentence for people. The message must hold no secret and no payload. */
+export class AppError extends Error {
+  override readonly name = "AppError"
+
+  constructor(
+    readonly code: ErrorCode,
+    message: string,
+    options: { cause?: unknown; retryAfterMs?: number } = {},
+  ) {
+    super(message, { cause: options.cause })
+    this.retryAfterMs = options.retryAfterMs
+  }
+
+  readonly retryAfterMs: number | undefined
+
+  get status(): number {
+    return ERRORS[this.code][0]
+  }
+}

@@ -1,0 +1,41 @@
+export type LogLevel = "debug" | "info" | "warn" | "error"
+export type LogFields = Record<string, unknown>
+export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>
+
+const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
+
+export type LogOptions = {
+  /** Which machine speaks: a host name, or the platform's name. */
+  server: string
+  /** Which part speaks: edge, classifier, gateway, cli. */
+  script: string
+  write: (line: string) => void
+  level?: LogLevel
+  now?: () => number
+}
+
+/** One JSON line per event: time, level, server, script, event, then the fields. Errors become `{ name, message, code }`. */
+export function createLog({ server, script, write, level = "info", now = Date.now }: LogOptions): Log {
+  const emit =
+    (at: LogLevel) =>
+    (event: string, fields: LogFields = {}) => {
+      if (RANK[at] < RANK[level]) return
+      const line = { time: new Date(now()).toISOString(), level: at, server, script, event, ...fields }
+      write(JSON.stringify(line, (_key, value) => (value instanceof Error ? describeError(value) : value)))
+    }
+  return { debug: emit("debug"), info: emit("info"), warn: emit("warn"), error: emit("error") }
+}
+
+/** What may be logged of an error: the stack only where it is not one of ours, since ours are expected. */
+function describeError(error: Error): LogFields {
+  const code = "code" in error ? error.code : undefined
+  return {
+    name: error.name,
+    message: error.message,
+    ...(code === undefined ? { stack: error.stack } : { code }),
+    ...(error.cause instanceof Error ? { cause: describeError(error.cause) } : {}),
+  }
+}
+
+/** A log that keeps nothing, for tests and for libraries that were given none. */
+export const silentLog: Log = createLog({ server: "", script: "", write: () => undefined })
