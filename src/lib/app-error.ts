@@ -32,17 +32,15 @@ export function isErrorCode(code: unknown): code is ErrorCode {
 /** A failure with a code for machines and a sentence for people. The message must hold no secret and no payload. */
 export class AppError extends Error {
   override readonly name = "AppError"
+  readonly code: ErrorCode
+  /** How long a caller should wait before it tries again, where that is known. */
+  readonly retryAfterMs: number | undefined
 
-  constructor(
-    readonly code: ErrorCode,
-    message: string,
-    options: { cause?: unknown; retryAfterMs?: number } = {},
-  ) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
     super(message, { cause: options.cause })
+    this.code = code
     this.retryAfterMs = options.retryAfterMs
   }
-
-  readonly retryAfterMs: number | undefined
 
   get status(): number {
     return ERRORS[this.code][0]
