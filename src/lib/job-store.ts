@@ -1,0 +1,195 @@
+import { AppError } from "./app-error.ts"
+import { type ClaimedJob, decodeJob, encodeJob, type Job, type JobError, type JobResult } from "./job.ts"
+import type { Keys } from "./keys.ts"
+import type { RedisRest } from "./redis.ts"
+import { CLAIM } from "./scripts/claim.ts"
+import { ENQUEUE } from "./scripts/enqueue.ts"
+import { FINISH, RENEW, RETRY } from "./scripts/finish.ts"
+import { LEAVE } from "./scripts/leave.ts"
+
+/** How long things live and how much may wait. Times in milliseconds. */
+export type StoreLimits = {
+  resultTtlMs: number
+  deadTtlMs: number
+  /** What one attempt may take at most, lease included; bytes outlive a job's deadline by that much per attempt. */
+  attemptMs: number
+  maxDepth: number
+  maxDepthPerCaller: number
+  maxBytes: number
+}
+
+export const DEFAULT_STORE_LIMITS: StoreLimits = {
+  resultTtlMs: 86_400_000,
+  deadTtlMs: 7 * 86_400_000,
+  attemptMs: 120_000,
+  maxDepth: 100_000,
+  maxDepthPerCaller: 10_000,
+  maxBytes: 1_000_000_000,
+}
+
+const ORPHAN_TTL_MS = 60_000
+// Longer than any job can wait, so that shared keys outlive their members; renewed while they are used.
+const SHARED_TTL_MS = 10 * 86_400_000
+
+/** A job as the edge makes it, before the queue gives it a place. */
+export type NewJob = Pick<
+  Job,
+  "id" | "model" | "caller" | "payloadId" | "createdMs" | "deadlineMs" | "maxAttempts" | "input" | "contentKey"
+> & { weight: number }
+
+export type Enqueued = { status: "queued" | "known" | "following" | "exists"; job: Job; position: number | null }
+
+export type Claim = {
+  worker: string
+  models: readonly string[]
+  max: number
+  nowMs: number
+  leaseMs: number
+  /** Made by the caller, so that the same claim sent again returns the same jobs. */
+  token: string
+  /** The worker holds no other job. Only then is a job handed out whose earlier attempt ended without an answer. */
+  handEmpty: boolean
+  /** The reply to this very claim was lost: look for what it took before taking more. */
+  again?: boolean
+  /** Look for leases that ran out. */
+  reap?: boolean
+  /** What the registry should know of the worker (src/lib/registry.ts). */
+  beat?: string
+}
+export type Claimed = {
+  jobs: ClaimedJob[]
+  status: "more" | "drain" | "empty" | "paused"
+  nextLeaseEndMs: number | null
+}
+
+export type Lease = { jobId: string; token: string }
+export type Outcome = { state: "succeeded"; result: JobResult } | { state: "failed"; error: JobError }
+export type Left = { status: "left" | "finished" | "missing" | "started"; job: Job | null }
+
+/** The queue in Redis. Every call is one request, safe to repeat, and throws AppError redis_unavailable. */
+export class JobStore {
+  readonly #redis: RedisRest
+  readonly #keys: Keys
+  readonly #limits: StoreLimits
+
+  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits = DEFAULT_STORE_LIMITS) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#limits = limits
+  }
+
+  /** Bytes go first and live for a minute only; enqueue() makes them stay. */
+  putPayload(payloadId: string, bytes: Uint8Array): Promise<void> {
+    return this.#redis.setBytes(this.#keys.payload(payloadId), bytes, ORPHAN_TTL_MS)
+  }
+
+  getPayload(payloadId: string): Promise<Uint8Array | null> {
+    return this.#redis.getBytes(this.#keys.payload(payloadId))
+  }
+
+  /** @throws AppError queue_full, caller_queue_full; then nothing is kept */
+  async enqueue({ weight, ...job }: NewJob): Promise<Enqueued> {
+    const limits = this.#limits
+    const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * limits.attemptMs
+    const settings = {
+      nowMs: job.createdMs,
+      weight,
+      payloadTtlMs,
+      jobTtlMs: payloadTtlMs + limits.resultTtlMs,
+      resultTtlMs: limits.resultTtlMs,
+      sharedTtlMs: SHARED_TTL_MS,
+      wakeChannel: this.#keys.wakeChannel,
+      maxDepth: limits.maxDepth,
+      maxDepthPerCaller: limits.maxDepthPerCaller,
+      maxBytes: limits.maxBytes,
+    }
+    const record = encodeJob({ ...job, bytes: job.input.image.bytes, attempts: 0, start: "0", state: "queued" })
+    const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)])
+    const [status, text, position] = reply as [string, string, number]
+    switch (status) {
+      case "queued":
+      case "known":
+      case "following":
+      case "exists":
+        return { status, job: decodeJob(text), position: position < 0 ? null : position }
+      case "queue_full":
+        throw new AppError(
+          "queue_full",
+          `Cannot accept the job: the queue is at its limit of ${limits.maxDepth} jobs or ${limits.maxBytes} bytes`,
+        )
+      case "caller_queue_full":
+        throw new AppError(
+          "caller_queue_full",
+          `Cannot accept the job: ${limits.maxDepthPerCaller} of yours are waiting`,
+        )
+      default:
+        throw new AppError("redis_unavailable", `Cannot accept the job: ${status}`)
+    }
+  }
+
+  async claim(claim: Claim): Promise<Claimed> {
+    const { resultTtlMs, deadTtlMs } = this.#limits
+    const settings = { ...claim, resultTtlMs, deadTtlMs, sharedTtlMs: SHARED_TTL_MS }
+    const reply = await this.#run(CLAIM, [JSON.stringify(settings)])
+    const [texts, status, nextLeaseEnd] = reply as [string[], Claimed["status"], string]
+    const jobs = texts.map(decodeJob).filter((job): job is ClaimedJob => job.state === "processing")
+    return { jobs, status, nextLeaseEndMs: nextLeaseEnd === "" ? null : Number(nextLeaseEnd) }
+  }
+
+  /** Moves the end of the leases to `untilMs`. Returns the leases that are lost. */
+  async renew(leases: readonly Lease[], untilMs: number): Promise<Lease[]> {
+    const reply = await this.#run(RENEW, [untilMs, ...leases.map(({ jobId, token }) => `${jobId}:${token}`)])
+    return leases.filter((_lease, i) => (reply as number[])[i] !== 1)
+  }
+
+  /** Stores the outcome. False when the lease is lost and the outcome was dropped. */
+  async finish({ jobId, token }: Lease, outcome: Outcome, nowMs: number): Promise<boolean> {
+    const text =
+      outcome.state === "succeeded"
+        ? { state: outcome.state, result: JSON.stringify(outcome.result) }
+        : { state: outcome.state, error: JSON.stringify(outcome.error) }
+    return (await this.#run(FINISH, [jobId, token, JSON.stringify(text), nowMs, this.#limits.resultTtlMs])) === 1
+  }
+
+  /**
+   * Ends an attempt without an outcome: the job is tried again, or goes to the dead letters. `counts: false` takes the
+   * attempt back. False when the lease is lost.
+   */
+  async retry({ jobId, token }: Lease, reason: string, options: { nowMs: number; counts: boolean }): Promise<boolean> {
+    const settings = { ...options, deadTtlMs: this.#limits.deadTtlMs }
+    return (await this.#run(RETRY, [jobId, token, reason, JSON.stringify(settings)])) === 1
+  }
+
+  /** Cancels a ticket that has not finished, at once when it waits, at the lane's next stage when it is worked on. */
+  cancel(jobId: string, nowMs: number): Promise<Left> {
+    return this.#leave(jobId, { state: "canceled", finishedMs: nowMs }, "")
+  }
+
+  /** Fails a ticket that has not been started by its deadline. */
+  expire(jobId: string, nowMs: number): Promise<Left> {
+    const error: JobError = { code: "deadline_exceeded", message: "No classifier was free before the deadline" }
+    return this.#leave(jobId, { state: "failed", finishedMs: nowMs, error: JSON.stringify(error) }, "queued")
+  }
+
+  async #leave(jobId: string, outcome: Record<string, unknown>, only: "queued" | ""): Promise<Left> {
+    const args = [jobId, JSON.stringify(outcome), this.#limits.resultTtlMs, this.#keys.wakeChannel, only]
+    const [status, text] = (await this.#run(LEAVE, args)) as [Left["status"], string]
+    return { status, job: text === "" ? null : decodeJob(text) }
+  }
+
+  /** The job as stored, or null. */
+  async read(jobId: string): Promise<Job | null> {
+    const text = await this.#redis.call((sdk) => sdk.get(this.#keys.job(jobId)))
+    return typeof text === "string" ? decodeJob(text) : null
+  }
+
+  /** How many jobs of the model are claimed before this one, or null when it does not wait. */
+  async position(job: Job): Promise<number | null> {
+    const member = `${job.id} ${job.bytes} ${job.caller}`
+    return this.#redis.call((sdk) => sdk.zrank(this.#keys.queue(job.model), member))
+  }
+
+  #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
+    return this.#redis.script(script, [this.#keys.prefix], args)
+  }
+}

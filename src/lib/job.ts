@@ -1,0 +1,108 @@
+import * as z from "zod"
+import { type ErrorCode, isErrorCode } from "./app-error.ts"
+
+const errorCode = z.custom<ErrorCode>(isErrorCode, "Not an error code")
+
+export const predictionSchema = z.object({
+  label: z.string(),
+  probability: z.number(),
+  classIndex: z.number(),
+})
+export type Prediction = z.infer<typeof predictionSchema>
+
+/** What is known of an image; width and height are those after its orientation is applied. */
+export const imageInfoSchema = z.object({
+  format: z.string(),
+  width: z.number(),
+  height: z.number(),
+  bytes: z.number(),
+  sha256: z.string(),
+  orientation: z.number(),
+})
+export type ImageInfo = z.infer<typeof imageInfoSchema>
+
+/** What the caller asked for. The scripts carry it through unread. */
+export const jobInputSchema = z.object({
+  ticketId: z.string(),
+  topK: z.number(),
+  image: imageInfoSchema,
+  /** SHA-256 over payload and options: what a repeated Idempotency-Key is held against. */
+  fingerprint: z.string(),
+})
+export type JobInput = z.infer<typeof jobInputSchema>
+
+export const jobResultSchema = z.object({
+  modelVersion: z.string(),
+  predictions: z.array(predictionSchema),
+  image: imageInfoSchema,
+  timingsMs: z.object({ fetch: z.number(), decode: z.number(), infer: z.number() }),
+})
+export type JobResult = z.infer<typeof jobResultSchema>
+
+export const jobErrorSchema = z.object({ code: errorCode, message: z.string() })
+export type JobError = z.infer<typeof jobErrorSchema>
+
+const base = {
+  id: z.string(),
+  model: z.string(),
+  caller: z.string(),
+  /** Names the payload's key; its own id, so that a repeated upload overwrites no bytes that somebody works on. */
+  payloadId: z.string(),
+  bytes: z.number(),
+  createdMs: z.number(),
+  /** Not started by then means failed. */
+  deadlineMs: z.number(),
+  startedMs: z.number().optional(),
+  attempts: z.number(),
+  maxAttempts: z.number(),
+  /** Start tag of the fair queue, as text: JSON in Lua keeps 14 digits of a number only. */
+  start: z.string(),
+  input: jobInputSchema,
+  /** The job whose work this one shares: same bytes, model version, options and caller. */
+  leader: z.string().optional(),
+  /** How many jobs share this one's work. */
+  followers: z.number().optional(),
+  /** How this ticket ended while its work goes on for its followers. */
+  left: z
+    .object({ state: z.enum(["canceled", "failed"]), finishedMs: z.number(), error: jobErrorSchema.optional() })
+    .optional(),
+  /** The answer was known before the job came. */
+  cached: z.boolean().optional(),
+  /** Where a later submit of the same content finds this job. */
+  contentKey: z.string().optional(),
+}
+const leased = { leaseToken: z.string(), worker: z.string(), startedMs: z.number() }
+
+/** One job and its state. What lies in Redis is this, with `input`, `result` and `error` as texts inside the JSON. */
+export const jobSchema = z.discriminatedUnion("state", [
+  z.object({ ...base, state: z.literal("queued") }),
+  z.object({ ...base, state: z.literal("processing"), ...leased }),
+  z.object({ ...base, state: z.literal("succeeded"), finishedMs: z.number(), result: jobResultSchema }),
+  z.object({
+    ...base,
+    state: z.literal("failed"),
+    finishedMs: z.number(),
+    error: jobErrorSchema,
+    worker: z.string().optional(),
+  }),
+  z.object({ ...base, state: z.literal("canceled"), finishedMs: z.number() }),
+])
+export type Job = z.infer<typeof jobSchema>
+export type ClaimedJob = Extract<Job, { state: "processing" }>
+
+const OPAQUE = ["input", "result", "error"] as const
+
+/** Opaque parts stay text for Lua, whose JSON would turn an empty list into an object and round numbers. */
+export function encodeJob(job: Partial<Job>): string {
+  const record: Record<string, unknown> = { ...job }
+  for (const field of OPAQUE) if (record[field] !== undefined) record[field] = JSON.stringify(record[field])
+  return JSON.stringify(record)
+}
+
+/** @throws when the text is not a job of this schema version. */
+export function decodeJob(text: string): Job {
+  const record = JSON.parse(text)
+  for (const field of OPAQUE) if (typeof record[field] === "string") record[field] = JSON.parse(record[field])
+  if (typeof record.left?.error === "string") record.left.error = JSON.parse(record.left.error)
+  return jobSchema.parse(record)
+}

@@ -1,0 +1,66 @@
+import { AppError } from "./app-error.ts"
+
+const APP1 = 0xe1
+const ORIENTATION_TAG = 0x0112
+const TYPE_SHORT = 3
+/** Bytes that belong to no segment, as some cameras leave them. More is damage, and looking on would cost the edge its CPU time. */
+const MAX_STRAY_BYTES = 65_536
+
+/** Frame headers: SOF0 to SOF15 without DHT, JPG and DAC (ITU-T T.81, table B.1). */
+const isFrameHeader = (marker: number) =>
+  marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc
+
+/**
+ * Walks the segments of a JPEG up to its frame header.
+ * @throws AppError invalid_image
+ */
+export function readJpegHeader(bytes: Uint8Array): { width: number; height: number; orientation: number } {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let orientation = 1
+  let strayBytes = 0
+  let at = 2
+  while (at + 4 <= bytes.length && strayBytes <= MAX_STRAY_BYTES) {
+    const marker = view.getUint8(at + 1)
+    if (view.getUint8(at) !== 0xff || marker === 0 || marker === 0xff) {
+      strayBytes++
+      at++
+      continue
+    }
+    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) {
+      at += 2 // TEM, RSTn and SOI stand alone
+      continue
+    }
+    const length = view.getUint16(at + 2)
+    if (isFrameHeader(marker) && at + 9 <= bytes.length) {
+      const height = view.getUint16(at + 5)
+      const width = view.getUint16(at + 7)
+      if (width > 0 && height > 0) return { width, height, orientation }
+      break
+    }
+    if (marker === 0xda || marker === 0xd9 || length < 2) break
+    if (marker === APP1) orientation = readExifOrientation(bytes.subarray(at + 4, at + 2 + length)) ?? orientation
+    at += 2 + length
+  }
+  throw new AppError("invalid_image", "Cannot read image: the JPEG has no frame header")
+}
+
+/** The orientation in an APP1 segment, or null when it has none that makes sense. */
+function readExifOrientation(segment: Uint8Array): number | null {
+  const isExif = String.fromCharCode(...segment.subarray(0, 6)) === "Exif\0\0"
+  if (!isExif || segment.length < 14) return null
+  const tiff = new DataView(segment.buffer, segment.byteOffset + 6, segment.byteLength - 6)
+  const littleEndian = tiff.getUint16(0) === 0x4949
+  const directory = tiff.getUint32(4, littleEndian)
+  if (directory + 2 > tiff.byteLength) return null
+
+  const entries = tiff.getUint16(directory, littleEndian)
+  for (let i = 0; i < entries; i++) {
+    const entry = directory + 2 + i * 12
+    if (entry + 12 > tiff.byteLength) return null
+    if (tiff.getUint16(entry, littleEndian) !== ORIENTATION_TAG) continue
+    const value = tiff.getUint16(entry + 8, littleEndian)
+    const isShort = tiff.getUint16(entry + 2, littleEndian) === TYPE_SHORT
+    return isShort && value >= 1 && value <= 8 ? value : null
+  }
+  return null
+}

@@ -1,0 +1,35 @@
+/** Raised with every change that an older edge or classifier would misread. It is part of every key. */
+export const SCHEMA_VERSION = 1
+
+/**
+ * The names of everything that lies in Redis. One hash tag keeps all keys on one node of a cluster; the scripts build the
+ * same names from `prefix` (src/lib/scripts/prelude.ts).
+ */
+export type Keys = ReturnType<typeof createKeys>
+
+export function createKeys(namespace = "claimcheck") {
+  const prefix = `{${namespace}}:${SCHEMA_VERSION}`
+  return {
+    prefix,
+    /** STRING, JSON: one job. */
+    job: (id: string) => `${prefix}:job:${id}`,
+    /** STRING, bytes: an image that waits for its job. */
+    payload: (payloadId: string) => `${prefix}:payload:${payloadId}`,
+    /** STRING, job id: who answers for the same bytes, model version and options of one caller. */
+    content: (contentKey: string) => `${prefix}:content:${contentKey}`,
+    /** ZSET, member "id bytes caller", score start tag: jobs of one model that wait. */
+    queue: (model: string) => `${prefix}:queue:${model}`,
+    /** HASH: virtual times, depths and bytes (src/lib/scripts/prelude.ts has the fields). */
+    flow: `${prefix}:flow`,
+    /** ZSET, member "id:token", score lease end in ms: jobs that are worked on. */
+    leases: `${prefix}:leases`,
+    /** ZSET, member id, score time of death in ms: jobs that used up their attempts. */
+    dead: `${prefix}:dead`,
+    /** HASH: "model:<id>" and "worker:<id>" to JSON; who serves what. */
+    registry: `${prefix}:registry`,
+    /** STRING: the schema version in use, read by whoever starts. Its name carries none. */
+    schema: `{${namespace}}:schema`,
+    /** Channel of the wake-up. No braces: the name stands in a URL, where Upstash's client does not encode it. */
+    wakeChannel: `${namespace}:${SCHEMA_VERSION}:wake`,
+  } as const
+}

@@ -1,0 +1,165 @@
+import { PRELUDE } from "./prelude.ts"
+
+/**
+ * KEYS[1] prefix
+ * ARGV[1] settings, JSON: nowMs, token, worker, models, max, leaseMs, handEmpty, again, reap, beat, resultTtlMs, deadTtlMs,
+ *         sharedTtlMs
+ *
+ * Takes up to `max` jobs of `models`, tried in that order, under one lease token. A job whose earlier attempt ended without
+ * an answer may have killed its process: it is handed out alone, to a worker whose hand is empty.
+ *
+ * Returns { jobs JSON[], status, end of the next lease in ms or "" }; status is one of
+ *   more    the queue had all that was asked for: ask again when there is room
+ *   drain   a suspect waits at the head: finish what is in hand, then ask with handEmpty
+ *   empty   nothing is left to claim
+ *   paused  a person stopped the queue
+ */
+export const CLAIM = `${PRELUDE}
+local s = cjson.decode(ARGV[1])
+
+local function loadAll(ids)
+  local keys = {}
+  for i, id in ipairs(ids) do keys[i] = jobKey(id) end
+  return #keys > 0 and redis.call("MGET", unpack(keys)) or {}
+end
+
+-- The reply of this very claim may have been lost: its token leads back to the jobs.
+local function heldByToken()
+  local ids, suffix = {}, ":" .. s.token
+  for _, lease in ipairs(redis.call("ZRANGE", LEASES, 0, -1)) do
+    if lease:sub(-#suffix) == suffix then ids[#ids + 1] = lease:sub(1, -#suffix - 1) end
+  end
+  return loadAll(ids)
+end
+
+-- Gives back what nobody renewed; returns when the next lease ends.
+local function reap()
+  local leases = redis.call("ZRANGE", LEASES, 0, 31, "WITHSCORES")
+  for i = 1, #leases, 2 do
+    if tonumber(leases[i + 1]) > s.nowMs then return leases[i + 1] end
+    redis.call("ZREM", LEASES, leases[i])
+    local id, token = leases[i]:match("^(.-):(.+)$")
+    local job = load(id)
+    if job and job.leaseToken == token then giveBack(job, "the lease of " .. job.worker .. " ran out", s) end
+  end
+  return ""
+end
+
+local function pop()
+  local popped, wanted = {}, false
+  for _, model in ipairs(s.models) do
+    local want = s.max - #popped
+    local rows = want > 0 and redis.call("ZPOPMIN", queueKey(model), want) or {}
+    wanted = wanted or #rows / 2 == want
+    for i = 1, #rows, 2 do
+      local id, bytes, caller = rows[i]:match("^(%S+) (%S+) (.+)$")
+      popped[#popped + 1] =
+        { id = id, bytes = tonumber(bytes), caller = caller, model = model, member = rows[i], start = rows[i + 1] }
+    end
+  end
+  return popped, wanted
+end
+
+local function unpop(popped, from)
+  for i = from, #popped do redis.call("ZADD", queueKey(popped[i].model), popped[i].start, popped[i].member) end
+end
+
+local function readFlow(popped)
+  local names, seen = { "paused", "n", "bytes", "claims", "cursor" }, {}
+  for _, p in ipairs(popped) do
+    for _, name in ipairs({ "d:" .. p.caller, "n:" .. p.model, "v:" .. p.model }) do
+      if not seen[name] then names[#names + 1], seen[name] = name, true end
+    end
+  end
+  local values, flow = redis.call("HMGET", FLOW, unpack(names)), {}
+  for i, name in ipairs(names) do flow[name] = tonumber(values[i] or 0) end
+  return flow
+end
+
+local function leaveQueue(flow, p)
+  local function lower(name, by) flow[name] = math.max(0, flow[name] - by) end
+  lower("n", 1)
+  lower("bytes", p.bytes)
+  lower("d:" .. p.caller, 1)
+  lower("n:" .. p.model, 1)
+  flow["v:" .. p.model] = math.max(flow["v:" .. p.model], tonumber(p.start))
+end
+
+-- Piece by piece, as jobs are claimed: callers whose finish tag is behind the virtual time go, and depths that are zero.
+local function sweep(cursor)
+  local page, gone, v = redis.call("HSCAN", FLOW, cursor, "COUNT", 64), {}, {}
+  for i = 1, #page[2], 2 do
+    local name, value = page[2][i], tonumber(page[2][i + 1])
+    local model = name:match("^f:([^:]+):")
+    if model and not v[model] then v[model] = tonumber(redis.call("HGET", FLOW, "v:" .. model) or 0) end
+    if (model and value <= v[model]) or (name:sub(1, 2) == "d:" and value == 0) then gone[#gone + 1] = name end
+  end
+  if #gone > 0 then redis.call("HDEL", FLOW, unpack(gone)) end
+  redis.call("HSET", FLOW, "cursor", page[1])
+end
+
+local function writeFlow(flow)
+  flow.claims = flow.claims + 1
+  local cursor, args = tag(flow.cursor), {}
+  flow.paused, flow.cursor = nil, nil
+  for name, value in pairs(flow) do args[#args + 1], args[#args + 2] = name, tag(value) end
+  redis.call("HSET", FLOW, unpack(args))
+  if flow.claims % 16 == 0 then sweep(cursor) end
+end
+
+if s.beat then
+  redis.call("HSET", REGISTRY, "worker:" .. s.worker, s.beat)
+  redis.call("PEXPIRE", REGISTRY, s.sharedTtlMs)
+end
+if s.again then
+  local held = heldByToken()
+  if #held > 0 then return { held, "more", "" } end
+end
+local nextLeaseEnd = s.reap and reap() or ""
+local popped, wanted = pop()
+if #popped == 0 then return { {}, "empty", nextLeaseEnd } end
+
+local flow = readFlow(popped)
+if flow.paused > 0 then
+  unpop(popped, 1)
+  return { {}, "paused", nextLeaseEnd }
+end
+
+local ids = {}
+for i, p in ipairs(popped) do ids[i] = p.id end
+local texts, taken, leases = loadAll(ids), {}, {}
+local status = wanted and "more" or "empty"
+local late = cjson.encode({ code = "deadline_exceeded", message = "No classifier was free before the deadline" })
+
+for i, p in ipairs(popped) do
+  local job = decode(texts[i])
+  local suspect = job and job.attempts > 0
+  if suspect and (#taken > 0 or not s.handEmpty) then
+    unpop(popped, i)
+    status = #taken > 0 and "more" or "drain"
+    break
+  end
+  leaveQueue(flow, p)
+  if job and job.state == "queued" then
+    if not job.startedMs and s.nowMs > job.deadlineMs then
+      finish(job, { state = "failed", error = late }, s.nowMs, s.resultTtlMs)
+    else
+      job.state, job.attempts, job.leaseToken, job.worker = "processing", job.attempts + 1, s.token, s.worker
+      job.startedMs = job.startedMs or s.nowMs
+      save(job)
+      taken[#taken + 1] = cjson.encode(job)
+      leases[#leases + 1], leases[#leases + 2] = s.nowMs + s.leaseMs, leaseOf(job)
+    end
+  end
+  if suspect and i < #popped then
+    unpop(popped, i + 1)
+    status = "more"
+    break
+  end
+end
+
+if #leases > 0 then redis.call("ZADD", LEASES, unpack(leases)) end
+if #leases > 0 and s.beat then redis.call("PEXPIRE", LEASES, s.sharedTtlMs) end
+writeFlow(flow)
+return { taken, status, nextLeaseEnd }
+`

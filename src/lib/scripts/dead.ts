@@ -1,0 +1,48 @@
+import { PRELUDE } from "./prelude.ts"
+
+/**
+ * Sends a dead letter again: a fresh set of attempts, at the end of its caller's line.
+ *
+ * KEYS[1] prefix
+ * ARGV[1] job id   ARGV[2] settings, JSON: nowMs, deadlineMs, jobTtlMs, wakeChannel
+ *
+ * Returns "queued", "missing" (no such dead letter), or "payload_missing" (its bytes expired; it stays where it is).
+ */
+export const REVIVE = `${PRELUDE}
+local id, s = ARGV[1], cjson.decode(ARGV[2])
+local job = load(id)
+if not redis.call("ZSCORE", DEAD, id) then
+  -- A reply that was lost: what waits under this revival's deadline was revived by it.
+  return job and job.deadlineMs == s.deadlineMs and "queued" or "missing"
+end
+if not job then
+  redis.call("ZREM", DEAD, id)
+  return "missing"
+end
+if redis.call("PEXPIRE", payloadKey(job), s.jobTtlMs) == 0 then return "payload_missing" end
+redis.call("ZREM", DEAD, id)
+local v, f = "v:" .. job.model, "f:" .. job.model .. ":" .. job.caller
+local flow = redis.call("HMGET", FLOW, v, f)
+local start = math.max(tonumber(flow[1] or 0), tonumber(flow[2] or 0))
+job.state, job.attempts, job.start, job.deadlineMs = "queued", 0, tag(start), s.deadlineMs
+job.startedMs, job.finishedMs, job.error = nil, nil, nil
+redis.call("HSET", FLOW, f, tag(start + 1))
+putBack(job)
+saveFor(job, s.jobTtlMs)
+redis.call("PUBLISH", s.wakeChannel, "queued")
+return "queued"
+`
+
+/**
+ * KEYS[1] prefix   ARGV[1] job id   ARGV[2] TTL left to the job, ms
+ * Returns 1 when the dead letter was dropped, 0 when there was none. Its ticket stays failed until it expires.
+ */
+export const DROP = `${PRELUDE}
+if redis.call("ZREM", DEAD, ARGV[1]) == 0 then return 0 end
+local job = load(ARGV[1])
+if job then
+  redis.call("UNLINK", payloadKey(job))
+  saveFor(job, tonumber(ARGV[2]))
+end
+return 1
+`

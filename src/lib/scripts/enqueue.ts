@@ -1,0 +1,101 @@
+import { PRELUDE } from "./prelude.ts"
+
+/**
+ * KEYS[1] prefix
+ * ARGV[1] job, JSON without its start tag
+ * ARGV[2] settings, JSON: nowMs, weight, payloadTtlMs, jobTtlMs, resultTtlMs, sharedTtlMs, wakeChannel, maxDepth,
+ *         maxDepthPerCaller, maxBytes
+ *
+ * Returns { status, job JSON, position }; status is one of
+ *   queued           the job waits at position
+ *   known            its answer was known: the job has it already
+ *   following        it shares the work of a job that waits or is worked on
+ *   exists           this id was submitted before; the job is the first one
+ *   queue_full, caller_queue_full, payload_missing   refused, nothing kept, no job
+ */
+export const ENQUEUE = `${PRELUDE}
+local job, s = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
+local contentKey = job.contentKey and P .. ":content:" .. job.contentKey
+
+local function create()
+  return redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", s.jobTtlMs)
+end
+
+-- The id was submitted before: the first job stands, the bytes that came with the repeat go.
+local function answerExisting(existing)
+  if existing.payloadId ~= job.payloadId then redis.call("UNLINK", payloadKey(job)) end
+  return { "exists", cjson.encode(existing), -1 }
+end
+
+local leads = false
+local function refuse(status)
+  local existing = load(job.id)
+  if existing then return answerExisting(existing) end
+  if leads then redis.call("DEL", contentKey) end
+  redis.call("UNLINK", payloadKey(job))
+  return { status, "", -1 }
+end
+
+local function takeOver(leader)
+  job.state, job.startedMs, job.finishedMs = "succeeded", s.nowMs, s.nowMs
+  job.result, job.cached, job.contentKey = leader.result, true, nil
+  if not create() then return answerExisting(load(job.id)) end
+  redis.call("PEXPIRE", jobKey(job.id), s.resultTtlMs)
+  redis.call("UNLINK", payloadKey(job))
+  return { "known", cjson.encode(job), -1 }
+end
+
+local function follow(leader)
+  job.leader, job.contentKey, job.start = leader.id, nil, leader.start
+  if not create() then return answerExisting(load(job.id)) end
+  leader.followers = (leader.followers or 0) + 1
+  -- The work may start as long as one of its tickets still waits for it.
+  leader.deadlineMs = math.max(leader.deadlineMs, job.deadlineMs)
+  redis.call("UNLINK", payloadKey(job))
+  save(leader)
+  return { "following", cjson.encode(job), -1 }
+end
+
+if contentKey then
+  local leaderId = redis.call("SET", contentKey, job.id, "NX", "GET", "PX", s.jobTtlMs)
+  leads = not leaderId
+  if leaderId and leaderId ~= job.id then
+    local leader = load(leaderId)
+    if leader and leader.state == "succeeded" then return takeOver(leader) end
+    if leader and (leader.state == "queued" or leader.state == "processing") then return follow(leader) end
+    redis.call("SET", contentKey, job.id, "PX", s.jobTtlMs)
+    leads = true
+  end
+end
+
+local modelN, fresh, v = "n:" .. job.model, "fresh:" .. job.model, "v:" .. job.model
+local depth, finishTag = "d:" .. job.caller, "f:" .. job.model .. ":" .. job.caller
+local flow = redis.call("HMGET", FLOW, "n", "bytes", modelN, depth, v, finishTag, fresh, "paused")
+for i = 1, 7 do flow[i] = tonumber(flow[i] or 0) end
+
+if flow[1] >= s.maxDepth or flow[2] + job.bytes > s.maxBytes then return refuse("queue_full") end
+if flow[4] >= s.maxDepthPerCaller then return refuse("caller_queue_full") end
+if redis.call("PEXPIRE", payloadKey(job), s.payloadTtlMs) == 0 then return refuse("payload_missing") end
+
+-- Start-time fair queueing (Goyal, Vin, Cheng 1996): a caller's next job starts where its last one ends, or now.
+local start = math.max(flow[5], flow[6])
+job.start = tag(start)
+if not create() then return answerExisting(load(job.id)) end
+
+redis.call("ZADD", queueKey(job.model), job.start, member(job))
+local write = { "n", flow[1] + 1, "bytes", flow[2] + job.bytes, modelN, flow[3] + 1, depth, flow[4] + 1 }
+write[9], write[10] = finishTag, tag(start + 1 / s.weight)
+if s.nowMs - flow[7] > s.sharedTtlMs / 100 then
+  write[11], write[12] = fresh, s.nowMs
+  redis.call("PEXPIRE", queueKey(job.model), s.sharedTtlMs)
+end
+redis.call("HSET", FLOW, unpack(write))
+-- A pause is a person's wish and has no end of its own.
+if write[11] and not flow[8] then redis.call("PEXPIRE", FLOW, s.sharedTtlMs) end
+
+-- Behind a long queue every classifier is awake already.
+if flow[3] < 32 then redis.call("PUBLISH", s.wakeChannel, "queued") end
+local position = 0
+if flow[3] > 0 then position = redis.call("ZRANK", queueKey(job.model), member(job)) end
+return { "queued", cjson.encode(job), position }
+`

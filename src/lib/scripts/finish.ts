@@ -1,0 +1,53 @@
+import { PRELUDE } from "./prelude.ts"
+
+/**
+ * KEYS[1] prefix
+ * ARGV[1] job id   ARGV[2] lease token   ARGV[3] outcome, JSON: state, and result or error as texts
+ * ARGV[4] now, ms   ARGV[5] TTL of the result, ms
+ *
+ * Returns 1 when the outcome stands (or stood already, by the same token), 0 when the lease is lost.
+ */
+export const FINISH = `${PRELUDE}
+local id, token = ARGV[1], ARGV[2]
+local held = redis.call("ZREM", LEASES, id .. ":" .. token) == 1
+local job = load(id)
+if not held or not job then return job and job.endedAttempt == token and 1 or 0 end
+job.endedAttempt = token
+finish(job, cjson.decode(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
+return 1
+`
+
+/**
+ * The attempt failed, the job may not have: back to the queue, or to the dead letters after its last attempt.
+ *
+ * KEYS[1] prefix
+ * ARGV[1] job id   ARGV[2] lease token   ARGV[3] reason   ARGV[4] settings, JSON: nowMs, deadTtlMs, counts
+ *
+ * Without \`counts\` the attempt never happened (a classifier that leaves gives back what it had not begun).
+ * Returns 1 when the job was given back (or was already, by the same token), 0 when the lease is lost.
+ */
+export const RETRY = `${PRELUDE}
+local id, token, s = ARGV[1], ARGV[2], cjson.decode(ARGV[4])
+local held = redis.call("ZREM", LEASES, id .. ":" .. token) == 1
+local job = load(id)
+if not held or not job then return job and job.endedAttempt == token and 1 or 0 end
+if not s.counts then job.attempts = job.attempts - 1 end
+giveBack(job, ARGV[3], s)
+return 1
+`
+
+/**
+ * KEYS[1] prefix
+ * ARGV[1] new end of the leases, ms   ARGV[2..] "id:token"
+ *
+ * Returns for each lease 1 when it is renewed, 0 when it is lost.
+ */
+export const RENEW = `${PRELUDE}
+local renewed = {}
+for i = 2, #ARGV do
+  local held = redis.call("ZSCORE", LEASES, ARGV[i])
+  if held then redis.call("ZADD", LEASES, "XX", ARGV[1], ARGV[i]) end
+  renewed[i - 1] = held and 1 or 0
+end
+return renewed
+`

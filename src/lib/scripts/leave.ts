@@ -1,0 +1,59 @@
+import { PRELUDE } from "./prelude.ts"
+
+/**
+ * A ticket leaves its work: canceled by its caller, or found waiting past its deadline.
+ *
+ * KEYS[1] prefix
+ * ARGV[1] job id   ARGV[2] outcome, JSON: state, finishedMs, error as text
+ * ARGV[3] TTL of the outcome, ms   ARGV[4] wake channel   ARGV[5] "queued" to leave alone what has started, else ""
+ *
+ * The work itself ends when no other ticket waits for it.
+ * Returns { "left" | "finished" | "missing" | "started", job JSON }; leaving again in the same way is "left".
+ */
+export const LEAVE = `${PRELUDE}
+local id, outcome, ttlMs = ARGV[1], cjson.decode(ARGV[2]), tonumber(ARGV[3])
+
+local function stopWork(job)
+  if job.state == "queued" then
+    if redis.call("ZREM", queueKey(job.model), member(job)) == 1 then countWaiting(job, -1) end
+  elseif job.state == "processing" then
+    redis.call("ZREM", LEASES, leaseOf(job))
+    redis.call("PUBLISH", ARGV[4], "canceled:" .. job.id)
+  end
+  finish(job, outcome, outcome.finishedMs, ttlMs)
+end
+
+local function working(job) return job and (job.state == "queued" or job.state == "processing") end
+
+local job = load(id)
+if not job then return { "missing", "" } end
+if job.left then return { job.left.state == outcome.state and "left" or "finished", cjson.encode(job) } end
+if not working(job) then return { job.state == outcome.state and "left" or "finished", cjson.encode(job) } end
+
+local leader = job.leader and load(job.leader) or nil
+if job.leader then
+  if leader and not working(leader) then return { "finished", cjson.encode(job) } end
+  if leader and leader.startedMs and ARGV[5] == "queued" then return { "started", cjson.encode(job) } end
+  job.state, job.error, job.finishedMs = outcome.state, outcome.error, outcome.finishedMs
+  saveFor(job, ttlMs)
+  if leader then
+    leader.followers = leader.followers - 1
+    if leader.left and leader.followers == 0 then
+      outcome = leader.left
+      stopWork(leader)
+    else
+      save(leader)
+    end
+  end
+  return { "left", cjson.encode(job) }
+end
+
+if job.startedMs and ARGV[5] == "queued" then return { "started", cjson.encode(job) } end
+if (job.followers or 0) > 0 then
+  job.left = outcome
+  save(job)
+else
+  stopWork(job)
+end
+return { "left", cjson.encode(job) }
+`

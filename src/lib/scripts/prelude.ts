@@ -1,0 +1,67 @@
+/**
+ * What all scripts share: names of keys, and the moves of a job between queue, leases and dead letters.
+ *
+ * Instants are arguments, never read here: Upstash asks for deterministic scripts. A move writes the job last, so that a
+ * script that is read from top to bottom shows what a crash between two scripts can leave behind (nothing).
+ *
+ * The hash `flow` holds, over all models: n and bytes (waiting), d:<caller> (its waiting jobs), claims and cursor (of the
+ * sweep), paused; and per model: n:<model>, fresh:<model> (when the TTLs were set), v:<model> (virtual time) and
+ * f:<model>:<caller> (the caller's last finish tag).
+ */
+export const PRELUDE = `
+local P = KEYS[1]
+local FLOW, LEASES, DEAD, REGISTRY = P .. ":flow", P .. ":leases", P .. ":dead", P .. ":registry"
+
+local function jobKey(id) return P .. ":job:" .. id end
+local function payloadKey(job) return P .. ":payload:" .. job.payloadId end
+local function queueKey(model) return P .. ":queue:" .. model end
+local function tag(number) return string.format("%.17g", number) end
+
+local function decode(text) return text and cjson.decode(text) or nil end
+local function load(id) return decode(redis.call("GET", jobKey(id))) end
+
+-- XX, or a job that expired meanwhile would come back without a TTL.
+local function save(job) redis.call("SET", jobKey(job.id), cjson.encode(job), "XX", "KEEPTTL") end
+local function saveFor(job, ttlMs) redis.call("SET", jobKey(job.id), cjson.encode(job), "PX", ttlMs) end
+
+local function member(job) return job.id .. " " .. job.bytes .. " " .. job.caller end
+local function leaseOf(job) return job.id .. ":" .. job.leaseToken end
+
+local function countWaiting(job, by)
+  redis.call("HINCRBY", FLOW, "n", by)
+  redis.call("HINCRBY", FLOW, "n:" .. job.model, by)
+  redis.call("HINCRBY", FLOW, "bytes", by * job.bytes)
+  redis.call("HINCRBY", FLOW, "d:" .. job.caller, by)
+end
+
+local function putBack(job)
+  redis.call("ZADD", queueKey(job.model), job.start, member(job))
+  countWaiting(job, 1)
+end
+
+local function finish(job, outcome, nowMs, ttlMs)
+  job.state, job.result, job.error = outcome.state, outcome.result, outcome.error
+  job.finishedMs, job.leaseToken = nowMs, nil
+  redis.call("UNLINK", payloadKey(job))
+  saveFor(job, ttlMs)
+end
+
+local function bury(job, reason, s)
+  local message = "Given up after " .. job.attempts .. " attempts: " .. reason
+  job.state, job.finishedMs, job.leaseToken = "failed", s.nowMs, nil
+  job.error = cjson.encode({ code = "attempts_exhausted", message = message })
+  redis.call("PEXPIRE", payloadKey(job), s.deadTtlMs)
+  redis.call("ZADD", DEAD, s.nowMs, job.id)
+  redis.call("PEXPIRE", DEAD, s.deadTtlMs)
+  saveFor(job, s.deadTtlMs)
+end
+
+-- The attempt is over without an answer: back to its old place, or to the dead letters.
+local function giveBack(job, reason, s)
+  job.endedAttempt = job.leaseToken
+  if job.attempts >= job.maxAttempts then return bury(job, reason, s) end
+  job.state, job.leaseToken = "queued", nil
+  putBack(job)
+  save(job)
+end
+`

@@ -1,0 +1,47 @@
+import { encodeBase32, isJobId } from "./job-id.ts"
+
+const PREFIX = "cls_"
+const SIGNATURE_CHARS = 16
+
+/** Turns job ids into ticket ids and back. A ticket id is "cls_", the job id, and 80 bits of HMAC-SHA256 over it. */
+export type TicketIds = {
+  sign(jobId: string): Promise<string>
+  /** The job's id, or null for a ticket that none of our secrets has signed. */
+  verify(ticketId: string): Promise<string | null>
+}
+
+/** @param secrets newest first: the first signs, all verify, so that a secret can be rotated. */
+export function createTicketIds(secrets: readonly string[]): TicketIds {
+  const keys = secrets.map((secret) =>
+    crypto.subtle.importKey("raw", new TextEncoder().encode(secret), { name: "HMAC", hash: "SHA-256" }, false, [
+      "sign",
+    ]),
+  )
+  const signature = async (key: Promise<CryptoKey>, jobId: string) => {
+    const mac = await crypto.subtle.sign("HMAC", await key, new TextEncoder().encode(jobId))
+    return encodeBase32(new Uint8Array(mac)).slice(0, SIGNATURE_CHARS)
+  }
+  const [newest] = keys
+  if (newest === undefined) throw new Error("Cannot sign tickets: no secret given")
+
+  return {
+    async sign(jobId) {
+      return PREFIX + jobId + (await signature(newest, jobId))
+    },
+    async verify(ticketId) {
+      const jobId = ticketId.slice(PREFIX.length, -SIGNATURE_CHARS)
+      if (!ticketId.startsWith(PREFIX) || !isJobId(jobId)) return null
+      const given = ticketId.slice(-SIGNATURE_CHARS)
+      for (const key of keys) if (equalInConstantTime(await signature(key, jobId), given)) return jobId
+      return null
+    },
+  }
+}
+
+/** Compares two texts without telling, by the time it takes, where they differ. */
+export function equalInConstantTime(a: string, b: string): boolean {
+  if (a.length !== b.length) return false
+  let difference = 0
+  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
+  return difference === 0
+}
