@@ -1,0 +1,31 @@
+import { AppError } from "../lib/app-error.ts"
+
+export type GatewayConfig = { redisUrl: string; token: string; host: string; port: number }
+
+/** Reads the environment. Throws AppError invalid_options, which names the variable and never its value. */
+export function readGatewayConfig(env: Record<string, string | undefined>): GatewayConfig {
+  return {
+    redisUrl: redisUrl(env.REDIS_URL || "redis://127.0.0.1:6379"),
+    token: required(env.UPSTASH_REDIS_REST_TOKEN),
+    host: env.GATEWAY_HOST || "127.0.0.1",
+    port: port(env.GATEWAY_PORT || "8079"),
+  }
+}
+
+function redisUrl(value: string): string {
+  if (URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol)) return value
+  throw new AppError("invalid_options", "Cannot read REDIS_URL: it is not a redis:// or rediss:// URL")
+}
+
+function required(token: string | undefined): string {
+  if (token !== undefined && /^\S+$/.test(token)) return token
+  throw new AppError(
+    "invalid_options",
+    "Cannot start without UPSTASH_REDIS_REST_TOKEN: set it to a text without spaces",
+  )
+}
+
+function port(value: string): number {
+  if (/^\d{1,5}$/.test(value) && Number(value) <= 65_535) return Number(value)
+  throw new AppError("invalid_options", "Cannot read GATEWAY_PORT: it is not a port number from 0 to 65535")
+}

@@ -1,0 +1,106 @@
+import type { Log } from "../lib/log.ts"
+import type { RedisLink, Subscription } from "./redis-link.ts"
+import { RestError } from "./rest-error.ts"
+
+export type EventStreams = {
+  /** Subscribes and answers with the stream of what comes in. Throws RestError 429 when there are too many, 503 without Redis. */
+  open(kind: Subscription["kind"], names: string[], signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
+  count(): number
+}
+
+export type EventStreamOptions = { maxStreams: number; maxBufferedBytes: number; pingIntervalMs: number }
+
+/** Server-sent events as Upstash writes them: `data: subscribe,<channel>,1`, then `data: message,<channel>,<payload>`. */
+export function createEventStreams(redis: RedisLink, log: Log, options: EventStreamOptions): EventStreams {
+  let open = 0
+
+  return {
+    count: () => open,
+    async open(kind, names, signal) {
+      if (open >= options.maxStreams) throw new RestError(429, "ERR max number of subscriptions reached")
+      open += 1
+      const channel = createChannel(options, () => {
+        open -= 1
+      })
+      // Written before Redis confirms, so that no message stands in front of it; read by nobody if Redis does not.
+      const verb = kind === "channels" ? "subscribe" : "psubscribe"
+      for (const [index, name] of names.entries()) channel.write(`${verb},${name},${index + 1}`)
+      try {
+        const subscription = await redis.subscribe({
+          kind,
+          names,
+          onMessage: ({ name, channel: from, payload }) => {
+            const source = kind === "channels" ? `message,${from}` : `pmessage,${name},${from}`
+            if (!channel.write(`${source},${payload.toString()}`)) log.warn("subscription.dropped", { reason: "slow" })
+          },
+          onEnd: () => channel.end(),
+        })
+        channel.onEnd(() => subscription.close())
+      } catch (error) {
+        channel.end()
+        throw error
+      }
+      if (signal.aborted) channel.end()
+      return channel.stream
+    },
+  }
+}
+
+type Channel = {
+  stream: ReadableStream<Uint8Array>
+  /** False when the reader had fallen too far behind, and was dropped for it. */
+  write(data: string): boolean
+  onEnd(action: () => void): void
+  end(): void
+}
+
+/** One stream with a bounded buffer: a reader that falls behind is dropped, since nothing here may grow without end. */
+function createChannel({ maxBufferedBytes, pingIntervalMs }: EventStreamOptions, onFree: () => void): Channel {
+  const encoder = new TextEncoder()
+  const atEnd: (() => void)[] = [onFree]
+  let ended = false
+  let controller: ReadableStreamDefaultController<Uint8Array> | undefined
+  const ping = setInterval(() => send(": ping\n\n"), pingIntervalMs)
+
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start: (started) => {
+        controller = started
+      },
+      cancel: () => void finish(),
+    },
+    { highWaterMark: maxBufferedBytes, size: (chunk) => chunk.length },
+  )
+
+  function finish(): boolean {
+    if (ended) return false
+    ended = true
+    clearInterval(ping)
+    for (const action of atEnd) action()
+    return true
+  }
+
+  function send(text: string): boolean {
+    if (ended || controller === undefined) return true
+    if ((controller.desiredSize ?? 0) <= 0) {
+      finish()
+      controller.error(new Error("The reader of an event stream fell behind"))
+      return false
+    }
+    controller.enqueue(encoder.encode(text))
+    return true
+  }
+
+  return {
+    stream,
+    // A payload with line breaks is several data lines of one event.
+    write: (data) => send(`data: ${data.split(/\r\n|\r|\n/).join("\ndata: ")}\n\n`),
+    onEnd(action) {
+      if (ended) action()
+      else atEnd.push(action)
+    },
+    end() {
+      if (finish()) controller?.close()
+    },
+  }
+}

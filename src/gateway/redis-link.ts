@@ -1,0 +1,155 @@
+import { createClient, ErrorReply, RESP_TYPES } from "@redis/client"
+import type { Log } from "../lib/log.ts"
+import type { Command } from "./command.ts"
+import type { Reply } from "./reply.ts"
+import { RestError } from "./rest-error.ts"
+
+/** The gateway's connections to one Redis. Commands fail with RestError 503 at once while it is away; reconnecting is ours. */
+export type RedisLink = {
+  isReady(): boolean
+  /** Resolves once Redis was reached; rejects when the link is closed before. */
+  connected: Promise<void>
+  send(command: Command): Promise<Reply>
+  /** MULTI … EXEC: the replies, or the ErrorReply of a transaction that was discarded. */
+  transact(commands: readonly Command[]): Promise<Reply>
+  subscribe(subscription: Subscription): Promise<{ close(): void }>
+  /** Ends every subscription, and with it the event streams, but lets commands finish. */
+  closeSubscriptions(): void
+  close(): void
+}
+
+export type Subscription = {
+  kind: "channels" | "patterns"
+  names: readonly string[]
+  onMessage: (message: { name: string; channel: string; payload: Buffer }) => void
+  /** Called once when Redis, and not the caller, ended the subscription. */
+  onEnd: () => void
+}
+
+/** A Redis that hangs is one that is down: the ping finds that out on a connection that has nothing else to do. */
+const PING_INTERVAL_MS = 5000
+const SILENCE_LIMIT_MS = 15_000
+const CONNECT_TIMEOUT_MS = 5000
+
+export function connectRedis({ url, log }: { url: string; log: Log }): RedisLink {
+  // A transaction has a connection of its own: should it ever be left open, no other caller's command falls into it.
+  const main = createConnection(url, reconnectDelayMs)
+  const transactions = createConnection(url, reconnectDelayMs)
+  const subscribers = new Set<Connection>()
+  let closed = false
+  let reported: "up" | "down" | undefined
+
+  const isReady = () => main.isReady && transactions.isReady
+  for (const connection of [main, transactions]) {
+    connection.on("ready", () => report())
+    connection.on("error", (error) => report(error))
+  }
+
+  function report(error?: unknown): void {
+    const state = isReady() ? "up" : "down"
+    if (closed || state === reported || (state === "down" && error === undefined)) return
+    reported = state
+    if (state === "up") log.info("redis.connected", { redis: hostOf(url) })
+    else log.warn("redis.unreachable", { redis: hostOf(url), error })
+  }
+
+  const connected = Promise.all([main.connect(), transactions.connect()]).then(() => undefined)
+  // Whoever waits for the link sees the rejection; a closed link is no failure for those who do not.
+  connected.catch(() => undefined)
+
+  function closeSubscriptions(): void {
+    for (const connection of subscribers) connection.destroy()
+  }
+
+  return {
+    isReady,
+    connected,
+    send: (command) => guard(main.sendCommand<Reply>(command)),
+    transact: (commands) => transact(transactions, commands),
+    async subscribe(subscription) {
+      if (!isReady()) throw unreachable()
+      const connection = createConnection(url, () => false)
+      subscribers.add(connection)
+      const release = () => {
+        const wasOpen = subscribers.delete(connection)
+        connection.destroy()
+        return wasOpen
+      }
+      connection.on("error", () => release() && subscription.onEnd())
+      connection.on("end", () => release() && subscription.onEnd())
+      try {
+        await connection.connect()
+        await listen(connection, subscription)
+      } catch (error) {
+        release()
+        throw error instanceof ErrorReply ? new RestError(400, error.message) : unreachable(error)
+      }
+      return { close: () => void release() }
+    },
+    closeSubscriptions,
+    close() {
+      closed = true
+      closeSubscriptions()
+      main.destroy()
+      transactions.destroy()
+    },
+  }
+}
+
+type Connection = ReturnType<typeof createConnection>
+
+function createConnection(url: string, reconnectStrategy: (retries: number) => number | false) {
+  return createClient({
+    url,
+    RESP: 2,
+    disableOfflineQueue: true,
+    disableClientInfo: true,
+    pingInterval: PING_INTERVAL_MS,
+    socket: { connectTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SILENCE_LIMIT_MS, reconnectStrategy },
+    commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.NUMBER]: String } },
+  })
+}
+
+/**
+ * Sends MULTI to EXEC in one go. The client's own `multi()` reads the reply of EXEC without the type mapping, which damages
+ * bytes (6.3.1). Nothing can come between: the connection's queue is filled here without a pause.
+ */
+async function transact(connection: Connection, commands: readonly Command[]): Promise<Reply> {
+  const queued = [["MULTI"], ...commands].map((command) => connection.sendCommand<Reply>(command))
+  // A command that Redis will not queue makes EXEC answer EXECABORT, which is what the caller gets to see.
+  for (const reply of queued) reply.catch(() => undefined)
+  return guard(connection.sendCommand<Reply>(["EXEC"]))
+}
+
+async function listen(connection: Connection, { kind, names, onMessage }: Subscription): Promise<void> {
+  for (const name of names) {
+    const listener = (payload: Buffer, channel: Buffer) => onMessage({ name, channel: channel.toString(), payload })
+    if (kind === "channels") await connection.subscribe(name, listener, true)
+    else await connection.pSubscribe(name, listener, true)
+  }
+}
+
+/** An error that Redis answered is a reply like any other; every other failure means that the connection was lost. */
+async function guard(reply: Promise<Reply>): Promise<Reply> {
+  try {
+    return await reply
+  } catch (error) {
+    if (error instanceof ErrorReply) return error
+    throw unreachable(error)
+  }
+}
+
+function unreachable(cause?: unknown): RestError {
+  return new RestError(503, "ERR Redis cannot be reached", { cause })
+}
+
+/** Doubles from 50 ms to 2 s, half of it random so that many gateways do not come back in step. */
+function reconnectDelayMs(retries: number): number {
+  const capMs = Math.min(2000, 50 * 2 ** Math.min(retries, 10))
+  return capMs / 2 + (Math.random() * capMs) / 2
+}
+
+/** Host and port alone: the URL may hold a password. */
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : "invalid URL"
+}

@@ -1,0 +1,39 @@
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { getRequestListener } from "@hono/node-server"
+import type { Hono } from "hono"
+
+export type GatewayServer = { url: string; port: number; close(): Promise<void> }
+
+/** Longer than any client keeps an idle connection, so that it is never the server that hangs up on a request. */
+const KEEP_ALIVE_MS = 75_000
+/** How long requests that are being answered have when the server closes. */
+const DRAIN_MS = 1000
+
+/** Listens. Rejects when it cannot, with the system's code (EADDRINUSE). Event streams are ended by closing the Redis link. */
+export async function listenGateway(app: Hono, { host, port }: { host: string; port: number }): Promise<GatewayServer> {
+  const listener = getRequestListener(app.fetch, { errorHandler: () => badRequest() })
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 5000 }, listener)
+  server.listen(port, host)
+  await once(server, "listening")
+  const { port: bound } = server.address() as AddressInfo
+
+  return {
+    url: `http://${host.includes(":") ? `[${host}]` : host}:${bound}`,
+    port: bound,
+    async close() {
+      const closed = once(server, "close")
+      server.close()
+      server.closeIdleConnections()
+      const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
+      await closed
+      clearTimeout(force)
+    },
+  }
+}
+
+/** Reached only for a request that is no request, such as one with a malformed Host. */
+function badRequest(): Response {
+  return new Response('{"error":"ERR bad request"}', { status: 400, headers: { "content-type": "application/json" } })
+}
