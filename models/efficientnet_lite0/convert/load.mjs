@@ -2,21 +2,22 @@
 import { readFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { dirname, join, sep } from "node:path"
-import * as tf from "@tensorflow/tfjs"
 import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm"
+import { loadGraphModel } from "@tensorflow/tfjs-converter"
+import * as tf from "@tensorflow/tfjs-core"
 
-/** The graph or layers model of `modelJson`, ready on one core. */
+/** The graph model of `modelJson`, on one core. */
 export async function loadModel(modelJson) {
   setWasmPaths(dirname(createRequire(import.meta.url).resolve("@tensorflow/tfjs-backend-wasm")) + sep)
   await tf.setBackend("wasm")
-  const { format, modelTopology, signature, weightsManifest } = JSON.parse(readFileSync(modelJson, "utf8"))
+  const { modelTopology, signature, weightsManifest } = JSON.parse(readFileSync(modelJson, "utf8"))
   const shards = weightsManifest[0].paths.map((path) => readFileSync(join(dirname(modelJson), path)))
   const weightData = new Uint8Array(Buffer.concat(shards)).buffer
-  const handler = tf.io.fromMemory({ modelTopology, signature, weightSpecs: weightsManifest[0].weights, weightData })
-  return format === "graph-model" ? tf.loadGraphModel(handler) : tf.loadLayersModel(handler)
+  const weightSpecs = weightsManifest[0].weights
+  return loadGraphModel(tf.io.fromMemory({ modelTopology, signature, weightSpecs, weightData }))
 }
 
-/** Class probabilities of a batch of inputs, each a Float32Array [height, width, 3] in order. */
+/** Class probabilities of a batch of inputs, each a Float32Array [height, width, 3], in their order. */
 export function predict(model, inputs, { width, height }) {
   const data = new Float32Array(inputs.length * inputs[0].length)
   for (const [i, input] of inputs.entries()) data.set(input, i * input.length)

@@ -56,12 +56,15 @@ function reference() {
   const about =
     "Top-5 of the original network in PyTorch. Decoded with jpeg-js 0.4.4 or fast-png 8, prepared by " +
     "models/efficientnet_lite0/convert/preprocess.mjs; input_sha256 is of the float32 input, little-endian."
-  const pictures = files.map((file, i) => {
-    const top5 = top(expected[i], 5).map((k) => ({ class_index: k, probability: Number(expected[i][k].toFixed(6)) }))
-    const sha256 = createHash("sha256").update(bytesOf(inputs[i])).digest("hex")
-    return `    ${JSON.stringify(file)}: ${JSON.stringify({ input_sha256: sha256, top5 })}`
-  })
-  return `{\n  "about": ${JSON.stringify(about)},\n  "pictures": {\n${pictures.join(",\n")}\n  }\n}\n`
+  const pictures = files.map((file, i) => [
+    file,
+    {
+      input_sha256: createHash("sha256").update(bytesOf(inputs[i])).digest("hex"),
+      top5: top(expected[i], 5).map((k) => ({ class_index: k, probability: Number(expected[i][k].toFixed(6)) })),
+    },
+  ])
+  const json = JSON.stringify({ about, pictures: Object.fromEntries(pictures) }, null, 2)
+  return `${json.replace(/\{\s+("class_index": \d+),\s+("probability": \S+)\s+\}/g, "{ $1, $2 }")}\n`
 }
 
 function top(probabilities, count) {
