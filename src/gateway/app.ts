@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto"
-import { Hono } from "hono"
+import type { HttpBindings } from "@hono/node-server"
+import { type Context, Hono } from "hono"
 import { type Log, silentLog } from "../lib/log.ts"
 import { createTokenCheck } from "./bearer-token.ts"
 import { type Command, toCommand, toCommands } from "./command.ts"
@@ -27,6 +28,9 @@ export type GatewayOptions = {
   pingIntervalMs?: number
 }
 
+/** Bare when the app is called by `app.request()`, with no connection behind it. */
+type NodeEnv = { Bindings: Partial<HttpBindings> }
+
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT"])
 
 /** The Upstash REST protocol (https://upstash.com/docs/redis/features/restapi) in front of a Redis. */
@@ -39,7 +43,7 @@ export function createGateway({
   maxStreams = 1000,
   maxBufferedBytes = 1024 * 1024,
   pingIntervalMs = 15_000,
-}: GatewayOptions): Hono {
+}: GatewayOptions): Hono<NodeEnv> {
   const checkToken = createTokenCheck(token)
   const executor = createExecutor(redis, onCommand)
   const streams = createEventStreams(redis, log, { maxStreams, maxBufferedBytes, pingIntervalMs })
@@ -70,16 +74,18 @@ export function createGateway({
     return new Response(json, { status: failed ? 400 : 200, headers })
   }
 
-  async function subscribe(request: Request, kind: Subscription["kind"]): Promise<Response> {
-    const names = [...new Set(pathArguments(request.url))]
+  async function subscribe({ req, env }: Context<NodeEnv>, kind: Subscription["kind"]): Promise<Response> {
+    const { url, signal } = req.raw
+    const names = [...new Set(pathArguments(url))]
     if (names.length === 0) throw new RestError(400, "ERR no channel to subscribe to")
-    const stream = await streams.open(kind, names, request.signal)
+    const hangUp = () => void env?.outgoing?.destroy()
+    const stream = await streams.open(kind, names, { signal, hangUp })
     return new Response(stream, {
       headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" },
     })
   }
 
-  const app = new Hono()
+  const app = new Hono<NodeEnv>()
   app.get("/healthz", (c) => c.json({ redis: redis.isReady() ? "ready" : "unreachable" }, redis.isReady() ? 200 : 503))
   app.use(async (c, next) => {
     if (!METHODS.has(c.req.method)) throw new RestError(405, "ERR method not allowed")
@@ -100,8 +106,8 @@ export function createGateway({
   })
   app.all("/pipeline", () => methodNotAllowed())
   app.all("/multi-exec", () => methodNotAllowed())
-  app.on(["GET", "POST"], "/subscribe/*", (c) => subscribe(c.req.raw, "channels"))
-  app.on(["GET", "POST"], "/psubscribe/*", (c) => subscribe(c.req.raw, "patterns"))
+  app.on(["GET", "POST"], "/subscribe/*", (c) => subscribe(c, "channels"))
+  app.on(["GET", "POST"], "/psubscribe/*", (c) => subscribe(c, "patterns"))
   app.all("/*", async ({ req: { raw } }) =>
     answer(raw, await executor.one(pathCommand(raw.url, await readBody(raw, maxRequestBytes)))),
   )

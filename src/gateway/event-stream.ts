@@ -4,8 +4,14 @@ import { RestError } from "./rest-error.ts"
 
 export type EventStreams = {
   /** Subscribes and answers with the stream of what comes in. Throws RestError 429 when there are too many, 503 without Redis. */
-  open(kind: Subscription["kind"], names: string[], signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
+  open(kind: Subscription["kind"], names: string[], client: StreamClient): Promise<ReadableStream<Uint8Array>>
   count(): number
+}
+
+export type StreamClient = {
+  signal: AbortSignal
+  /** Cuts the connection of a client that does not read, which no orderly end would reach. */
+  hangUp: () => void
 }
 
 export type EventStreamOptions = { maxStreams: number; maxBufferedBytes: number; pingIntervalMs: number }
@@ -16,10 +22,11 @@ export function createEventStreams(redis: RedisLink, log: Log, options: EventStr
 
   return {
     count: () => open,
-    async open(kind, names, signal) {
+    async open(kind, names, client) {
       if (open >= options.maxStreams) throw new RestError(429, "ERR max number of subscriptions reached")
       open += 1
-      const channel = createChannel(options, () => {
+      const channel = createChannel(options, client.hangUp)
+      channel.onEnd(() => {
         open -= 1
       })
       // Written before Redis confirms, so that no message stands in front of it; read by nobody if Redis does not.
@@ -40,7 +47,7 @@ export function createEventStreams(redis: RedisLink, log: Log, options: EventStr
         channel.end()
         throw error
       }
-      if (signal.aborted) channel.end()
+      if (client.signal.aborted) channel.end()
       return channel.stream
     },
   }
@@ -55,9 +62,9 @@ type Channel = {
 }
 
 /** One stream with a bounded buffer: a reader that falls behind is dropped, since nothing here may grow without end. */
-function createChannel({ maxBufferedBytes, pingIntervalMs }: EventStreamOptions, onFree: () => void): Channel {
+function createChannel({ maxBufferedBytes, pingIntervalMs }: EventStreamOptions, hangUp: () => void): Channel {
   const encoder = new TextEncoder()
-  const atEnd: (() => void)[] = [onFree]
+  const atEnd: (() => void)[] = []
   let ended = false
   let controller: ReadableStreamDefaultController<Uint8Array> | undefined
   const ping = setInterval(() => send(": ping\n\n"), pingIntervalMs)
@@ -84,7 +91,8 @@ function createChannel({ maxBufferedBytes, pingIntervalMs }: EventStreamOptions,
     if (ended || controller === undefined) return true
     if ((controller.desiredSize ?? 0) <= 0) {
       finish()
-      controller.error(new Error("The reader of an event stream fell behind"))
+      controller.close()
+      hangUp()
       return false
     }
     controller.enqueue(encoder.encode(text))

@@ -57,6 +57,11 @@ export function connectRedis({ url, log }: { url: string; log: Log }): RedisLink
   // Whoever waits for the link sees the rejection; a closed link is no failure for those who do not.
   connected.catch(() => undefined)
 
+  /** Up is up for all: a client that got an answer to PING may count on its next transaction. */
+  function assertReady(): void {
+    if (!isReady()) throw unreachable()
+  }
+
   function closeSubscriptions(): void {
     for (const connection of subscribers) connection.destroy()
   }
@@ -64,10 +69,16 @@ export function connectRedis({ url, log }: { url: string; log: Log }): RedisLink
   return {
     isReady,
     connected,
-    send: (command) => guard(main.sendCommand<Reply>(command)),
-    transact: (commands) => transact(transactions, commands),
+    async send(command) {
+      assertReady()
+      return guard(main.sendCommand<Reply>(command))
+    },
+    async transact(commands) {
+      assertReady()
+      return transact(transactions, commands)
+    },
     async subscribe(subscription) {
-      if (!isReady()) throw unreachable()
+      assertReady()
       const connection = createConnection(url, () => false)
       subscribers.add(connection)
       const release = () => {

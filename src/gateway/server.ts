@@ -2,7 +2,9 @@ import { once } from "node:events"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { getRequestListener } from "@hono/node-server"
-import type { Hono } from "hono"
+import type { createGateway } from "./app.ts"
+
+type GatewayApp = ReturnType<typeof createGateway>
 
 export type GatewayServer = { url: string; port: number; close(): Promise<void> }
 
@@ -12,7 +14,10 @@ const KEEP_ALIVE_MS = 75_000
 const DRAIN_MS = 1000
 
 /** Listens. Rejects when it cannot, with the system's code (EADDRINUSE). Event streams are ended by closing the Redis link. */
-export async function listenGateway(app: Hono, { host, port }: { host: string; port: number }): Promise<GatewayServer> {
+export async function listenGateway(
+  app: GatewayApp,
+  { host, port }: { host: string; port: number },
+): Promise<GatewayServer> {
   const listener = getRequestListener(app.fetch, { errorHandler: () => badRequest() })
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 5000 }, listener)
   server.listen(port, host)

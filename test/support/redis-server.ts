@@ -98,7 +98,7 @@ async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const exited = once(child, "exit")
   // A paused process takes no SIGTERM until it goes on.
-  child.kill("SIGCONT")
+  if (signal !== "SIGKILL") child.kill("SIGCONT")
   child.kill(signal)
   await exited
 }
