@@ -1,0 +1,32 @@
+export type JpegFrame = {
+  bitsPerSample: number
+  components: number
+  /** How an Adobe file keeps its colours: 0 as they are, 1 YCbCr, 2 YCCK; undefined where it does not say. */
+  adobeTransform: number | undefined
+}
+
+const APP14 = 0xee
+const START_OF_SCAN = 0xda
+
+/** Reads what jpeg-js passes over, up to the first scan. Null where there is no frame. ITU-T T.81 B.2.2, Adobe TN 5116. */
+export function readJpegFrame(bytes: Uint8Array): JpegFrame | null {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  let frame: Omit<JpegFrame, "adobeTransform"> | undefined
+  let adobeTransform: number | undefined
+  for (let at = 2; at + 16 <= bytes.byteLength; ) {
+    const marker = view.getUint8(at + 1)
+    if (view.getUint8(at) !== 0xff || marker < 0xc0) {
+      at++
+      continue
+    }
+    if (marker === START_OF_SCAN) break
+    if (marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
+      frame = { bitsPerSample: view.getUint8(at + 4), components: view.getUint8(at + 9) }
+    }
+    if (marker === APP14 && view.getUint32(at + 4) === 0x41646f62) adobeTransform = view.getUint8(at + 15)
+    // RSTn, SOI and EOI stand alone; 0xff fills.
+    const standsAlone = (marker >= 0xd0 && marker <= 0xd9) || marker === 0xff
+    at += standsAlone ? 1 : 2 + view.getUint16(at + 2)
+  }
+  return frame ? { ...frame, adobeTransform } : null
+}

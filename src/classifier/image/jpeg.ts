@@ -1,0 +1,44 @@
+import { decode } from "jpeg-js"
+import { AppError } from "../../lib/app-error.ts"
+import type { Codec } from "./codec.ts"
+import { readJpegFrame } from "./jpeg-frame.ts"
+
+/** What jpeg-js says of files that are sound, but of a kind it cannot read. */
+const UNSUPPORTED = /unsupported color mode|only single frame|unknown JPEG marker c[0-9a-f]/i
+
+/** Baseline and progressive JPEG in plain JavaScript, which runs wherever Node does. */
+export const decodeJpeg: Codec = (bytes, _header, { maxPixels, maxDecodeBytes }) => {
+  const frame = readJpegFrame(bytes)
+  if (frame && frame.bitsPerSample !== 8) {
+    throw new AppError("unsupported_image", `Cannot decode JPEG: ${frame.bitsPerSample} bits per sample, 8 is needed`)
+  }
+  try {
+    const { width, height, data } = decode(bytes, {
+      useTArray: true,
+      formatAsRGBA: false,
+      // jpeg-js takes three components for YCbCr even where the file says that they are red, green and blue.
+      ...(frame?.components === 3 && frame.adobeTransform === 0 ? { colorTransform: false } : {}),
+      // Strict decoding refuses sound grey files with restart markers. A truncated one fails either way.
+      tolerantDecoding: true,
+      maxResolutionInMP: maxPixels / 1e6,
+      maxMemoryUsageInMB: maxDecodeBytes / 2 ** 20,
+    })
+    return { width, height, rgb: data }
+  } catch (cause) {
+    throw asAppError(cause, maxDecodeBytes)
+  }
+}
+
+function asAppError(cause: unknown, maxDecodeBytes: number): AppError {
+  const text = cause instanceof Error ? cause.message : ""
+  if (text.startsWith("maxResolutionInMP") || text.startsWith("maxMemoryUsageInMB")) {
+    const message = `Cannot decode JPEG: it needs more than ${Math.floor(maxDecodeBytes / 2 ** 20)} MiB`
+    return new AppError("too_many_pixels", message, { cause })
+  }
+  if (UNSUPPORTED.test(text)) {
+    return new AppError("unsupported_image", "Cannot decode JPEG: only baseline and progressive are read here", {
+      cause,
+    })
+  }
+  return new AppError("invalid_image", "Cannot decode JPEG: it is damaged or cut off", { cause })
+}

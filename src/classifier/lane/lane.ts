@@ -1,0 +1,186 @@
+import { Worker } from "node:worker_threads"
+import { AppError } from "../../lib/app-error.ts"
+import type { Log } from "../../lib/log.ts"
+import type { ImageLimits } from "../image/decode-image.ts"
+import type { ModelFolder } from "../models/find-models.ts"
+import type { ModelInfo } from "../models/model-info.ts"
+import { LaneCrash } from "./lane-crash.ts"
+import type { BrokenModel, FromLane, LaneJob, LaneResult, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
+
+export type LaneOptions = {
+  modelFolders: readonly ModelFolder[]
+  limits: ImageLimits
+  jobTimeoutMs: number
+  startTimeoutMs: number
+  /** Bound on the thread's JavaScript heap; pixels and WASM memory lie outside it. */
+  maxHeapMb: number
+  entry: URL
+  log: Log
+  /** Called when the lane can take a job again. */
+  onIdle: (lane: Lane) => void
+  /** Called once, when the thread is gone for any reason. */
+  onExit: (lane: Lane) => void
+}
+
+type LaneState =
+  | { state: "starting"; resolve: (lane: Lane) => void; reject: (error: Error) => void; timer: NodeJS.Timeout }
+  | { state: "idle" }
+  | { state: "busy"; jobNumber: number; settle: (outcome: LaneResult | Error) => void; timer: NodeJS.Timeout }
+  | { state: "dead" }
+
+/** The host's side of one worker thread: one job at a time, each ended by an answer, a timeout, or the thread's death. */
+export class Lane {
+  models: ModelInfo[] = []
+  broken: BrokenModel[] = []
+  readonly #worker: Worker
+  readonly #options: LaneOptions
+  readonly #stopCell: Int32Array
+  readonly #statsWaiters: { resolve: (stats: LaneStats) => void; reject: (error: Error) => void }[] = []
+  #state: LaneState = { state: "dead" }
+  #lastJobNumber = 0
+  /** Why the thread ends, where that is known before it has. */
+  #endReason: Error | undefined
+
+  /** Resolves when the thread has loaded and warmed up its models; rejects with a LaneCrash when it cannot. */
+  static start(options: LaneOptions): Promise<Lane> {
+    return new Promise((resolve, reject) => new Lane(options, resolve, reject))
+  }
+
+  private constructor(options: LaneOptions, resolve: (lane: Lane) => void, reject: (error: Error) => void) {
+    const stopFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
+    const { modelFolders, limits, log } = options
+    this.#options = options
+    this.#stopCell = new Int32Array(stopFlag)
+    this.#worker = new Worker(options.entry, {
+      workerData: { modelFolders, limits, stopFlag } satisfies LaneSetup,
+      resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb },
+      stdout: true,
+      stderr: true,
+    })
+    const late = () => this.#end(new LaneCrash(`The lane did not start within ${options.startTimeoutMs} ms`))
+    this.#state = { state: "starting", resolve, reject, timer: setTimeout(late, options.startTimeoutMs) }
+    this.#worker.on("message", (message: FromLane) => this.#onMessage(message))
+    this.#worker.on("error", (cause) => {
+      this.#endReason ??= new LaneCrash("The lane's thread died of an error", { cause })
+    })
+    this.#worker.on("exit", (exitCode) => this.#onExit(exitCode))
+    for (const output of [this.#worker.stdout, this.#worker.stderr]) {
+      output.on("data", (text: Buffer) => log.debug("lane.output", { text: text.toString().trimEnd().slice(0, 2000) }))
+    }
+  }
+
+  get isIdle(): boolean {
+    return this.#state.state === "idle"
+  }
+
+  /** Runs one job; the bytes are handed over and are empty here afterwards. Only for an idle lane. */
+  run(job: LaneJob, signal?: AbortSignal): Promise<LaneResult> {
+    if (!this.isIdle) throw new Error("Cannot run a job on a lane that is not idle")
+    const jobNumber = this.#nextJobNumber()
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        Atomics.store(this.#stopCell, 0, jobNumber)
+        reject(signal?.reason)
+      }
+      const settle = (outcome: LaneResult | Error) => {
+        signal?.removeEventListener("abort", onAbort)
+        if (outcome instanceof Error) reject(outcome)
+        else resolve(outcome)
+      }
+      const bytes = transferable(job.bytes)
+      // Before the state changes: bytes that were handed over already make this throw, and the lane stays idle.
+      this.#post({ type: "job", jobNumber, job: { ...job, bytes } }, [bytes.buffer])
+      const { jobTimeoutMs } = this.#options
+      const late = () => this.#end(new AppError("job_timeout", `The job took longer than ${jobTimeoutMs} ms`))
+      this.#state = { state: "busy", jobNumber, settle, timer: setTimeout(late, jobTimeoutMs) }
+      signal?.addEventListener("abort", onAbort, { once: true })
+    })
+  }
+
+  stats(): Promise<LaneStats> {
+    return new Promise((resolve, reject) => {
+      this.#statsWaiters.push({ resolve, reject })
+      this.#post({ type: "stats" })
+    })
+  }
+
+  /** Ends the thread; a job it has in hand is rejected. */
+  async close(): Promise<void> {
+    this.#endReason ??= new LaneCrash("The lane was closed")
+    await this.#worker.terminate()
+  }
+
+  #post(message: ToLane, transfer: ArrayBuffer[] = []): void {
+    this.#worker.postMessage(message, transfer)
+  }
+
+  /** Above 0, which the stop flag starts with, and within an Int32. */
+  #nextJobNumber(): number {
+    this.#lastJobNumber = (this.#lastJobNumber % 0x7fffffff) + 1
+    return this.#lastJobNumber
+  }
+
+  #end(reason: Error): void {
+    this.#endReason ??= reason
+    void this.#worker.terminate()
+  }
+
+  #onMessage(message: FromLane): void {
+    switch (message.type) {
+      case "ready":
+        this.#onReady(message.models, message.broken)
+        break
+      case "done":
+        this.#onAnswer(message.jobNumber, message.result)
+        break
+      case "refused":
+        this.#onAnswer(message.jobNumber, new AppError(message.code, message.message))
+        break
+      case "stopped":
+        // Its caller was given the signal's reason when it aborted; this error reaches nobody.
+        this.#onAnswer(message.jobNumber, new Error("The job was stopped"))
+        break
+      case "stats":
+        this.#statsWaiters.shift()?.resolve(message.stats)
+        break
+      default:
+        message satisfies never
+    }
+  }
+
+  #onReady(models: ModelInfo[], broken: BrokenModel[]): void {
+    if (this.#state.state !== "starting") return
+    const { resolve, timer } = this.#state
+    clearTimeout(timer)
+    this.models = models
+    this.broken = broken
+    this.#state = { state: "idle" }
+    resolve(this)
+  }
+
+  #onAnswer(jobNumber: number, outcome: LaneResult | Error): void {
+    if (this.#state.state !== "busy" || this.#state.jobNumber !== jobNumber) return
+    const { settle, timer } = this.#state
+    clearTimeout(timer)
+    this.#state = { state: "idle" }
+    settle(outcome)
+    this.#options.onIdle(this)
+  }
+
+  #onExit(exitCode: number): void {
+    const reason = this.#endReason ?? new LaneCrash(`The lane's thread left with exit code ${exitCode}`)
+    const last = this.#state
+    this.#state = { state: "dead" }
+    if (last.state === "starting" || last.state === "busy") clearTimeout(last.timer)
+    if (last.state === "starting") last.reject(reason)
+    if (last.state === "busy") last.settle(reason)
+    for (const { reject } of this.#statsWaiters) reject(reason)
+    this.#options.onExit(this)
+  }
+}
+
+/** Bytes in a buffer of their own: a view into a larger one (Node's small Buffers) would take its neighbours along. */
+function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  const ownsBuffer = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
+  return ownsBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes)
+}

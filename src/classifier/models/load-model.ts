@@ -1,0 +1,151 @@
+import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter"
+import { type io, type Tensor, tensor4d, tidy } from "@tensorflow/tfjs-core"
+import type { LayersModel } from "@tensorflow/tfjs-layers"
+import type { Manifest } from "./manifest.ts"
+import { ModelError } from "./model-error.ts"
+import type { ModelInfo } from "./model-info.ts"
+import { type ModelFiles, readModelFiles } from "./read-model-files.ts"
+import { classCountOf, type InputSize, inputSizeOf } from "./tensor-shapes.ts"
+import { isDistribution, softmax } from "./to-probabilities.ts"
+
+export type LoadedModel = {
+  info: ModelInfo
+  labels: readonly string[]
+  manifest: Manifest
+  /** Height × width × 3 values, normalised; filled anew for each image, so that none is allocated per job. */
+  input: Float32Array
+  /** Probabilities in class order for what `input` holds now. */
+  predict: () => Float32Array
+  dispose: () => void
+}
+
+type Network = LayersModel | GraphModel
+
+/** Loads, checks and warms up the model in a folder. Throws a ModelError that says what is wrong with which file. */
+export async function loadModel(id: string, folder: string): Promise<LoadedModel> {
+  const files = await readModelFiles(folder)
+  const network = await loadNetwork(files)
+  try {
+    return warmUp(id, files, network)
+  } catch (error) {
+    network.dispose()
+    throw error
+  }
+}
+
+async function loadNetwork({ modelJson, weights }: ModelFiles): Promise<Network> {
+  // TF.js reads from the network or a browser's storage only; a handler is all it needs for a disk.
+  const handler: io.IOHandler = { load: async () => ({ ...modelJson.artifacts, weightData: weights }) }
+  try {
+    if (modelJson.kind === "graph") return await loadGraphModel(handler)
+    // Its 40 ms and 10 MB are paid by those who have a layers model.
+    const { loadLayersModel } = await import("@tensorflow/tfjs-layers")
+    return await loadLayersModel(handler)
+  } catch (cause) {
+    throw new ModelError("load_failed", `TF.js cannot build the network of model.json: ${firstLine(cause)}`, { cause })
+  }
+}
+
+function warmUp(id: string, files: ModelFiles, network: Network): LoadedModel {
+  const { manifest, labels, version } = files
+  refuseNan(network)
+  const size = inputSizeOf(shapesOf(network.inputs), manifest)
+  const input = new Float32Array(size.width * size.height * 3)
+  const trials = [fillFlat, fillNoise].map((fill) => {
+    fill(input)
+    return tryRun(network, input, size)
+  })
+  const classes = classCountOf(trials.map(({ shape }) => shape).slice(0, 1))
+  if (classes !== labels.length) {
+    const message = `${manifest.labels} has ${labels.length} labels, the model's output has ${classes} classes`
+    throw new ModelError("labels_count", message)
+  }
+  if (trials.some(({ scores }) => !scores.every(Number.isFinite))) {
+    throw new ModelError("warm_up_failed", "The model answers a test image with values that are not finite")
+  }
+  const kind = manifest.output ?? (trials.every(({ scores }) => isDistribution(scores)) ? "probabilities" : "logits")
+  const scoresOf = () => run(network, input, size).scores
+  return {
+    info: describeModel(id, version, files, size),
+    labels,
+    manifest,
+    input,
+    predict: kind === "logits" ? () => softmax(scoresOf()) : scoresOf,
+    dispose: () => network.dispose(),
+  }
+}
+
+function describeModel(id: string, version: string, { manifest, labels }: ModelFiles, size: InputSize): ModelInfo {
+  const { name = id, description, licence, source } = manifest
+  return {
+    id,
+    version,
+    name,
+    inputWidth: size.width,
+    inputHeight: size.height,
+    labels: labels.length,
+    ...(description === undefined ? {} : { description }),
+    ...(licence === undefined ? {} : { licence }),
+    ...(source === undefined ? {} : { source }),
+  }
+}
+
+function tryRun(network: Network, input: Float32Array, size: InputSize): { scores: Float32Array; shape: number[] } {
+  try {
+    return run(network, input, size)
+  } catch (cause) {
+    if (cause instanceof ModelError) throw cause
+    throw new ModelError("warm_up_failed", `The model fails on a test image: ${firstLine(cause)}`, { cause })
+  }
+}
+
+function run(network: Network, input: Float32Array, { width, height }: InputSize) {
+  return tidy(() => {
+    const output = network.predict(tensor4d(input, [1, height, width, 3]))
+    if (!isTensor(output))
+      throw new ModelError("output_shape", "The model has several outputs, 1 list of scores is needed")
+    return { scores: Float32Array.from(output.dataSync()), shape: output.shape }
+  })
+}
+
+function isTensor(output: ReturnType<Network["predict"]>): output is Tensor {
+  return "dataSync" in output && typeof output.dataSync === "function"
+}
+
+function refuseNan(network: Network): void {
+  const weights: [string, Tensor][] = isGraph(network)
+    ? Object.entries(network.weights).flatMap(([name, list]) => list.map((weight): [string, Tensor] => [name, weight]))
+    : network.weights.map((weight) => [weight.originalName, weight.read()])
+  for (const [name, weight] of weights) {
+    // Infinities may be meant (a padding value); NaN never is.
+    if (weight.dtype === "float32" && weight.dataSync().some(Number.isNaN)) {
+      throw new ModelError("nan_weights", `The weights ${name} hold values that are not numbers (NaN)`)
+    }
+  }
+}
+
+function isGraph(network: Network): network is GraphModel {
+  return "modelSignature" in network
+}
+
+function shapesOf(tensors: readonly { shape?: (number | null)[] }[]) {
+  return tensors.map(({ shape }) => shape)
+}
+
+function fillFlat(input: Float32Array): void {
+  input.fill(0)
+}
+
+/** Values in -1..1 that are the same each time: a model that fails on noise fails now, not on a customer. */
+function fillNoise(input: Float32Array): void {
+  let state = 1
+  for (let index = 0; index < input.length; index++) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0
+    input[index] = state / 2 ** 31 - 1
+  }
+}
+
+function firstLine(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return (text.split("\n")[0] ?? "").slice(0, 300)
+}

@@ -1,0 +1,22 @@
+export type ModelErrorCode =
+  | "bad_manifest"
+  | "bad_model_json"
+  | "missing_file"
+  | "shard_size"
+  | "labels_count"
+  | "nan_weights"
+  | "input_shape"
+  | "output_shape"
+  | "load_failed"
+  | "warm_up_failed"
+
+/** Why a model folder cannot be served. The message names the file, and the key where there is one. */
+export class ModelError extends Error {
+  override readonly name = "ModelError"
+  readonly code: ModelErrorCode
+
+  constructor(code: ModelErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.code = code
+  }
+}

@@ -1,0 +1,13 @@
+/** Softmax, shifted by the largest value so that no exponent overflows. */
+export function softmax(logits: Float32Array): Float32Array {
+  const largest = logits.reduce((max, value) => Math.max(max, value), Number.NEGATIVE_INFINITY)
+  const powers = logits.map((value) => Math.exp(value - largest))
+  const sum = powers.reduce((total, value) => total + value, 0)
+  return powers.map((value) => value / sum)
+}
+
+/** Whether scores read as probabilities of classes that exclude each other. */
+export function isDistribution(scores: Float32Array): boolean {
+  const sum = scores.reduce((total, value) => total + value, 0)
+  return Math.abs(sum - 1) < 1e-3 && scores.every((value) => value >= 0 && value <= 1 + 1e-4)
+}
