@@ -1,0 +1,41 @@
+#!/usr/bin/env node
+import { readFileSync } from "node:fs"
+import { Command, CommanderError } from "commander"
+import { CliError, describe, EXIT } from "./cli-error.ts"
+import { addStartCommand } from "./stack/start-command.ts"
+import { paintFor, printError } from "./terminal.ts"
+
+const HELP = `
+Exit codes: 0 all went well, 1 something failed, 2 the command was not understood, 130 interrupted.
+Environment: CLAIMCHECK_URL and CLAIMCHECK_KEY stand for --url and --key; NO_COLOR turns colours off.`
+
+async function main(argv: readonly string[]): Promise<number> {
+  const program = new Command("claimcheck")
+    .description("Your own image classifier behind an edge API.")
+    .version(readVersion())
+    .addHelpText("after", HELP)
+    .showHelpAfterError("(add --help for the options)")
+    .exitOverride()
+  addStartCommand(program)
+  try {
+    await program.parseAsync(argv)
+    return EXIT.ok
+  } catch (error) {
+    // Commander has said what it had to say.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    printError(`${paintFor(process.stderr)("red", "error")} ${explain(error)}`)
+    return error instanceof CliError ? error.exitCode : EXIT.failed
+  }
+}
+
+/** A CliError is meant for people; of anything else we need to know where it came from. */
+function explain(error: unknown): string {
+  return error instanceof Error && !(error instanceof CliError) ? (error.stack ?? error.message) : describe(error)
+}
+
+function readVersion(): string {
+  const text = readFileSync(new URL("../../package.json", import.meta.url), "utf8")
+  return (JSON.parse(text) as { version: string }).version
+}
+
+process.exitCode = await main(process.argv)

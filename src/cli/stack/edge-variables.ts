@@ -1,0 +1,42 @@
+/** What the edge is configured by; a variable that is set in our environment is handed on. */
+const HANDED_ON = [
+  "ALLOW_ANONYMOUS",
+  "API_KEYS",
+  "DEAD_TTL_S",
+  "DEFAULT_MODEL",
+  "JOB_DEADLINE_MS",
+  "LEASE_MS",
+  "LOG_LEVEL",
+  "MAX_ATTEMPTS",
+  "MAX_IMAGE_BYTES",
+  "MAX_IMAGE_PIXELS",
+  "MAX_QUEUE_BYTES",
+  "MAX_QUEUE_DEPTH",
+  "MAX_QUEUE_DEPTH_PER_CALLER",
+  "RATE_LIMIT",
+  "RESULT_TTL_S",
+  "TICKET_SECRET",
+  "WEBHOOK_SECRETS",
+] as const
+
+export type RestEndpoint = { url: string; token: string }
+
+/** The local stack is open to whoever can reach the loopback, unless its user says otherwise. */
+export function edgeVariables(
+  env: NodeJS.ProcessEnv,
+  rest: RestEndpoint,
+  ticketSecrets: readonly string[],
+): Record<string, string> {
+  const given = HANDED_ON.flatMap((name) => {
+    const value = env[name]
+    return value === undefined || value === "" ? [] : [[name, value] as const]
+  })
+  return {
+    ALLOW_ANONYMOUS: "true",
+    RATE_LIMIT: "off",
+    TICKET_SECRET: ticketSecrets.join(" "),
+    ...Object.fromEntries(given),
+    UPSTASH_REDIS_REST_URL: rest.url,
+    UPSTASH_REDIS_REST_TOKEN: rest.token,
+  }
+}

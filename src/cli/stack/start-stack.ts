@@ -1,0 +1,74 @@
+import { mkdirSync } from "node:fs"
+import { join } from "node:path"
+import type { Interrupts } from "./interrupts.ts"
+import { prepareStack, type StackPlan } from "./prepare-stack.ts"
+import { RunFile } from "./run-file.ts"
+import { RunningStack } from "./running-stack.ts"
+import type { StackConfig } from "./stack-config.ts"
+import type { StackOutput } from "./stack-output.ts"
+import { startReaper } from "./start-reaper.ts"
+import { stopLeftovers } from "./stop-leftovers.ts"
+
+/** Runs the local stack until it is interrupted. Throws what to tell when it cannot start or cannot go on. */
+export async function startStack(config: StackConfig, output: StackOutput, interrupts: Interrupts): Promise<void> {
+  mkdirSync(config.home, { recursive: true, mode: 0o700 })
+  const runFile = await claimFolder(config, output)
+  const reaper = startReaper()
+  const stack = new RunningStack(output, runFile, reaper)
+  interrupts.hurry.addEventListener("abort", () => stack.kill())
+  try {
+    const plan = await prepareStack(config, output, interrupts.stop)
+    const interrupted = whenAborted(interrupts.stop)
+    await Promise.race([bringUp(stack, plan, { output, runFile, stop: interrupts.stop }), interrupted])
+    await Promise.race([stack.failed, interrupted])
+  } catch (error) {
+    if (!interrupts.stop.aborted) throw error
+  } finally {
+    await stack.stop()
+    await reaper.end()
+    runFile.remove()
+  }
+  output.say("stack.stopped", {}, "stopped")
+}
+
+type BringUp = { output: StackOutput; runFile: RunFile; stop: AbortSignal }
+
+async function bringUp(stack: RunningStack, plan: StackPlan, { output, runFile, stop }: BringUp): Promise<void> {
+  const startedMs = performance.now()
+  for (const parts of plan.stages) {
+    if (stop.aborted) return
+    await Promise.race([stack.start(parts), stack.failed])
+  }
+  runFile.setUrl(plan.url)
+  const tookMs = Math.round(performance.now() - startedMs)
+  output.say("stack.ready", { url: plan.url, tookMs }, readyText(plan.url, tookMs))
+  output.setCalm(false)
+}
+
+async function claimFolder(config: StackConfig, output: StackOutput): Promise<RunFile> {
+  const { file, leftovers } = await RunFile.claim(join(config.home, "run.json"))
+  if (leftovers.length > 0) {
+    const names = leftovers.map(({ name, pgid }) => `${name} (${pgid})`).join(", ")
+    output.warn("stack.leftovers", { leftovers }, `  An earlier run was killed and left ${names}: stopping it first.`)
+    await stopLeftovers(leftovers)
+  }
+  return file
+}
+
+function whenAborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve()
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
+}
+
+function readyText(url: string, tookMs: number): string {
+  return [
+    "",
+    `ready ${url}  (${(tookMs / 1000).toFixed(1)} s)`,
+    "",
+    `  curl -F image=@photo.jpg ${url}/v1/classifications`,
+    `  npx claimcheck classify photo.jpg${url.endsWith(":8787") ? "" : ` --url ${url}`}`,
+    "",
+    "  Ctrl-C stops every part.",
+    "",
+  ].join("\n")
+}
