@@ -40,7 +40,7 @@ export function buildPng({ width, height, bitDepth, colorType, interlace = 0, ra
   return Buffer.concat([signature, ...chunks, pngChunk("IDAT", deflateSync(raw)), pngChunk("IEND", new Uint8Array())])
 }
 
-function pngChunk(type: string, body: Uint8Array): Uint8Array {
+export function pngChunk(type: string, body: Uint8Array): Uint8Array {
   const typed = Buffer.concat([Buffer.from(type, "latin1"), body])
   const [length, checksum] = [Buffer.alloc(4), Buffer.alloc(4)]
   length.writeUInt32BE(body.byteLength)

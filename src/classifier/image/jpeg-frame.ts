@@ -1,4 +1,6 @@
 export type JpegFrame = {
+  /** How it is coded, by the frame's marker: 0xc0 baseline, 0xc1 extended, 0xc2 progressive, others rare. */
+  marker: number
   bitsPerSample: number
   components: number
   /** How an Adobe file keeps its colours: 0 as they are, 1 YCbCr, 2 YCCK; undefined where it does not say. */
@@ -21,7 +23,7 @@ export function readJpegFrame(bytes: Uint8Array): JpegFrame | null {
     }
     if (marker === START_OF_SCAN) break
     if (marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
-      frame = { bitsPerSample: view.getUint8(at + 4), components: view.getUint8(at + 9) }
+      frame = { marker, bitsPerSample: view.getUint8(at + 4), components: view.getUint8(at + 9) }
     }
     if (marker === APP14 && view.getUint32(at + 4) === 0x41646f62) adobeTransform = view.getUint8(at + 15)
     // RSTn, SOI and EOI stand alone; 0xff fills.

@@ -3,14 +3,16 @@ import { AppError } from "../../lib/app-error.ts"
 import type { Codec } from "./codec.ts"
 import { readJpegFrame } from "./jpeg-frame.ts"
 
-/** What jpeg-js says of files that are sound, but of a kind it cannot read. */
-const UNSUPPORTED = /unsupported color mode|only single frame|unknown JPEG marker c[0-9a-f]/i
+const SOF_PROGRESSIVE = 0xc2
 
 /** Baseline and progressive JPEG in plain JavaScript, which runs wherever Node does. */
 export const decodeJpeg: Codec = (bytes, _header, { maxPixels, maxDecodeBytes }) => {
   const frame = readJpegFrame(bytes)
-  if (frame && frame.bitsPerSample !== 8) {
-    throw new AppError("unsupported_image", `Cannot decode JPEG: ${frame.bitsPerSample} bits per sample, 8 is needed`)
+  if (frame && (frame.marker > SOF_PROGRESSIVE || frame.bitsPerSample !== 8)) {
+    throw new AppError(
+      "unsupported_image",
+      "Cannot decode JPEG: only baseline and progressive with 8 bits are read here",
+    )
   }
   try {
     const { width, height, data } = decode(bytes, {
@@ -35,10 +37,8 @@ function asAppError(cause: unknown, maxDecodeBytes: number): AppError {
     const message = `Cannot decode JPEG: it needs more than ${Math.floor(maxDecodeBytes / 2 ** 20)} MiB`
     return new AppError("too_many_pixels", message, { cause })
   }
-  if (UNSUPPORTED.test(text)) {
-    return new AppError("unsupported_image", "Cannot decode JPEG: only baseline and progressive are read here", {
-      cause,
-    })
+  if (text.startsWith("Unsupported color mode")) {
+    return new AppError("unsupported_image", "Cannot decode JPEG: its colours are in a mode not read here", { cause })
   }
   return new AppError("invalid_image", "Cannot decode JPEG: it is damaged or cut off", { cause })
 }

@@ -8,6 +8,8 @@ export type PngHeader = {
   /** Samples per pixel; a palette's index is one. */
   channels: number
   interlaced: boolean
+  /** Chunk types that its pixels come from, beside the samples. */
+  chunks: readonly string[]
 }
 
 export type PngChunks = {
@@ -18,15 +20,15 @@ export type PngChunks = {
   bare: Uint8Array
 }
 
-const KEPT = ["IHDR", "PLTE", "tRNS", "IDAT", "IEND"]
+type ColorType = { channels: number; bitDepths: readonly number[]; chunks: readonly string[] }
 
-/** By colour type: grey, colour, palette, grey with alpha, colour with alpha. */
-const COLOR_TYPES: Readonly<Record<number, { channels: number; bitDepths: readonly number[] } | undefined>> = {
-  0: { channels: 1, bitDepths: [1, 2, 4, 8, 16] },
-  2: { channels: 3, bitDepths: [8, 16] },
-  3: { channels: 1, bitDepths: [1, 2, 4, 8] },
-  4: { channels: 2, bitDepths: [8, 16] },
-  6: { channels: 4, bitDepths: [8, 16] },
+/** Grey, colour, palette, grey with alpha, colour with alpha; and the chunks that its pixels come from. */
+const COLOR_TYPES: Readonly<Record<number, ColorType | undefined>> = {
+  0: { channels: 1, bitDepths: [1, 2, 4, 8, 16], chunks: ["tRNS"] },
+  2: { channels: 3, bitDepths: [8, 16], chunks: ["tRNS"] },
+  3: { channels: 1, bitDepths: [1, 2, 4, 8], chunks: ["PLTE", "tRNS"] },
+  4: { channels: 2, bitDepths: [8, 16], chunks: [] },
+  6: { channels: 4, bitDepths: [8, 16], chunks: [] },
 }
 
 /**
@@ -42,7 +44,7 @@ export function readPngChunks(bytes: Uint8Array): PngChunks {
     const end = offset + 12 <= bytes.byteLength ? offset + 12 + view.getUint32(offset) : Number.POSITIVE_INFINITY
     if (end > bytes.byteLength) throw damagedPng("it is cut off")
     type = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8))
-    if (KEPT.includes(type)) {
+    if (["IHDR", "IDAT", "IEND"].includes(type) || header?.chunks.includes(type)) {
       if (crc32(bytes.subarray(offset + 4, end - 4)) !== view.getUint32(end - 4)) {
         throw damagedPng(`the checksum of a chunk ${type} is wrong`)
       }
@@ -66,8 +68,15 @@ function readHeader(body: Uint8Array): PngHeader {
   if (!color?.bitDepths.includes(bitDepth) || view.getUint16(10) !== 0 || interlace > 1) {
     throw damagedPng("its header describes what no PNG can be")
   }
-  const { channels } = color
-  return { width: view.getUint32(0), height: view.getUint32(4), bitDepth, channels, interlaced: interlace === 1 }
+  const { channels, chunks } = color
+  return {
+    width: view.getUint32(0),
+    height: view.getUint32(4),
+    bitDepth,
+    channels,
+    chunks,
+    interlaced: interlace === 1,
+  }
 }
 
 /** The error for a PNG that breaks its format. */

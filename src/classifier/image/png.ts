@@ -23,7 +23,9 @@ export const decodePng: Codec = (bytes, _header, { maxPixels, maxDecodeBytes }) 
     throw new AppError("unsupported_image", `Cannot decode PNG: interlaced with ${header.bitDepth} bits per sample`)
   }
   proveSize(data, sampleBytes)
-  return { width, height, rgb: pngToRgb(decodeBare(bare)) }
+  const png = decodeBare(bare)
+  if (header.chunks.includes("PLTE") && !png.palette) throw damagedPng("its palette is missing")
+  return { width, height, rgb: pngToRgb(png) }
 }
 
 /** Each row of each pass is its samples, packed, after a byte for its filter. */
