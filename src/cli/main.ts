@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander"
+import { addClassifyCommand } from "./classify-command.ts"
 import { CliError, describe, EXIT } from "./cli-error.ts"
+import { addModelsCommand } from "./models-command.ts"
 import { addStartCommand } from "./stack/start-command.ts"
 import { paintFor, printError } from "./terminal.ts"
 
@@ -17,9 +19,11 @@ async function main(argv: readonly string[]): Promise<number> {
     .showHelpAfterError("(add --help for the options)")
     .exitOverride()
   addStartCommand(program)
+  addClassifyCommand(program)
+  addModelsCommand(program)
   try {
     await program.parseAsync(argv)
-    return EXIT.ok
+    return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode)
   } catch (error) {
     // Commander has said what it had to say.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage

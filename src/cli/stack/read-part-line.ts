@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util"
 import type { LogLevel } from "../../lib/log.ts"
 import type { PartLine, PartStream } from "./part.ts"
 import { parseLogLine } from "./render-log-line.ts"
@@ -20,12 +21,16 @@ const WRANGLER_NOISE = [
   /^⎔ (Starting local server|Local server updated)/,
   /newer version of Wrangler|If you think this is a bug|Would you like to report|Using fallback value/,
   /Logs were written to/,
+  // workerd's way to say that a client, or an earlier workerd, has hung up.
+  /disconnected: /,
+  /^\s+stack: .*workerd@/,
 ]
 
 /** `wrangler dev`: the worker's own lines come through as they are, among wrangler's banner, tables and requests. */
-export function readWranglerLine(raw: string, stream: PartStream): PartLine | null {
-  const own = parseLogLine(raw)
-  if (own !== null) return { level: own.level, raw, json: true }
+export function readWranglerLine(printed: string, stream: PartStream): PartLine | null {
+  const own = parseLogLine(printed)
+  if (own !== null) return { level: own.level, raw: printed, json: true }
+  const raw = stripVTControlCharacters(printed)
   if (WRANGLER_NOISE.some((pattern) => pattern.test(raw))) return null
   const level = /\[wrangler:error\]|\[ERROR\]/.test(raw)
     ? "error"

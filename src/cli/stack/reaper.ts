@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises"
+import { areGone } from "./are-gone.ts"
 import type { PartName } from "./part.ts"
 import { signalGroup } from "./process-group.ts"
 import { STOP_ORDER } from "./stop-order.ts"
@@ -10,7 +10,6 @@ import { STOP_ORDER } from "./stop-order.ts"
 export type ReaperMessage = { kind: "watch" | "forget"; name: PartName; pid: number }
 
 const GRACE_MS = 10_000
-const LOOK_EVERY_MS = 100
 
 const watched = new Map<number, PartName>()
 
@@ -27,7 +26,6 @@ process.once("disconnect", async () => {
 
 async function stopGroups(pgids: number[]): Promise<void> {
   for (const pgid of pgids) signalGroup(pgid, "SIGTERM")
-  const deadlineMs = performance.now() + GRACE_MS
-  while (pgids.some((pgid) => signalGroup(pgid, 0)) && performance.now() < deadlineMs) await delay(LOOK_EVERY_MS)
+  await areGone(pgids, GRACE_MS)
   for (const pgid of pgids) signalGroup(pgid, "SIGKILL")
 }

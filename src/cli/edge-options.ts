@@ -1,0 +1,13 @@
+import { type Command, Option } from "commander"
+
+export const DEFAULT_URL = "http://localhost:8787"
+
+export type EdgeOptions = { url: string; key?: string; json?: true }
+
+/** The options of every command that talks to an edge. */
+export function withEdgeOptions(command: Command): Command {
+  return command
+    .addOption(new Option("--url <url>", "address of the edge").env("CLAIMCHECK_URL").default(DEFAULT_URL))
+    .addOption(new Option("--key <key>", "API key").env("CLAIMCHECK_KEY"))
+    .option("--json", "print what the server said, as JSON")
+}

@@ -1,0 +1,36 @@
+import { readFile } from "node:fs/promises"
+import { CliError, describe } from "./cli-error.ts"
+
+export type ImageFile = { bytes: Uint8Array<ArrayBuffer>; contentType: string }
+
+const ADVICE: Record<string, string> = {
+  ENOENT: "there is no such file",
+  EISDIR: "it is a folder; name the pictures in it, for example with *.jpg",
+  EACCES: "it may not be read; check its permissions",
+  EPERM: "it may not be read; check its permissions",
+}
+
+export async function readImageFile(path: string): Promise<ImageFile> {
+  try {
+    const bytes = new Uint8Array(await readFile(path))
+    return { bytes, contentType: sniffContentType(bytes) }
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    throw new CliError(`Cannot read ${path}: ${ADVICE[code ?? ""] ?? describe(error)}`, { code, cause: error })
+  }
+}
+
+const MAGIC: readonly (readonly [contentType: string, pattern: RegExp])[] = [
+  ["image/jpeg", /^\xff\xd8\xff/],
+  ["image/png", /^\x89PNG\r\n/],
+  ["image/gif", /^GIF8[79]a/],
+  ["image/webp", /^RIFF[\s\S]{4}WEBP/],
+  ["image/bmp", /^BM/],
+  ["image/avif", /^[\s\S]{4}ftypavi[fs]/],
+]
+
+/** What the first bytes say; the server decides what it takes, so nothing is refused here. */
+export function sniffContentType(bytes: Uint8Array): string {
+  const head = String.fromCharCode(...bytes.subarray(0, 16))
+  return MAGIC.find(([, pattern]) => pattern.test(head))?.[0] ?? "application/octet-stream"
+}

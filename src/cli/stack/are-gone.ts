@@ -1,0 +1,18 @@
+import { setTimeout as delay } from "node:timers/promises"
+import { listProcesses } from "./process-list.ts"
+
+const LOOK_EVERY_MS = 50
+
+/**
+ * Waits until nobody runs in these process groups; false when somebody still does after `patienceMs`. Zombies do not
+ * count: in a container whose first process collects nobody they stay for ever.
+ */
+export async function areGone(pgids: readonly number[], patienceMs: number): Promise<boolean> {
+  const deadlineMs = performance.now() + patienceMs
+  for (;;) {
+    const running = new Set((await listProcesses()).map(({ pgid }) => pgid))
+    if (!pgids.some((pgid) => running.has(pgid))) return true
+    if (performance.now() > deadlineMs) return false
+    await delay(LOOK_EVERY_MS)
+  }
+}
