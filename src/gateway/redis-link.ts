@@ -26,15 +26,17 @@ export type Subscription = {
   onEnd: () => void
 }
 
-/** A Redis that hangs is one that is down: the ping finds that out on a connection that has nothing else to do. */
-const PING_INTERVAL_MS = 5000
-const SILENCE_LIMIT_MS = 15_000
-const CONNECT_TIMEOUT_MS = 5000
+export type RedisLinkOptions = {
+  url: string
+  log: Log
+  /** A Redis that says nothing for so long, not even to a ping, is taken for one that is down. */
+  silenceLimitMs?: number
+}
 
-export function connectRedis({ url, log }: { url: string; log: Log }): RedisLink {
+export function connectRedis({ url, log, silenceLimitMs = 15_000 }: RedisLinkOptions): RedisLink {
   // A transaction has a connection of its own: should it ever be left open, no other caller's command falls into it.
-  const main = createConnection(url, reconnectDelayMs)
-  const transactions = createConnection(url, reconnectDelayMs)
+  const main = createConnection({ url, silenceLimitMs, reconnectStrategy: reconnectDelayMs })
+  const transactions = createConnection({ url, silenceLimitMs, reconnectStrategy: reconnectDelayMs })
   const subscribers = new Set<Connection>()
   let closed = false
   let reported: "up" | "down" | undefined
@@ -79,7 +81,7 @@ export function connectRedis({ url, log }: { url: string; log: Log }): RedisLink
     },
     async subscribe(subscription) {
       assertReady()
-      const connection = createConnection(url, () => false)
+      const connection = createConnection({ url, silenceLimitMs, reconnectStrategy: () => false })
       subscribers.add(connection)
       const release = () => {
         const wasOpen = subscribers.delete(connection)
@@ -109,15 +111,25 @@ export function connectRedis({ url, log }: { url: string; log: Log }): RedisLink
 
 type Connection = ReturnType<typeof createConnection>
 
-function createConnection(url: string, reconnectStrategy: (retries: number) => number | false) {
+type ConnectionOptions = {
+  url: string
+  silenceLimitMs: number
+  reconnectStrategy: (retries: number) => number | false
+}
+
+function createConnection({ url, silenceLimitMs, reconnectStrategy }: ConnectionOptions) {
   return createClient({
     url,
     RESP: 2,
     disableOfflineQueue: true,
     disableClientInfo: true,
-    pingInterval: PING_INTERVAL_MS,
-    socket: { connectTimeout: CONNECT_TIMEOUT_MS, socketTimeout: SILENCE_LIMIT_MS, reconnectStrategy },
-    commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.NUMBER]: String } },
+    pingInterval: silenceLimitMs / 3,
+    socket: { connectTimeout: silenceLimitMs, socketTimeout: silenceLimitMs, reconnectStrategy },
+    commandOptions: {
+      typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.NUMBER]: String },
+      // No deadline for one command alone: it could take MULTI out of a queue that still holds the rest.
+      timeout: 0,
+    },
   })
 }
 

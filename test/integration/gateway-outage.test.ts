@@ -60,6 +60,18 @@ describe("while Redis is away", () => {
     expect((await second).status).toBe(503)
   })
 
+  it("one that hangs counts as away, and is found again when it goes on", async () => {
+    const impatient = await startGateway({ redisUrl: server.url, silenceLimitMs: 300 })
+    const ping = () => fetch(`${impatient.url}/ping`, { headers: { authorization: `Bearer ${impatient.token}` } })
+    const stream = await fetch(`${impatient.url}/subscribe/c?_token=${impatient.token}`)
+    server.pause()
+    expect((await ping()).status).toBe(503)
+    expect(await stream.text()).toContain("subscribe,c,1")
+    server.resume()
+    await expect.poll(async () => (await ping()).status, { timeout: 10_000 }).toBe(200)
+    await impatient.close()
+  })
+
   it("an event stream ends", async () => {
     const stream = await call("/subscribe/c")
     await server.kill()

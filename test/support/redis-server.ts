@@ -60,9 +60,12 @@ export async function startGateway({
   token = "test-token",
   log = silentLog,
   port = 0,
+  silenceLimitMs,
   ...options
-}: { redisUrl: string; token?: string; port?: number } & Partial<Omit<GatewayOptions, "redis">>): Promise<TestGateway> {
-  const redis = connectRedis({ url: redisUrl, log })
+}: { redisUrl: string; port?: number; silenceLimitMs?: number } & Partial<
+  Omit<GatewayOptions, "redis">
+>): Promise<TestGateway> {
+  const redis = connectRedis({ url: redisUrl, log, ...(silenceLimitMs === undefined ? {} : { silenceLimitMs }) })
   const server = await listenGateway(createGateway({ redis, token, log, ...options }), { host: "127.0.0.1", port })
   await redis.connected
   return {
