@@ -3,12 +3,13 @@ import type { HttpBindings } from "@hono/node-server"
 import { type Context, Hono } from "hono"
 import { type Log, silentLog } from "../lib/log.ts"
 import { createTokenCheck } from "./bearer-token.ts"
+import { createByteBudget } from "./byte-budget.ts"
 import { type Command, toCommand, toCommands } from "./command.ts"
 import { createEventStreams } from "./event-stream.ts"
 import { createExecutor } from "./executor.ts"
 import { outcomeToJson } from "./json-reply.ts"
 import { pathArguments, pathCommand } from "./path-command.ts"
-import { readBody } from "./read-body.ts"
+import { bodyBytes, readBody } from "./read-body.ts"
 import type { RedisLink, Subscription } from "./redis-link.ts"
 import type { Outcome } from "./reply.ts"
 import { outcomeToResp2 } from "./resp2-reply.ts"
@@ -22,6 +23,8 @@ export type GatewayOptions = {
   onCommand?: (command: Command) => void
   /** Upstash takes 10 MB. */
   maxRequestBytes?: number
+  /** What the bodies of all requests in progress may hold together. */
+  maxBytesInFlight?: number
   maxStreams?: number
   /** What a subscriber may leave unread before it is dropped. */
   maxBufferedBytes?: number
@@ -40,6 +43,7 @@ export function createGateway({
   log = silentLog,
   onCommand = () => undefined,
   maxRequestBytes = 10 * 1024 * 1024,
+  maxBytesInFlight = 256 * 1024 * 1024,
   maxStreams = 1000,
   maxBufferedBytes = 1024 * 1024,
   pingIntervalMs = 15_000,
@@ -47,6 +51,7 @@ export function createGateway({
   const checkToken = createTokenCheck(token)
   const executor = createExecutor(redis, onCommand)
   const streams = createEventStreams(redis, log, { maxStreams, maxBufferedBytes, pingIntervalMs })
+  const budget = createByteBudget(maxBytesInFlight)
   const nextSyncToken = createSyncTokens()
 
   async function readJson(request: Request): Promise<unknown> {
@@ -81,7 +86,11 @@ export function createGateway({
     const hangUp = () => void env?.outgoing?.destroy()
     const stream = await streams.open(kind, names, { signal, hangUp })
     return new Response(stream, {
-      headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache" },
+      headers: {
+        "content-type": "text/event-stream; charset=utf-8",
+        "cache-control": "no-cache",
+        "x-accel-buffering": "no",
+      },
     })
   }
 
@@ -90,7 +99,12 @@ export function createGateway({
   app.use(async (c, next) => {
     if (!METHODS.has(c.req.method)) throw new RestError(405, "ERR method not allowed")
     checkToken(c.req.raw)
-    await next()
+    const release = budget.take(bodyBytes(c.req.raw, maxRequestBytes))
+    try {
+      await next()
+    } finally {
+      release()
+    }
   })
   app.on(["POST", "PUT"], "/", async ({ req: { raw } }) =>
     answer(raw, await executor.one(toCommand(await readJson(raw)))),

@@ -3,12 +3,19 @@ import { RestError } from "./rest-error.ts"
 /** How much beyond the limit is read and thrown away, so that a client gets to see the 413 it earned. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 
-/** The request's body, empty where there is none. Throws RestError 413 above `maxBytes`. */
+/** What the body will take in memory: as declared, or else as much as it may. Throws RestError 413 above `maxBytes`. */
+export function bodyBytes(request: Request, maxBytes: number): number {
+  if (request.method === "GET" || request.method === "HEAD") return 0
+  const declared = request.headers.get("content-length")
+  if (declared === null) return maxBytes
+  if (Number(declared) > maxBytes) throw tooLarge(maxBytes)
+  return Number(declared)
+}
+
+/** The request's body, empty where there is none; one with a declared length has passed `bodyBytes()`. Throws RestError 413. */
 export async function readBody(request: Request, maxBytes: number): Promise<Buffer> {
   if (request.method === "GET" || request.method === "HEAD") return Buffer.alloc(0)
-  const declared = request.headers.get("content-length")
-  if (declared === null) return readStream(request.body, maxBytes)
-  if (Number(declared) > maxBytes) throw tooLarge(maxBytes)
+  if (request.headers.get("content-length") === null) return readStream(request.body, maxBytes)
   return Buffer.from(await request.arrayBuffer())
 }
 

@@ -31,8 +31,11 @@ export async function listenGateway(
       const closed = once(server, "close")
       server.close()
       server.closeIdleConnections()
+      // A connection that falls idle from now on, after its stream has ended for one, would stay open for its keep-alive.
+      const sweep = setInterval(() => server.closeIdleConnections(), 20)
       const force = setTimeout(() => server.closeAllConnections(), DRAIN_MS)
       await closed
+      clearInterval(sweep)
       clearTimeout(force)
     },
   }

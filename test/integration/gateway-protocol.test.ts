@@ -86,6 +86,12 @@ describe("the official client", () => {
     expect(await client().evalsha(sha, [], [])).toBe(7)
     expect(await client().evalshaRo(sha.toUpperCase(), [], [])).toBe(7)
   })
+
+  it("loads a function library that carries the flag", async () => {
+    const library = "redis.register_function('seven', function() return 7 end)"
+    await client().functions.load({ code: `#!lua name=lib flags=allow-key-locking\n${library}`, replace: true })
+    expect(await client().functions.call("seven")).toBe(7)
+  })
 })
 
 describe("commands in a path", () => {
