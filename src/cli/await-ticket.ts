@@ -1,3 +1,4 @@
+import { sleep as realSleep } from "../lib/sleep.ts"
 import { type Answer, ApiError, type CallApi, parseBody } from "./api.ts"
 import { CliError } from "./cli-error.ts"
 import { nextPollMs, retryAfterMs } from "./next-poll.ts"
@@ -5,7 +6,7 @@ import { type Ticket, ticketSchema } from "./wire.ts"
 
 export type AwaitOptions = {
   signal: AbortSignal
-  sleep: (ms: number, signal: AbortSignal) => Promise<void>
+  sleep?: (ms: number, signal: AbortSignal) => Promise<void>
   random?: () => number
   now?: () => number
   timeoutMs?: number
@@ -19,7 +20,7 @@ const MAX_FAILED_POLLS = 6
  * none. Throws when the ticket is unknown, when the edge stays away, or when `timeoutMs` has passed.
  */
 export async function awaitTicket(call: CallApi, first: Answer, options: AwaitOptions): Promise<Ticket> {
-  const { signal, sleep, random = Math.random, now = Date.now, timeoutMs = 600_000 } = options
+  const { signal, sleep = realSleep, random = Math.random, now = Date.now, timeoutMs = 600_000 } = options
   const deadlineMs = now() + timeoutMs
   let ticket = parseBody(ticketSchema, first)
   let hintMs = hintOf(first.headers, ticket)
@@ -30,6 +31,7 @@ export async function awaitTicket(call: CallApi, first: Answer, options: AwaitOp
       throw new CliError(`Gave up on ${ticket.id} after ${Math.round(timeoutMs / 1000)} s: it is ${ticket.status}`)
     }
     await sleep(waitMs, signal)
+    signal.throwIfAborted()
     try {
       const answer = await call(`/v1/classifications/${encodeURIComponent(ticket.id)}`, { signal })
       ticket = parseBody(ticketSchema, answer)

@@ -3,7 +3,7 @@ import { type CallApi, createApi } from "./api.ts"
 import { classifyFile } from "./classify.ts"
 import { CliError, describe } from "./cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "./edge-options.ts"
-import { interruptible, sleep } from "./interrupted.ts"
+import { interruptible } from "./interrupted.ts"
 import { renderPredictions } from "./prediction-table.ts"
 import { paintFor, print, printError, survivesGoneReader } from "./terminal.ts"
 
@@ -39,7 +39,7 @@ async function classifyAll(call: CallApi, files: string[], options: Options & { 
   for (const file of files) {
     try {
       const { signal, model, topK } = options
-      const ticket = await classifyFile(call, file, { signal, sleep, model, topK })
+      const ticket = await classifyFile(call, file, { signal, model, topK })
       const table = { paint: paintFor(process.stdout), columns: process.stdout.columns ?? 80 }
       print(options.json ? JSON.stringify({ file, ...ticket }) : renderPredictions(file, ticket, table))
     } catch (error) {

@@ -1,3 +1,4 @@
+import { sleep } from "../lib/sleep.ts"
 import { type Answer, ApiError, type CallApi } from "./api.ts"
 import { type AwaitOptions, awaitTicket, mayPass } from "./await-ticket.ts"
 import { CliError } from "./cli-error.ts"
@@ -35,7 +36,11 @@ async function submit(call: CallApi, { target, init }: Request, options: Classif
       const busy = error instanceof ApiError && (error.status === 429 || error.status === 503)
       if (!busy || !mayPass(error) || attempt + 1 >= MAX_SUBMITS) throw error
       const hintMs = retryAfterMs(error.headers, (options.now ?? Date.now)())
-      await options.sleep(nextPollMs({ attempt, hintMs, random: options.random ?? Math.random }), options.signal)
+      await (options.sleep ?? sleep)(
+        nextPollMs({ attempt, hintMs, random: options.random ?? Math.random }),
+        options.signal,
+      )
+      options.signal.throwIfAborted()
     }
   }
 }

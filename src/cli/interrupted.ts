@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises"
 import { CliError, EXIT } from "./cli-error.ts"
 
 /** Runs a command that ends cleanly at Ctrl-C: its signal is aborted, and the exit code says so (130, as shells count). */
@@ -16,8 +15,4 @@ export async function interruptible(run: (signal: AbortSignal) => Promise<void>)
     process.off("SIGINT", abort)
     process.off("SIGTERM", abort)
   }
-}
-
-export async function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  await delay(ms, undefined, { signal })
 }

@@ -1,3 +1,5 @@
+import { fullJitterMs } from "../lib/backoff.ts"
+
 const BASE_MS = 100
 const CAP_MS = 5_000
 /** However far in the future the server hopes to be ready, a look a minute is not too much. */
@@ -8,7 +10,7 @@ type NextPoll = { attempt: number; hintMs: number | null; random?: () => number 
 
 /** The server's hint, with up to a tenth on top so that clients that came together do not return together; else full jitter. */
 export function nextPollMs({ attempt, hintMs, random = Math.random }: NextPoll): number {
-  if (hintMs === null) return random() * Math.min(CAP_MS, BASE_MS * 2 ** attempt)
+  if (hintMs === null) return fullJitterMs(attempt, { baseMs: BASE_MS, capMs: CAP_MS }, random)
   return Math.min(Math.max(hintMs, MIN_HINT_MS), MAX_HINT_MS) * (1 + random() * 0.1)
 }
 

@@ -5,6 +5,7 @@ const HANDED_ON = [
   "DEAD_TTL_S",
   "DEFAULT_MODEL",
   "JOB_DEADLINE_MS",
+  "JOB_TIMEOUT_MS",
   "LEASE_MS",
   "LOG_LEVEL",
   "MAX_ATTEMPTS",

@@ -12,7 +12,7 @@ export type PartStream = "stdout" | "stderr"
  */
 export type Readiness =
   | { by: "event"; event: string }
-  | { by: "probe"; isUp: (signal: AbortSignal) => Promise<boolean>; watch: boolean }
+  | { by: "probe"; isUp: (signal: AbortSignal) => Promise<boolean>; watch?: { everyMs: number; patienceMs: number } }
 
 /** All that is needed to run one part of the stack and to tell a person about it. */
 export type Part = {

@@ -30,7 +30,7 @@ export function redisPart({ root, env }: Ground, program: RedisProgram, at: { po
     args: Object.entries(settings).flat(),
     cwd: root,
     env,
-    ready: { by: "probe", isUp: (signal) => answersRedisPing(at.port, signal), watch: false },
+    ready: { by: "probe", isUp: (signal) => answersRedisPing(at.port, signal) },
     startTimeoutMs: 60_000,
     stopGraceMs: 10_000,
     readLine: readRedisLine,
@@ -120,7 +120,11 @@ function edgeBasics(root: string, port: number) {
     name: "edge",
     address: `http://localhost:${port}`,
     cwd: root,
-    ready: { by: "probe", isUp: (signal) => answersHttp(`http://127.0.0.1:${port}/healthz`, signal), watch: true },
+    ready: {
+      by: "probe",
+      isUp: (signal) => answersHttp(`http://127.0.0.1:${port}/healthz`, signal),
+      watch: { everyMs: 5_000, patienceMs: 5_000 },
+    },
     startTimeoutMs: 60_000,
     stopGraceMs: 10_000,
   } as const satisfies Partial<Part>

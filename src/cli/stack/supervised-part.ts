@@ -1,4 +1,4 @@
-import { setTimeout as delay } from "node:timers/promises"
+import { sleep } from "../../lib/sleep.ts"
 import { CliError } from "../cli-error.ts"
 import { LastLines } from "./last-lines.ts"
 import type { Part, PartLine } from "./part.ts"
@@ -77,7 +77,7 @@ export class SupervisedPart {
         throw new CliError(`${name} died ${quickDeaths} times in a row: it ${life.why}${life.lastLines}`)
       }
       this.#listener.died(life.why, restartInMs)
-      await this.#sleep(restartInMs)
+      await sleep(restartInMs, this.#stopping.signal)
     }
   }
 
@@ -132,12 +132,5 @@ export class SupervisedPart {
   #killGroup(): void {
     const pid = this.#group?.pid ?? null
     if (pid !== null) signalGroup(pid, "SIGKILL")
-  }
-
-  async #sleep(ms: number): Promise<void> {
-    const { signal } = this.#stopping
-    await delay(ms, undefined, { signal }).catch((error: unknown) => {
-      if (!signal.aborted) throw error
-    })
   }
 }

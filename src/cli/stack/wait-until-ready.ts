@@ -3,8 +3,6 @@ import type { Part, PartLine } from "./part.ts"
 import { parseLogLine } from "./render-log-line.ts"
 
 const PROBE_EVERY_MS = 100
-const WATCH_EVERY_MS = 5_000
-const WATCH_PATIENCE_MS = 5_000
 const MAX_MISSES = 3
 
 export type ReadinessWait = {
@@ -38,18 +36,19 @@ export function waitUntilReady(part: Part, stopping: AbortSignal): ReadinessWait
 /** A process can live and serve nothing (wrangler outlives a workerd that was killed): three misses in a row count. */
 export function watchProbe(part: Part, onDead: () => void): { cancel: () => void } {
   const { ready } = part
-  if (ready.by !== "probe" || !ready.watch) return { cancel: () => undefined }
+  if (ready.by !== "probe" || ready.watch === undefined) return { cancel: () => undefined }
+  const { everyMs, patienceMs } = ready.watch
   let misses = 0
   let asking = false
   const timer = setInterval(async () => {
     if (asking) return
     asking = true
-    misses = (await ready.isUp(AbortSignal.timeout(WATCH_PATIENCE_MS))) ? 0 : misses + 1
+    misses = (await ready.isUp(AbortSignal.timeout(patienceMs))) ? 0 : misses + 1
     asking = false
     if (misses < MAX_MISSES) return
     clearInterval(timer)
     onDead()
-  }, WATCH_EVERY_MS)
+  }, everyMs)
   return { cancel: () => clearInterval(timer) }
 }
 
