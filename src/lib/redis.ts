@@ -24,7 +24,7 @@ export type RedisRest = {
 }
 
 // A megabyte a second is the slowest uplink that we wait for.
-const transferMs = (bytes: number) => bytes / 1_000
+const transferMs = (bytes: number) => Math.ceil(bytes / 1_000)
 
 export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): RedisRest {
   const base = url.replace(/\/$/, "")
@@ -40,11 +40,12 @@ export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): R
     enableTelemetry: false,
     signal: () => AbortSignal.timeout(timeoutMs),
   })
-  const sha1s = new Map<string, Promise<string>>()
-  const sha1Of = (text: string) => {
-    const known = sha1s.get(text) ?? sha1(text)
-    sha1s.set(text, known)
-    return known
+  // Values, not promises: on Workers a promise belongs to the request that made it.
+  const sha1s = new Map<string, string>()
+  const sha1Of = async (text: string) => {
+    const sha = sha1s.get(text) ?? (await sha1(text))
+    sha1s.set(text, sha)
+    return sha
   }
 
   const request = async (path: string, init: RequestInit): Promise<Response> => {

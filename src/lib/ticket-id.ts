@@ -12,17 +12,19 @@ export type TicketIds = {
 
 /** @param secrets newest first: the first signs, all verify, so that a secret can be rotated. */
 export function createTicketIds(secrets: readonly string[]): TicketIds {
-  const keys = secrets.map((secret) =>
-    crypto.subtle.importKey("raw", new TextEncoder().encode(secret), { name: "HMAC", hash: "SHA-256" }, false, [
-      "sign",
-    ]),
-  )
-  const signature = async (key: Promise<CryptoKey>, jobId: string) => {
-    const mac = await crypto.subtle.sign("HMAC", await key, new TextEncoder().encode(jobId))
+  const [newest] = secrets
+  if (newest === undefined) throw new Error("Cannot sign tickets: no secret given")
+  // Values, not promises: on Workers a promise belongs to the request that made it.
+  const keys = new Map<string, CryptoKey>()
+  const keyOf = async (secret: string) => {
+    const key = keys.get(secret) ?? (await importHmacKey(secret))
+    keys.set(secret, key)
+    return key
+  }
+  const signature = async (secret: string, jobId: string) => {
+    const mac = await crypto.subtle.sign("HMAC", await keyOf(secret), new TextEncoder().encode(jobId))
     return encodeBase32(new Uint8Array(mac)).slice(0, SIGNATURE_CHARS)
   }
-  const [newest] = keys
-  if (newest === undefined) throw new Error("Cannot sign tickets: no secret given")
 
   return {
     async sign(jobId) {
@@ -32,10 +34,15 @@ export function createTicketIds(secrets: readonly string[]): TicketIds {
       const jobId = ticketId.slice(PREFIX.length, -SIGNATURE_CHARS)
       if (!ticketId.startsWith(PREFIX) || !isJobId(jobId)) return null
       const given = ticketId.slice(-SIGNATURE_CHARS)
-      for (const key of keys) if (equalInConstantTime(await signature(key, jobId), given)) return jobId
+      for (const secret of secrets) if (equalInConstantTime(await signature(secret, jobId), given)) return jobId
       return null
     },
   }
+}
+
+function importHmacKey(secret: string): Promise<CryptoKey> {
+  const raw = new TextEncoder().encode(secret)
+  return crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"])
 }
 
 /** Compares two texts without telling, by the time it takes, where they differ. */

@@ -83,7 +83,11 @@ export class LanePool {
     const result = this.#acquire(job, signal)
     const settled = result.catch(() => "settled is all that close() asks of it")
     this.#inHand.add(settled)
-    void settled.finally(() => this.#inHand.delete(settled))
+    void settled.finally(() => {
+      this.#inHand.delete(settled)
+      // A job that could not be posted left its lane idle, unannounced.
+      this.#dispatch()
+    })
     return result
   }
 

@@ -88,7 +88,7 @@ export class Lane {
         else resolve(outcome)
       }
       const bytes = transferable(job.bytes)
-      // Before the state changes: bytes that were handed over already make this throw, and the lane stays idle.
+      // Before the state changes: bytes that cannot be handed over make this throw, and the lane stays idle.
       this.#post({ type: "job", jobNumber, job: { ...job, bytes } }, [bytes.buffer])
       const { jobTimeoutMs } = this.#options
       const late = () => this.#end(new AppError("job_timeout", `The job took longer than ${jobTimeoutMs} ms`))
@@ -179,8 +179,12 @@ export class Lane {
   }
 }
 
-/** Bytes in a buffer of their own: a view into a larger one (Node's small Buffers) would take its neighbours along. */
+/**
+ * Bytes in a buffer of their own: a view into a larger one (Node's small Buffers) would take its neighbours along, and one
+ * that was handed over before would be lost on the way without an error.
+ */
 function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const ownsBuffer = bytes.buffer instanceof ArrayBuffer && bytes.byteLength === bytes.buffer.byteLength
-  return ownsBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes)
+  const { buffer, byteLength } = bytes
+  const ownsBuffer = buffer instanceof ArrayBuffer && byteLength === buffer.byteLength && byteLength > 0
+  return ownsBuffer ? new Uint8Array(buffer) : new Uint8Array(bytes)
 }

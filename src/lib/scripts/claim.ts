@@ -107,10 +107,7 @@ local function writeFlow(flow)
   if flow.claims % 16 == 0 then sweep(cursor) end
 end
 
-if s.beat then
-  redis.call("HSET", REGISTRY, "worker:" .. s.worker, s.beat)
-  redis.call("PEXPIRE", REGISTRY, s.sharedTtlMs)
-end
+if s.beat then redis.call("HSET", REGISTRY, "worker:" .. s.worker, s.beat) end
 if s.again then
   local held = heldByToken()
   if #held > 0 then return { held, "more", "" } end
@@ -158,8 +155,10 @@ for i, p in ipairs(popped) do
   end
 end
 
-if #leases > 0 then redis.call("ZADD", LEASES, unpack(leases)) end
-if #leases > 0 and s.beat then redis.call("PEXPIRE", LEASES, s.sharedTtlMs) end
+if #leases > 0 then
+  redis.call("ZADD", LEASES, unpack(leases))
+  redis.call("PEXPIRE", LEASES, s.sharedTtlMs)
+end
 writeFlow(flow)
 return { taken, status, nextLeaseEnd }
 `

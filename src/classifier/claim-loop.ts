@@ -1,0 +1,123 @@
+import { newJobId } from "../lib/job-id.ts"
+import type { Claimed, JobStore } from "../lib/job-store.ts"
+import type { WorkerBeat } from "../lib/registry.ts"
+import type { Hand } from "./hand.ts"
+import type { Metrics } from "./metrics.ts"
+import type { ModelInfo } from "./models/model-info.ts"
+import type { ServiceMeter } from "./service-meter.ts"
+import { type Reachability, untilReached } from "./until-reached.ts"
+import type { Waker } from "./waker.ts"
+
+/** An idle look is billed as the script, the beat, the leases, and one per model. With the clock's 60 an hour, 240 are the budget. */
+const IDLE_COMMAND_MS = 21_000
+const idlePollMs = (models: number) => IDLE_COMMAND_MS * (3 + models)
+const BUSY_BEAT_MS = 15_000
+/** How late a beat may be before its worker counts as gone. */
+const BEAT_GRACE_MS = 30_000
+const REAP_MS = 2_000
+/** Without wake-ups the queue is looked at ever more seldom, up to this. */
+const BLIND_POLL_MS = 5_000
+const PAUSED_POLL_MS = 5_000
+
+export type ClaimLoop = {
+  store: JobStore
+  worker: string
+  models: () => readonly ModelInfo[]
+  lanes: number
+  leaseMs: number
+  hand: Hand
+  /** Woken when something may have come into the queue. */
+  queueWaker: Waker
+  /** Woken when a job leaves the hand. */
+  handWaker: Waker
+  /** Whether wake-ups arrive now. */
+  isListening: () => boolean
+  /** Starts the work on a claimed job. */
+  start: (job: Claimed["jobs"][number]) => void
+  now: () => number
+  meter: ServiceMeter
+  metrics: Metrics
+  reachability: Reachability
+}
+
+/** Claims jobs as lanes become free, until the signal is aborted. */
+export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promise<void> {
+  const { hand } = loop
+  let beatDueMs = 0
+  let reapDueMs = 0
+  let emptyInARow = 0
+  let mustDrain = false
+
+  for (let turn = 0; !signal.aborted; turn++) {
+    // Two jobs a lane: one is worked on while the bytes of the next are fetched. Claims are made for several at once.
+    if (hand.size > loop.lanes || hand.holdsSuspect || (mustDrain && hand.size > 0)) {
+      await loop.handWaker.sleep(loop.leaseMs, signal)
+      continue
+    }
+    mustDrain = false
+    const nowMs = loop.now()
+    const beats = nowMs >= beatDueMs
+    const reaps = nowMs >= reapDueMs
+    const claimed = await claimOnce(loop, { signal, beats, reaps, turn })
+    if (claimed === null) return
+    if (beats) beatDueMs = nowMs + BUSY_BEAT_MS
+    if (reaps) reapDueMs = nowMs + REAP_MS
+    loop.metrics.claims.inc({ found: claimed.status })
+    for (const job of claimed.jobs) loop.start(job)
+
+    emptyInARow = claimed.jobs.length > 0 ? 0 : emptyInARow + 1
+    switch (claimed.status) {
+      case "more":
+        break
+      case "drain":
+        mustDrain = true
+        break
+      case "paused":
+        await loop.queueWaker.sleep(PAUSED_POLL_MS, signal)
+        break
+      case "empty": {
+        const pollMs = loop.isListening()
+          ? idlePollMs(loop.models().length)
+          : Math.min(BLIND_POLL_MS, 125 * 2 ** emptyInARow)
+        // Whose lease ends next may be dead: be there when it does.
+        const leaseMs = reaps ? (claimed.nextLeaseEndMs ?? Number.POSITIVE_INFINITY) - nowMs + 20 : REAP_MS
+        await loop.queueWaker.sleep(Math.max(20, Math.min(pollMs, leaseMs)), signal)
+        break
+      }
+      default:
+        claimed.status satisfies never
+    }
+  }
+}
+
+type OneClaim = { signal: AbortSignal; beats: boolean; reaps: boolean; turn: number }
+
+/** One claim, repeated under its token until Redis answers; null when the loop ends meanwhile. */
+async function claimOnce(loop: ClaimLoop, { signal, beats, reaps, turn }: OneClaim): Promise<Claimed | null> {
+  const token = newJobId(loop.now())
+  const models = loop.models()
+  const ids = models.map((_model, i) => models[(i + turn) % models.length]?.id ?? "")
+  const untilMs = loop.now() + idlePollMs(models.length) + BEAT_GRACE_MS
+  const beat: WorkerBeat = { untilMs, lanes: loop.lanes, models: loop.meter.describe(models, loop.lanes) }
+  try {
+    return await untilReached(
+      (attempt) =>
+        loop.store.claim({
+          worker: loop.worker,
+          models: ids,
+          max: loop.lanes,
+          nowMs: loop.now(),
+          leaseMs: loop.leaseMs,
+          token,
+          handEmpty: loop.hand.size === 0,
+          again: attempt > 0,
+          reap: reaps,
+          ...(beats && { beat: JSON.stringify(beat) }),
+        }),
+      { reachability: loop.reachability, signal },
+    )
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
+  }
+}

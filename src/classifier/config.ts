@@ -1,0 +1,21 @@
+import { availableParallelism } from "node:os"
+import * as z from "zod"
+import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
+import { queueEnv } from "../lib/queue-config.ts"
+
+const classifierEnv = z.object({
+  ...queueEnv,
+  CLAIMCHECK_MODELS: z
+    .string()
+    .transform((text) => text.split(":").filter((folder) => folder !== ""))
+    .default([]),
+  LANES: wholeNumber(availableParallelism()),
+  HEALTH_HOST: z.string().default("127.0.0.1"),
+  HEALTH_PORT: wholeNumber(8788, 0),
+})
+export type ClassifierConfig = z.infer<typeof classifierEnv>
+
+/** @throws ConfigError */
+export function readClassifierConfig(env: Env): ClassifierConfig {
+  return parseEnv(classifierEnv, env)
+}

@@ -1,0 +1,56 @@
+import type { ClaimedJob } from "../lib/job.ts"
+import type { Lease } from "../lib/job-store.ts"
+
+type Held = { job: ClaimedJob; sinceMs: number; stop: AbortController; done: Promise<void> }
+
+/** The jobs that this process has claimed and not finished. */
+export class Hand {
+  readonly #held = new Map<string, Held>()
+  readonly #onChange: () => void
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange
+  }
+
+  get size(): number {
+    return this.#held.size
+  }
+
+  /** Whether it holds a job that was tried before, and may take the process down with it. */
+  get holdsSuspect(): boolean {
+    return [...this.#held.values()].some(({ job }) => job.attempts > 1)
+  }
+
+  /** The leases of jobs that are held for longer than `ms`. */
+  leasesOlderThan(ms: number): Lease[] {
+    const beforeMs = performance.now() - ms
+    return [...this.#held.values()]
+      .filter(({ sinceMs }) => sinceMs <= beforeMs)
+      .map(({ job }) => ({ jobId: job.id, token: job.leaseToken }))
+  }
+
+  /** Works on a job until `work` settles; it must not reject. A job that is held already is left to who works on it. */
+  take(job: ClaimedJob, work: (signal: AbortSignal) => Promise<void>): void {
+    if (this.#held.has(job.id)) return
+    const stop = new AbortController()
+    const done = work(stop.signal).finally(() => {
+      this.#held.delete(job.id)
+      this.#onChange()
+    })
+    this.#held.set(job.id, { job, sinceMs: performance.now(), stop, done })
+  }
+
+  /** Makes the lane stop at its next stage. */
+  stop(jobId: string, reason: string): void {
+    this.#held.get(jobId)?.stop.abort(new JobStopped(reason))
+  }
+
+  async empty(): Promise<void> {
+    while (this.#held.size > 0) await Promise.all([...this.#held.values()].map(({ done }) => done))
+  }
+}
+
+/** The work has no use any longer: its ticket was canceled, or its lease is lost. */
+export class JobStopped extends Error {
+  override readonly name = "JobStopped"
+}

@@ -1,0 +1,55 @@
+import { createServer, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
+import type { Metrics } from "./metrics.ts"
+
+export type HealthServer = { url: string; close(): Promise<void> }
+
+export type HealthOptions = {
+  host: string
+  port: number
+  metrics: Metrics
+  /** Why no work can be done now, or null. */
+  problem: () => string | null
+}
+
+/** `/healthz` (the process is alive), `/readyz` (it can work), `/metrics` (Prometheus), on a port of their own. */
+export async function startHealthServer({ host, port, metrics, problem }: HealthOptions): Promise<HealthServer> {
+  const server = createServer(async (request, response) => {
+    const answer = (status: number, body: unknown) => {
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
+    }
+    switch (new URL(request.url ?? "/", "http://localhost").pathname) {
+      case "/healthz":
+        return answer(200, { status: "ok" })
+      case "/readyz": {
+        const reason = problem()
+        return reason === null ? answer(200, { status: "ready" }) : answer(503, { status: "not ready", reason })
+      }
+      case "/metrics":
+        response.writeHead(200, { "content-type": metrics.registry.contentType }).end(await metrics.registry.metrics())
+        return
+      default:
+        answer(404, { error: "There are /healthz, /readyz and /metrics here" })
+    }
+  })
+  await listen(server, host, port)
+  const address = server.address() as AddressInfo
+  return {
+    url: `http://${host}:${address.port}`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve())
+        server.closeAllConnections()
+      }),
+  }
+}
+
+function listen(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject)
+    server.listen(port, host, () => {
+      server.off("error", reject)
+      resolve()
+    })
+  })
+}

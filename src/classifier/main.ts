@@ -1,0 +1,38 @@
+import { hostname } from "node:os"
+import { fileURLToPath } from "node:url"
+import { ConfigError } from "../lib/env.ts"
+import { createLog } from "../lib/log.ts"
+import { serve } from "./classifier.ts"
+import { readClassifierConfig } from "./config.ts"
+import { findModels } from "./models/find-models.ts"
+
+/** The models that come with us, beside src and dist. */
+const OWN_MODELS = fileURLToPath(new URL("../../models", import.meta.url))
+
+async function main(): Promise<number> {
+  const config = readClassifierConfig(process.env)
+  const write = (line: string) => process.stdout.write(`${line}\n`)
+  const log = createLog({ server: hostname(), script: "classifier", write, level: config.LOG_LEVEL })
+  const leave = new AbortController()
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => leave.abort())
+  // Started by `claimcheck start`: when that is gone, so are we.
+  process.once("disconnect", () => leave.abort())
+  try {
+    const modelFolders = findModels([OWN_MODELS, ...config.CLAIMCHECK_MODELS], log)
+    await serve(config, { modelFolders, log, signal: leave.signal })
+    log.info("classifier.left")
+    return 0
+  } catch (error) {
+    log.error("classifier.failed", { error })
+    return 1
+  }
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(2)
+  },
+)

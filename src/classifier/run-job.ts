@@ -1,0 +1,111 @@
+import { AppError } from "../lib/app-error.ts"
+import type { ClaimedJob } from "../lib/job.ts"
+import type { JobStore, Lease, Outcome } from "../lib/job-store.ts"
+import type { Log } from "../lib/log.ts"
+import { JobStopped } from "./hand.ts"
+import { LaneCrash } from "./lane/lane-crash.ts"
+import type { LanePool } from "./lane/lane-pool.ts"
+import type { Metrics } from "./metrics.ts"
+import type { ServiceMeter } from "./service-meter.ts"
+import { type Reachability, untilReached } from "./until-reached.ts"
+
+export type JobRunner = {
+  store: JobStore
+  pool: Pick<LanePool, "run">
+  now: () => number
+  meter: ServiceMeter
+  metrics: Metrics
+  reachability: Reachability
+  log: Log
+  /** Aborted when the process may wait no longer for Redis. */
+  giveUp: AbortSignal
+}
+
+/** Carries one claimed job to its end: fetch, lane, outcome. Never rejects. */
+export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSignal): Promise<void> {
+  const { log, metrics } = runner
+  const about = { jobId: job.id, model: job.model, attempt: job.attempts }
+  try {
+    const end = await attempt(runner, job, signal)
+    metrics.jobs.inc({ model: job.model, outcome: end })
+  } catch (error) {
+    if (error instanceof JobStopped) {
+      metrics.jobs.inc({ model: job.model, outcome: "stopped" })
+      log.info("job.stopped", { ...about, reason: error.message })
+      return
+    }
+    // The lease runs out by itself, and the job is tried again.
+    metrics.jobs.inc({ model: job.model, outcome: "abandoned" })
+    log.error("job.abandoned", { ...about, error })
+  }
+}
+
+type End = "succeeded" | "failed" | "retried" | "lease_lost"
+
+async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal): Promise<End> {
+  const { store, log, now } = runner
+  const lease: Lease = { jobId: job.id, token: job.leaseToken }
+  const about = { jobId: job.id, model: job.model, attempt: job.attempts }
+  const reach = <T>(call: () => Promise<T>) =>
+    untilReached(call, { reachability: runner.reachability, signal: runner.giveUp })
+
+  const { outcome, retryReason, timings } = await infer(runner, job, { signal, reach })
+  if (retryReason !== undefined) {
+    const held = await reach(() => store.retry(lease, retryReason, { nowMs: now(), counts: true }))
+    log.warn("job.retried", { ...about, reason: retryReason, held })
+    return held ? "retried" : "lease_lost"
+  }
+  const finishStart = performance.now()
+  const held = await reach(() => store.finish(lease, outcome, now()))
+  if (!held) {
+    log.info("job.lease_lost", about)
+    return "lease_lost"
+  }
+  if (outcome.state === "failed")
+    log.info("job.failed", { ...about, code: outcome.error.code, reason: outcome.error.message })
+  else {
+    const finishMs = performance.now() - finishStart
+    const laneMs = timings.decode + timings.infer
+    runner.meter.record(job.model, { laneMs, jobMs: timings.fetch + laneMs + finishMs })
+    for (const [stage, ms] of Object.entries({ ...timings, finish: finishMs })) {
+      runner.metrics.stageSeconds.observe({ model: job.model, stage }, ms / 1_000)
+    }
+    log.info("job.completed", { ...about, fetchMs: timings.fetch, decodeMs: timings.decode, inferMs: timings.infer })
+  }
+  return outcome.state
+}
+
+type Timings = { fetch: number; decode: number; infer: number }
+type Inferred =
+  | { outcome: Outcome; retryReason?: undefined; timings: Timings }
+  | { outcome?: undefined; retryReason: string; timings?: undefined }
+
+async function infer(
+  { store, pool }: JobRunner,
+  job: ClaimedJob,
+  { signal, reach }: { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> },
+): Promise<Inferred> {
+  const fetchStart = performance.now()
+  const bytes = await reach(() => store.getPayload(job.payloadId))
+  const fetch = roundMs(performance.now() - fetchStart)
+  try {
+    if (bytes === null) throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
+    const result = await pool.run({ modelId: job.model, bytes, topK: job.input.topK }, { signal })
+    const { modelVersion, predictions } = result
+    const timings = { fetch, decode: roundMs(result.timingsMs.decode), infer: roundMs(result.timingsMs.infer) }
+    const image = { ...job.input.image, ...result.image }
+    return {
+      timings,
+      outcome: { state: "succeeded", result: { modelVersion, predictions, image, timingsMs: timings } },
+    }
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    if (error instanceof LaneCrash) return { retryReason: "the lane died" }
+    if (!(error instanceof AppError)) throw error
+    if (error.code === "job_timeout") return { retryReason: "the lane took too long" }
+    const { code, message } = error
+    return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }
+  }
+}
+
+const roundMs = (ms: number) => Math.round(ms * 10) / 10

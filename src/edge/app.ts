@@ -1,0 +1,64 @@
+import { Hono } from "hono"
+import { createMiddleware } from "hono/factory"
+import { AppError } from "../lib/app-error.ts"
+import { identifyCaller } from "./caller.ts"
+import { problemResponse } from "./problem.ts"
+import type { EdgeContext, EdgeEnv } from "./router.ts"
+import { classifications } from "./routes/classifications.ts"
+import { health } from "./routes/health.ts"
+import { models } from "./routes/models.ts"
+import { predict } from "./routes/predict.ts"
+import { queue } from "./routes/queue.ts"
+import type { Services } from "./services.ts"
+
+export type AppOptions = {
+  /** The address that the platform vouches for; never one that a client can write itself. */
+  clientAddress: (c: EdgeContext) => string
+}
+
+/** The edge, the same on every runtime. */
+export function createApp(services: Services, { clientAddress }: AppOptions): Hono<EdgeEnv> {
+  const { config } = services
+  const rules = { apiKeys: config.API_KEYS, allowAnonymous: config.ALLOW_ANONYMOUS }
+  const authenticate = createMiddleware<EdgeEnv>(async (c, next) => {
+    c.set("caller", await identifyCaller(c.req.header("authorization"), clientAddress(c), rules))
+    await next()
+  })
+
+  const app = new Hono<EdgeEnv>()
+  app.use(async (c, next) => {
+    c.set("services", services)
+    await next()
+  })
+  app.route("/", health)
+  app.use("/v1/*", authenticate)
+  app.use("/predict", authenticate)
+  app.route("/v1/classifications", classifications)
+  app.route("/v1/models", models)
+  app.route("/v1/queue", queue)
+  app.route("/predict", predict)
+
+  app.notFound((c) => {
+    const methods = [...new Set(app.routes.filter(({ path }) => matches(path, c.req.path)).map(({ method }) => method))]
+    const allowed = methods.filter((method) => method !== "ALL")
+    if (allowed.length === 0) return problemResponse(c, new AppError("not_found", `There is nothing at ${c.req.path}`))
+    c.header("Allow", allowed.join(", "))
+    const detail = `${c.req.path} takes ${allowed.join(", ")}, not ${c.req.method}`
+    return problemResponse(c, new AppError("method_not_allowed", detail))
+  })
+  app.onError((error, c) => {
+    if (error instanceof AppError && error.code !== "internal") {
+      if (error.status >= 500) services.log.warn("request.refused", { path: c.req.path, error })
+      return problemResponse(c, error)
+    }
+    services.log.error("request.failed", { method: c.req.method, path: c.req.path, error })
+    return problemResponse(c, new AppError("internal", "Something broke on our side; it was logged"))
+  })
+  return app
+}
+
+/** Whether a route's path, in which ":name" stands for one segment, is the path of a request. */
+function matches(route: string, path: string): boolean {
+  const [want, have] = [route.split("/"), path.split("/")]
+  return want.length === have.length && want.every((segment, i) => segment.startsWith(":") || segment === have[i])
+}

@@ -1,0 +1,57 @@
+import { AppError } from "../lib/app-error.ts"
+import {
+  type Registry,
+  type RegistrySnapshot,
+  type ServedModel,
+  type ServiceRate,
+  serviceRate,
+} from "../lib/registry.ts"
+
+const MAX_AGE_MS = 10_000
+/** A model that is not known may have come a moment ago, but a client that insists must not cost a command each time. */
+const MIN_AGE_MS = 1_000
+
+/** The registry as this isolate last saw it. Holds values only: on Workers a promise belongs to the request that made it. */
+export class CachedRegistry {
+  readonly #registry: Registry
+  readonly #now: () => number
+  #snapshot: RegistrySnapshot = { models: [], workers: [] }
+  #readMs = Number.NEGATIVE_INFINITY
+
+  constructor(registry: Registry, now: () => number) {
+    this.#registry = registry
+    this.#now = now
+  }
+
+  async snapshot(maxAgeMs = MAX_AGE_MS): Promise<RegistrySnapshot> {
+    const age = this.#now() - this.#readMs
+    if (age < 0 || age >= maxAgeMs) {
+      this.#snapshot = await this.#registry.read()
+      this.#readMs = this.#now()
+    }
+    return this.#snapshot
+  }
+
+  async rate(model: string): Promise<ServiceRate> {
+    const rate = serviceRate(await this.snapshot(), model, this.#now())
+    // A classifier that has just come would make all the difference.
+    return rate.classifiers > 0 ? rate : serviceRate(await this.snapshot(MIN_AGE_MS), model, this.#now())
+  }
+
+  /**
+   * The model that was asked for; without a name the preferred one, or the first there is.
+   * @throws AppError unknown_model with the list of those there are
+   */
+  async findModel(asked: string | undefined, preferred: string): Promise<ServedModel> {
+    for (const maxAgeMs of [MAX_AGE_MS, MIN_AGE_MS]) {
+      const { models } = await this.snapshot(maxAgeMs)
+      const found =
+        models.find(({ id }) => id === (asked ?? preferred)) ?? (asked === undefined ? models[0] : undefined)
+      if (found !== undefined) return found
+    }
+    const ids = this.#snapshot.models.map(({ id }) => id).sort()
+    const which = asked === undefined ? "no model" : `no model ${JSON.stringify(asked.slice(0, 64))}`
+    const known = ids.length === 0 ? "no classifier has been here yet" : `there are ${ids.join(", ")}`
+    throw new AppError("unknown_model", `Cannot classify: ${which} was ever served here; ${known}`)
+  }
+}

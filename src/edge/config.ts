@@ -1,0 +1,34 @@
+import * as z from "zod"
+import { type Env, flag, parseEnv, wholeNumber, words } from "../lib/env.ts"
+import { queueEnv } from "../lib/queue-config.ts"
+
+const apiKey = z
+  .string()
+  .regex(
+    /^[a-z0-9][a-z0-9_.-]{0,63}:[0-9a-f]{64}(:\d+(\.\d+)?)?$/i,
+    "must be name:sha256-hex[:weight], comma-separated",
+  )
+  .transform((text) => {
+    const [name = "", sha256 = "", weight = "1"] = text.split(":")
+    return { name, sha256: sha256.toLowerCase(), weight: Math.max(0.001, Number(weight)) }
+  })
+/** A key that callers may use; only its hash is known here. `weight` is its share of a busy queue. */
+export type ApiKey = z.infer<typeof apiKey>
+
+const edgeEnv = z.object({
+  ...queueEnv,
+  TICKET_SECRET: words().pipe(z.array(z.string().min(16, "must be at least 16 characters")).min(1, "is not set")),
+  API_KEYS: words().pipe(z.array(apiKey)).default([]),
+  ALLOW_ANONYMOUS: flag(false),
+  DEFAULT_MODEL: z.string().optional(),
+  JOB_DEADLINE_MS: wholeNumber(3_600_000),
+})
+export type EdgeConfig = z.infer<typeof edgeEnv>
+
+/** @throws ConfigError */
+export function readEdgeConfig(env: Env): EdgeConfig {
+  return parseEnv(edgeEnv, env)
+}
+
+export const MAX_DEADLINE_MS = 86_400_000
+export const MAX_WAIT_S = 30

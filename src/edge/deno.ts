@@ -1,0 +1,14 @@
+import { createApp } from "./app.ts"
+import { createServices } from "./services.ts"
+
+type Info = { remoteAddr?: { hostname?: string } }
+declare const Deno: { env: { toObject(): Record<string, string> }; hostname(): string }
+
+// biome-ignore lint/suspicious/noConsole: on Deno Deploy the console is the log
+const services = createServices(Deno.env.toObject(), { server: "deno", write: (line) => console.log(line) })
+const app = createApp(services, { clientAddress: (c) => (c.env as Info).remoteAddr?.hostname ?? "unknown" })
+
+/** The edge on Deno: `deno serve src/edge/deno.ts`. */
+export default {
+  fetch: (request: Request, info: Info): Response | Promise<Response> => app.fetch(request, info),
+}

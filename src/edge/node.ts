@@ -1,0 +1,32 @@
+import { hostname } from "node:os"
+import { serve } from "@hono/node-server"
+import { getConnInfo } from "@hono/node-server/conninfo"
+import { ConfigError } from "../lib/env.ts"
+import { createApp } from "./app.ts"
+import { createServices } from "./services.ts"
+
+/** The edge on Node: `node dist/edge/node.js`, with PORT and HOST. */
+function main(): void {
+  const write = (line: string) => process.stdout.write(`${line}\n`)
+  const services = createServices(process.env, { server: hostname(), write })
+  const app = createApp(services, { clientAddress: (c) => getConnInfo(c).remote.address ?? "unknown" })
+  const server = serve(
+    { fetch: app.fetch, port: Number(process.env.PORT ?? 8787), hostname: process.env.HOST ?? "127.0.0.1" },
+    ({ address, port }) => services.log.info("edge.ready", { url: `http://${address}:${port}` }),
+  )
+  server.on("error", (error) => {
+    services.log.error("edge.failed", { error })
+    process.exit(1)
+  })
+  const stop = () => server.close(() => process.exit(0))
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop)
+  process.once("disconnect", stop)
+}
+
+try {
+  main()
+} catch (error) {
+  if (!(error instanceof ConfigError)) throw error
+  process.stderr.write(`${error.message}\n`)
+  process.exit(2)
+}

@@ -1,0 +1,44 @@
+import { AppError } from "../../lib/app-error.ts"
+import { MAX_WAIT_S } from "../config.ts"
+import { problemResponse } from "../problem.ts"
+import { readUpload } from "../read-upload.ts"
+import { newRouter } from "../router.ts"
+import { submit } from "../submit.ts"
+import { parseSubmitOptions } from "../submit-options.ts"
+import { waitForJob } from "../watch-ticket.ts"
+
+/**
+ * The contract of the Keras + Redis + Flask tutorial: a form with `image`, an answer that waits, `success` in every answer
+ * (https://www.pyimagesearch.com/2018/01/29/scalable-keras-deep-learning-rest-api/).
+ */
+export const predict = newRouter()
+
+predict.post("/", async (c) => {
+  const { services, caller } = c.var
+  const { bytes, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
+  const { job: submitted } = await submit(services, { bytes, options: parseSubmitOptions(options), caller })
+  const job = await waitForJob(services, submitted, MAX_WAIT_S * 1_000, c.req.raw.signal)
+  switch (job.state) {
+    case "succeeded": {
+      const predictions = job.result.predictions.map(({ label, probability }) => ({ label, probability }))
+      return c.json({ success: true, predictions })
+    }
+    case "failed":
+      throw new AppError(job.error.code, job.error.message)
+    case "canceled":
+      throw new AppError("already_finished", "The job was canceled")
+    case "queued":
+    case "processing": {
+      const ticket = job.input.ticketId
+      const error = new AppError("result_pending", `No result within ${MAX_WAIT_S} s; its ticket is ${ticket}`)
+      return problemResponse(c, error, { success: false, ticket })
+    }
+    default:
+      return job satisfies never
+  }
+})
+
+predict.onError((error, c) => {
+  if (error instanceof AppError && error.code !== "internal") return problemResponse(c, error, { success: false })
+  throw error
+})

@@ -1,0 +1,45 @@
+import type { Env } from "../lib/env.ts"
+import { JobStore } from "../lib/job-store.ts"
+import { createKeys, type Keys } from "../lib/keys.ts"
+import { createLog, type Log } from "../lib/log.ts"
+import { storeLimits } from "../lib/queue-config.ts"
+import { connectRedis, type RedisRest } from "../lib/redis.ts"
+import { Registry } from "../lib/registry.ts"
+import { sleep } from "../lib/sleep.ts"
+import { createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
+import { CachedRegistry } from "./cached-registry.ts"
+import { type EdgeConfig, readEdgeConfig } from "./config.ts"
+
+/** Everything a route may use. Made once per process or isolate, at the entry. */
+export type Services = {
+  config: EdgeConfig
+  redis: RedisRest
+  keys: Keys
+  store: JobStore
+  registry: CachedRegistry
+  ticketIds: TicketIds
+  now: () => number
+  sleep: (ms: number, signal?: AbortSignal) => Promise<void>
+  log: Log
+}
+
+/** @throws ConfigError that names the variable */
+export function createServices(
+  env: Env,
+  { server, write }: { server: string; write: (line: string) => void },
+): Services {
+  const config = readEdgeConfig(env)
+  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
+  const keys = createKeys()
+  return {
+    config,
+    redis,
+    keys,
+    store: new JobStore(redis, keys, storeLimits(config)),
+    registry: new CachedRegistry(new Registry(redis, keys), Date.now),
+    ticketIds: createTicketIds(config.TICKET_SECRET),
+    now: Date.now,
+    sleep,
+    log: createLog({ server, script: "edge", write, level: config.LOG_LEVEL }),
+  }
+}

@@ -1,0 +1,91 @@
+import { AppError } from "../lib/app-error.ts"
+import { readImageHeader, uprightSize } from "../lib/image-header.ts"
+import type { Job } from "../lib/job.ts"
+import { jobIdForIdempotencyKey, newJobId } from "../lib/job-id.ts"
+import type { Enqueued, NewJob } from "../lib/job-store.ts"
+import { type Caller, sha256Hex } from "./caller.ts"
+import type { Services } from "./services.ts"
+import type { SubmitOptions } from "./submit-options.ts"
+
+const PREFERRED_MODEL = "efficientnet_lite0"
+/** A reply that was lost is asked for once more, but only where an answer within two seconds stays possible. */
+const REPEAT_WITHIN_MS = 400
+
+export type Submit = {
+  bytes: Uint8Array
+  options: SubmitOptions
+  caller: Caller
+  idempotencyKey?: string | undefined
+  /** Infer again, even if the answer is known. */
+  noCache?: boolean
+}
+
+/**
+ * Checks an image by its header and puts it into the queue.
+ * @throws AppError for what the bytes, the options or the queue forbid; then nothing is kept
+ */
+export async function submit(services: Services, request: Submit): Promise<Enqueued> {
+  const { config, store, now } = services
+  const { bytes, options, caller } = request
+  const header = readImageHeader(bytes)
+  const pixels = header.width * header.height
+  if (pixels > config.MAX_IMAGE_PIXELS) {
+    const size = `${header.width} × ${header.height} is ${pixels} pixels`
+    throw new AppError("too_many_pixels", `Cannot accept image: ${size}, more than ${config.MAX_IMAGE_PIXELS}`)
+  }
+  const model = await services.registry.findModel(options.model, config.DEFAULT_MODEL ?? PREFERRED_MODEL)
+  const sha256 = await sha256Hex(bytes)
+  const asked = [sha256, model.id, options.operation, options.top_k].join("\0")
+  const createdMs = now()
+  const id =
+    request.idempotencyKey === undefined
+      ? newJobId(createdMs)
+      : await jobIdForIdempotencyKey(caller.id, request.idempotencyKey)
+
+  const job: NewJob = {
+    id,
+    model: model.id,
+    caller: caller.id,
+    weight: caller.weight,
+    payloadId: newJobId(createdMs),
+    createdMs,
+    deadlineMs: createdMs + (options.deadline_ms ?? config.JOB_DEADLINE_MS),
+    maxAttempts: config.MAX_ATTEMPTS,
+    input: {
+      ticketId: await services.ticketIds.sign(id),
+      topK: options.top_k,
+      image: { ...header, ...uprightSize(header), bytes: bytes.length, sha256 },
+      fingerprint: await hashText(asked),
+    },
+    ...(request.noCache !== true && { contentKey: await hashText(`${caller.id}\0${asked}\0${model.version}`) }),
+  }
+  await store.putPayload(job.payloadId, bytes)
+  const enqueued = await repeatOnce(() => store.enqueue(job), now)
+  assertSameRequest(enqueued.job, job)
+  services.log.info("job.accepted", {
+    jobId: enqueued.job.id,
+    status: enqueued.status,
+    model: job.model,
+    bytes: bytes.length,
+  })
+  return enqueued
+}
+
+function assertSameRequest(first: Job, repeated: NewJob): void {
+  if (first.input.fingerprint === repeated.input.fingerprint) return
+  const message = "Cannot accept the request: its Idempotency-Key was used with another image or other options"
+  throw new AppError("idempotency_mismatch", message)
+}
+
+async function repeatOnce<T>(call: () => Promise<T>, now: () => number): Promise<T> {
+  const startMs = now()
+  try {
+    return await call()
+  } catch (error) {
+    const mayRepeat = error instanceof AppError && error.code === "redis_unavailable"
+    if (!mayRepeat || now() - startMs > REPEAT_WITHIN_MS) throw error
+    return call()
+  }
+}
+
+const hashText = (text: string) => sha256Hex(new TextEncoder().encode(text))

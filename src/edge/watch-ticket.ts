@@ -1,0 +1,56 @@
+import type { Job } from "../lib/job.ts"
+import { pollHint } from "../lib/poll-hint.ts"
+import { resolveJob, type Ticket, toTicket } from "../lib/ticket.ts"
+import type { Services } from "./services.ts"
+
+/** Clocks of edges differ: a job is called late only when it surely is. */
+const DEADLINE_GRACE_MS = 2_000
+
+const isWaiting = (job: Job) => job.state === "queued" || job.state === "processing"
+
+/** Reads a job with the state of the work it shares, or null. A job found waiting past its deadline is failed here. */
+export async function readJob({ store, now }: Services, jobId: string): Promise<Job | null> {
+  const job = await store.read(jobId)
+  if (job === null) return null
+  const resolved = await withLeader(store, job)
+  const isLate =
+    resolved.state === "queued" && resolved.startedMs === undefined && now() > job.deadlineMs + DEADLINE_GRACE_MS
+  if (!isLate) return resolved
+  const left = await store.expire(jobId, now())
+  return left.job === null ? null : withLeader(store, left.job)
+}
+
+async function withLeader(store: Services["store"], job: Job): Promise<Job> {
+  const shares = job.leader !== undefined && job.state === "queued"
+  return resolveJob(job, shares ? await store.read(job.leader as string) : null)
+}
+
+/** A job as its ticket, with its place in the queue and when to ask again. */
+export async function describeJob(services: Services, job: Job, knownPosition?: number | null): Promise<Ticket> {
+  if (!isWaiting(job)) return toTicket(job, null)
+  const rate = await services.registry.rate(job.model)
+  const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
+  const progress =
+    position === null
+      ? { processingForMs: Math.max(0, services.now() - (job.startedMs ?? services.now())) }
+      : { position }
+  return toTicket(job, { ...pollHint(progress, rate), position, classifiers: rate.classifiers })
+}
+
+/** A follower waits where its leader waits. */
+function positionOf({ store }: Services, job: Job): Promise<number | null> {
+  return store.position(job.leader === undefined ? job : { ...job, id: job.leader })
+}
+
+/** Looks again, as often as the hints say, until the job is done or the time is up. */
+export async function waitForJob(services: Services, first: Job, waitMs: number, signal?: AbortSignal): Promise<Job> {
+  const { now, sleep } = services
+  const endMs = now() + waitMs
+  let job = first
+  while (isWaiting(job) && now() < endMs && !signal?.aborted) {
+    const { poll_after_ms: pollAfterMs = 1_000 } = await describeJob(services, job)
+    await sleep(Math.max(1, Math.min(pollAfterMs, endMs - now())), signal)
+    job = (await readJob(services, job.id)) ?? job
+  }
+  return job
+}

@@ -1,0 +1,31 @@
+import * as z from "zod"
+import { wholeNumber } from "./env.ts"
+import type { StoreLimits } from "./job-store.ts"
+
+/** What edge and classifier must agree on; both read it from the same variables. */
+export const queueEnv = {
+  UPSTASH_REDIS_REST_URL: z.url("must be an http or https address"),
+  UPSTASH_REDIS_REST_TOKEN: z.string(),
+  RESULT_TTL_S: wholeNumber(86_400),
+  DEAD_TTL_S: wholeNumber(7 * 86_400),
+  MAX_ATTEMPTS: wholeNumber(3),
+  LEASE_MS: wholeNumber(30_000, 1_000),
+  JOB_TIMEOUT_MS: wholeNumber(60_000, 100),
+  MAX_IMAGE_BYTES: wholeNumber(8_000_000),
+  MAX_IMAGE_PIXELS: wholeNumber(50_000_000),
+  MAX_QUEUE_DEPTH: wholeNumber(100_000),
+  MAX_QUEUE_DEPTH_PER_CALLER: wholeNumber(10_000),
+  MAX_QUEUE_BYTES: wholeNumber(2_000_000_000),
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
+}
+
+export function storeLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): StoreLimits {
+  return {
+    resultTtlMs: env.RESULT_TTL_S * 1_000,
+    deadTtlMs: env.DEAD_TTL_S * 1_000,
+    attemptMs: env.LEASE_MS + env.JOB_TIMEOUT_MS,
+    maxDepth: env.MAX_QUEUE_DEPTH,
+    maxDepthPerCaller: env.MAX_QUEUE_DEPTH_PER_CALLER,
+    maxBytes: env.MAX_QUEUE_BYTES,
+  }
+}

@@ -1,0 +1,81 @@
+import { decodeJob } from "./job.ts"
+import type { Keys } from "./keys.ts"
+import type { RedisRest } from "./redis.ts"
+import { type RegistrySnapshot, serviceRate } from "./registry.ts"
+
+/** Each caller's oldest job stands near the head: the fair queue keeps a caller's jobs in order. */
+const LOOKED_AT = 32
+
+export type ModelQueueStats = {
+  id: string
+  depth: number
+  /** Age of the oldest job that waits, in milliseconds; null when none does. */
+  oldest_age_ms: number | null
+  classifiers: number
+  /** Answers a second that the living classifiers can give. */
+  per_second: number
+  /** Until a job that comes now would be answered. */
+  eta_ms: number | null
+}
+export type QueueStats = {
+  depth: number
+  bytes: number
+  processing: number
+  dead: number
+  paused: boolean
+  classifiers: number
+  models: ModelQueueStats[]
+}
+
+export async function readQueueStats(
+  { redis, keys }: { redis: RedisRest; keys: Keys },
+  snapshot: RegistrySnapshot,
+  nowMs: number,
+): Promise<QueueStats> {
+  const ids = snapshot.models.map(({ id }) => id).sort()
+  const fields = ["n", "bytes", "paused", ...ids.map((id) => `n:${id}`)]
+  const [flow, processing, dead] = await Promise.all([
+    redis.call((sdk) => sdk.hmget(keys.flow, ...fields)) as Promise<unknown>,
+    redis.call((sdk) => sdk.zcard(keys.leases)),
+    redis.call((sdk) => sdk.zcard(keys.dead)),
+  ])
+  const [n, bytes, paused, ...depths] = flow as (string | null)[]
+
+  const models = await Promise.all(
+    ids.map(async (id, i) => {
+      const depth = Number(depths[i] ?? 0)
+      const { classifiers, perSecond, jobMs } = serviceRate(snapshot, id, nowMs)
+      const createdMs = depth === 0 ? null : await oldestCreatedMs({ redis, keys }, id)
+      return {
+        id,
+        depth,
+        oldest_age_ms: createdMs === null ? null : Math.max(0, nowMs - createdMs),
+        classifiers,
+        per_second: Math.round(perSecond * 100) / 100,
+        eta_ms: perSecond > 0 ? Math.ceil((depth / perSecond) * 1_000 + jobMs) : null,
+      }
+    }),
+  )
+  const classifiers = snapshot.workers.filter(({ untilMs }) => untilMs > nowMs).length
+  return {
+    depth: Number(n ?? 0),
+    bytes: Number(bytes ?? 0),
+    processing,
+    dead,
+    paused: paused === "1",
+    classifiers,
+    models,
+  }
+}
+
+async function oldestCreatedMs(
+  { redis, keys }: { redis: RedisRest; keys: Keys },
+  model: string,
+): Promise<number | null> {
+  const members = await redis.call((sdk) => sdk.zrange<string[]>(keys.queue(model), 0, LOOKED_AT - 1))
+  const jobKeys = members.map((member) => keys.job(member.split(" ")[0] ?? ""))
+  if (jobKeys.length === 0) return null
+  const texts = await redis.call((sdk) => sdk.mget<(string | null)[]>(...jobKeys))
+  const created = texts.filter((text) => text !== null).map((text) => decodeJob(text).createdMs)
+  return created.length === 0 ? null : Math.min(...created)
+}

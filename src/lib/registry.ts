@@ -1,0 +1,93 @@
+import * as z from "zod"
+import type { Keys } from "./keys.ts"
+import type { RedisRest } from "./redis.ts"
+
+const servedModelSchema = z.object({
+  id: z.string(),
+  version: z.string(),
+  name: z.string(),
+  inputWidth: z.number(),
+  inputHeight: z.number(),
+  labels: z.number(),
+  /** When a classifier last said that it serves the model. */
+  seenMs: z.number(),
+})
+/** A model that some classifier serves, or served. */
+export type ServedModel = z.infer<typeof servedModelSchema>
+
+const workerBeatSchema = z.object({
+  /** The worker counts as gone when it was not heard of by then. */
+  untilMs: z.number(),
+  lanes: z.number(),
+  /** By model: `jobMs` is what one job takes from claim to answer, `perSecond` how many this worker finishes when all lanes work. */
+  models: z.record(z.string(), z.object({ version: z.string(), jobMs: z.number(), perSecond: z.number() })),
+})
+export type WorkerBeat = z.infer<typeof workerBeatSchema>
+
+export type RegistrySnapshot = { models: ServedModel[]; workers: (WorkerBeat & { id: string })[] }
+
+const FORGET_MODEL_MS = 10 * 86_400_000
+const MODEL = "model:"
+const WORKER = "worker:"
+
+/** Who serves which model. One hash, so that an edge learns all of it with one command. */
+export class Registry {
+  readonly #redis: RedisRest
+  readonly #key: string
+
+  constructor(redis: RedisRest, keys: Keys) {
+    this.#redis = redis
+    this.#key = keys.registry
+  }
+
+  /** Makes a worker's models known, and forgets workers and models that are long gone. */
+  async enroll(models: readonly Omit<ServedModel, "seenMs">[], nowMs: number): Promise<void> {
+    const known = await this.read()
+    const gone = [
+      ...known.workers.filter(({ untilMs }) => untilMs < nowMs - 60_000).map(({ id }) => WORKER + id),
+      ...known.models.filter(({ seenMs }) => seenMs < nowMs - FORGET_MODEL_MS).map(({ id }) => MODEL + id),
+    ]
+    const entries = models.map((model) => [MODEL + model.id, JSON.stringify({ ...model, seenMs: nowMs })])
+    await this.#redis.call((sdk) => sdk.hset(this.#key, Object.fromEntries(entries)))
+    await this.#redis.call((sdk) => sdk.pexpire(this.#key, FORGET_MODEL_MS))
+    if (gone.length > 0) await this.#redis.call((sdk) => sdk.hdel(this.#key, ...gone))
+  }
+
+  /** A worker that leaves in good order is not counted any longer. */
+  async leave(worker: string): Promise<void> {
+    await this.#redis.call((sdk) => sdk.hdel(this.#key, WORKER + worker))
+  }
+
+  async read(): Promise<RegistrySnapshot> {
+    const fields = await this.#redis.call((sdk) => sdk.hgetall(this.#key))
+    const snapshot: RegistrySnapshot = { models: [], workers: [] }
+    for (const [name, text] of pairs(fields)) {
+      if (name.startsWith(MODEL)) snapshot.models.push(servedModelSchema.parse(JSON.parse(text)))
+      if (name.startsWith(WORKER)) {
+        snapshot.workers.push({ id: name.slice(WORKER.length), ...workerBeatSchema.parse(JSON.parse(text)) })
+      }
+    }
+    return snapshot
+  }
+}
+
+/** How fast the living workers answer for one model. */
+export type ServiceRate = { classifiers: number; perSecond: number; jobMs: number }
+
+export function serviceRate(snapshot: RegistrySnapshot, model: string, nowMs: number): ServiceRate {
+  const serving = snapshot.workers
+    .filter((worker) => worker.untilMs > nowMs)
+    .flatMap((worker) => worker.models[model] ?? [])
+  const perSecond = serving.reduce((sum, rate) => sum + rate.perSecond, 0)
+  const jobMs = serving.reduce((sum, rate) => sum + rate.jobMs, 0) / Math.max(1, serving.length)
+  return { classifiers: serving.length, perSecond, jobMs }
+}
+
+/** HGETALL comes as a flat list when the SDK leaves values alone. */
+function* pairs(fields: unknown): Generator<[string, string]> {
+  if (!Array.isArray(fields)) {
+    if (fields !== null && typeof fields === "object") yield* Object.entries(fields as Record<string, string>)
+    return
+  }
+  for (let i = 0; i + 1 < fields.length; i += 2) yield [fields[i], fields[i + 1]]
+}

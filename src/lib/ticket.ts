@@ -1,0 +1,119 @@
+import * as z from "zod"
+import type { Job } from "./job.ts"
+import type { PollHint } from "./poll-hint.ts"
+
+const instant = z.iso.datetime()
+
+/** A ticket as it stands on the wire. `done` is what a client loops on, so that a status added later can hang nobody. */
+export const ticketSchema = z
+  .object({
+    id: z.string().meta({ description: "The capability to read and cancel this ticket" }),
+    status: z.enum(["queued", "processing", "succeeded", "failed", "canceled"]),
+    done: z.boolean().meta({ description: "Whether the ticket will change no more" }),
+    model: z.object({ id: z.string(), version: z.string().optional() }),
+    created_at: instant,
+    started_at: instant.optional(),
+    finished_at: instant.optional(),
+    attempts: z.number().int(),
+    cached: z.boolean().optional().meta({ description: "The answer was known from an earlier upload of yours" }),
+    queue: z
+      .object({
+        position: z.number().int().nullable().meta({ description: "Jobs that are claimed before this one" }),
+        eta_ms: z.number().int().nullable(),
+        classifiers: z.number().int().meta({ description: "Classifiers that serve the model now" }),
+      })
+      .optional(),
+    poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
+    predictions: z
+      .array(z.object({ label: z.string(), probability: z.number(), class_index: z.number().int() }))
+      .optional()
+      .meta({ description: "Best first" }),
+    image: z.object({
+      format: z.string(),
+      width: z.number().int(),
+      height: z.number().int(),
+      bytes: z.number().int(),
+      sha256: z.string(),
+      orientation: z.number().int(),
+    }),
+    timings_ms: z
+      .object({
+        queued: z.number(),
+        fetch: z.number().optional(),
+        decode: z.number().optional(),
+        infer: z.number().optional(),
+        total: z.number(),
+      })
+      .optional(),
+    error: z.object({ code: z.string(), message: z.string() }).optional(),
+  })
+  .meta({ id: "Ticket" })
+export type Ticket = z.infer<typeof ticketSchema>
+
+/** A job as its ticket tells it: with the state of the work it shares, unless it left that work. */
+export function resolveJob(job: Job, leader: Job | null): Job {
+  if (job.left) {
+    const { state, finishedMs, error } = job.left
+    return state === "canceled"
+      ? { ...job, state, finishedMs }
+      : { ...job, state, finishedMs, error: error ?? { code: "internal", message: "The reason was not kept" } }
+  }
+  if (leader === null || job.state !== "queued") return job
+  const { id, input, createdMs, deadlineMs } = job
+  return { ...leader, id, input, createdMs, deadlineMs, leader: leader.id }
+}
+
+/** What is known of the wait, while a ticket is not done. */
+export type Wait = PollHint & { position: number | null; classifiers: number }
+
+export function toTicket(job: Job, wait: Wait | null): Ticket {
+  const ticket: Ticket = {
+    id: job.input.ticketId,
+    status: job.state,
+    done: true,
+    model: { id: job.model, ...(job.state === "succeeded" && { version: job.result.modelVersion }) },
+    created_at: isoInstant(job.createdMs),
+    ...(job.startedMs !== undefined && { started_at: isoInstant(job.startedMs) }),
+    attempts: job.attempts,
+    ...(job.cached === true && { cached: true }),
+    image: job.input.image,
+  }
+  switch (job.state) {
+    case "queued":
+    case "processing": {
+      ticket.done = false
+      if (wait !== null) {
+        ticket.queue = { position: wait.position, eta_ms: wait.etaMs, classifiers: wait.classifiers }
+        ticket.poll_after_ms = wait.pollAfterMs
+      }
+      return ticket
+    }
+    case "succeeded":
+      ticket.predictions = job.result.predictions.map(({ label, probability, classIndex }) => ({
+        label,
+        probability,
+        class_index: classIndex,
+      }))
+      break
+    case "failed":
+      ticket.error = job.error
+      break
+    case "canceled":
+      break
+    default:
+      job satisfies never
+  }
+  ticket.finished_at = isoInstant(job.finishedMs)
+  // Edge and classifier stamp by different clocks: a negative wait is none.
+  const queued = Math.max(0, (job.startedMs ?? job.finishedMs) - job.createdMs)
+  const stages = job.state === "succeeded" && job.cached !== true ? job.result.timingsMs : {}
+  ticket.timings_ms = { queued, ...stages, total: Math.max(0, job.finishedMs - job.createdMs) }
+  return ticket
+}
+
+/** A weak ETag over what does not move by itself: place in the queue and hints are left out. */
+export function ticketETag(ticket: Ticket): string {
+  return `W/"${[ticket.status, ticket.attempts, ticket.started_at ?? "", ticket.finished_at ?? ""].join(".")}"`
+}
+
+const isoInstant = (ms: number) => new Date(ms).toISOString()
