@@ -180,8 +180,8 @@ export class Lane {
 }
 
 /**
- * Bytes in a buffer of their own: a view into a larger one (Node's small Buffers) would take its neighbours along, and one
- * that was handed over before would be lost on the way without an error.
+ * Bytes in a buffer of their own: a view into a larger one (Node's small Buffers) would take its neighbours along. Throws
+ * for bytes that were handed over before, which postMessage would lose without a word.
  */
 function transferable(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   const { buffer, byteLength } = bytes
