@@ -7,7 +7,6 @@ import { storeLimits } from "../lib/queue-config.ts"
 import { connectRedis } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
 import { sleep } from "../lib/sleep.ts"
-import { listenForWakeUps } from "../lib/wake-up.ts"
 import { runClaimLoop } from "./claim-loop.ts"
 import type { ClassifierConfig } from "./config.ts"
 import { Hand } from "./hand.ts"
@@ -15,6 +14,7 @@ import { startHealthServer } from "./health-server.ts"
 import { LanePool } from "./lane/lane-pool.ts"
 import { createMetrics } from "./metrics.ts"
 import type { ModelFolder } from "./models/find-models.ts"
+import { listenToQueue } from "./queue-listener.ts"
 import { RedisClock } from "./redis-clock.ts"
 import { renewLeases } from "./renew-leases.ts"
 import { runJob } from "./run-job.ts"
@@ -27,20 +27,10 @@ const ENROLL_MS = 3_600_000
 /** How long jobs in hand may still try to reach Redis once the process is asked to leave. */
 const LEAVE_MS = 20_000
 
-/** Serves models until the signal is aborted; then finishes what is in hand and returns. @throws when it cannot start */
-export async function serve(
-  config: ClassifierConfig,
-  { modelFolders, log, signal }: { modelFolders: readonly ModelFolder[]; log: Log; signal: AbortSignal },
-): Promise<void> {
-  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
-  const keys = createKeys()
-  const store = new JobStore(redis, keys, storeLimits(config))
-  const registry = new Registry(redis, keys)
-  const clock = new RedisClock(redis)
-  const reachability = new Reachability(log)
-  const meter = new ServiceMeter()
-  const worker = `${hostname()}-${process.pid}-${newJobId(Date.now()).slice(-6)}`
+export type ServeOptions = { modelFolders: readonly ModelFolder[]; log: Log; signal: AbortSignal }
 
+/** Serves models until the signal is aborted; then finishes what is in hand and returns. @throws when it cannot start */
+export async function serve(config: ClassifierConfig, { modelFolders, log, signal }: ServeOptions): Promise<void> {
   const pool = await LanePool.start({
     lanes: config.LANES,
     modelFolders,
@@ -48,95 +38,97 @@ export async function serve(
     jobTimeoutMs: config.JOB_TIMEOUT_MS,
     log,
   })
-  const queueWaker = new Waker()
+  const reachability = new Reachability(log)
   const handWaker = new Waker()
   const hand = new Hand(() => handWaker.wake())
   const metrics = createMetrics({ lanes: () => pool.lanes, free: () => pool.free, inHand: () => hand.size })
-  const health = await startHealthServer({
-    host: config.HEALTH_HOST,
-    port: config.HEALTH_PORT,
-    metrics,
-    problem: () => (reachability.isUp ? null : "Redis cannot be reached"),
-  })
-
-  const reach = { reachability, signal }
-  const enroll = () => untilReached(() => registry.enroll(pool.models, clock.now()), reach)
-  const giveUp = new AbortController()
-  let isListening = false
-  const onMessage = (message: string) => {
-    const canceled = message.match(/^canceled:(.+)$/)?.[1]
-    if (canceled !== undefined) hand.stop(canceled, "the ticket was canceled")
-    queueWaker.wake()
-  }
-
   try {
-    await untilReached(() => clock.correct(), reach)
-    await enroll()
-    const models = pool.models.map(({ id, version }) => `${id}@${version}`)
-    log.info("classifier.ready", { worker, lanes: pool.lanes, models, health: health.url })
-    const runner = { store, pool, now: clock.now, meter, metrics, reachability, log, giveUp: giveUp.signal }
-    await Promise.all([
-      listenForWakeUps({
-        redis,
-        channel: keys.wakeChannel,
-        onMessage,
-        onConnected: () => {
-          isListening = true
-          queueWaker.wake()
-        },
-        onDisconnected: () => {
-          isListening = false
-          queueWaker.wake()
-        },
-        signal,
-        log,
-      }),
-      every(CLOCK_MS, signal, () => clock.correct()),
-      every(ENROLL_MS, signal, enroll),
-      renewLeases({ store, hand, leaseMs: config.LEASE_MS, now: clock.now, reachability }, giveUp.signal).finally(
-        () => undefined,
-      ),
-      runClaimLoop(
-        {
-          store,
-          worker,
-          models: () => pool.models,
-          lanes: pool.lanes,
-          leaseMs: config.LEASE_MS,
-          hand,
-          queueWaker,
-          handWaker,
-          isListening: () => isListening,
-          start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped)),
-          now: clock.now,
-          meter,
-          metrics,
-          reachability,
-        },
-        signal,
-      ).then(async () => {
-        log.info("classifier.leaving", { inHand: hand.size })
-        const timer = setTimeout(() => giveUp.abort(), LEAVE_MS)
-        await hand.empty()
-        clearTimeout(timer)
-        giveUp.abort()
-      }),
-    ])
-    await registry.leave(worker)
-  } catch (error) {
-    if (!signal.aborted) throw error
-  } finally {
-    giveUp.abort()
-    await pool.close()
+    const health = await startHealthServer({
+      host: config.HEALTH_HOST,
+      port: config.HEALTH_PORT,
+      metrics,
+      problem: () => (reachability.isUp ? null : "Redis cannot be reached"),
+    })
+    await work(config, { pool, hand, handWaker, metrics, reachability, health: health.url, log, signal })
     await health.close()
+  } finally {
+    await pool.close()
   }
 }
 
+type Parts = Pick<ServeOptions, "log" | "signal"> & {
+  pool: LanePool
+  hand: Hand
+  handWaker: Waker
+  metrics: ReturnType<typeof createMetrics>
+  reachability: Reachability
+  health: string
+}
+
+async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
+  const { pool, hand, handWaker, metrics, reachability, log, signal } = parts
+  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
+  const keys = createKeys()
+  const store = new JobStore(redis, keys, storeLimits(config))
+  const registry = new Registry(redis, keys)
+  const clock = new RedisClock(redis)
+  const meter = new ServiceMeter()
+  const worker = `${hostname()}-${process.pid}-${newJobId(Date.now()).slice(-6)}`
+  const enroll = () => registry.enroll(pool.models, clock.now())
+  const { now } = clock
+  const { LEASE_MS: leaseMs } = config
+
+  try {
+    await untilReached(() => clock.correct(), { reachability, signal })
+    await untilReached(enroll, { reachability, signal })
+  } catch (error) {
+    if (signal.aborted) return
+    throw error
+  }
+  const models = pool.models.map(({ id, version }) => `${id}@${version}`)
+  log.info("classifier.ready", { worker, lanes: pool.lanes, models, health: parts.health })
+
+  // Jobs in hand outlive the signal: their leases are renewed, and Redis is tried, until the hand is empty or time is up.
+  const giveUp = new AbortController()
+  const runner = { store, pool, now, meter, metrics, reachability, log, giveUp: giveUp.signal }
+  const listener = listenToQueue({ redis, channel: keys.wakeChannel, hand, signal, log })
+  const renewing = renewLeases({ store, hand, leaseMs, now, reachability }, giveUp.signal)
+  const chores = [listener.ended, every(CLOCK_MS, signal, () => clock.correct()), every(ENROLL_MS, signal, enroll)]
+  const claiming = runClaimLoop(
+    {
+      store,
+      worker,
+      models: () => pool.models,
+      lanes: pool.lanes,
+      leaseMs,
+      hand,
+      handWaker,
+      queueWaker: listener.waker,
+      isListening: listener.isListening,
+      start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped)),
+      now,
+      meter,
+      metrics,
+      reachability,
+    },
+    signal,
+  )
+  // A loop that throws ends the process: its supervisor starts a better one.
+  await Promise.race([claiming, Promise.all([renewing, claiming])])
+  log.info("classifier.leaving", { inHand: hand.size })
+  const timer = setTimeout(() => giveUp.abort(), LEAVE_MS)
+  await hand.empty()
+  clearTimeout(timer)
+  giveUp.abort()
+  await Promise.all([...chores, renewing])
+  await registry.leave(worker).catch((error: unknown) => log.warn("classifier.left_unseen", { error }))
+}
+
 /** Does something now and then; an outage only means that it is done later. */
-async function every(ms: number, signal: AbortSignal, work: () => Promise<unknown>): Promise<void> {
+async function every(ms: number, signal: AbortSignal, chore: () => Promise<unknown>): Promise<void> {
   for (;;) {
     await sleep(ms, signal)
     if (signal.aborted) return
-    await work().catch(() => "the next time will do")
+    await chore().catch(() => "the next time will do")
   }
 }
