@@ -24,7 +24,7 @@ export function renderPredictions(
   const facts = [
     image && `${image.width}×${image.height} ${image.format}`,
     model?.id,
-    typeof timings?.total === "number" ? `${Math.round(timings.total)} ms` : null,
+    ticket.cached ? "known already" : typeof timings?.total === "number" ? `${Math.round(timings.total)} ms` : null,
   ].filter(Boolean)
   const heading = [paint("bold", file), paint("dim", facts.join(" · "))].join("  ").trimEnd()
   const predictions = ticket.predictions ?? []

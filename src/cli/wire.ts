@@ -7,6 +7,7 @@ export const ticketSchema = z.looseObject({
   done: z.boolean(),
   model: z.looseObject({ id: z.string(), version: z.string().optional() }).nullish(),
   queue: z.looseObject({ position: z.number().nullish() }).nullish(),
+  cached: z.boolean().nullish(),
   poll_after_ms: z.number().nullish(),
   predictions: z.array(z.looseObject({ label: z.string(), probability: z.number() })).nullish(),
   image: z.looseObject({ format: z.string(), width: z.number(), height: z.number() }).nullish(),

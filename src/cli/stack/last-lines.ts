@@ -13,6 +13,6 @@ export class LastLines {
   }
 
   indented(): string {
-    return this.#lines.map((line) => `\n    ${line}`).join("")
+    return this.#lines.map((line) => `\n    ${line.replaceAll("\n", "\n    ")}`).join("")
   }
 }

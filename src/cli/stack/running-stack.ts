@@ -98,6 +98,7 @@ export class RunningStack {
       up: (tookMs, restarts) => {
         const row = partRow(name, restarts === 0 ? what : `${what} (restarted)`, address, seconds(tookMs))
         this.#output.say("stack.part_up", { name, what, address, tookMs, restarts }, row)
+        this.#output.partUp(name)
       },
       died: (why, restartInMs) => {
         const sentence = `  ${name} ${why}; starting it again in ${seconds(restartInMs)}`

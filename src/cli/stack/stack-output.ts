@@ -9,16 +9,30 @@ export type StackOutput = {
   warn: (event: string, fields: LogFields, sentence: string) => void
   fail: (event: string, fields: LogFields, sentence: string) => void
   partLine: (name: PartName, line: PartLine) => void
+  /** What a part says while it starts waits for this: one that cannot start has it all in its error. */
+  partUp: (name: PartName) => void
   /** Until this is called, only what goes wrong is shown of the parts' own lines; afterwards again when stopping. */
   setCalm: (calm: boolean) => void
 }
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
+const MAX_HELD = 200
 /** Said by `say` already. */
 const TOLD_OTHERWISE = /^(gateway|classifier|edge)\.(ready|starting|stopping)$/
 
 export function humanOutput(write: (text: string) => void, paint: Paint, minLevel: LogLevel): StackOutput {
   let calm = true
+  const started = new Set<PartName>()
+  const held: [PartName, PartLine][] = []
+  const partLine = (name: PartName, line: PartLine) => {
+    if (RANK[line.level] < Math.max(RANK[minLevel], calm ? RANK.warn : 0)) return
+    if (!started.has(name)) {
+      if (held.length < MAX_HELD) held.push([name, line])
+      return
+    }
+    const text = renderPartLine(name, line, paint)
+    if (text !== null) write(text)
+  }
   return {
     say: (_event, _fields, sentence) => write(sentence),
     warn: (_event, _fields, sentence) => write(paint("yellow", sentence)),
@@ -26,10 +40,10 @@ export function humanOutput(write: (text: string) => void, paint: Paint, minLeve
     setCalm: (next) => {
       calm = next
     },
-    partLine: (name, line) => {
-      if (RANK[line.level] < Math.max(RANK[minLevel], calm ? RANK.warn : 0)) return
-      const text = renderPartLine(name, line, paint)
-      if (text !== null) write(text)
+    partLine,
+    partUp: (name) => {
+      started.add(name)
+      for (const [from, line] of held) if (from === name) partLine(from, line)
     },
   }
 }
@@ -42,6 +56,7 @@ export function jsonOutput(write: (text: string) => void, server: string): Stack
     warn: (event, fields) => log.warn(event, fields),
     fail: (event, fields, sentence) => log.error(event, { ...fields, message: sentence }),
     setCalm: () => undefined,
+    partUp: () => undefined,
     partLine: (name, { raw, level, json }) => {
       if (json) write(raw)
       else createLog({ server, script: name, write, level: "debug" })[level]("output", { text: raw })

@@ -1,8 +1,10 @@
 import { sleep } from "../../lib/sleep.ts"
 import { CliError } from "../cli-error.ts"
+import { plain } from "../terminal.ts"
 import { LastLines } from "./last-lines.ts"
 import type { Part, PartLine } from "./part.ts"
 import { describeExit, type ProcessGroup, signalGroup, spawnGroup } from "./process-group.ts"
+import { parseLogLine, renderLogLine } from "./render-log-line.ts"
 import { MAX_QUICK_DEATHS, restartDelayMs, STEADY_MS } from "./restart-delay.ts"
 import { waitUntilReady, watchProbe } from "./wait-until-ready.ts"
 
@@ -90,7 +92,7 @@ export class SupervisedPart {
     const group = spawnGroup(this.#part, (raw, stream) => {
       const line = this.#part.readLine(raw, stream)
       if (line === null) return
-      lastLines.push(line.raw)
+      lastLines.push(toPlainText(line))
       readiness.sawLine(line)
       this.#listener.line(line)
     })
@@ -133,4 +135,9 @@ export class SupervisedPart {
     const pid = this.#group?.pid ?? null
     if (pid !== null) signalGroup(pid, "SIGKILL")
   }
+}
+
+function toPlainText({ raw, json }: PartLine): string {
+  const line = json ? parseLogLine(raw) : null
+  return line === null ? raw : renderLogLine(line, plain)
 }
