@@ -15,6 +15,9 @@ export type Executor = {
   transaction(commands: readonly Command[]): Promise<Outcome[]>
 }
 
+/** A long pipeline goes to Redis in slices, so that other requests get their turn in between. */
+const COMMANDS_PER_SLICE = 500
+
 export function createExecutor(redis: RedisLink, onCommand: (command: Command) => void): Executor {
   const scripts = createScriptFlags()
 
@@ -28,7 +31,13 @@ export function createExecutor(redis: RedisLink, onCommand: (command: Command) =
 
   return {
     one,
-    pipeline: (commands) => Promise.all(commands.map(one)),
+    async pipeline(commands) {
+      const outcomes: Outcome[] = []
+      for (let i = 0; i < commands.length; i += COMMANDS_PER_SLICE) {
+        outcomes.push(...(await Promise.all(commands.slice(i, i + COMMANDS_PER_SLICE).map(one))))
+      }
+      return outcomes
+    },
     async transaction(commands) {
       for (const command of commands) {
         const refusal = refusalOf(command)

@@ -62,6 +62,14 @@ describe("the official client", () => {
     ])
   })
 
+  it("pipelines thousands of commands in order", async () => {
+    const numbers = Array.from({ length: 5000 }, (_, index) => index)
+    const response = await post("/pipeline", [...numbers.map((n) => ["RPUSH", "l", n]), ["LRANGE", "l", 0, -1]])
+    const results = (await response.json()) as { result: unknown }[]
+    expect(results.slice(0, -1).map(({ result }) => result)).toEqual(numbers.map((n) => n + 1))
+    expect(results.at(-1)).toEqual({ result: numbers.map(String) })
+  })
+
   it("runs a transaction all or not at all", async () => {
     expect(await client().multi().set("k", 1).incr("k").exec()).toEqual(["OK", 2])
     const response = await post("/multi-exec", [["SET", "k", "lost"], ["GET"]])
