@@ -12,11 +12,16 @@ export function bodyBytes(request: Request, maxBytes: number): number {
   return Number(declared)
 }
 
-/** The request's body, empty where there is none; one with a declared length has passed `bodyBytes()`. Throws RestError 413. */
+/** The request's body, empty where there is none; one with a declared length has passed `bodyBytes()`. Throws RestError. */
 export async function readBody(request: Request, maxBytes: number): Promise<Buffer> {
   if (request.method === "GET" || request.method === "HEAD") return Buffer.alloc(0)
-  if (request.headers.get("content-length") === null) return readStream(request.body, maxBytes)
-  return Buffer.from(await request.arrayBuffer())
+  try {
+    if (request.headers.get("content-length") === null) return await readStream(request.body, maxBytes)
+    return Buffer.from(await request.arrayBuffer())
+  } catch (cause) {
+    // A client that hangs up half-way through is no failure of ours, and nobody is left to read this.
+    throw cause instanceof RestError ? cause : new RestError(400, "ERR the request body ended early", { cause })
+  }
 }
 
 async function readStream(stream: ReadableStream<Uint8Array> | null, maxBytes: number): Promise<Buffer> {

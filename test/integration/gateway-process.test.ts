@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
 import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
+import { type AddressInfo, connect } from "node:net"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
@@ -63,6 +63,19 @@ describe("the gateway's process", () => {
     expect(await gateway.exit).toBe(0)
     expect(performance.now() - startedMs).toBeLessThan(2000)
     expect(await stream.text()).toContain("subscribe,c,1")
+  })
+
+  it("logs nothing of a client that hangs up in the middle of its upload", async () => {
+    const gateway = start(environment())
+    const { url } = await gateway.event("gateway.ready")
+    const socket = connect(Number(new URL(url).port), "127.0.0.1")
+    const head = `POST /set/k HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${TOKEN}\r\nContent-Length: 1000\r\n\r\n`
+    socket.write(`${head}only a part`, () => socket.destroy())
+    await once(socket, "close")
+    expect((await fetch(`${url}/healthz`)).status).toBe(200)
+    gateway.child.kill("SIGTERM")
+    expect(await gateway.exit).toBe(0)
+    expect(gateway.lines.map(({ event }) => event)).toEqual(["redis.connected", "gateway.ready", "gateway.stopping"])
   })
 
   it("leaves with 1 when its port is taken, and says so", async () => {
