@@ -80,11 +80,12 @@ function unreachable(base: string, error: unknown): CliError {
       cause: error,
     })
   }
-  const advice = {
+  const advice: Record<string, string> = {
     ECONNREFUSED: "nothing listens there. Is `npm start` running? Another address is given with --url",
     ENOTFOUND: "no such host. Check --url",
-  }[code]
-  return new CliError(`Cannot reach ${base}: ${advice ?? `the connection failed (${code})`}`, { code, cause: error })
+  }
+  const reason = advice[code] ?? `the connection failed (${code})`
+  return new CliError(`Cannot reach ${base}: ${reason}`, { code, cause: error })
 }
 
 /** undici hides the reason in `cause`; for a host with several addresses, one level deeper. */
@@ -92,5 +93,5 @@ function systemCode(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
   const inner = cause instanceof AggregateError ? cause.errors[0] : cause
   const code = (inner as { code?: unknown } | undefined)?.code ?? (cause as { code?: unknown } | undefined)?.code
-  return typeof code === "string" ? code : "unknown"
+  return typeof code === "string" ? code : cause instanceof Error ? cause.message : "unknown"
 }
