@@ -86,7 +86,7 @@ export function nodeEdgePart({ root, env }: Ground, variables: Record<string, st
     what: "Node",
     command: process.execPath,
     args: ["--enable-source-maps", join(root, "dist/edge/node.js")],
-    env: { ...env, ...variables, PORT: String(at.port) },
+    env: { ...env, ...variables, HOST: "127.0.0.1", PORT: String(at.port) },
     readLine: readOwnLine,
   }
 }
