@@ -112,6 +112,12 @@ function parseBulkString(reply: Uint8Array): Uint8Array | null {
   return reply.slice(lineEnd + 2, lineEnd + 2 + length)
 }
 
+/**
+ * "ERR …" is an answer: Redis is there, and we asked for something wrong. Unless it is how a gateway says that it cannot
+ * answer now, or Upstash that a plan is used up: the SDK keeps the text of an error and not its status.
+ */
+const IS_REFUSAL = /\bERR (?!Redis cannot be reached|internal error|too many|max (daily|concurrent|requests))/
+
 /** The SDK's errors carry whole commands, so neither they nor their stacks go further than here. */
 async function guard<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -119,8 +125,7 @@ async function guard<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
     const failure = new RedisFailure(text.split(", command was:")[0]?.slice(0, 300))
-    // "ERR …" is an answer: Redis is there, and we asked for something wrong.
-    if (/\bERR\b/.test(failure.message))
+    if (IS_REFUSAL.test(failure.message))
       throw new AppError("internal", "The queue refused a command", { cause: failure })
     throw new AppError("redis_unavailable", "Cannot reach the queue's Redis", { cause: failure })
   }
