@@ -25,6 +25,8 @@ export type RedisRest = {
 
 // A megabyte a second is the slowest uplink that we wait for.
 const transferMs = (bytes: number) => Math.ceil(bytes / 1_000)
+/** An upload that takes longer may have a slow line, or a Redis that is gone: a PING tells which, in time for the client. */
+const PROBE_AFTER_MS = 300
 
 export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): RedisRest {
   const base = url.replace(/\/$/, "")
@@ -72,12 +74,18 @@ export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): R
 
     setBytes: (key, bytes, ttlMs) =>
       guard(async () => {
-        const response = await request(`/set/${encodeURIComponent(key)}?PX=${ttlMs}`, {
-          method: "POST",
-          body: bytes as Uint8Array<ArrayBuffer>,
-          signal: AbortSignal.timeout(timeoutMs + transferMs(bytes.length)),
-        })
-        await response.body?.cancel()
+        const gone = new AbortController()
+        const probe = setTimeout(() => sdk.ping().catch((error) => gone.abort(error)), PROBE_AFTER_MS)
+        try {
+          const response = await request(`/set/${encodeURIComponent(key)}?PX=${ttlMs}`, {
+            method: "POST",
+            body: bytes as Uint8Array<ArrayBuffer>,
+            signal: AbortSignal.any([gone.signal, AbortSignal.timeout(timeoutMs + transferMs(bytes.length))]),
+          })
+          await response.body?.cancel()
+        } finally {
+          clearTimeout(probe)
+        }
       }),
 
     getBytes: (key) =>
