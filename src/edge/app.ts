@@ -57,8 +57,9 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
   return app
 }
 
-/** Whether a route's path, in which ":name" stands for one segment, is the path of a request. */
+/** Whether a route's path, in which ":name" stands for one segment that is not empty, is the path of a request. */
 function matches(route: string, path: string): boolean {
   const [want, have] = [route.split("/"), path.split("/")]
-  return want.length === have.length && want.every((segment, i) => segment.startsWith(":") || segment === have[i])
+  const isSame = (segment: string, i: number) => (segment.startsWith(":") ? have[i] !== "" : segment === have[i])
+  return want.length === have.length && want.every(isSame)
 }
