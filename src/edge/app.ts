@@ -41,20 +41,25 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
   app.notFound((c) => {
     const methods = [...new Set(app.routes.filter(({ path }) => matches(path, c.req.path)).map(({ method }) => method))]
     const allowed = methods.filter((method) => method !== "ALL")
-    if (allowed.length === 0) return problemResponse(c, new AppError("not_found", `There is nothing at ${c.req.path}`))
+    if (allowed.length === 0) return refuse(c, new AppError("not_found", `There is nothing at ${c.req.path}`))
     c.header("Allow", allowed.join(", "))
     const detail = `${c.req.path} takes ${allowed.join(", ")}, not ${c.req.method}`
-    return problemResponse(c, new AppError("method_not_allowed", detail))
+    return refuse(c, new AppError("method_not_allowed", detail))
   })
   app.onError((error, c) => {
     if (error instanceof AppError && error.code !== "internal") {
       if (error.status >= 500) services.log.warn("request.refused", { path: c.req.path, error })
-      return problemResponse(c, error)
+      return refuse(c, error)
     }
     services.log.error("request.failed", { method: c.req.method, path: c.req.path, error })
-    return problemResponse(c, new AppError("internal", "Something broke on our side; it was logged"))
+    return refuse(c, new AppError("internal", "Something broke on our side; it was logged"))
   })
   return app
+}
+
+/** Clients of the tutorial's contract look for `success` in every answer. */
+function refuse(c: EdgeContext, error: AppError): Response {
+  return problemResponse(c, error, c.req.path === "/predict" ? { success: false } : {})
 }
 
 /** Whether a route's path, in which ":name" stands for one segment that is not empty, is the path of a request. */

@@ -37,8 +37,3 @@ predict.post("/", async (c) => {
       return job satisfies never
   }
 })
-
-predict.onError((error, c) => {
-  if (error instanceof AppError && error.code !== "internal") return problemResponse(c, error, { success: false })
-  throw error
-})
