@@ -1,5 +1,6 @@
 import { Hono } from "hono"
 import { createMiddleware } from "hono/factory"
+import { routePath } from "hono/route"
 import { AppError } from "../lib/app-error.ts"
 import { identifyCaller } from "./caller.ts"
 import { problemResponse } from "./problem.ts"
@@ -47,11 +48,13 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
     return refuse(c, new AppError("method_not_allowed", detail))
   })
   app.onError((error, c) => {
+    // Not the path: it may hold a ticket, which is a capability.
+    const request = { method: c.req.method, route: routePath(c, -1) }
     if (error instanceof AppError && error.code !== "internal") {
-      if (error.status >= 500) services.log.warn("request.refused", { path: c.req.path, error })
+      if (error.status >= 500) services.log.warn("request.refused", { ...request, error })
       return refuse(c, error)
     }
-    services.log.error("request.failed", { method: c.req.method, path: c.req.path, error })
+    services.log.error("request.failed", { ...request, error })
     return refuse(c, new AppError("internal", "Something broke on our side; it was logged"))
   })
   return app
