@@ -35,6 +35,7 @@ classifications.get("/:id", async (c) => {
   assertMayRead(caller, job)
   const waitMs = preferredWaitMs(c.req.header("prefer"))
   const latest = waitMs > 0 ? await waitForJob(services, job, waitMs, c.req.raw.signal) : job
+  if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
   return ticketResponse(c, await describeJob(services, latest), 200)
 })
 
