@@ -28,8 +28,6 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
 }
 
 const ORPHAN_TTL_MS = 60_000
-// Longer than any job can wait, so that shared keys outlive their members; renewed while they are used.
-const SHARED_TTL_MS = 10 * 86_400_000
 
 /** A job as the edge makes it, before the queue gives it a place. */
 export type NewJob = Pick<
@@ -97,7 +95,6 @@ export class JobStore {
       payloadTtlMs,
       jobTtlMs: payloadTtlMs + limits.resultTtlMs,
       resultTtlMs: limits.resultTtlMs,
-      sharedTtlMs: SHARED_TTL_MS,
       wakeChannel: this.#keys.wakeChannel,
       maxDepth: limits.maxDepth,
       maxDepthPerCaller: limits.maxDepthPerCaller,
@@ -129,7 +126,7 @@ export class JobStore {
 
   async claim(claim: Claim): Promise<Claimed> {
     const { resultTtlMs, deadTtlMs } = this.#limits
-    const settings = { ...claim, resultTtlMs, deadTtlMs, sharedTtlMs: SHARED_TTL_MS }
+    const settings = { ...claim, resultTtlMs, deadTtlMs }
     const reply = await this.#run(CLAIM, [JSON.stringify(settings)])
     const [texts, status, nextLeaseEnd] = reply as [string[], Claimed["status"], string]
     const jobs = texts.map(decodeJob).filter((job): job is ClaimedJob => job.state === "processing")

@@ -2,8 +2,7 @@ import { PRELUDE } from "./prelude.ts"
 
 /**
  * KEYS[1] prefix
- * ARGV[1] settings, JSON: nowMs, token, worker, models, max, leaseMs, handEmpty, again, reap, beat, resultTtlMs, deadTtlMs,
- *         sharedTtlMs
+ * ARGV[1] settings, JSON: nowMs, token, worker, models, max, leaseMs, handEmpty, again, reap, beat, resultTtlMs, deadTtlMs
  *
  * Takes up to `max` jobs of `models`, tried in that order, under one lease token. A job whose earlier attempt ended without
  * an answer may have killed its process: it is handed out alone, to a worker whose hand is empty.
@@ -61,7 +60,14 @@ local function pop()
 end
 
 local function unpop(popped, from)
-  for i = from, #popped do redis.call("ZADD", queueKey(popped[i].model), popped[i].start, popped[i].member) end
+  local rows = {}
+  for i = from, #popped do
+    local p = popped[i]
+    rows[p.model] = rows[p.model] or {}
+    table.insert(rows[p.model], p.start)
+    table.insert(rows[p.model], p.member)
+  end
+  for model, back in pairs(rows) do addToQueue(model, back) end
 end
 
 local function readFlow(popped)
@@ -104,10 +110,13 @@ local function writeFlow(flow)
   flow.paused, flow.cursor = nil, nil
   for name, value in pairs(flow) do args[#args + 1], args[#args + 2] = name, tag(value) end
   redis.call("HSET", FLOW, unpack(args))
+  if flow.claims == 1 then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
   if flow.claims % 16 == 0 then sweep(cursor) end
 end
 
-if s.beat then redis.call("HSET", REGISTRY, "worker:" .. s.worker, s.beat) end
+if s.beat and redis.call("HSET", REGISTRY, "worker:" .. s.worker, s.beat) == 1 then
+  redis.call("PEXPIRE", REGISTRY, SHARED_TTL_MS)
+end
 if s.again then
   local held = heldByToken()
   if #held > 0 then return { held, "more", "" } end
@@ -157,7 +166,7 @@ end
 
 if #leases > 0 then
   redis.call("ZADD", LEASES, unpack(leases))
-  redis.call("PEXPIRE", LEASES, s.sharedTtlMs)
+  redis.call("PEXPIRE", LEASES, SHARED_TTL_MS)
 end
 writeFlow(flow)
 return { taken, status, nextLeaseEnd }

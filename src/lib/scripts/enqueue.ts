@@ -3,7 +3,7 @@ import { PRELUDE } from "./prelude.ts"
 /**
  * KEYS[1] prefix
  * ARGV[1] job, JSON without its start tag
- * ARGV[2] settings, JSON: nowMs, weight, payloadTtlMs, jobTtlMs, resultTtlMs, sharedTtlMs, wakeChannel, maxDepth,
+ * ARGV[2] settings, JSON: nowMs, weight, payloadTtlMs, jobTtlMs, resultTtlMs, wakeChannel, maxDepth,
  *         maxDepthPerCaller, maxBytes
  *
  * Returns { status, job JSON, position }; status is one of
@@ -85,13 +85,14 @@ if not create() then return answerExisting(load(job.id)) end
 redis.call("ZADD", queueKey(job.model), job.start, member(job))
 local write = { "n", flow[1] + 1, "bytes", flow[2] + job.bytes, modelN, flow[3] + 1, depth, flow[4] + 1 }
 write[9], write[10] = finishTag, tag(start + 1 / s.weight)
-if s.nowMs - flow[7] > s.sharedTtlMs / 100 then
-  write[11], write[12] = fresh, s.nowMs
-  redis.call("PEXPIRE", queueKey(job.model), s.sharedTtlMs)
-end
+-- By how far, not by which way: an edge whose clock once ran ahead must not put this off for as long.
+local stale = math.abs(s.nowMs - flow[7]) > SHARED_TTL_MS / 100
+if stale then write[11], write[12] = fresh, s.nowMs end
+-- An empty queue is no key at all: its first job gives it its TTL.
+if stale or flow[3] == 0 then redis.call("PEXPIRE", queueKey(job.model), SHARED_TTL_MS) end
 redis.call("HSET", FLOW, unpack(write))
 -- A pause is a person's wish and has no end of its own.
-if write[11] and not flow[8] then redis.call("PEXPIRE", FLOW, s.sharedTtlMs) end
+if stale and not flow[8] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
 
 -- Behind a long queue every classifier is awake already.
 if flow[3] < 32 then redis.call("PUBLISH", s.wakeChannel, "queued") end

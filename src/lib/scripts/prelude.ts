@@ -12,6 +12,9 @@ export const PRELUDE = `
 local P = KEYS[1]
 local FLOW, LEASES, DEAD, REGISTRY = P .. ":flow", P .. ":leases", P .. ":dead", P .. ":registry"
 
+-- Longer than any job can wait, so that what jobs share outlives them; renewed while it is used.
+local SHARED_TTL_MS = 10 * 86400000
+
 local function jobKey(id) return P .. ":job:" .. id end
 local function payloadKey(job) return P .. ":payload:" .. job.payloadId end
 local function queueKey(model) return P .. ":queue:" .. model end
@@ -34,8 +37,14 @@ local function countWaiting(job, by)
   redis.call("HINCRBY", FLOW, "d:" .. job.caller, by)
 end
 
+-- A queue that was empty is a new key: whoever puts jobs into it gives it its TTL. Rows are score, member, score, ...
+local function addToQueue(model, rows)
+  redis.call("ZADD", queueKey(model), unpack(rows))
+  redis.call("PEXPIRE", queueKey(model), SHARED_TTL_MS)
+end
+
 local function putBack(job)
-  redis.call("ZADD", queueKey(job.model), job.start, member(job))
+  addToQueue(job.model, { job.start, member(job) })
   countWaiting(job, 1)
 end
 
