@@ -11,8 +11,8 @@ export const FINISH = `${PRELUDE}
 local id, token = ARGV[1], ARGV[2]
 local held = redis.call("ZREM", LEASES, id .. ":" .. token) == 1
 local job = load(id)
-if not held or not job then return job and job.endedAttempt == token and 1 or 0 end
-job.endedAttempt = token
+if not held or not job then return job and job.finishedBy == token and 1 or 0 end
+job.finishedBy = token
 finish(job, cjson.decode(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
 return 1
 `
@@ -30,7 +30,7 @@ export const RETRY = `${PRELUDE}
 local id, token, s = ARGV[1], ARGV[2], cjson.decode(ARGV[4])
 local held = redis.call("ZREM", LEASES, id .. ":" .. token) == 1
 local job = load(id)
-if not held or not job then return job and job.endedAttempt == token and 1 or 0 end
+if not held or not job then return job and job.givenBackBy == token and 1 or 0 end
 if not s.counts then job.attempts = job.attempts - 1 end
 giveBack(job, ARGV[3], s)
 return 1

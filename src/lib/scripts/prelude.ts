@@ -67,7 +67,7 @@ end
 
 -- The attempt is over without an answer: back to its old place, or to the dead letters.
 local function giveBack(job, reason, s)
-  job.endedAttempt = job.leaseToken
+  job.givenBackBy = job.leaseToken
   if job.attempts >= job.maxAttempts then return bury(job, reason, s) end
   job.state, job.leaseToken = "queued", nil
   putBack(job)
