@@ -31,7 +31,10 @@ local id, token, s = ARGV[1], ARGV[2], cjson.decode(ARGV[4])
 local held = redis.call("ZREM", LEASES, id .. ":" .. token) == 1
 local job = load(id)
 if not held or not job then return job and job.givenBackBy == token and 1 or 0 end
-if not s.counts then job.attempts = job.attempts - 1 end
+if not s.counts then
+  job.attempts = job.attempts - 1
+  if job.attempts == 0 then job.startedMs = nil end
+end
 giveBack(job, ARGV[3], s)
 return 1
 `
