@@ -153,7 +153,7 @@ export class JobStore {
    * attempt back. False when the lease is lost.
    */
   async retry({ jobId, token }: Lease, reason: string, options: { nowMs: number; counts: boolean }): Promise<boolean> {
-    const settings = { ...options, deadTtlMs: this.#limits.deadTtlMs }
+    const settings = { ...options, deadTtlMs: this.#limits.deadTtlMs, wakeChannel: this.#keys.wakeChannel }
     return (await this.#run(RETRY, [jobId, token, reason, JSON.stringify(settings)])) === 1
   }
 

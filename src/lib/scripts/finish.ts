@@ -21,7 +21,8 @@ return 1
  * The attempt failed, the job may not have: back to the queue, or to the dead letters after its last attempt.
  *
  * KEYS[1] prefix
- * ARGV[1] job id   ARGV[2] lease token   ARGV[3] reason   ARGV[4] settings, JSON: nowMs, deadTtlMs, counts
+ * ARGV[1] job id   ARGV[2] lease token   ARGV[3] reason   ARGV[4] settings, JSON: nowMs, deadTtlMs, counts,
+ * wakeChannel
  *
  * Without \`counts\` the attempt never happened (a classifier that leaves gives back what it had not begun).
  * Returns 1 when the job was given back (or was already, by the same token), 0 when the lease is lost.
@@ -36,6 +37,8 @@ if not s.counts then
   if job.attempts == 0 then job.startedMs = nil end
 end
 giveBack(job, ARGV[3], s)
+-- Its worker may have looked, and sleep by now.
+if job.state == "queued" then redis.call("PUBLISH", s.wakeChannel, "queued") end
 return 1
 `
 
