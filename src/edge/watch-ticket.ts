@@ -1,10 +1,14 @@
+import { AppError } from "../lib/app-error.ts"
 import type { Job } from "../lib/job.ts"
+import type { Enqueued } from "../lib/job-store.ts"
 import { pollHint } from "../lib/poll-hint.ts"
 import { resolveJob, type Ticket, toTicket } from "../lib/ticket.ts"
 import type { Services } from "./services.ts"
 
 /** Clocks of edges differ: a job is called late only when it surely is. */
 const DEADLINE_GRACE_MS = 2_000
+/** When to ask again while Redis cannot say. */
+const AWAY_POLL_MS = 1_000
 
 const isWaiting = (job: Job) => job.state === "queued" || job.state === "processing"
 
@@ -42,15 +46,41 @@ function positionOf({ store }: Services, job: Job): Promise<number | null> {
   return store.position(job.leader === undefined ? job : { ...job, id: job.leader })
 }
 
-/** Looks again, as often as the hints say, until the job is done or the time is up. */
+/**
+ * The ticket of a job that was accepted just now, after the wait that its caller prefers. Redis may be away meanwhile: an
+ * accepted job is answered for all the same, or its caller would send it again.
+ */
+export async function describeAccepted(
+  services: Services,
+  { job, position }: Enqueued,
+  { waitMs, signal }: { waitMs: number; signal?: AbortSignal },
+): Promise<Ticket> {
+  // A first job found by its Idempotency-Key, or the work that is shared, may have gone on since.
+  const current = position === null ? ((await unlessAway(() => readJob(services, job.id))) ?? job) : job
+  const latest = waitMs > 0 ? await waitForJob(services, current, waitMs, signal) : current
+  const ticket = await unlessAway(() => describeJob(services, latest, latest === job ? position : null))
+  return ticket ?? { ...toTicket(latest, null), poll_after_ms: AWAY_POLL_MS }
+}
+
+/** Looks again, as often as the hints say, until the job is done or the time is up. Waits on while Redis is away. */
 export async function waitForJob(services: Services, first: Job, waitMs: number, signal?: AbortSignal): Promise<Job> {
   const { now, sleep } = services
   const endMs = now() + waitMs
   let job = first
   while (isWaiting(job) && now() < endMs && !signal?.aborted) {
-    const { poll_after_ms: pollAfterMs = 1_000 } = await describeJob(services, job)
-    await sleep(Math.max(1, Math.min(pollAfterMs, endMs - now())), signal)
-    job = (await readJob(services, job.id)) ?? job
+    const waiting = job
+    const ticket = await unlessAway(() => describeJob(services, waiting))
+    await sleep(Math.max(1, Math.min(ticket?.poll_after_ms ?? AWAY_POLL_MS, endMs - now())), signal)
+    job = (await unlessAway(() => readJob(services, waiting.id))) ?? job
   }
   return job
+}
+
+async function unlessAway<T>(call: () => Promise<T>): Promise<T | null> {
+  try {
+    return await call()
+  } catch (error) {
+    if (error instanceof AppError && error.code === "redis_unavailable") return null
+    throw error
+  }
 }

@@ -6,14 +6,14 @@ import { type EdgeContext, newRouter } from "../router.ts"
 import { submit } from "../submit.ts"
 import { parseSubmitOptions } from "../submit-options.ts"
 import { ticketResponse } from "../ticket-response.ts"
-import { describeJob, readJob, waitForJob } from "../watch-ticket.ts"
+import { describeAccepted, describeJob, readJob, waitForJob } from "../watch-ticket.ts"
 
 export const classifications = newRouter()
 
 classifications.post("/", async (c) => {
   const { services, caller } = c.var
   const { bytes, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
-  const { job, position } = await submit(services, {
+  const accepted = await submit(services, {
     bytes,
     options: parseSubmitOptions(options),
     caller,
@@ -21,10 +21,7 @@ classifications.post("/", async (c) => {
     noCache: /\bno-cache\b/i.test(c.req.header("cache-control") ?? ""),
   })
   const waitMs = preferredWaitMs(c.req.header("prefer"))
-  // A first job found by its Idempotency-Key, or the work that is shared, may have gone on since.
-  const current = position === null ? ((await readJob(services, job.id)) ?? job) : job
-  const latest = waitMs > 0 ? await waitForJob(services, current, waitMs, c.req.raw.signal) : current
-  const ticket = await describeJob(services, latest, latest === job ? position : null)
+  const ticket = await describeAccepted(services, accepted, { waitMs, signal: c.req.raw.signal })
   if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
   return ticketResponse(c, ticket, ticket.done ? 200 : 202)
 })
