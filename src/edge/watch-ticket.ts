@@ -34,10 +34,11 @@ export async function describeJob(services: Services, job: Job, knownPosition?: 
   if (!isWaiting(job)) return toTicket(job, null)
   const rate = await services.registry.rate(job.model)
   const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
+  const ageMs = (sinceMs: number) => Math.max(0, services.now() - sinceMs)
   const progress =
     position === null
-      ? { processingForMs: Math.max(0, services.now() - (job.startedMs ?? services.now())) }
-      : { position }
+      ? { processingForMs: ageMs(job.startedMs ?? services.now()) }
+      : { position, waitingForMs: ageMs(job.createdMs) }
   return toTicket(job, { ...pollHint(progress, rate), position, classifiers: rate.classifiers })
 }
 

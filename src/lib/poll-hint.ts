@@ -7,21 +7,22 @@ const UNKNOWN_RATE_POLL_MS = 500
 const NO_CLASSIFIER_POLL_MS = 5_000
 
 /** Where a job stands. Times in milliseconds. */
-export type Progress = { position: number } | { processingForMs: number }
+export type Progress = { position: number; waitingForMs: number } | { processingForMs: number }
 
 export type PollHint = { etaMs: number | null; pollAfterMs: number }
 
 /**
- * When to look again: position ÷ completion rate, plus what one job takes. A job that takes longer than it should is asked for
- * again after a growing share of its age, so that a slow one costs few polls.
+ * When to look again: position ÷ completion rate, plus what one job takes. A job that takes longer than it should, or stays at
+ * the head of a queue whose classifier has just died, is asked for again after a share of its age: its polls grow rare.
  */
 export function pollHint(progress: Progress, { classifiers, perSecond, jobMs }: ServiceRate): PollHint {
   if (classifiers === 0) return { etaMs: null, pollAfterMs: NO_CLASSIFIER_POLL_MS }
   if (perSecond <= 0) return { etaMs: null, pollAfterMs: UNKNOWN_RATE_POLL_MS }
 
-  const etaMs =
+  const [etaMs, leastMs] =
     "position" in progress
-      ? jobMs + (progress.position / perSecond) * 1_000
-      : Math.max(jobMs - progress.processingForMs, progress.processingForMs / 4)
-  return { etaMs: Math.ceil(etaMs), pollAfterMs: Math.ceil(Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, etaMs))) }
+      ? [jobMs + (progress.position / perSecond) * 1_000, progress.waitingForMs / 10]
+      : [Math.max(jobMs - progress.processingForMs, progress.processingForMs / 4), 0]
+  const pollAfterMs = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, leastMs, etaMs))
+  return { etaMs: Math.ceil(etaMs), pollAfterMs: Math.ceil(pollAfterMs) }
 }
