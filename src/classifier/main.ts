@@ -12,11 +12,11 @@ const OWN_MODELS = fileURLToPath(new URL("../../models", import.meta.url))
 async function main(): Promise<number> {
   const config = readClassifierConfig(process.env)
   const write = (line: string) => process.stdout.write(`${line}\n`)
+  // Who reads our log may go before we do; the work goes on.
+  process.stdout.on("error", () => undefined)
   const log = createLog({ server: hostname(), script: "classifier", write, level: config.LOG_LEVEL })
   const leave = new AbortController()
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => leave.abort())
-  // Started by `claimcheck start`: when that is gone, so are we.
-  process.once("disconnect", () => leave.abort())
   try {
     const modelFolders = findModels([OWN_MODELS, ...config.CLAIMCHECK_MODELS], log)
     await serve(config, { modelFolders, log, signal: leave.signal })

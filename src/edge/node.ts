@@ -8,6 +8,8 @@ import { createServices } from "./services.ts"
 /** The edge on Node: `node dist/edge/node.js`, with PORT and HOST. */
 function main(): void {
   const write = (line: string) => process.stdout.write(`${line}\n`)
+  // Who reads our log may go before we do; the work goes on.
+  process.stdout.on("error", () => undefined)
   const services = createServices(process.env, { server: hostname(), write })
   const app = createApp(services, { clientAddress: (c) => getConnInfo(c).remote.address ?? "unknown" })
   const server = serve(
@@ -20,7 +22,6 @@ function main(): void {
   })
   const stop = () => server.close(() => process.exit(0))
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop)
-  process.once("disconnect", stop)
 }
 
 try {
