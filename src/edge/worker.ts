@@ -1,4 +1,5 @@
 import type { Hono } from "hono"
+import { ERRORS } from "../lib/app-error.ts"
 import type { Env } from "../lib/env.ts"
 import { createApp } from "./app.ts"
 import type { EdgeEnv } from "./router.ts"
@@ -20,7 +21,9 @@ export default {
     } catch (error) {
       // biome-ignore lint/suspicious/noConsole: without configuration there is no log yet
       console.error(String(error))
-      return Response.json({ title: "The edge is not configured", status: 500, code: "internal" }, { status: 500 })
+      const detail = "The edge is not configured; its log names the variable"
+      const problem = { type: "about:blank", title: ERRORS.internal[1], status: 500, code: "internal", detail }
+      return Response.json(problem, { status: 500, headers: { "content-type": "application/problem+json" } })
     }
     return app.fetch(request)
   },
