@@ -1,0 +1,65 @@
+import { setTimeout as delay } from "node:timers/promises"
+import type { ManagedProcess } from "./managed-process.ts"
+import type { Fault } from "./plan.ts"
+import type { Stack } from "./stack.ts"
+
+/** Makes one fault happen; resolves when the stack is whole again. */
+export async function inject(fault: Fault, stack: Stack, onKilled: (pid: number) => Promise<void>): Promise<void> {
+  switch (fault.kind) {
+    case "classifier killed":
+      return restart(classifierOf(stack, fault.which), { ...fault, signal: "SIGKILL", onKilled })
+    case "classifier stalled":
+      return stall(classifierOf(stack, fault.which), fault.forMs)
+    case "redis restarted":
+      return restart(stack.redis, { ...fault, signal: "SIGTERM" })
+    case "redis killed":
+      return restart(stack.redis, { ...fault, signal: "SIGKILL" })
+    case "redis stalled":
+      return stall(stack.redis, fault.forMs)
+    case "gateway killed":
+      return restart(stack.gateway, { ...fault, signal: "SIGKILL" })
+    case "gateway away":
+      return restart(stack.gateway, { ...fault, signal: "SIGTERM" })
+    case "edge killed":
+      return restart(stack.edge, { ...fault, signal: "SIGKILL" })
+    case "connections cut": {
+      const proxy = stack.proxies[fault.side]
+      proxy.setTrouble(fault)
+      await delay(fault.forMs)
+      return proxy.setTrouble(null)
+    }
+    case "wake-ups silenced":
+      return stack.proxies.classifier.silenceStreams()
+    default:
+      return fault satisfies never
+  }
+}
+
+type Restart = { signal: "SIGTERM" | "SIGKILL"; downMs: number; onKilled?: (pid: number) => Promise<void> }
+
+function restart(process: ManagedProcess, { signal, downMs, onKilled }: Restart): Promise<void> {
+  return process.exclusively(async () => {
+    const { pid } = process
+    await process.end(signal)
+    if (pid !== null) await onKilled?.(pid)
+    await delay(downMs)
+    await process.start()
+  })
+}
+
+function stall(process: ManagedProcess, forMs: number): Promise<void> {
+  return process.exclusively(async () => {
+    process.pause()
+    try {
+      await delay(forMs)
+    } finally {
+      process.resume()
+    }
+  })
+}
+
+function classifierOf({ classifiers }: Stack, which: number): ManagedProcess {
+  const classifier = classifiers[which % classifiers.length]
+  if (classifier === undefined) throw new Error("There is no classifier to harm")
+  return classifier
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from "node:crypto"
+import { once } from "node:events"
+import { mkdirSync, writeFileSync } from "node:fs"
+import { createServer } from "node:net"
+import { join } from "node:path"
+import { findExecutable } from "../../src/cli/stack/find-executable.ts"
+import { classifierPart, gatewayPart, nodeEdgePart, redisPart, workerdEdgePart } from "../../src/cli/stack/parts.ts"
+import { renderEnvFile } from "../../src/cli/stack/render-env-file.ts"
+import { FaultProxy } from "./fault-proxy.ts"
+import { ManagedProcess } from "./managed-process.ts"
+import type { ChaosOptions } from "./options.ts"
+import type { Side } from "./plan.ts"
+import { randomFor } from "./random.ts"
+import { startReaper } from "./reaper.ts"
+
+export type Stack = {
+  edgeUrl: string
+  redisUrl: string
+  redis: ManagedProcess
+  gateway: ManagedProcess
+  edge: ManagedProcess
+  classifiers: readonly ManagedProcess[]
+  proxies: Record<Side, FaultProxy>
+  /** Ends everything in order. */
+  close(): Promise<void>
+  /** Ends everything at once. */
+  kill(): void
+}
+
+export type StackEvents = {
+  onLine: (process: string, line: string) => void
+  onDeath: (process: ManagedProcess, why: string) => void
+}
+
+/** Starts the parts of `claimcheck start`, as they are, with a fault proxy between both sides and the gateway. */
+export async function startStack(options: ChaosOptions, apiKeys: string, events: StackEvents): Promise<Stack> {
+  const { root, folder, seed } = options
+  mkdirSync(join(folder, "redis"), { recursive: true })
+  const [redisPort = 0, gatewayPort = 0, edgePort = 0, inspectorPort = 0] = await freePorts(4)
+  const token = randomBytes(16).toString("hex")
+  const reaper = startReaper(root)
+  const proxies = {
+    edge: await FaultProxy.start(gatewayPort, randomFor(seed, "edge proxy")),
+    classifier: await FaultProxy.start(gatewayPort, randomFor(seed, "classifier proxy")),
+  }
+  const ground = { root, env: sharedEnv(options) }
+  const redisUrl = `redis://127.0.0.1:${redisPort}`
+  const edgeEnv = {
+    ...queueEnv(options),
+    UPSTASH_REDIS_REST_URL: proxies.edge.url,
+    UPSTASH_REDIS_REST_TOKEN: token,
+    TICKET_SECRET: randomBytes(16).toString("hex"),
+    API_KEYS: apiKeys,
+    ALLOW_ANONYMOUS: "true",
+    RATE_LIMIT: "off",
+  }
+  const edgePart = () => {
+    if (options.edge === "node") return nodeEdgePart(ground, edgeEnv, { port: edgePort })
+    const envFile = join(folder, "edge.env")
+    writeFileSync(envFile, renderEnvFile(edgeEnv), { mode: 0o600 })
+    return workerdEdgePart(ground, { port: edgePort, inspectorPort, envFile, folder })
+  }
+  const manage = (name: string, part: ConstructorParameters<typeof ManagedProcess>[1]): ManagedProcess => {
+    const managed: ManagedProcess = new ManagedProcess(name, part, {
+      logFile: join(folder, `${name.replaceAll(" ", "-")}.log`),
+      reaper,
+      onLine: (line) => events.onLine(name, line),
+      onDeath: (why) => events.onDeath(managed, why),
+    })
+    return managed
+  }
+
+  const redis = manage("redis", redisPart(ground, findRedis(), { port: redisPort, folder: join(folder, "redis") }))
+  const gateway = manage("gateway", gatewayPart(ground, redisUrl, { port: gatewayPort, token }))
+  const edge = manage("edge", edgePart())
+  const classifiers = Array.from({ length: options.classifiers }, (_, i) =>
+    manage(`classifier ${i + 1}`, classifierPart(ground, { url: proxies.classifier.url, token }, { healthPort: 0 })),
+  )
+  const kill = () => {
+    for (const process of [edge, ...classifiers, gateway, redis]) process.kill()
+  }
+  process.once("exit", kill)
+  const stack: Stack = {
+    edgeUrl: `http://127.0.0.1:${edgePort}`,
+    redisUrl,
+    redis,
+    gateway,
+    edge,
+    classifiers,
+    proxies,
+    async close() {
+      await Promise.all([edge, ...classifiers].map((process) => process.close()))
+      await gateway.close()
+      await redis.close()
+      await Promise.all([proxies.edge.close(), proxies.classifier.close()])
+      reaper.end()
+      process.off("exit", kill)
+    },
+    kill,
+  }
+  try {
+    await redis.start()
+    await gateway.start()
+    await Promise.all([edge, ...classifiers].map((process) => process.start()))
+    return stack
+  } catch (error) {
+    kill()
+    await stack.close()
+    throw error
+  }
+}
+
+const queueEnv = ({ leaseMs, maxAttempts }: ChaosOptions) => ({
+  LEASE_MS: String(leaseMs),
+  MAX_ATTEMPTS: String(maxAttempts),
+})
+
+/** What configures the stack comes from the bench, not from whoever runs it. */
+function sharedEnv(options: ChaosOptions): NodeJS.ProcessEnv {
+  const { PATH, HOME } = process.env
+  return { PATH, HOME, NODE_ENV: "production", LANES: "1", ...queueEnv(options) }
+}
+
+function findRedis() {
+  const path = findExecutable(["redis-server", "valkey-server"])
+  if (path === null) throw new Error('Cannot find redis-server: install it with "apt-get install redis-server"')
+  return { path, title: "Redis" }
+}
+
+async function freePorts(count: number): Promise<number[]> {
+  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
+  const ports = await Promise.all(
+    servers.map(async (server) => {
+      await once(server, "listening")
+      const address = server.address()
+      if (address === null || typeof address === "string") throw new Error("Cannot find a free port")
+      return address.port
+    }),
+  )
+  await Promise.all(servers.map((server) => once(server.close(), "close")))
+  return ports
+}
