@@ -10,6 +10,9 @@ import { createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
 import { CachedRegistry } from "./cached-registry.ts"
 import { type EdgeConfig, readEdgeConfig } from "./config.ts"
 
+/** Who asks hears within two seconds that Redis is gone; the rest of them is for a busy machine and the way there. */
+const REDIS_TIMEOUT_MS = 1_200
+
 /** Everything a route may use. Made once per process or isolate, at the entry. */
 export type Services = {
   config: EdgeConfig
@@ -29,7 +32,11 @@ export function createServices(
   { server, write }: { server: string; write: (line: string) => void },
 ): Services {
   const config = readEdgeConfig(env)
-  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
+  const redis = connectRedis({
+    url: config.UPSTASH_REDIS_REST_URL,
+    token: config.UPSTASH_REDIS_REST_TOKEN,
+    timeoutMs: REDIS_TIMEOUT_MS,
+  })
   const keys = createKeys()
   return {
     config,

@@ -27,6 +27,7 @@ export type RedisRest = {
 const transferMs = (bytes: number) => Math.ceil(bytes / 1_000)
 /** An upload that takes longer may have a slow line, or a Redis that is gone: a PING tells which, in time for the client. */
 const PROBE_AFTER_MS = 300
+const PROBE_MS = 1_000
 
 export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): RedisRest {
   const base = url.replace(/\/$/, "")
@@ -75,7 +76,8 @@ export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): R
     setBytes: (key, bytes, ttlMs) =>
       guard(async () => {
         const gone = new AbortController()
-        const probe = setTimeout(() => sdk.ping().catch((error) => gone.abort(error)), PROBE_AFTER_MS)
+        const ping = () => request("/ping", { signal: AbortSignal.timeout(PROBE_MS) })
+        const probe = setTimeout(() => ping().catch((error) => gone.abort(error)), PROBE_AFTER_MS)
         try {
           const response = await request(`/set/${encodeURIComponent(key)}?PX=${ttlMs}`, {
             method: "POST",
