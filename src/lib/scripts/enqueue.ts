@@ -21,13 +21,15 @@ local function create()
   return redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", s.jobTtlMs)
 end
 
--- The id was submitted before: the first job stands, the bytes that came with the repeat go.
+-- The id was submitted before: the first job stands. What came with the repeat goes, its claim on the content too: the
+-- first job may be of other content, or follow somebody.
+local leads = false
 local function answerExisting(existing)
+  if leads then redis.call("DEL", contentKey) end
   if existing.payloadId ~= job.payloadId then redis.call("UNLINK", payloadKey(job)) end
   return { "exists", cjson.encode(existing), -1 }
 end
 
-local leads = false
 local function refuse(status)
   local existing = load(job.id)
   if existing then return answerExisting(existing) end
