@@ -63,6 +63,8 @@ if contentKey then
   leads = not leaderId
   if leaderId and leaderId ~= job.id then
     local leader = load(leaderId)
+    -- The key is the caller's own already; nobody learns another's answer even if one is made without.
+    if leader and leader.caller ~= job.caller then leader = nil end
     if leader and leader.state == "succeeded" then return takeOver(leader) end
     if leader and (leader.state == "queued" or leader.state == "processing") then return follow(leader) end
     redis.call("SET", contentKey, job.id, "PX", s.jobTtlMs)
