@@ -51,10 +51,15 @@ local function follow(leader)
   job.leader, job.contentKey, job.start = leader.id, nil, leader.start
   if not create() then return answerExisting(load(job.id)) end
   leader.followers = (leader.followers or 0) + 1
-  -- The work may start as long as one of its tickets still waits for it.
-  leader.deadlineMs = math.max(leader.deadlineMs, job.deadlineMs)
   redis.call("UNLINK", payloadKey(job))
-  save(leader)
+  if job.deadlineMs > leader.deadlineMs then
+    -- The work may start as long as one of its tickets still waits for it; its bytes and record must last as long.
+    leader.deadlineMs = job.deadlineMs
+    redis.call("PEXPIRE", payloadKey(leader), s.payloadTtlMs)
+    saveFor(leader, s.jobTtlMs)
+  else
+    save(leader)
+  end
   return { "following", cjson.encode(job), -1 }
 end
 

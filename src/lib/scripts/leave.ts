@@ -50,6 +50,8 @@ end
 
 if job.startedMs and ARGV[5] == "queued" then return { "started", cjson.encode(job) } end
 if (job.followers or 0) > 0 then
+  -- What the work does from now on is no matter of this ticket.
+  outcome.attempts, outcome.startedMs = job.attempts, job.startedMs
   job.left = outcome
   save(job)
 else

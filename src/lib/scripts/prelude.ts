@@ -25,7 +25,15 @@ local function load(id) return decode(redis.call("GET", jobKey(id))) end
 
 -- XX, or a job that expired meanwhile would come back without a TTL.
 local function save(job) redis.call("SET", jobKey(job.id), cjson.encode(job), "XX", "KEEPTTL") end
-local function saveFor(job, ttlMs) redis.call("SET", jobKey(job.id), cjson.encode(job), "PX", ttlMs) end
+-- Its followers read their answer here, so one that is followed keeps the longer life that it was given with them.
+local function saveFor(job, ttlMs)
+  if (job.followers or 0) == 0 then
+    redis.call("SET", jobKey(job.id), cjson.encode(job), "PX", ttlMs)
+  else
+    redis.call("SET", jobKey(job.id), cjson.encode(job), "KEEPTTL")
+    redis.call("PEXPIRE", jobKey(job.id), ttlMs, "GT")
+  end
+end
 
 local function member(job) return job.id .. " " .. job.bytes .. " " .. job.caller end
 local function leaseOf(job) return job.id .. ":" .. job.leaseToken end
