@@ -69,6 +69,7 @@ local function bury(job, reason, s)
   job.error = cjson.encode({ code = "attempts_exhausted", message = message })
   redis.call("PEXPIRE", payloadKey(job), s.deadTtlMs)
   redis.call("ZADD", DEAD, s.nowMs, job.id)
+  redis.call("ZREMRANGEBYSCORE", DEAD, "-inf", "(" .. tag(s.nowMs - s.deadTtlMs))
   redis.call("PEXPIRE", DEAD, s.deadTtlMs)
   saveFor(job, s.deadTtlMs)
 end

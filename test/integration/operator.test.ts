@@ -1,0 +1,222 @@
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import type { JobStore } from "../../src/lib/job-store.ts"
+import type { Operator } from "../../src/lib/operator.ts"
+import { readQueueStats } from "../../src/lib/queue-stats.ts"
+import { Registry } from "../../src/lib/registry.ts"
+import { auditStore, dumpStore } from "../support/store-audit.ts"
+import {
+  claimOf,
+  DEADLINE_MS,
+  failure,
+  idsOf,
+  jobOf,
+  LEASE_MS,
+  type StoreHarness,
+  startStoreHarness,
+  submit,
+  success,
+  T0,
+} from "../support/store-harness.ts"
+
+let harness: StoreHarness
+let store: JobStore
+let operator: Operator
+
+beforeAll(async () => {
+  harness = await startStoreHarness()
+})
+afterAll(() => harness.close())
+beforeEach(async () => {
+  await harness.reset()
+  store = harness.store()
+  operator = harness.operator()
+})
+afterEach(() => auditStore(harness.client, harness.keys))
+
+const dump = () => dumpStore(harness.client, harness.keys)
+const NOW = T0 + 1_000_000
+const revival = { nowMs: NOW, deadlineMs: NOW + DEADLINE_MS }
+
+async function kill(id: string, nowMs = T0): Promise<void> {
+  await submit(store, jobOf(id, { maxAttempts: 1, contentKey: `of-${id}` }))
+  const claim = claimOf({ nowMs, handEmpty: true })
+  expect(idsOf(await store.claim(claim))).toEqual([id])
+  expect(await store.retry({ jobId: id, token: claim.token }, "the lane died", { nowMs, counts: true })).toBe(true)
+}
+
+describe("listDead()", () => {
+  it("shows the latest first, with what became of each, page by page", async () => {
+    for (const [i, id] of ["a", "b", "c"].entries()) await kill(id, T0 + i)
+    expect(await operator.countDead()).toBe(3)
+    expect(await operator.listDead({ count: 2 })).toMatchObject([
+      { id: "c", diedMs: T0 + 2, job: { state: "failed", attempts: 1, error: { code: "attempts_exhausted" } } },
+      { id: "b", diedMs: T0 + 1 },
+    ])
+    expect(await operator.listDead({ offset: 2, count: 2 })).toMatchObject([{ id: "a" }])
+    expect(await operator.listDead({ offset: 3 })).toEqual([])
+  })
+
+  it("forgets those whose time is over when others die", async () => {
+    operator = harness.operator({ deadTtlMs: 50_000 })
+    store = harness.store({ deadTtlMs: 50_000 })
+    await kill("a", T0)
+    harness.auditing = false
+    await kill("b", T0 + 60_000)
+    expect((await operator.listDead()).map(({ id }) => id)).toEqual(["b"])
+    // In a life of its own the record would have expired by itself.
+    await harness.client.del([harness.keys.job("a"), harness.keys.payload("a-bytes")])
+  })
+})
+
+describe("retryDead()", () => {
+  it("sends a dead letter again with fresh attempts, at the end of its caller's line", async () => {
+    await kill("a")
+    await submit(store, jobOf("b"))
+    expect(await operator.retryDead("a", revival)).toBe("queued")
+    expect(await store.read("a")).toMatchObject({ state: "queued", attempts: 0, deadlineMs: NOW + DEADLINE_MS })
+    expect(await store.read("a")).not.toHaveProperty("startedMs")
+    expect(idsOf(await store.claim(claimOf({ nowMs: NOW, max: 2, token: "t" })))).toEqual(["b", "a"])
+    expect(await store.finish({ jobId: "a", token: "t" }, success(), NOW)).toBe(true)
+    expect(await operator.countDead()).toBe(0)
+  })
+
+  it("is a success again when its reply was lost, and finds none where there is none", async () => {
+    await kill("a")
+    await operator.retryDead("a", revival)
+    expect(await operator.retryDead("a", revival)).toBe("queued")
+    expect((await dump()).flow.get("n")).toBe("1")
+    expect(await operator.retryDead("nobody", revival)).toBe("missing")
+    await submit(store, jobOf("b"))
+    expect(await operator.retryDead("b", revival)).toBe("missing")
+  })
+
+  it("leaves a dead letter whose bytes are gone where it is", async () => {
+    await kill("a")
+    harness.auditing = false
+    await harness.client.del(harness.keys.payload("a-bytes"))
+    expect(await operator.retryDead("a", revival)).toBe("payload_missing")
+    expect(await operator.countDead()).toBe(1)
+    await operator.dropDead("a")
+  })
+
+  it("works when nothing else is left of the queue, and leaves no key for ever", async () => {
+    await kill("a")
+    await harness.client.del(harness.keys.flow)
+    expect(await operator.retryDead("a", revival)).toBe("queued")
+  })
+})
+
+describe("dropDead()", () => {
+  it("forgets the dead letter and its bytes; its ticket stays failed", async () => {
+    await kill("a")
+    expect(await operator.dropDead("a")).toBe(true)
+    expect(await store.read("a")).toMatchObject({ state: "failed", error: { code: "attempts_exhausted" } })
+    expect((await dump()).payloadIds.size).toBe(0)
+    expect(await operator.dropDead("a")).toBe(false)
+  })
+})
+
+describe("pause()", () => {
+  it("lets nobody claim, keeps order and leases, and accepts what comes", async () => {
+    await submit(store, jobOf("a"))
+    await store.claim(claimOf({ token: "t" }))
+    await operator.pause()
+    await operator.pause()
+    for (const id of ["b", "c"]) await submit(store, jobOf(id))
+    expect(await store.claim(claimOf({ max: 5 }))).toMatchObject({ status: "paused", jobs: [] })
+    expect(await store.finish({ jobId: "a", token: "t" }, failure(), T0)).toBe(true)
+    await operator.resume()
+    expect(idsOf(await store.claim(claimOf({ max: 5 })))).toEqual(["b", "c"])
+  })
+
+  it("lives through a Redis that restarts, and as long as nobody resumes", async () => {
+    await submit(store, jobOf("a"))
+    await operator.pause()
+    expect(await harness.client.pTTL(harness.keys.flow)).toBe(-1)
+    // A day later the TTLs of what is shared are renewed; the pause takes none.
+    await submit(store, jobOf("b", { createdMs: T0 + 86_400_000 }))
+    expect(await harness.client.pTTL(harness.keys.flow)).toBe(-1)
+    expect(await store.claim(claimOf())).toMatchObject({ status: "paused" })
+    await operator.resume()
+    expect(await harness.client.pTTL(harness.keys.flow)).toBeGreaterThan(0)
+  })
+
+  it("of an empty queue holds too", async () => {
+    await operator.pause()
+    await submit(store, jobOf("a"))
+    expect(await store.claim(claimOf())).toMatchObject({ status: "paused" })
+    await operator.resume()
+    await operator.resume()
+    expect(idsOf(await store.claim(claimOf()))).toEqual(["a"])
+  })
+
+  it("gives back leases that end meanwhile", async () => {
+    await submit(store, jobOf("a"))
+    await store.claim(claimOf())
+    await operator.pause()
+    await store.claim(claimOf({ nowMs: T0 + LEASE_MS + 1, reap: true }))
+    expect(await store.read("a")).toMatchObject({ state: "queued", attempts: 1 })
+    await operator.resume()
+  })
+})
+
+describe("readQueueStats()", () => {
+  const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
+  const beat = { untilMs: T0 + 60_000, lanes: 2, models: { m: { version: "v1", jobMs: 50, perSecond: 40 } } }
+
+  it("says of a queue that nothing is in it", async () => {
+    const registry = new Registry(harness.redis, harness.keys)
+    const stats = await readQueueStats(harness, await registry.read(), T0)
+    const nothing = { depth: 0, bytes: 0, processing: 0, dead: 0, paused: false, classifiers: 0, models: [] }
+    expect(stats).toEqual(nothing)
+  })
+
+  it("counts what waits, is worked on and died, and tells ages and rates", async () => {
+    const registry = new Registry(harness.redis, harness.keys)
+    await registry.enroll([model, { ...model, id: "idle" }], T0)
+    await kill("dead")
+    await submit(store, jobOf("x"))
+    await store.claim(claimOf({ beat: JSON.stringify(beat) }))
+    await submit(store, jobOf("old", { createdMs: T0 + 1_000 }))
+    await submit(store, jobOf("young", { createdMs: T0 + 2_000 }))
+    await operator.pause()
+    expect(await readQueueStats(harness, await registry.read(), T0 + 5_000)).toEqual({
+      depth: 2,
+      bytes: 6,
+      processing: 1,
+      dead: 1,
+      paused: true,
+      classifiers: 1,
+      models: [
+        { id: "idle", depth: 0, oldest_age_ms: null, classifiers: 0, per_second: 0, eta_ms: null },
+        { id: "m", depth: 2, oldest_age_ms: 4_000, classifiers: 1, per_second: 40, eta_ms: 100 },
+      ],
+    })
+  })
+})
+
+describe("Registry", () => {
+  const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
+  const beat = { untilMs: T0 + 60_000, lanes: 2, models: { m: { version: "v1", jobMs: 50, perSecond: 40 } } }
+
+  it("knows a model from enroll(), a worker from its claims, and forgets both in time", async () => {
+    const registry = new Registry(harness.redis, harness.keys)
+    await registry.enroll([model], T0)
+    await store.claim(claimOf({ worker: "w1", beat: JSON.stringify(beat) }))
+    await store.claim(claimOf({ worker: "w2", beat: JSON.stringify(beat) }))
+    const workers = [
+      { id: "w1", ...beat },
+      { id: "w2", ...beat },
+    ]
+    expect(await registry.read()).toEqual({ models: [{ ...model, seenMs: T0 }], workers })
+    await registry.leave("w1")
+    expect((await registry.read()).workers.map(({ id }) => id)).toEqual(["w2"])
+    await registry.enroll([{ ...model, id: "new" }], T0 + 11 * 86_400_000)
+    expect(await registry.read()).toMatchObject({ models: [{ id: "new" }], workers: [] })
+  })
+
+  it("of a beat that comes before any enroll() does not live for ever", async () => {
+    await store.claim(claimOf({ beat: JSON.stringify(beat) }))
+    expect(await harness.client.pTTL(harness.keys.registry)).toBeGreaterThan(0)
+  })
+})
