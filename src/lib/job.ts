@@ -64,7 +64,13 @@ const base = {
   followers: z.number().optional(),
   /** How this ticket ended while its work goes on for its followers. */
   left: z
-    .object({ state: z.enum(["canceled", "failed"]), finishedMs: z.number(), error: jobErrorSchema.optional() })
+    .object({
+      state: z.enum(["canceled", "failed"]),
+      finishedMs: z.number(),
+      error: jobErrorSchema.optional(),
+      attempts: z.number(),
+      startedMs: z.number().optional(),
+    })
     .optional(),
   /** The answer was known before the job came. */
   cached: z.boolean().optional(),

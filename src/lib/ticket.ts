@@ -53,10 +53,12 @@ export type Ticket = z.infer<typeof ticketSchema>
 /** A job as its ticket tells it: with the state of the work it shares, unless it left that work. */
 export function resolveJob(job: Job, leader: Job | null): Job {
   if (job.left) {
-    const { state, finishedMs, error } = job.left
+    const { startedMs: _since, ...rest } = job
+    const { state, finishedMs, error, attempts, startedMs } = job.left
+    const then = { ...rest, finishedMs, attempts, ...(startedMs !== undefined && { startedMs }) }
     return state === "canceled"
-      ? { ...job, state, finishedMs }
-      : { ...job, state, finishedMs, error: error ?? { code: "internal", message: "The reason was not kept" } }
+      ? { ...then, state }
+      : { ...then, state, error: error ?? { code: "internal", message: "The reason was not kept" } }
   }
   if (leader === null || job.state !== "queued") return job
   const { id, input, createdMs, deadlineMs } = job
