@@ -28,6 +28,8 @@ export type StoreHarness = {
   keys: Keys
   /** Straight to Redis, to look at what lies there. */
   client: Client
+  /** The same store, by TCP instead of REST: for tests about many jobs. */
+  crowdStore(limits?: Partial<StoreLimits>): JobStore
   /** Whether what lies in Redis is audited after every script. On, unless a test is about many jobs. */
   auditing: boolean
   store(limits?: Partial<StoreLimits>): JobStore
@@ -62,6 +64,7 @@ export async function startStoreHarness(): Promise<StoreHarness> {
     auditing: true,
     store: (limits) => new JobStore(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
     operator: (limits) => new Operator(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
+    crowdStore: (limits) => new JobStore(overTcp(client), keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
     async reset() {
       harness.auditing = true
       await client.flushAll()
@@ -73,6 +76,23 @@ export async function startStoreHarness(): Promise<StoreHarness> {
     },
   }
   return harness
+}
+
+/** Scripts, bytes and GET straight to Redis, pipelined. */
+function overTcp(client: Client): RedisRest {
+  const texts = new Map<string, string>()
+  const refuse = () => Promise.reject(new Error("A crowd's store runs scripts only"))
+  return {
+    async script(text, keys, args) {
+      const sha = texts.get(text) ?? (await client.scriptLoad(text))
+      texts.set(text, sha)
+      return client.evalSha(sha, { keys: [...keys], arguments: args.map(String) })
+    },
+    setBytes: async (key, bytes, ttlMs) => void (await client.set(key, Buffer.from(bytes), { PX: ttlMs })),
+    call: refuse,
+    getBytes: refuse,
+    subscribe: refuse,
+  }
 }
 
 const IMAGE: ImageInfo = { format: "png", width: 4, height: 3, bytes: 3, sha256: "0".repeat(64), orientation: 1 }

@@ -71,14 +71,15 @@ local function unpop(popped, from)
 end
 
 local function readFlow(popped)
-  local names, seen = { "paused", "n", "bytes", "claims", "cursor" }, {}
+  local names, seen = { "paused", "n", "bytes", "served", "cursor" }, {}
   for _, p in ipairs(popped) do
-    for _, name in ipairs({ "d:" .. p.caller, "n:" .. p.model, "v:" .. p.model }) do
+    for _, name in ipairs({ "d:" .. p.caller, "n:" .. p.model, "v:" .. p.model, "last:" .. p.model }) do
       if not seen[name] then names[#names + 1], seen[name] = name, true end
     end
   end
   local values, flow = redis.call("HMGET", FLOW, unpack(names)), {}
   for i, name in ipairs(names) do flow[name] = tonumber(values[i] or 0) end
+  flow.cursor = values[5] or "0" -- Redis's own word, which need not be a number that Lua can hold
   return flow
 end
 
@@ -88,12 +89,15 @@ local function leaveQueue(flow, p)
   lower("bytes", p.bytes)
   lower("d:" .. p.caller, 1)
   lower("n:" .. p.model, 1)
-  flow["v:" .. p.model] = math.max(flow["v:" .. p.model], tonumber(p.start))
+  -- Nobody waits: the next round begins where all of this one ends, and its callers can be forgotten.
+  local reached = flow["n:" .. p.model] == 0 and flow["last:" .. p.model] or tonumber(p.start)
+  flow["v:" .. p.model] = math.max(flow["v:" .. p.model], reached)
 end
 
 -- Piece by piece, as jobs are claimed: callers whose finish tag is behind the virtual time go, and depths that are zero.
-local function sweep(cursor)
-  local page, gone, v = redis.call("HSCAN", FLOW, cursor, "COUNT", 64), {}, {}
+-- A job can bring two fields; four are looked at.
+local function sweep(cursor, jobs)
+  local page, gone, v = redis.call("HSCAN", FLOW, cursor, "COUNT", 4 * jobs), {}, {}
   for i = 1, #page[2], 2 do
     local name, value = page[2][i], tonumber(page[2][i + 1])
     local model = name:match("^f:([^:]+):")
@@ -104,14 +108,15 @@ local function sweep(cursor)
   redis.call("HSET", FLOW, "cursor", page[1])
 end
 
-local function writeFlow(flow)
-  flow.claims = flow.claims + 1
-  local cursor, args = tag(flow.cursor), {}
+local function writeFlow(flow, jobs)
+  local due = math.floor((flow.served + jobs) / 16) - math.floor(flow.served / 16)
+  local isFirst, cursor, args = flow.served == 0, flow.cursor, {}
+  flow.served = flow.served + jobs
   flow.paused, flow.cursor = nil, nil
   for name, value in pairs(flow) do args[#args + 1], args[#args + 2] = name, tag(value) end
   redis.call("HSET", FLOW, unpack(args))
-  if flow.claims == 1 then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
-  if flow.claims % 16 == 0 then sweep(cursor) end
+  if isFirst then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
+  if due > 0 then sweep(cursor, 16 * due) end
 end
 
 if s.beat and redis.call("HSET", REGISTRY, "worker:" .. s.worker, s.beat) == 1 then
@@ -134,7 +139,7 @@ end
 local ids = {}
 for i, p in ipairs(popped) do ids[i] = p.id end
 local texts, taken, leases = loadAll(ids), {}, {}
-local status = wanted and "more" or "empty"
+local status, served = wanted and "more" or "empty", 0
 local late = cjson.encode({ code = "deadline_exceeded", message = "No classifier was free before the deadline" })
 
 for i, p in ipairs(popped) do
@@ -146,6 +151,7 @@ for i, p in ipairs(popped) do
     break
   end
   leaveQueue(flow, p)
+  served = served + 1
   if job and job.state == "queued" then
     if not job.startedMs and s.nowMs > job.deadlineMs then
       finish(job, { state = "failed", error = late }, s.nowMs, s.resultTtlMs)
@@ -168,6 +174,6 @@ if #leases > 0 then
   redis.call("ZADD", LEASES, unpack(leases))
   redis.call("PEXPIRE", LEASES, SHARED_TTL_MS)
 end
-writeFlow(flow)
+if served > 0 then writeFlow(flow, served) end
 return { taken, status, nextLeaseEnd }
 `

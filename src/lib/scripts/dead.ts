@@ -21,13 +21,13 @@ if not job then
 end
 if redis.call("PEXPIRE", payloadKey(job), s.jobTtlMs) == 0 then return "payload_missing" end
 redis.call("ZREM", DEAD, id)
-local v, f = "v:" .. job.model, "f:" .. job.model .. ":" .. job.caller
-local flow = redis.call("HMGET", FLOW, v, f, "paused")
+local v, f, last = "v:" .. job.model, "f:" .. job.model .. ":" .. job.caller, "last:" .. job.model
+local flow = redis.call("HMGET", FLOW, v, f, last, "paused")
 local start = math.max(tonumber(flow[1] or 0), tonumber(flow[2] or 0))
 job.state, job.attempts, job.start, job.deadlineMs = "queued", 0, tag(start), s.deadlineMs
 job.startedMs, job.finishedMs, job.error = nil, nil, nil
-redis.call("HSET", FLOW, f, tag(start + 1))
-if not flow[3] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
+redis.call("HSET", FLOW, f, tag(start + 1), last, tag(math.max(start + 1, tonumber(flow[3] or 0))))
+if not flow[4] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
 putBack(job)
 saveFor(job, s.jobTtlMs)
 redis.call("PUBLISH", s.wakeChannel, "queued")

@@ -14,6 +14,9 @@ import { PRELUDE } from "./prelude.ts"
  *   queue_full, caller_queue_full, payload_missing   refused, nothing kept, no job
  */
 export const ENQUEUE = `${PRELUDE}
+-- Exact in binary. A thousand callers that come once stand before somebody's second job, and no more.
+local NEWCOMER_STEP = 1 / 1024
+
 local job, s = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
 local contentKey = job.contentKey and P .. ":content:" .. job.contentKey
 
@@ -79,29 +82,36 @@ end
 
 local modelN, fresh, v = "n:" .. job.model, "fresh:" .. job.model, "v:" .. job.model
 local depth, finishTag = "d:" .. job.caller, "f:" .. job.model .. ":" .. job.caller
-local flow = redis.call("HMGET", FLOW, "n", "bytes", modelN, depth, v, finishTag, fresh, "paused")
-for i = 1, 7 do flow[i] = tonumber(flow[i] or 0) end
+local newest, last = "new:" .. job.model, "last:" .. job.model
+local flow = redis.call("HMGET", FLOW, "n", "bytes", modelN, depth, v, finishTag, fresh, newest, last, "paused")
+for i = 1, 9 do flow[i] = tonumber(flow[i] or 0) end
 
 if flow[1] >= s.maxDepth or flow[2] + job.bytes > s.maxBytes then return refuse("queue_full") end
 if flow[4] >= s.maxDepthPerCaller then return refuse("caller_queue_full") end
 if redis.call("PEXPIRE", payloadKey(job), s.payloadTtlMs) == 0 then return refuse("payload_missing") end
 
--- Start-time fair queueing (Goyal, Vin, Cheng 1996): a caller's next job starts where its last one ends, or now.
-local start = math.max(flow[5], flow[6])
+-- Start-time fair queueing (Goyal, Vin, Cheng 1996): a caller's next job starts where its last one ends, or now. Of
+-- callers that start now each comes a little after the one before: in order, and a stream of them cannot stop the time.
+local isNew = flow[6] <= flow[5]
+local start = isNew and math.max(flow[5], flow[8] + NEWCOMER_STEP) or flow[6]
+local finishes = start + 1 / s.weight
 job.start = tag(start)
 if not create() then return answerExisting(load(job.id)) end
 
 redis.call("ZADD", queueKey(job.model), job.start, member(job))
 local write = { "n", flow[1] + 1, "bytes", flow[2] + job.bytes, modelN, flow[3] + 1, depth, flow[4] + 1 }
-write[9], write[10] = finishTag, tag(start + 1 / s.weight)
+local function set(name, value) write[#write + 1], write[#write + 2] = name, tag(value) end
+set(finishTag, finishes)
+if isNew then set(newest, start) end
+if finishes > flow[9] then set(last, finishes) end
 -- By how far, not by which way: an edge whose clock once ran ahead must not put this off for as long.
 local stale = math.abs(s.nowMs - flow[7]) > SHARED_TTL_MS / 100
-if stale then write[11], write[12] = fresh, s.nowMs end
+if stale then set(fresh, s.nowMs) end
 -- An empty queue is no key at all: its first job gives it its TTL.
 if stale or flow[3] == 0 then redis.call("PEXPIRE", queueKey(job.model), SHARED_TTL_MS) end
 redis.call("HSET", FLOW, unpack(write))
 -- A pause is a person's wish and has no end of its own.
-if stale and not flow[8] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
+if stale and not flow[10] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
 
 -- Behind a long queue every classifier is awake already.
 if flow[3] < 32 then redis.call("PUBLISH", s.wakeChannel, "queued") end

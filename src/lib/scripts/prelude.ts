@@ -4,9 +4,10 @@
  * Instants are arguments, never read here: Upstash asks for deterministic scripts. A move writes the job last, so that a
  * script that is read from top to bottom shows what a crash between two scripts can leave behind (nothing).
  *
- * The hash `flow` holds, over all models: n and bytes (waiting), d:<caller> (its waiting jobs), claims and cursor (of the
- * sweep), paused; and per model: n:<model>, fresh:<model> (when the TTLs were set), v:<model> (virtual time) and
- * f:<model>:<caller> (the caller's last finish tag).
+ * The hash `flow` holds, over all models: n and bytes (waiting), d:<caller> (its waiting jobs), served and cursor (of the
+ * sweep), paused; and per model: n:<model>, fresh:<model> (when the TTLs were set), v:<model> (virtual time),
+ * f:<model>:<caller> (the caller's last finish tag), last:<model> (the last of all finish tags) and new:<model> (the start
+ * tag of the latest caller that had nothing waiting).
  */
 export const PRELUDE = `
 local P = KEYS[1]
