@@ -67,7 +67,9 @@ export class Registry {
         snapshot.workers.push({ id: name.slice(WORKER.length), ...workerBeatSchema.parse(JSON.parse(text)) })
       }
     }
-    return snapshot
+    // A hash has no order; without one, which model is the first would change from read to read.
+    const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1)
+    return { models: snapshot.models.sort(byId), workers: snapshot.workers.sort(byId) }
   }
 }
 

@@ -129,7 +129,7 @@ describe("pause()", () => {
     expect(idsOf(await store.claim(claimOf({ max: 5 })))).toEqual(["b", "c"])
   })
 
-  it("lives through a Redis that restarts, and as long as nobody resumes", async () => {
+  it("has no end of its own, until somebody resumes", async () => {
     await submit(store, jobOf("a"))
     await operator.pause()
     expect(await harness.client.pTTL(harness.keys.flow)).toBe(-1)
