@@ -20,8 +20,8 @@ local NEWCOMER_STEP = 1 / 1024
 local job, s = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
 local contentKey = job.contentKey and P .. ":content:" .. job.contentKey
 
-local function create()
-  return redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", s.jobTtlMs)
+local function create(ttlMs)
+  return redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", ttlMs or s.jobTtlMs)
 end
 
 -- The id was submitted before: the first job stands. What came with the repeat goes, its claim on the content too: the
@@ -44,8 +44,7 @@ end
 local function takeOver(leader)
   job.state, job.startedMs, job.finishedMs = "succeeded", s.nowMs, s.nowMs
   job.result, job.cached, job.contentKey = leader.result, true, nil
-  if not create() then return answerExisting(load(job.id)) end
-  redis.call("PEXPIRE", jobKey(job.id), s.resultTtlMs)
+  if not create(s.resultTtlMs) then return answerExisting(load(job.id)) end
   redis.call("UNLINK", payloadKey(job))
   return { "known", cjson.encode(job), -1 }
 end

@@ -49,11 +49,12 @@ return 1
  * Returns for each lease 1 when it is renewed, 0 when it is lost.
  */
 export const RENEW = `${PRELUDE}
-local renewed = {}
-for i = 2, #ARGV do
-  local held = redis.call("ZSCORE", LEASES, ARGV[i])
-  if held then redis.call("ZADD", LEASES, "XX", ARGV[1], ARGV[i]) end
-  renewed[i - 1] = held and 1 or 0
+local held = redis.call("ZMSCORE", LEASES, unpack(ARGV, 2))
+local renewed, rows = {}, {}
+for i = 1, #ARGV - 1 do
+  renewed[i] = held[i] and 1 or 0
+  if held[i] then rows[#rows + 1], rows[#rows + 2] = ARGV[1], ARGV[i + 1] end
 end
+if #rows > 0 then redis.call("ZADD", LEASES, "XX", unpack(rows)) end
 return renewed
 `
