@@ -1,0 +1,28 @@
+export type GuardedFetchErrorCode =
+  | "bad_url"
+  | "scheme_refused"
+  | "port_refused"
+  | "address_refused"
+  | "dns_failed"
+  | "connect_failed"
+  | "tls_failed"
+  | "connection_lost"
+  | "bad_response"
+  | "too_large"
+  | "too_many_redirects"
+  | "timeout"
+  | "closed"
+
+/**
+ * Why a fetch came to nothing. The message is fit for the client that named the URL: it names scheme, host and port and
+ * the rule, and never an address that the host resolved to, nor path or query, which may hold a secret. `cause` is for logs.
+ */
+export class GuardedFetchError extends Error {
+  override readonly name = "GuardedFetchError"
+  readonly code: GuardedFetchErrorCode
+
+  constructor(code: GuardedFetchErrorCode, message: string, options: { cause?: unknown } = {}) {
+    super(message, options)
+    this.code = code
+  }
+}
