@@ -20,7 +20,12 @@ export class ClaimcheckError extends Error {
   constructor(
     code: string,
     message: string,
-    details: { status?: number; retryAfterMs?: number | undefined; ticket?: Ticket | undefined; cause?: unknown } = {},
+    details: {
+      status?: number | undefined
+      retryAfterMs?: number | undefined
+      ticket?: Ticket | undefined
+      cause?: unknown
+    } = {},
   ) {
     super(message, { cause: details.cause })
     this.code = code

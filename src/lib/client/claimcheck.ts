@@ -1,24 +1,26 @@
 import type { Ticket as TicketData } from "../ticket.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts"
-import { type ResultOptions, Ticket } from "./ticket.ts"
+import { isTicket, type ResultOptions, Ticket } from "./ticket.ts"
 
 // The names that `claimcheck/client` gives to the world.
 export { ClaimcheckError, type ConnectionOptions, type ResultOptions, Ticket, type TicketData }
 
 export type SubmitOptions = {
   /** Which model; the server has a default. */
-  model?: string
+  model?: string | undefined
   /** How many predictions; 5 unless said. */
-  topK?: number
+  topK?: number | undefined
   /** Not started by then means failed, in milliseconds from now. */
-  deadlineMs?: number
+  deadlineMs?: number | undefined
   /** Infer again, even if the answer to these bytes is known. */
-  noCache?: boolean
+  noCache?: boolean | undefined
   /** Submits with the same key are one ticket. One is made for each call unless given. */
-  idempotencyKey?: string
-  signal?: AbortSignal
+  idempotencyKey?: string | undefined
+  signal?: AbortSignal | undefined
 }
+
+export type Image = Blob | ArrayBuffer | Uint8Array
 
 /**
  * A client of the claimcheck edge for browsers, Workers, Deno, Node and Bun.
@@ -29,13 +31,35 @@ export type SubmitOptions = {
 export class Claimcheck {
   readonly #connection: Connection
 
+  /** @throws TypeError for an address or a key that cannot be used */
   constructor(options: ConnectionOptions) {
     this.#connection = createConnection(options)
   }
 
   /** Uploads an image, JPEG or PNG. A reply that is lost is asked for again, and finds the same ticket. @throws ClaimcheckError */
-  async submit(image: Blob | ArrayBuffer | Uint8Array, options: SubmitOptions = {}): Promise<Ticket> {
-    const { signal, noCache, idempotencyKey = crypto.randomUUID() } = options
+  submit(image: Image, options: SubmitOptions = {}): Promise<Ticket> {
+    return this.#submit(image, options)
+  }
+
+  /**
+   * Uploads an image and waits for its answer. `timeoutMs` counts from now, upload included.
+   * @throws ClaimcheckError
+   */
+  async classify(image: Image, options: SubmitOptions & ResultOptions = {}): Promise<TicketData> {
+    const { signal, timeoutMs = Number.POSITIVE_INFINITY, onUpdate } = options
+    const { now } = this.#connection
+    const untilMs = now() + timeoutMs
+    const ticket = await this.#submit(image, options, untilMs)
+    return ticket.result({ signal, timeoutMs: Math.max(0, untilMs - now()), onUpdate })
+  }
+
+  /** The ticket of an earlier submit. Nothing is asked yet. */
+  ticket(id: string): Ticket {
+    return new Ticket(this.#connection, id)
+  }
+
+  async #submit(image: Image, options: SubmitOptions, untilMs?: number): Promise<Ticket> {
+    const { signal, noCache, idempotencyKey = newIdempotencyKey() } = options
     const reply = await this.#connection.request(`/v1/classifications${toQuery(options)}`, {
       method: "POST",
       headers: {
@@ -44,25 +68,17 @@ export class Claimcheck {
         ...(noCache === true && { "cache-control": "no-cache" }),
       },
       body: image as BodyInit,
-      ...(signal && { signal }),
+      signal,
+      isExpected: isTicket,
+      ...(untilMs !== undefined && { untilMs }),
     })
-    const { id } = reply.body as Partial<TicketData>
-    if (typeof id !== "string") throw new ClaimcheckError("bad_response", "The answer is not a ticket")
-    return new Ticket(this.#connection, id, reply)
+    return new Ticket(this.#connection, String(reply.body?.id), reply)
   }
+}
 
-  /** Uploads an image and waits for its answer. @throws ClaimcheckError */
-  async classify(
-    image: Blob | ArrayBuffer | Uint8Array,
-    { timeoutMs, onUpdate, ...options }: SubmitOptions & ResultOptions = {},
-  ): Promise<TicketData> {
-    const ticket = await this.submit(image, options)
-    return ticket.result({
-      ...(options.signal && { signal: options.signal }),
-      ...(timeoutMs !== undefined && { timeoutMs }),
-      ...(onUpdate && { onUpdate }),
-    })
-  }
+/** 128 random bits. `crypto.randomUUID` is missing from pages that came by plain http. */
+function newIdempotencyKey(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
 function toQuery({ model, topK, deadlineMs }: SubmitOptions): string {

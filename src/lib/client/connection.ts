@@ -7,14 +7,20 @@ import { ClaimcheckError } from "./claimcheck-error.ts"
 const TRY_TIMEOUT_MS = 60_000
 /** With full jitter up to 10 s between them, this rides out an outage of about two minutes. */
 const MAX_TRIES = 24
+/** A server that wants to be left alone for longer gets its wish: whether to wait so long is for the caller to say. */
+const MAX_RETRY_AFTER_MS = 120_000
+/** When time is up, the answer may be there all the same, and a laptop that wakes up needs a moment to find its network. */
+const LAST_LOOK_MS = 5_000
 /** Busy, broken for a moment, or in the way: the same request may do better later. */
 const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
 
 export type ConnectionOptions = {
-  /** Address of the edge. */
+  /** Address of the edge; in a page, a path of its own server may do. */
   url: string | URL
   /** API key. */
   key?: string | undefined
+  /** How long one request may take before it counts as lost, in milliseconds. Default: a minute. */
+  tryTimeoutMs?: number
   /** For tests, and for who needs a proxy. */
   fetch?: typeof fetch
   sleep?: (ms: number, signal?: AbortSignal) => Promise<void>
@@ -22,37 +28,65 @@ export type ConnectionOptions = {
   now?: () => number
 }
 
-export type Reply = { status: number; headers: Headers; body: unknown }
+export type RequestOptions = {
+  method?: string
+  headers?: Record<string, string>
+  body?: BodyInit
+  signal?: AbortSignal | undefined
+  /** Whether the body is what was asked for; anything else comes from a proxy or a stranger, and is asked for again. */
+  isExpected: (body: Record<string, unknown>) => boolean
+  /** No try starts after it, but for a last look; by the connection's clock. */
+  untilMs?: number
+}
+
+export type Reply = { status: number; headers: Headers; body: Record<string, unknown> | null }
 export type Connection = ReturnType<typeof createConnection>
 
-/** Requests to one edge. What is sent must be safe to repeat: every request is, until an answer comes that will not change. */
+/**
+ * Requests to one edge. What is sent must be safe to repeat: every request is, until an answer comes that will not change.
+ * @throws TypeError for an address or a key that cannot be used
+ */
 export function createConnection(options: ConnectionOptions) {
   const { fetch: send = fetch, sleep = realSleep, random = Math.random, now = Date.now } = options
-  const base = String(options.url).replace(/\/+$/, "")
+  const { tryTimeoutMs = TRY_TIMEOUT_MS } = options
+  const base = readBase(options.url)
+  const authorization = options.key ? `Bearer ${readKey(options.key)}` : null
 
   /** @throws ClaimcheckError for a final refusal or too many failures in a row; the signal's reason when it is aborted */
-  async function request(path: string, init: RequestInit & { signal?: AbortSignal } = {}): Promise<Reply> {
+  async function request(path: string, asked: RequestOptions): Promise<Reply> {
+    const { signal, untilMs = Number.POSITIVE_INFINITY } = asked
+    let lastLookEndMs: number | undefined
     for (let attempt = 0; ; attempt++) {
-      const outcome = await tryOnce(path, init)
+      const startedMs = now()
+      // The clock may have jumped while we waited: at least one try starts after the end.
+      if (startedMs >= untilMs) lastLookEndMs ??= startedMs + LAST_LOOK_MS
+      const outcome = await tryOnce(path, asked, Math.max(LAST_LOOK_MS, untilMs - startedMs))
       if (!(outcome instanceof ClaimcheckError)) return outcome
-      const mayPass = outcome.status === undefined || PASSING.has(outcome.status) || outcome.code === "bad_response"
-      if (!mayPass || attempt + 1 >= MAX_TRIES) throw outcome
-      await sleep(Math.max(outcome.retryAfterMs ?? 0, fullJitterMs(attempt, {}, random)), init.signal)
-      init.signal?.throwIfAborted()
+      if (!mayPass(outcome) || attempt + 1 >= MAX_TRIES) throw outcome
+      const waitMs = Math.max(outcome.retryAfterMs ?? 0, fullJitterMs(attempt, {}, random))
+      const endMs = lastLookEndMs ?? untilMs
+      if (lastLookEndMs !== undefined && now() + waitMs >= endMs) throw outcome
+      await sleep(Math.min(waitMs, Math.max(0, endMs - now())), signal)
+      signal?.throwIfAborted()
     }
   }
 
-  async function tryOnce(path: string, init: RequestInit & { signal?: AbortSignal }): Promise<Reply | ClaimcheckError> {
-    const headers = new Headers(init.headers)
+  async function tryOnce(path: string, asked: RequestOptions, leftMs: number): Promise<Reply | ClaimcheckError> {
+    const { method = "GET", body, signal } = asked
+    const headers = new Headers(asked.headers)
     headers.set("accept", "application/json")
-    if (options.key) headers.set("authorization", `Bearer ${options.key}`)
-    const timeout = AbortSignal.timeout(TRY_TIMEOUT_MS)
-    const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout
+    if (authorization !== null) headers.set("authorization", authorization)
+    const timeout = AbortSignal.timeout(Math.min(tryTimeoutMs, leftMs))
     try {
-      const response = await send(base + path, { ...init, headers, signal })
-      return await read(response, now())
+      const response = await send(base + path, {
+        method,
+        headers,
+        ...(body !== undefined && { body }),
+        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+      })
+      return await read(response, { isExpected: asked.isExpected, nowMs: now() })
     } catch (cause) {
-      init.signal?.throwIfAborted()
+      signal?.throwIfAborted()
       return new ClaimcheckError("network", `Cannot reach ${base}`, { cause })
     }
   }
@@ -60,13 +94,21 @@ export function createConnection(options: ConnectionOptions) {
   return { request, sleep, random, now }
 }
 
-async function read(response: Response, nowMs: number): Promise<Reply | ClaimcheckError> {
+function mayPass({ status, code, retryAfterMs = 0 }: ClaimcheckError): boolean {
+  const passes = status === undefined || PASSING.has(status) || code === "bad_response"
+  return passes && retryAfterMs <= MAX_RETRY_AFTER_MS
+}
+
+type Expected = { isExpected: RequestOptions["isExpected"]; nowMs: number }
+
+async function read(response: Response, { isExpected, nowMs }: Expected): Promise<Reply | ClaimcheckError> {
   const { status, headers } = response
   if (status === 304) return { status, headers, body: null }
-  const text = await response.text()
-  const body = parseObject(text)
-  if (response.ok && body !== null) return { status, headers, body }
-  if (response.ok) return new ClaimcheckError("bad_response", "The answer is not from a claimcheck edge", { status })
+  const body = parseObject(await response.text())
+  if (response.ok) {
+    if (body !== null && isExpected(body)) return { status, headers, body }
+    return new ClaimcheckError("bad_response", "The answer is not from a claimcheck edge", { status })
+  }
   const code = typeof body?.code === "string" ? body.code : `http_${status}`
   const message = typeof body?.detail === "string" ? body.detail : `The server answered ${status}`
   return new ClaimcheckError(code, message, { status, retryAfterMs: retryAfterMs(headers, nowMs) ?? undefined })
@@ -81,4 +123,18 @@ function parseObject(text: string): Record<string, unknown> | null {
   } catch {
     return null // cut short, or a page of some proxy: the caller tries again
   }
+}
+
+/** A wrong address fails like a lost connection, so it would be tried for minutes: better said at once. */
+function readBase(url: string | URL): string {
+  const base = String(url).replace(/\/+$/, "")
+  const isOfPage = "location" in globalThis && /^(\/|$)/.test(base)
+  if (isOfPage || (/^https?:\/\//i.test(base) && URL.canParse(base))) return base
+  throw new TypeError("Cannot use url: expected http://host or https://host")
+}
+
+/** `Headers` would say the same with the key in its message. */
+function readKey(key: string): string {
+  if (/^[\x21-\x7e]+$/.test(key)) return key
+  throw new TypeError("Cannot use key: an API key has neither white space nor control characters")
 }

@@ -1,19 +1,28 @@
 import { fullJitterMs } from "../backoff.ts"
+import { retryAfterMs } from "../retry-after.ts"
 import type { Ticket as TicketData } from "../ticket.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
-import { type Connection, type ConnectionOptions, createConnection, type Reply } from "./connection.ts"
+import {
+  type Connection,
+  type ConnectionOptions,
+  createConnection,
+  type Reply,
+  type RequestOptions,
+} from "./connection.ts"
 
 /** However far off the server thinks the answer is, a look a minute is not too much. */
 const MAX_HINT_MS = 60_000
+/** However near: a hint of nothing must not make a busy loop. */
+const MIN_HINT_MS = 10
 /** Clients that came together must not come back together. */
 const HINT_JITTER = 0.1
 
 export type ResultOptions = {
-  signal?: AbortSignal
+  signal?: AbortSignal | undefined
   /** After so long the ticket is looked at once more, and then given up with the code `timeout`. Default: no end. */
-  timeoutMs?: number
-  /** Called whenever the ticket was seen in a new state or at a new place. */
-  onUpdate?: (ticket: TicketData) => void
+  timeoutMs?: number | undefined
+  /** Called whenever the ticket was seen to have changed. */
+  onUpdate?: ((ticket: TicketData) => void) | undefined
 }
 
 /** A ticket that can be asked for, now or after a restart: its id is all that needs to be kept. */
@@ -22,7 +31,8 @@ export class Ticket {
   readonly #connection: Connection
   #latest: TicketData | undefined
   #etag: string | undefined
-  #hintMs: number | undefined
+  /** When the server thinks that the next look is worth it; undefined when it has not said. */
+  #dueMs: number | undefined
 
   /** The ticket of a submit before a restart. Nothing is asked yet. */
   static from(id: string, options: ConnectionOptions): Ticket {
@@ -42,12 +52,8 @@ export class Ticket {
   }
 
   /** Looks once. Costs the server little when nothing has changed. @throws ClaimcheckError not_found and others */
-  async refresh({ signal }: { signal?: AbortSignal } = {}): Promise<TicketData> {
-    const headers: HeadersInit = this.#etag === undefined ? {} : { "if-none-match": this.#etag }
-    const reply = await this.#connection.request(this.#path, { headers, ...(signal && { signal }) })
-    this.#remember(reply)
-    if (this.#latest === undefined) throw new ClaimcheckError("bad_response", "The answer is not a ticket")
-    return this.#latest
+  refresh({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TicketData> {
+    return this.#look({ signal })
   }
 
   /**
@@ -56,48 +62,84 @@ export class Ticket {
    *         the signal's reason when it is aborted
    */
   async result({ signal, timeoutMs = Number.POSITIVE_INFINITY, onUpdate }: ResultOptions = {}): Promise<TicketData> {
-    const { sleep, random, now } = this.#connection
-    const endMs = now() + timeoutMs
+    const { sleep, now } = this.#connection
+    const untilMs = now() + timeoutMs
     let ticket = this.#latest
     for (let attempt = 0; ticket?.done !== true; attempt++) {
-      const hintMs = this.#hintMs
-      const waitMs = hintMs === undefined ? fullJitterMs(attempt, {}, random) : hintMs * (1 + random() * HINT_JITTER)
       // The first look of a resumed ticket is due at once.
-      if (ticket !== undefined) await sleep(Math.min(waitMs, Math.max(0, endMs - now())), signal)
+      if (ticket !== undefined) await sleep(Math.min(this.#waitMs(attempt), Math.max(0, untilMs - now())), signal)
       signal?.throwIfAborted()
-      const seen = await this.refresh(signal ? { signal } : {})
+      const startedMs = now()
+      const seen: TicketData = await this.#look({ signal, untilMs })
       if (seen !== ticket) onUpdate?.(seen)
       ticket = seen
-      // After a laptop has slept, time may be over while the answer is there: hence the look before the verdict.
-      if (!ticket.done && now() >= endMs) {
-        const message = `No answer within ${timeoutMs} ms; the ticket is ${ticket.status} and can be asked for again`
-        throw new ClaimcheckError("timeout", message, { ticket })
-      }
+      // After a laptop has slept, time may be over while the answer is there: hence a look after the end, before the verdict.
+      if (!ticket.done && startedMs >= untilMs) throw timedOut(ticket)
     }
     return succeeded(ticket)
   }
 
   /** Cancels what has not finished. @throws ClaimcheckError already_finished */
-  async cancel({ signal }: { signal?: AbortSignal } = {}): Promise<TicketData> {
-    this.#remember(await this.#connection.request(this.#path, { method: "DELETE", ...(signal && { signal }) }))
-    return this.#latest as TicketData
+  async cancel({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TicketData> {
+    return this.#remember(
+      await this.#connection.request(this.#path, { method: "DELETE", signal, isExpected: isTicket }),
+    )
+  }
+
+  async #look(options: Pick<RequestOptions, "signal" | "untilMs">): Promise<TicketData> {
+    const headers: Record<string, string> = this.#etag === undefined ? {} : { "if-none-match": this.#etag }
+    try {
+      return this.#remember(await this.#connection.request(this.#path, { headers, isExpected: isTicket, ...options }))
+    } catch (error) {
+      if (!(error instanceof ClaimcheckError) || this.#latest === undefined) throw error
+      const { code, message, status, retryAfterMs, cause } = error
+      throw new ClaimcheckError(code, message, { status, retryAfterMs, cause, ticket: this.#latest })
+    }
+  }
+
+  #waitMs(attempt: number): number {
+    const { random, now } = this.#connection
+    if (this.#dueMs === undefined) return fullJitterMs(attempt, {}, random)
+    // A clock that was set back must not make the wait longer than the longest hint.
+    const leftMs = Math.min(Math.max(this.#dueMs - now(), MIN_HINT_MS), MAX_HINT_MS)
+    return leftMs * (1 + random() * HINT_JITTER)
+  }
+
+  #remember({ status, headers, body }: Reply): TicketData {
+    const { now } = this.#connection
+    // A page of another origin may see the body alone; a 304 has only its headers.
+    const hintMs = wholeMs(headers.get("poll-after-ms")) ?? wholeMs(body?.poll_after_ms) ?? retryAfterMs(headers, now())
+    this.#dueMs = hintMs === null ? undefined : now() + Math.min(hintMs, MAX_HINT_MS)
+    if (status !== 304) {
+      this.#etag = headers.get("etag") ?? undefined
+      this.#latest = body as TicketData
+    }
+    if (this.#latest === undefined) throw new ClaimcheckError("bad_response", "The answer is not a ticket", { status })
+    return this.#latest
   }
 
   get #path(): string {
     return `/v1/classifications/${encodeURIComponent(this.id)}`
   }
+}
 
-  #remember({ status, headers, body }: Reply): void {
-    const hint = Number(headers.get("poll-after-ms") ?? Number.NaN)
-    this.#hintMs = Number.isFinite(hint) && hint >= 0 ? Math.min(hint, MAX_HINT_MS) : undefined
-    if (status === 304) return
-    this.#etag = headers.get("etag") ?? undefined
-    this.#latest = body as TicketData
-  }
+/** What the loop stands on; whatever else a ticket says may be newer than this client. */
+export function isTicket(body: Record<string, unknown>): boolean {
+  return typeof body.id === "string" && typeof body.done === "boolean"
+}
+
+function wholeMs(value: unknown): number | null {
+  const ms = typeof value === "string" && value.trim() !== "" ? Number(value) : value
+  return typeof ms === "number" && Number.isFinite(ms) && ms >= 0 ? ms : null
 }
 
 function succeeded(ticket: TicketData): TicketData {
   if (ticket.status === "succeeded") return ticket
   const { code, message } = ticket.error ?? { code: ticket.status, message: `The ticket is ${ticket.status}` }
   throw new ClaimcheckError(code, message, { ticket })
+}
+
+function timedOut(ticket: TicketData): ClaimcheckError {
+  const message = `No answer in time: the ticket is ${ticket.status}, goes on, and can be asked for again`
+  return new ClaimcheckError("timeout", message, { ticket })
 }

@@ -1,0 +1,453 @@
+import { Claimcheck, ClaimcheckError, Ticket } from "../../src/lib/client/claimcheck.ts"
+import {
+  type Answer,
+  cutShort,
+  dropped,
+  fakeEdge,
+  html,
+  json,
+  notModified,
+  PICTURE,
+  problem,
+  queued,
+  type Seen,
+  silent,
+  succeeded,
+  TICKET,
+} from "./client-fake-edge.ts"
+
+const HOUR_MS = 3_600_000
+
+/**
+ * The client's promises as plain functions: web standards alone, so that Node, workerd, Deno and a page in Chromium can run
+ * them, each with what it has of a test runner. A case that throws has failed.
+ */
+export const clientSuite: readonly { name: string; run: () => Promise<void> }[] = [
+  {
+    name: "submit() uploads the bytes with the options and gives the ticket",
+    async run() {
+      const edge = fakeEdge([queued()])
+      const ticket = await edge
+        .client({ key: "a-key" })
+        .submit(PICTURE, { model: "m", topK: 3, deadlineMs: 9, noCache: true })
+      equal(ticket.id, "cls_1")
+      equal(ticket.latest?.status, "queued")
+      const [{ method, url, headers, body }] = edge.requests as [Seen]
+      equal([method, url], ["POST", "http://edge.test/v1/classifications?model=m&top_k=3&deadline_ms=9"])
+      equal(headers.get("authorization"), "Bearer a-key")
+      equal(headers.get("cache-control"), "no-cache")
+      equal(headers.get("content-type"), "application/octet-stream")
+      equal(body, [...PICTURE])
+    },
+  },
+  {
+    name: "submit() sends a blob under its own type",
+    async run() {
+      const edge = fakeEdge([queued()])
+      await edge.client().submit(new Blob([PICTURE], { type: "image/png" }))
+      equal(edge.requests[0]?.headers.get("content-type"), "image/png")
+      equal(edge.requests[0]?.body, [...PICTURE])
+    },
+  },
+  {
+    name: "submit() repeats what may be repeated, with one idempotency key and all of the bytes",
+    async run() {
+      const edge = fakeEdge([
+        problem(500, "internal"),
+        problem(429, "caller_queue_full", { "retry-after": "3" }),
+        dropped(),
+        html(502),
+        html(200),
+        json(200, { hello: "world" }),
+        cutShort(),
+        queued(),
+      ])
+      equal((await edge.client().submit(PICTURE)).id, "cls_1")
+      equal(edge.requests.length, 8)
+      const keys = new Set(edge.requests.map(({ headers }) => headers.get("idempotency-key")))
+      equal(keys.size, 1)
+      ok([...keys][0]?.length === 32, "a key of 128 bits")
+      for (const { body } of edge.requests) equal(body, [...PICTURE])
+      // Full jitter at its middle, but never before Retry-After.
+      equal(edge.slept, [100, 3_000, 400, 800, 1_600, 3_200, 5_000])
+    },
+  },
+  {
+    name: "submit() takes the key that it is given, and makes another for every call",
+    async run() {
+      const edge = fakeEdge([queued(), queued(), queued()])
+      const client = edge.client()
+      await client.submit(PICTURE, { idempotencyKey: "mine" })
+      await client.submit(PICTURE)
+      await client.submit(PICTURE)
+      const keys = edge.requests.map(({ headers }) => headers.get("idempotency-key"))
+      equal(keys[0], "mine")
+      ok(keys[1] !== keys[2], "two keys")
+    },
+  },
+  {
+    name: "submit() ends at once with the problem's code when nothing will change",
+    async run() {
+      const edge = fakeEdge([problem(413, "image_too_large")])
+      const error = await failure(edge.client().submit(PICTURE))
+      equal([error.code, error.status, error.message], ["image_too_large", 413, "The detail of image_too_large"])
+      equal(edge.requests.length, 1)
+    },
+  },
+  {
+    name: "submit() reads a refusal that is not ours",
+    async run() {
+      const error = await failure(
+        fakeEdge([html(403)])
+          .client()
+          .submit(PICTURE),
+      )
+      equal([error.code, error.status], ["http_403", 403])
+    },
+  },
+  {
+    name: "submit() gives up an edge that stays away, after two minutes, and says why",
+    async run() {
+      const edge = fakeEdge(Array.from({ length: 99 }, dropped))
+      const error = await failure(edge.client().submit(PICTURE))
+      equal([error.code, error.status, edge.requests.length], ["network", undefined, 24])
+      ok(error.cause instanceof TypeError, "the cause is kept")
+      const waitedMs = edge.slept.reduce((sum, ms) => sum + ms, 0)
+      ok(waitedMs > 60_000 && waitedMs < 180_000, `waited ${waitedMs} ms`)
+    },
+  },
+  {
+    name: "submit() leaves it to its caller whether to wait an hour",
+    async run() {
+      const edge = fakeEdge([problem(429, "rate_limited", { "retry-after": "3600" })])
+      const error = await failure(edge.client().submit(PICTURE))
+      equal([error.code, error.retryAfterMs, edge.requests.length], ["rate_limited", 3_600_000, 1])
+    },
+  },
+  {
+    name: "a request that is never answered is lost, and sent again",
+    async run() {
+      const edge = fakeEdge([silent(), queued()])
+      equal((await edge.client({ tryTimeoutMs: 5 }).submit(PICTURE)).id, "cls_1")
+      equal(edge.requests.length, 2)
+    },
+  },
+  {
+    name: "result() looks when the server says, with at most a tenth on top",
+    async run() {
+      const edge = fakeEdge([
+        queued({ "poll-after-ms": "700", "retry-after": "1" }),
+        queued({ "poll-after-ms": "300" }),
+        succeeded(),
+      ])
+      equal((await edge.client().classify(PICTURE)).predictions?.[0]?.label, "castle")
+      equal(edge.slept, [735, 315])
+    },
+  },
+  {
+    name: "result() reads the hint from the body, or Retry-After, where a page may not see the header",
+    async run() {
+      const edge = fakeEdge([queued({}, { poll_after_ms: 400 }), queued({ "retry-after": "2" }), succeeded()])
+      await edge.client().classify(PICTURE)
+      equal(edge.slept, [420, 2_100])
+    },
+  },
+  {
+    name: "result() falls back to exponential backoff with full jitter without a hint",
+    async run() {
+      const edge = fakeEdge([...Array.from({ length: 9 }, () => queued()), succeeded()])
+      await edge.client().classify(PICTURE)
+      equal(edge.slept, [100, 200, 400, 800, 1_600, 3_200, 5_000, 5_000, 5_000])
+    },
+  },
+  {
+    name: "result() makes no busy loop of a hint of nothing, and looks once a minute at least",
+    async run() {
+      const edge = fakeEdge([queued({ "poll-after-ms": "0" }), queued({ "poll-after-ms": "9e99" }), succeeded()])
+      await edge.client().classify(PICTURE)
+      equal(edge.slept, [10.5, 63_000])
+    },
+  },
+  {
+    name: "result() does not wait again for a hint that is long past",
+    async run() {
+      const edge = fakeEdge([queued({ "poll-after-ms": "5000" }), succeeded()])
+      const ticket = await edge.client().submit(PICTURE)
+      edge.clock.ms += 60_000
+      await ticket.result()
+      equal(edge.slept, [10.5])
+    },
+  },
+  {
+    name: "result() is not held up by a clock that was set back",
+    async run() {
+      const edge = fakeEdge([queued({ "poll-after-ms": "100" }), succeeded()])
+      const ticket = await edge.client().submit(PICTURE)
+      edge.clock.ms -= 9 * HOUR_MS
+      await ticket.result()
+      equal(edge.slept, [63_000])
+    },
+  },
+  {
+    name: "result() sends the ETag with every poll, and keeps the ticket over a 304 with its new hint",
+    async run() {
+      const edge = fakeEdge([
+        queued({ etag: 'W/"1"', "poll-after-ms": "100" }),
+        notModified({ "poll-after-ms": "200" }),
+        queued({ etag: 'W/"2"', "poll-after-ms": "300" }, { status: "processing" }),
+        succeeded(),
+      ])
+      const updates: string[] = []
+      await edge.client().classify(PICTURE, { onUpdate: ({ status }) => updates.push(status) })
+      equal(
+        edge.requests.map(({ headers }) => headers.get("if-none-match")),
+        [null, 'W/"1"', 'W/"1"', 'W/"2"'],
+      )
+      equal(edge.slept, [105, 210, 315])
+      equal(updates, ["processing", "succeeded"])
+    },
+  },
+  {
+    name: "result() asks nothing when the first answer is done",
+    async run() {
+      const edge = fakeEdge([succeeded()])
+      equal((await edge.client().classify(PICTURE)).status, "succeeded")
+      equal([edge.requests.length, edge.slept.length], [1, 0])
+    },
+  },
+  {
+    name: "result() loops on done alone: a status of the future hangs nobody",
+    async run() {
+      const edge = fakeEdge([
+        queued(),
+        queued({}, { status: "polishing" }),
+        json(200, { ...TICKET, status: "archived", done: true }),
+      ])
+      const error = await failure(edge.client().classify(PICTURE))
+      equal([error.code, error.ticket?.status], ["archived", "archived"])
+    },
+  },
+  {
+    name: "result() goes on after trouble on the way, and takes nothing for a ticket that is none",
+    async run() {
+      const edge = fakeEdge([
+        queued(),
+        dropped(),
+        problem(503, "redis_unavailable", { "retry-after": "2" }),
+        html(200),
+        json(200, {}),
+        json(200, [1]),
+        cutShort(),
+        succeeded(),
+      ])
+      equal((await edge.client().classify(PICTURE)).status, "succeeded")
+      equal(edge.requests.length, 8)
+    },
+  },
+  {
+    name: "result() throws a failed job with its code and its ticket",
+    async run() {
+      const error = { code: "invalid_image", message: "The image is damaged" }
+      const edge = fakeEdge([queued(), json(200, { ...TICKET, status: "failed", done: true, error })])
+      const thrown = await failure(edge.client().classify(PICTURE))
+      equal([thrown.code, thrown.message, thrown.ticket?.id], ["invalid_image", "The image is damaged", "cls_1"])
+    },
+  },
+  {
+    name: "result() ends with the signal's reason, in a wait and in a request, and asks no more",
+    async run() {
+      for (const when of ["waiting", "asking"]) {
+        const controller = new AbortController()
+        const reason = new Error(`enough of ${when}`)
+        const edge = fakeEdge([
+          queued(),
+          when === "asking" ? silent(() => controller.abort(reason)) : queued(),
+          succeeded(),
+        ])
+        const sleep = async () => {
+          if (when === "waiting") controller.abort(reason)
+        }
+        const ticket = await edge.client({ sleep }).submit(PICTURE)
+        const thrown = await ticket.result({ signal: controller.signal }).catch((error: unknown) => error)
+        ok(thrown === reason, String(thrown))
+        equal(edge.requests.length, when === "asking" ? 2 : 1)
+      }
+    },
+  },
+  {
+    name: "submit() that is aborted ends with the signal's reason",
+    async run() {
+      const controller = new AbortController()
+      const edge = fakeEdge([silent(() => controller.abort("enough")), queued()])
+      const thrown = await edge
+        .client()
+        .submit(PICTURE, { signal: controller.signal })
+        .catch((error: unknown) => error)
+      equal([thrown, edge.requests.length], ["enough", 1])
+    },
+  },
+  {
+    name: "result() looks once more when time is up, then says timeout and keeps the ticket",
+    async run() {
+      const edge = fakeEdge(Array.from({ length: 9 }, () => queued({ "poll-after-ms": "3000" })))
+      const ticket = await edge.client().submit(PICTURE)
+      const error = await failure(ticket.result({ timeoutMs: 5_000 }))
+      equal([error.code, error.ticket?.id], ["timeout", "cls_1"])
+      equal([edge.clock.ms, edge.requests.length], [5_000, 3])
+    },
+  },
+  {
+    name: "result() finds the answer after the clock has jumped hours past its time in a wait",
+    async run() {
+      const edge = fakeEdge([queued(), succeeded()])
+      const sleep = async () => {
+        edge.clock.ms += 9 * HOUR_MS
+      }
+      equal((await edge.client({ sleep }).classify(PICTURE, { timeoutMs: 5_000 })).status, "succeeded")
+    },
+  },
+  {
+    name: "result() finds the answer after the clock has jumped hours in a request that broke",
+    async run() {
+      const asleep = () => {
+        edge.clock.ms += 9 * HOUR_MS
+        throw new TypeError("fetch failed")
+      }
+      // Awake again, the network needs two more tries.
+      const edge = fakeEdge([queued(), asleep, dropped(), dropped(), succeeded()])
+      equal((await edge.client().classify(PICTURE, { timeoutMs: 5_000 })).status, "succeeded")
+    },
+  },
+  {
+    name: "classify() finds the answer after the clock has jumped hours in the upload",
+    async run() {
+      const asleep = () => {
+        edge.clock.ms += 9 * HOUR_MS
+        throw new TypeError("fetch failed")
+      }
+      const edge = fakeEdge([asleep, queued(), succeeded()])
+      equal((await edge.client().classify(PICTURE, { timeoutMs: 5_000 })).status, "succeeded")
+    },
+  },
+  {
+    name: "result() with an edge that stays away ends soon after its time",
+    async run() {
+      const edge = fakeEdge([queued(), ...Array.from({ length: 99 }, dropped)])
+      const error = await failure(edge.client().classify(PICTURE, { timeoutMs: 5_000 }))
+      equal([error.code, error.ticket?.id], ["network", "cls_1"])
+      ok(edge.clock.ms >= 5_000 && edge.clock.ms <= 11_000, `ended after ${edge.clock.ms} ms`)
+    },
+  },
+  {
+    name: "Ticket.from() resumes by the id alone, and looks at once",
+    async run() {
+      const edge = fakeEdge([queued({ "poll-after-ms": "100" }), succeeded()])
+      const ticket = Ticket.from("cls_1", edge.options())
+      equal([ticket.latest, edge.requests.length], [undefined, 0])
+      equal((await ticket.result()).status, "succeeded")
+      equal(edge.slept, [105])
+      equal(
+        edge.requests.map(({ method, url }) => `${method} ${url}`),
+        ["GET http://edge.test/v1/classifications/cls_1", "GET http://edge.test/v1/classifications/cls_1"],
+      )
+    },
+  },
+  {
+    name: "a ticket that is gone is not_found",
+    async run() {
+      const edge = fakeEdge([problem(404, "not_found")])
+      equal((await failure(edge.client().ticket("cls_9").result())).code, "not_found")
+    },
+  },
+  {
+    name: "refresh() looks once, and a 304 nobody asked for is no ticket",
+    async run() {
+      const edge = fakeEdge([notModified({})])
+      equal((await failure(edge.client().ticket("cls_1").refresh())).code, "bad_response")
+    },
+  },
+  {
+    name: "cancel() repeats a lost reply, and says when it came too late",
+    async run() {
+      const edge = fakeEdge([
+        dropped(),
+        json(200, { ...TICKET, status: "canceled", done: true }),
+        problem(409, "already_finished"),
+      ])
+      const ticket = edge.client().ticket("cls_1")
+      equal((await ticket.cancel()).status, "canceled")
+      equal(edge.requests[0]?.method, "DELETE")
+      equal((await failure(ticket.cancel())).code, "already_finished")
+    },
+  },
+  {
+    name: "new Claimcheck() refuses an address or a key that cannot work, without repeating the key",
+    async run() {
+      for (const url of ["localhost:8787", "ftp://edge.test", "http://", "edge"]) {
+        const error = thrownBy(() => new Claimcheck({ url }))
+        ok(error instanceof TypeError, `${url} is refused`)
+      }
+      const error = thrownBy(() => new Claimcheck({ url: "http://edge.test", key: "secret\n" }))
+      ok(error instanceof TypeError && !error.message.includes("secret"), String(error))
+    },
+  },
+  {
+    name: "whatever happens on the way, the answer is the right one",
+    async run() {
+      for (let seed = 1; seed <= 200; seed++) {
+        const random = seeded(seed)
+        const faults = [dropped, cutShort, () => html(502), () => html(200), () => problem(500, "internal")]
+        const script: Answer[] = []
+        for (const good of [queued(), queued({}, { status: "processing" }), notModified({}), succeeded()]) {
+          for (let bad = Math.floor(random() * 8); bad > 0; bad--) {
+            script.push((faults[Math.floor(random() * faults.length)] as () => Answer)())
+          }
+          script.push(good)
+        }
+        const answers = script.length
+        const edge = fakeEdge(script)
+        const { predictions } = await edge.client({ random }).classify(PICTURE)
+        equal(predictions?.[0]?.label, "castle")
+        equal(edge.requests.length, answers)
+      }
+    },
+  },
+]
+
+async function failure(promise: Promise<unknown>): Promise<ClaimcheckError> {
+  const error = await promise.then(
+    () => new Error("It did not fail"),
+    (reason: unknown) => reason,
+  )
+  if (error instanceof ClaimcheckError) return error
+  throw error
+}
+
+function thrownBy(call: () => unknown): unknown {
+  try {
+    call()
+  } catch (error) {
+    return error
+  }
+  return new Error("It did not throw")
+}
+
+function ok(condition: boolean, what: string): void {
+  if (!condition) throw new Error(`Expected: ${what}`)
+}
+
+function equal(actual: unknown, expected: unknown): void {
+  const text = (value: unknown) => JSON.stringify(value, (_key, inner) => (inner === undefined ? "(undefined)" : inner))
+  if (text(actual) !== text(expected)) throw new Error(`Expected ${text(expected)}, got ${text(actual)}`)
+}
+
+/** Mulberry32: the same numbers for the same seed, everywhere. */
+function seeded(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
