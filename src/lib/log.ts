@@ -20,10 +20,24 @@ export function createLog({ server, script, write, level = "info", now = Date.no
     (at: LogLevel) =>
     (event: string, fields: LogFields = {}) => {
       if (RANK[at] < RANK[level]) return
-      const line = { time: new Date(now()).toISOString(), level: at, server, script, event, ...fields }
-      write(JSON.stringify(line, (_key, value) => (value instanceof Error ? describeError(value) : value)))
+      write(toLine({ time: new Date(now()).toISOString(), level: at, server, script, event }, fields))
     }
   return { debug: emit("debug"), info: emit("info"), warn: emit("warn"), error: emit("error") }
+}
+
+/** The head stands first and is not to be overwritten. Fields that cannot be written cost the event nothing but themselves. */
+function toLine(head: LogFields, fields: LogFields): string {
+  try {
+    return JSON.stringify({ ...head, ...fields, ...head }, describe)
+  } catch {
+    // A loop: whoever logs is about to do something more important than to fail here.
+    return JSON.stringify({ ...head, unwritable: Object.keys(fields) })
+  }
+}
+
+function describe(_key: string, value: unknown): unknown {
+  if (value instanceof Error) return describeError(value)
+  return typeof value === "bigint" ? String(value) : value
 }
 
 /** What may be logged of an error: the stack only where it is not one of ours, since ours are expected. */
