@@ -19,7 +19,10 @@ export type StoredJob = {
   leader?: string
   followers?: number
   contentKey?: string
+  finishedMs?: number
   result?: string
+  error?: string
+  left?: { state: string; finishedMs: number }
 }
 export type Waiting = { id: string; bytes: number; caller: string; start: number }
 export type StoreDump = {

@@ -28,7 +28,9 @@ local function heldByToken()
   for _, lease in ipairs(redis.call("ZRANGE", LEASES, 0, -1)) do
     if lease:sub(-#suffix) == suffix then ids[#ids + 1] = lease:sub(1, -#suffix - 1) end
   end
-  return loadAll(ids)
+  local held = {}
+  for _, text in ipairs(loadAll(ids)) do held[#held + 1] = text or nil end
+  return held
 end
 
 -- Gives back what nobody renewed, a page at a time; returns when the next lease ends.
