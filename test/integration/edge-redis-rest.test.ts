@@ -85,8 +85,8 @@ describe("call()", () => {
 
   it("throws redis_unavailable for a token that is not right, without the token", async () => {
     const stranger = connectRedis({ url: backend.url, token: "hunter2" })
-    for (const call of [stranger.call((sdk) => sdk.ping()), stranger.getBytes("a")]) {
-      const error = await failureOf(call)
+    for (const call of [() => stranger.call((sdk) => sdk.ping()), () => stranger.getBytes("a")]) {
+      const error = await failureOf(call())
       expect(error.code).toBe("redis_unavailable")
       expect(textOf(error)).not.toContain("hunter2")
     }
@@ -111,8 +111,8 @@ describe("call()", () => {
   it("gives up after its time, never with an empty answer", async () => {
     const { server, url } = await listen(() => undefined)
     const silent = connectRedis({ url, token: "t", timeoutMs: 50 })
-    for (const call of [silent.call((sdk) => sdk.get("a")), silent.script("return 1", [], [])]) {
-      expect((await failureOf(call)).code).toBe("redis_unavailable")
+    for (const call of [() => silent.call((sdk) => sdk.get("a")), () => silent.script("return 1", [], [])]) {
+      expect((await failureOf(call())).code).toBe("redis_unavailable")
     }
     server.closeAllConnections()
     server.close()
