@@ -2,7 +2,7 @@ import { isIP, type LookupFunction } from "node:net"
 import { buildConnector } from "undici"
 import { GuardedFetchError } from "./guarded-fetch-error.ts"
 import type { ResolveHost } from "./resolve-host.ts"
-import { addressRefused, literalAddress, type Reach, reachableAddresses, reachOf, type UrlRules } from "./url-rules.ts"
+import { addressRefused, type Reach, reachableAddresses, reachOf, type UrlRules } from "./url-rules.ts"
 
 export type GuardedConnectorOptions = {
   rules: UrlRules
@@ -23,17 +23,9 @@ export function guardedConnector(options: GuardedConnectorOptions): buildConnect
   return (target, callback) => {
     try {
       const url = urlOf(target)
-      const reach = reachOf(url, options.rules)
-      const address = literalAddress(url)
-      // A socket looks nothing up for an address, so this case is decided here.
-      if (address !== undefined && reachableAddresses([address], url, reach, options.rules.allowList).length === 0) {
-        throw addressRefused(url)
-      }
-      socketConnector(
-        url,
-        reach,
-        options,
-      )(target, (error, socket) => {
+      // A socket looks nothing up for an address that stands in the URL: reachOf() has decided that case.
+      const connectSocket = socketConnector(url, reachOf(url, options.rules), options)
+      connectSocket(target, (error, socket) => {
         if (error === null) callback(null, socket)
         else callback(toConnectError(error, url), null)
       })

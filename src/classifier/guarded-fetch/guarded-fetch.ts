@@ -6,7 +6,7 @@ import { GuardedFetchError } from "./guarded-fetch-error.ts"
 import { firstHop, type Hop, nextHop } from "./next-hop.ts"
 import { MAX_HEADER_BYTES, openHop, toFetchError } from "./open-hop.ts"
 import { type ReadBodyOptions, readBody, tooLarge } from "./read-body.ts"
-import { type ResolveHost, resolveHost } from "./resolve-host.ts"
+import { createResolveHost, type ResolveHost } from "./resolve-host.ts"
 import { reachOf, type UrlRules } from "./url-rules.ts"
 import { withDeadline } from "./with-deadline.ts"
 
@@ -19,6 +19,9 @@ export type GuardedFetchConfig = {
   /** Requests under way at once; further ones wait in line, on their own time. */
   maxInFlight?: number
   maxConnectionsPerOrigin?: number
+  /** DNS servers to ask instead of the system's: `address` or `address:port`. */
+  dnsServers?: readonly string[]
+  /** Asked instead of DNS. */
   resolveHost?: ResolveHost
   /** Certificates to trust instead of the system's, in PEM. */
   ca?: string
@@ -66,13 +69,13 @@ export function createGuardedFetch(config: GuardedFetchConfig = {}): GuardedFetc
   async function follow(first: Hop, init: GuardedFetchInit, signal: AbortSignal): Promise<GuardedResponse> {
     const { maxBytes, maxRedirects = 0, onTooLarge = "throw" } = init
     for (let hop = first, redirects = 0; ; redirects += 1) {
-      // The connector says the same, but a connection that is still open would not be asked.
+      // The connector judges again, and is the one that counts; a refusal here costs less.
       reachOf(hop.url, rules)
       const { status, headers, stream } = await openHop(agent, hop, signal)
       try {
         const next = maxRedirects === 0 ? undefined : nextHop(hop, { status, location: headers.get("location") })
         if (next === undefined) {
-          const declared = hop.method === "HEAD" ? 0 : Number(headers.get("content-length") ?? 0)
+          const declared = hop.method === "HEAD" || status === 304 ? 0 : Number(headers.get("content-length") ?? 0)
           if (onTooLarge === "throw" && declared > maxBytes) throw tooLarge(maxBytes)
           return { status, headers, ...(await readBody(stream, { maxBytes, onTooLarge })), url: hop.url.href }
         }
@@ -109,9 +112,9 @@ export function createGuardedFetch(config: GuardedFetchConfig = {}): GuardedFetc
 }
 
 function createAgent(rules: UrlRules, config: GuardedFetchConfig): Agent {
-  const { connectTimeoutMs = 10_000, resolveHost: resolve = resolveHost, ca } = config
+  const { connectTimeoutMs = 10_000, resolveHost = createResolveHost(config.dnsServers), ca } = config
   return new Agent({
-    connect: guardedConnector({ rules, resolveHost: resolve, connectTimeoutMs, ca }),
+    connect: guardedConnector({ rules, resolveHost, connectTimeoutMs, ca }),
     connections: config.maxConnectionsPerOrigin ?? 8,
     maxHeaderSize: MAX_HEADER_BYTES,
     // An open connection is used again for its own origin only, and goes to an address that was right for that.

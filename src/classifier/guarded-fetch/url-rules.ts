@@ -40,7 +40,7 @@ export function parseClientUrl(input: string | URL): URL {
 }
 
 /**
- * What the rules say before the host is resolved.
+ * What the rules say before the host is resolved. For an address that stands in the URL that is everything.
  * @throws GuardedFetchError `scheme_refused`, `port_refused` or `address_refused`, where no answer of a resolver could help
  */
 export function reachOf(url: URL, { allowList, ports }: UrlRules): Reach {
@@ -73,7 +73,7 @@ export function reachableAddresses(addresses: readonly string[], url: URL, reach
 }
 
 /** The address that stands in the URL itself, which no resolver is asked for. */
-export function literalAddress(url: URL): string | undefined {
+function literalAddress(url: URL): string | undefined {
   const address = url.hostname.replace(/^\[(.*)\]$/, "$1")
   return isIP(address) === 0 ? undefined : address
 }
