@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { FakeClassifier } from "../edge-classifier.ts"
+import { ALICE, type Backend, BOB, type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"
+import { bearer, expectProblem, expectTicket, picture } from "./client.ts"
+
+/** An edge that is told to take less. */
+export function limitContract(name: string, runtime: EdgeRuntime): void {
+  describe(`the edge ${name}, with limits`, () => {
+    let backend: Backend
+    let classifier: FakeClassifier
+    beforeAll(async () => {
+      backend = await runtime.startBackend()
+      classifier = new FakeClassifier(backend)
+      await classifier.arrive()
+    })
+    afterAll(() => backend?.stop())
+
+    async function withEdge(overrides: Record<string, string>, use: (edge: RunningEdge) => Promise<void>) {
+      const edge = await runtime.openEdge(await edgeEnv(backend, overrides))
+      try {
+        await use(edge)
+      } finally {
+        await edge.close()
+        await classifier.claim() // the next test begins with nothing waiting
+      }
+    }
+    const post = (edge: RunningEdge, headers: Record<string, string> = {}) =>
+      edge.request("/v1/classifications", { method: "POST", body: picture(), headers })
+
+    it("refuses with 503 and Retry-After when the queue is full, and keeps nothing", async () => {
+      await withEdge({ MAX_QUEUE_DEPTH: "2" }, async (edge) => {
+        for (let i = 0; i < 2; i++) await expectTicket(await post(edge), 202)
+        const before = await classifier.payloadKeys()
+        const response = await post(edge, bearer(ALICE))
+        expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0)
+        await expectProblem(response, 503, "queue_full")
+        expect((await classifier.payloadKeys()).sort()).toEqual(before.sort())
+      })
+    })
+
+    it("refuses with 503 when what waits has too many bytes", async () => {
+      await withEdge({ MAX_QUEUE_BYTES: "100" }, async (edge) => {
+        await expectTicket(await post(edge), 202)
+        await expectProblem(await post(edge), 503, "queue_full")
+      })
+    })
+
+    it("refuses with 429 and Retry-After the caller who has too much waiting, and nobody else", async () => {
+      await withEdge({ MAX_QUEUE_DEPTH_PER_CALLER: "1" }, async (edge) => {
+        await expectTicket(await post(edge, bearer(ALICE)), 202)
+        const before = await classifier.payloadKeys()
+        const response = await post(edge, bearer(ALICE))
+        expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0)
+        await expectProblem(response, 429, "caller_queue_full")
+        expect((await classifier.payloadKeys()).sort()).toEqual(before.sort())
+        await expectTicket(await post(edge, bearer(BOB)), 202)
+      })
+    })
+
+    it("refuses anonymous callers where they are not allowed, but tells them that it is alive", async () => {
+      await withEdge({ ALLOW_ANONYMOUS: "false" }, async (edge) => {
+        const response = await post(edge)
+        expect(response.headers.get("www-authenticate")).toMatch(/^Bearer /)
+        await expectProblem(response, 401, "unauthorized")
+        expect((await edge.request("/readyz")).status).toBe(200)
+        await expectTicket(await post(edge, bearer(ALICE)), 202)
+      })
+    })
+  })
+}

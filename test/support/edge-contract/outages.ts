@@ -1,0 +1,84 @@
+import { describe, expect, it, vi } from "vitest"
+import { FakeClassifier } from "../edge-classifier.ts"
+import { segment } from "../edge-images.ts"
+import { type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"
+import { expectProblem, expectTicket, picture } from "./client.ts"
+
+/** An edge whose Redis is gone. */
+export function outageContract(name: string, runtime: EdgeRuntime): void {
+  describe(`the edge ${name}, without its Redis`, () => {
+    it("answers 503 within two seconds when nobody listens at the address, and stays alive", async () => {
+      const edge = await runtime.openEdge(await edgeEnv({ url: "http://127.0.0.1:1", token: "t" }))
+      try {
+        expect((await edge.request("/healthz")).status).toBe(200)
+        for (const call of callsThatNeedRedis(edge)) await expectUnavailable(call)
+      } finally {
+        await edge.close()
+      }
+    })
+
+    it("answers 503 within two seconds when Redis is gone or silent, and accepts again when it is back", async () => {
+      const backend = await runtime.startBackend()
+      const edge = await runtime.openEdge(await edgeEnv(backend))
+      try {
+        await new FakeClassifier(backend).arrive()
+        const post = () => edge.request("/v1/classifications", { method: "POST", body: picture() })
+        const ticket = await expectTicket(await post(), 202)
+        await backend.pause()
+        const large = picture({ before: new Array(100).fill(segment(0xfe, new Array(60_000).fill(0))) })
+        const calls = [
+          ...callsThatNeedRedis(edge),
+          () => edge.request(`/v1/classifications/${ticket.id}`),
+          () => edge.request("/v1/classifications", { method: "POST", body: large }),
+        ]
+        await Promise.all(calls.map(expectUnavailable))
+        await backend.resume()
+        await expectTicket(await post(), 202)
+        await backend.kill()
+        for (const call of callsThatNeedRedis(edge)) await expectUnavailable(call)
+        await expectUnavailable(() => edge.request(`/v1/classifications/${ticket.id}`))
+        expect(edge.logged()).not.toContain(ticket.id)
+      } finally {
+        await edge.close()
+        await backend.stop()
+      }
+    })
+
+    it("gives the ticket of what was accepted, although Redis goes while its caller waits", async () => {
+      const backend = await runtime.startBackend()
+      const edge = await runtime.openEdge(await edgeEnv(backend))
+      const classifier = new FakeClassifier(backend)
+      try {
+        await classifier.arrive()
+        const answer = edge.request("/v1/classifications", {
+          method: "POST",
+          body: picture(),
+          headers: { prefer: "wait=2" },
+        })
+        await vi.waitUntil(async () => (await classifier.claim()).length > 0)
+        await backend.kill()
+        expect((await expectTicket(await answer, 202)).done).toBe(false)
+      } finally {
+        await edge.close()
+        await backend.stop()
+      }
+    })
+  })
+}
+
+function callsThatNeedRedis(edge: RunningEdge): (() => Promise<Response>)[] {
+  return [
+    () => edge.request("/readyz"),
+    () => edge.request("/v1/queue"),
+    () => edge.request("/v1/classifications", { method: "POST", body: picture() }),
+    () => edge.request("/predict", { method: "POST", body: picture() }),
+  ]
+}
+
+async function expectUnavailable(call: () => Promise<Response>): Promise<void> {
+  const startMs = performance.now()
+  const response = await call()
+  expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0)
+  await expectProblem(response, 503, "redis_unavailable")
+  expect(performance.now() - startMs).toBeLessThan(2_000)
+}
