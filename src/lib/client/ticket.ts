@@ -15,7 +15,7 @@ const MAX_HINT_MS = 60_000
 /** However near: a hint of nothing must not make a busy loop. */
 const MIN_HINT_MS = 10
 /** Clients that came together must not come back together. */
-const HINT_JITTER = 0.1
+export const HINT_JITTER = 0.1
 
 export type ResultOptions = {
   signal?: AbortSignal | undefined
