@@ -1,64 +1,126 @@
-import { type Command, InvalidArgumentError } from "commander"
-import { type CallApi, createApi } from "./api.ts"
-import { classifyFile } from "./classify.ts"
-import { CliError, describe } from "./cli-error.ts"
+import type { Command } from "commander"
+import { type ClassifyOptions, classifyFiles, type Outcome } from "./classify-files.ts"
+import { openClient } from "./edge-client.ts"
 import { type EdgeOptions, withEdgeOptions } from "./edge-options.ts"
+import { expandInputs } from "./expand-inputs.ts"
+import { countOf, humanMs } from "./human-units.ts"
 import { interruptible } from "./interrupted.ts"
+import { parseCount, parseDurationMs } from "./parse-option.ts"
 import { renderPredictions } from "./prediction-table.ts"
+import { showProgress } from "./progress.ts"
 import { paintFor, print, printError, survivesGoneReader } from "./terminal.ts"
 
 const HELP = `
 Examples:
   $ claimcheck classify photo.jpg
-  $ claimcheck classify --model mobilenet_v2 --top-k 3 *.jpg
-  $ claimcheck classify --json photo.jpg | jq -r '.predictions[0].label'
+  $ claimcheck classify holiday/ --recursive
+  $ claimcheck classify --model mobilenet_v2 --top-k 3 'photos/**/*.png'
+  $ claimcheck classify --json *.jpg | jq -r '[.file, .predictions[0].label] | @tsv'
+
+With --json there is one line a file: {"file": …, …ticket}, or {"file": …, "error": {"code", "message"}}.
 
 Exit codes: 0 every file was classified, 1 at least one was not, 2 the command was not understood, 130 interrupted.`
 
-type Options = EdgeOptions & { model?: string; topK?: number }
+type Options = EdgeOptions & {
+  model?: string
+  topK?: number
+  concurrency: number
+  recursive?: true
+  /** False for --no-cache. */
+  cache: boolean
+  timeout?: number
+}
 
 export function addClassifyCommand(program: Command): void {
   const command = program
     .command("classify")
     .summary("classify pictures")
     .description("Upload pictures, wait for their tickets, and print what is on them.")
-    .argument("<file...>", "JPEG or PNG files")
+    .argument("<file...>", "JPEG or PNG files, folders of them, or patterns in quotes")
     .option("--model <id>", "model to classify with (default: the server's)")
     .option("--top-k <n>", "how many predictions (default: 5)", parseCount)
+    .option("-c, --concurrency <n>", "how many at once", parseCount, 4)
+    .option("-r, --recursive", "look in the folders of a folder, too")
+    .option("--no-cache", "infer again what is known already")
+    .option("--timeout <duration>", "wait no longer for a file's answer: 90s, 15min (default: no end)", parseDurationMs)
   withEdgeOptions(command)
     .addHelpText("after", HELP)
-    .action(async (files: string[], options: Options) => {
-      const call = createApi(options)
+    .action(async (inputs: string[], options: Options) => {
       survivesGoneReader(() => process.exit())
-      await interruptible((signal) => classifyAll(call, files, { ...options, signal }))
+      await interruptible(async (signal) => {
+        const files = await expandInputs(inputs, { recursive: options.recursive === true })
+        const failed = await classifyAll(files, options, signal)
+        // Each failure is told where it happened; the exit code is all that is left to say.
+        if (failed > 0) process.exitCode = 1
+      })
     })
 }
 
-async function classifyAll(call: CallApi, files: string[], options: Options & { signal: AbortSignal }): Promise<void> {
+async function classifyAll(files: readonly string[], options: Options, signal: AbortSignal): Promise<number> {
+  const client = await openClient(options, { signal })
+  const progress = showProgress(files.length)
+  const startedMs = performance.now()
+  let done = 0
   let failed = 0
-  for (const file of files) {
-    try {
-      const { signal, model, topK } = options
-      const ticket = await classifyFile(call, file, { signal, model, topK })
-      const table = { paint: paintFor(process.stdout), columns: process.stdout.columns ?? 80 }
-      print(options.json ? JSON.stringify({ file, ...ticket }) : renderPredictions(file, ticket, table))
-    } catch (error) {
-      if (options.signal.aborted || !(error instanceof CliError)) throw error
-      failed++
-      report(file, error, options.json === true)
-    }
+  let printed = 0
+  let warned = false
+  const asked: ClassifyOptions = {
+    ...options,
+    signal,
+    noCache: !options.cache,
+    timeoutMs: options.timeout,
   }
-  // Each failure is told where it happened; the exit code is all that is left to say.
-  if (failed > 0) process.exitCode = 1
+  try {
+    await classifyFiles(client, files, asked, {
+      tell: (outcome) =>
+        progress.above(() => {
+          if (!options.json && "ticket" in outcome && printed++ > 0) print("")
+          report(outcome, options.json === true)
+        }),
+      done(outcome) {
+        done++
+        if ("error" in outcome) failed++
+        progress.update(done, progressNote({ done, failed, total: files.length, ms: performance.now() - startedMs }))
+      },
+      noClassifier(ticket) {
+        if (warned || !process.stderr.isTTY) return
+        warned = true
+        const model = ticket.model?.id ?? "the model"
+        progress.above(() =>
+          printError(`${paintFor(process.stderr)("yellow", "waiting")} no classifier serves ${model} now`),
+        )
+      },
+    })
+  } finally {
+    progress.stop()
+  }
+  if (files.length > 1 && process.stderr.isTTY) {
+    printError(paintFor(process.stderr)("dim", summary(files.length, failed, performance.now() - startedMs)))
+  }
+  return failed
 }
 
-function report(file: string, error: CliError, json: boolean): void {
-  if (json) print(JSON.stringify({ file, error: { code: error.code ?? "failed", message: describe(error) } }))
-  else printError(`${paintFor(process.stderr)("red", "error")} ${file}: ${describe(error)}`)
+type Standing = { done: number; failed: number; total: number; ms: number }
+
+export function progressNote({ done, failed, total, ms }: Standing): string {
+  const leftMs = (ms / done) * (total - done)
+  return [failed > 0 && `${failed} failed`, leftMs > 0 && `${humanMs(leftMs)} left`].filter(Boolean).join(" · ")
 }
 
-function parseCount(value: string): number {
-  const count = Number(value)
-  if (Number.isInteger(count) && count > 0) return count
-  throw new InvalidArgumentError("Expected a whole number from 1.")
+export function summary(total: number, failed: number, ms: number): string {
+  const rate = `${(total / (ms / 1_000)).toFixed(1)}/s`
+  const what = failed === 0 ? `${countOf(total, "picture")}` : `${total - failed} of ${countOf(total, "picture")}`
+  return `${what} in ${humanMs(ms)} · ${rate}${failed === 0 ? "" : ` · ${failed} failed`}`
+}
+
+function report(outcome: Outcome, json: boolean): void {
+  const { file } = outcome
+  if ("ticket" in outcome) {
+    const table = { paint: paintFor(process.stdout), columns: process.stdout.columns ?? 80 }
+    print(json ? JSON.stringify({ file, ...outcome.ticket }) : renderPredictions(file, outcome.ticket, table))
+    return
+  }
+  const { code = "failed", message } = outcome.error
+  if (json) print(JSON.stringify({ file, error: { code, message } }))
+  else printError(`${paintFor(process.stderr)("red", "error")} ${file}: ${message}`)
 }

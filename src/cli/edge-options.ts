@@ -2,7 +2,8 @@ import { type Command, Option } from "commander"
 
 export const DEFAULT_URL = "http://localhost:8787"
 
-export type EdgeOptions = { url: string; key?: string; json?: true }
+export type EdgeAddress = { url: string; key?: string | undefined }
+export type EdgeOptions = EdgeAddress & { json?: true }
 
 /** The options of every command that talks to an edge. */
 export function withEdgeOptions(command: Command): Command {

@@ -25,10 +25,10 @@ export function addModelsCommand(program: Command): void {
   withEdgeOptions(command)
     .addHelpText("after", HELP)
     .action(async (options: EdgeOptions) => {
-      const call = createApi(options)
+      const get = createApi(options)
       await interruptible(async (signal) => {
-        const answer = await call("/v1/models", { signal })
-        print(options.json ? JSON.stringify(answer.body) : renderModels(parseBody(modelsSchema, answer)))
+        const body = await get("/v1/models", { signal })
+        print(options.json ? JSON.stringify(body) : renderModels(parseBody(modelsSchema, body)))
       })
     })
 }

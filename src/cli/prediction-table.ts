@@ -1,5 +1,5 @@
+import type { TicketData } from "../lib/client/claimcheck.ts"
 import type { Paint } from "./terminal.ts"
-import type { Ticket } from "./wire.ts"
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const
 const FULL = "█"
@@ -17,7 +17,7 @@ export function percent(share: number): string {
 /** The heading and one line per prediction: label, bar, percent. */
 export function renderPredictions(
   file: string,
-  ticket: Ticket,
+  ticket: TicketData,
   { paint, columns = 80 }: { paint: Paint; columns?: number },
 ): string {
   const { image, model, timings_ms: timings } = ticket

@@ -1,154 +1,212 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
-import { createApi } from "../../src/cli/api.ts"
-import { classifyFile } from "../../src/cli/classify.ts"
-import { nextPollMs, retryAfterMs } from "../../src/cli/next-poll.ts"
+import { progressNote, summary } from "../../src/cli/classify-command.ts"
+import { type ClassifyOptions, classifyFiles, type Outcome } from "../../src/cli/classify-files.ts"
+import { openClient } from "../../src/cli/edge-client.ts"
+import { expandInputs } from "../../src/cli/expand-inputs.ts"
+import { countOf, humanBytes, humanMs } from "../../src/cli/human-units.ts"
+import { parseCount, parseDurationMs } from "../../src/cli/parse-option.ts"
 import { bar, renderPredictions } from "../../src/cli/prediction-table.ts"
 import { sniffContentType } from "../../src/cli/read-image-file.ts"
+import { runInOrder } from "../../src/cli/run-in-order.ts"
 import { plain } from "../../src/cli/terminal.ts"
 import { renderTable } from "../../src/cli/text-table.ts"
+import type { TicketData } from "../../src/lib/client/claimcheck.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-"))
 const photo = join(folder, "photo.jpg")
 writeFileSync(photo, Buffer.from([0xff, 0xd8, 0xff, 0xe0]))
 afterAll(() => rmSync(folder, { recursive: true }))
 
-const queued = { id: "cls_1", status: "queued", done: false }
+const url = "http://edge.test"
+const queued = { id: "cls_1", status: "queued", done: false, queue: { position: 0, eta_ms: null, classifiers: 0 } }
 const succeeded = {
   id: "cls_1",
   status: "succeeded",
   done: true,
+  created_at: "2026-01-01T00:00:00.000Z",
+  attempts: 1,
   model: { id: "m", version: "1" },
-  image: { format: "jpeg", width: 4, height: 2 },
-  timings_ms: { total: 41.6 },
+  image: { format: "jpeg", width: 4, height: 2, bytes: 4, sha256: "", orientation: 1 },
+  timings_ms: { queued: 1, total: 41.6 },
   predictions: [
     { label: "castle", probability: 0.5, class_index: 1 },
     { label: "a church", probability: 0.0625, class_index: 2 },
   ],
-}
+} satisfies TicketData
 
-type Reply = { status?: number; headers?: Record<string, string>; body: unknown } | Error
+type Answer = { status?: number; body: unknown } | Error
 
-/** An edge that gives these answers in turn, and a clock that only sleeping moves. */
-function scripted(...replies: Reply[]) {
+/** An edge that is well and gives these answers in turn. */
+function scripted(...answers: Answer[]) {
   const requests: string[] = []
-  const slept: number[] = []
-  const fetchNow = async (input: unknown, init?: RequestInit) => {
-    requests.push(`${init?.method ?? "GET"} ${String(input)}`)
-    const reply = replies.shift()
-    if (reply === undefined) throw new Error("one request too many")
-    if (reply instanceof Error) throw reply
-    const { status = 200, headers, body } = reply
-    const type = status >= 400 ? "application/problem+json" : "application/json"
-    return new Response(JSON.stringify(body), { status, headers: { "content-type": type, ...headers } })
-  }
-  const options = {
-    signal: new AbortController().signal,
-    sleep: async (ms: number) => void slept.push(ms),
-    random: () => 0.5,
-    now: () => slept.reduce((sum, ms) => sum + ms, 0),
-  }
-  return { call: createApi({ url: "http://edge.test/" }, fetchNow as typeof fetch), options, requests, slept }
+  const fetchNow = (async (input: unknown, init: RequestInit = {}) => {
+    if (String(input).endsWith("/healthz")) return Response.json({ status: "ok" })
+    requests.push(
+      `${init.method ?? "GET"} ${String(input)} ${new Headers(init.headers).get("cache-control") ?? ""}`.trim(),
+    )
+    const answer = answers.shift()
+    if (answer === undefined) throw new Error("one request too many")
+    if (answer instanceof Error) throw answer
+    return Response.json(answer.body, { status: answer.status ?? 200 })
+  }) as typeof fetch
+  return { fetchNow, requests }
 }
 
-describe("classifyFile()", () => {
-  test("uploads, then polls at the pace the server names until done", async () => {
-    const edge = scripted(
-      { status: 202, headers: { "poll-after-ms": "100" }, body: { ...queued, poll_after_ms: 900 } },
-      { body: { ...queued, status: "a status of the future", poll_after_ms: 200 } },
-      { body: succeeded },
-    )
-    const ticket = await classifyFile(edge.call, photo, { ...edge.options, model: "m", topK: 2 })
-    expect(ticket).toMatchObject(succeeded)
-    expect(edge.requests).toEqual([
-      "POST http://edge.test/v1/classifications?model=m&top_k=2",
-      "GET http://edge.test/v1/classifications/cls_1",
-      "GET http://edge.test/v1/classifications/cls_1",
-    ])
-    expect(edge.slept.map(Math.round)).toEqual([105, 210])
-  })
+const signal = new AbortController().signal
+const silent = { tell: () => undefined, done: () => undefined, noClassifier: () => undefined }
 
-  test("polls nothing when the answer is there at once", async () => {
+async function classify(edge: ReturnType<typeof scripted>, files: string[], options: Partial<ClassifyOptions> = {}) {
+  const outcomes: Outcome[] = []
+  const client = await openClient({ url }, { signal, fetchNow: edge.fetchNow })
+  const tell = (outcome: Outcome) => void outcomes.push(outcome)
+  await classifyFiles(client, files, { url, signal, concurrency: 1, ...options }, { ...silent, tell })
+  return outcomes
+}
+
+async function failureOf(answer: Answer): Promise<string> {
+  const [outcome] = await classify(scripted(answer), [photo])
+  return outcome !== undefined && "error" in outcome ? outcome.error.message : "no failure"
+}
+
+describe("classifyFiles()", () => {
+  test("uploads a file with its options and gives the ticket", async () => {
     const edge = scripted({ body: succeeded })
-    await classifyFile(edge.call, photo, edge.options)
-    expect(edge.slept).toEqual([])
+    expect(await classify(edge, [photo], { model: "m", topK: 2, noCache: true })).toEqual([
+      { file: photo, ticket: succeeded },
+    ])
+    expect(edge.requests).toEqual(["POST http://edge.test/v1/classifications?model=m&top_k=2 no-cache"])
   })
 
-  test("comes back to a full queue when it says, and to a broken poll after a while", async () => {
+  test("goes on with the other files after one that failed, and uploads nothing that it cannot read", async () => {
     const edge = scripted(
-      { status: 503, headers: { "retry-after": "2" }, body: { code: "queue_full", detail: "The queue is full" } },
-      { status: 202, body: queued },
-      new TypeError("fetch failed", { cause: Object.assign(new Error("reset"), { code: "ECONNRESET" }) }),
-      { status: 500, body: {} },
+      { status: 415, body: { code: "unsupported_image", detail: "It is a text" } },
       { body: succeeded },
     )
-    expect((await classifyFile(edge.call, photo, edge.options)).status).toBe("succeeded")
-    expect(edge.slept.map(Math.round)).toEqual([2100, 50, 100, 200])
+    const outcomes = await classify(edge, [join(folder, "none.jpg"), photo, photo])
+    expect(outcomes.map((outcome) => ("error" in outcome ? outcome.error.message : outcome.ticket.status))).toEqual([
+      `Cannot read ${join(folder, "none.jpg")}: there is no such file`,
+      "It is a text (unsupported_image)",
+      "succeeded",
+    ])
   })
 
-  test("tells what the problem says, with its code, and does not send it again", async () => {
-    const edge = scripted({ status: 415, body: { code: "unsupported_image", title: "No", detail: "It is a text" } })
-    await expect(classifyFile(edge.call, photo, edge.options)).rejects.toThrow("It is a text (unsupported_image)")
-    expect(edge.requests).toHaveLength(1)
+  test("says when nobody is there to work", async () => {
+    const edge = scripted({ status: 202, body: queued }, { body: succeeded })
+    const client = await openClient({ url }, { signal, fetchNow: edge.fetchNow })
+    const waiting: string[] = []
+    const noClassifier = ({ id }: TicketData) => void waiting.push(id)
+    await classifyFiles(client, [photo], { url, signal, concurrency: 1 }, { ...silent, noClassifier })
+    expect(waiting).toEqual(["cls_1"])
   })
 
-  test("fails with the reason of a failed job", async () => {
-    const error = { code: "invalid_image", message: "The image is damaged" }
-    const edge = scripted({ status: 202, body: { ...queued, status: "failed", done: true, error } })
-    await expect(classifyFile(edge.call, photo, edge.options)).rejects.toThrow("The image is damaged (invalid_image)")
+  test.each([
+    [{ status: 422, body: { code: "unknown_model", detail: "No such model" } }, "No such model (unknown_model)"],
+    [
+      { status: 401, body: { code: "unauthorized", detail: "Unknown key" } },
+      /Unknown key\. .* --key or CLAIMCHECK_KEY/,
+    ],
+    [{ body: { ...queued, status: "canceled", done: true } }, "The ticket is canceled (canceled)"],
+  ])("makes a sentence of %j", async (answer, said) => {
+    expect(await failureOf(answer)).toMatch(said)
   })
+})
 
-  test("gives up on a ticket that is never done", async () => {
-    const endless = Array.from({ length: 20 }, () => ({ body: { ...queued, poll_after_ms: 60_000 } }))
-    const edge = scripted({ status: 202, body: queued }, ...endless)
-    await expect(classifyFile(edge.call, photo, edge.options)).rejects.toThrow("Gave up on cls_1 after 600 s")
-  })
+describe("openClient()", () => {
+  const open = (fetchNow: () => Promise<Response>, address = { url }) =>
+    openClient(address, { signal, fetchNow: fetchNow as typeof fetch })
 
   test.each([
     ["ECONNREFUSED", "Is `npm start` running?"],
     ["ENOTFOUND", "Check --url"],
     ["EPIPE", "the connection failed (EPIPE)"],
-  ])("says what to do about %s", async (code, advice) => {
-    const edge = scripted(new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) }))
-    await expect(classifyFile(edge.call, photo, edge.options)).rejects.toThrow(advice)
-  })
-
-  test("says what is wrong with a file before it calls anybody", async () => {
-    const edge = scripted()
-    await expect(classifyFile(edge.call, join(folder, "none.jpg"), edge.options)).rejects.toThrow(
-      "there is no such file",
-    )
-    await expect(classifyFile(edge.call, folder, edge.options)).rejects.toThrow("it is a folder")
-    expect(edge.requests).toEqual([])
+  ])("says at once what to do about %s", async (code, advice) => {
+    const refused = async () => {
+      throw new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) })
+    }
+    await expect(open(refused)).rejects.toThrow(advice)
   })
 
   test("notices that another server answers", async () => {
-    const edge = scripted({ body: { hello: "world" } })
-    await expect(classifyFile(edge.call, photo, edge.options)).rejects.toThrow("is a claimcheck edge at that address?")
+    await expect(open(async () => new Response("<html>"))).rejects.toThrow("is a claimcheck edge at that address?")
+  })
+
+  test("lets an edge pass that has trouble of its own, or no /healthz", async () => {
+    for (const status of [503, 404]) await open(async () => new Response("", { status }))
+  })
+
+  test("refuses an address that is none", async () => {
+    await expect(open(async () => Response.json({}), { url: "localhost:8787" })).rejects.toThrow("Cannot read --url")
   })
 })
 
-describe("nextPollMs()", () => {
-  test("is full-jitter backoff without a hint", () => {
-    const waits = [0, 1, 5, 6, 20].map((attempt) => nextPollMs({ attempt, hintMs: null, random: () => 1 }))
-    expect(waits).toEqual([100, 200, 3200, 5000, 5000])
+describe("expandInputs()", () => {
+  const album = join(folder, "album")
+  mkdirSync(join(album, "more"), { recursive: true })
+  mkdirSync(join(folder, "empty"))
+  for (const name of ["b10.JPG", "b2.png", "a.jpeg", "notes.txt", "[1].jpg", "more/c.jpg"]) {
+    writeFileSync(join(album, name), "")
+  }
+  const names = async (inputs: string[], recursive = false) =>
+    (await expandInputs(inputs, { recursive })).map((path) => path.replace(`${album}/`, ""))
+
+  test("takes the pictures of a folder, in the order people expect, and those below it when asked", async () => {
+    expect(await names([album])).toEqual(["[1].jpg", "a.jpeg", "b2.png", "b10.JPG"])
+    expect(await names([album], true)).toEqual(["[1].jpg", "a.jpeg", "b2.png", "b10.JPG", "more/c.jpg"])
   })
 
-  test("keeps a hint between a hundredth of a second and a minute", () => {
-    expect(nextPollMs({ attempt: 3, hintMs: 0, random: () => 0 })).toBe(10)
-    expect(nextPollMs({ attempt: 3, hintMs: 1e9, random: () => 0 })).toBe(60_000)
+  test("takes what a pattern matches, and a file whose name looks like one", async () => {
+    expect(await names([`${album}/b*`, join(album, "[1].jpg")])).toEqual(["b2.png", "b10.JPG", "[1].jpg"])
+  })
+
+  test("leaves a missing file for the reading to tell, and refuses an empty folder or pattern", async () => {
+    expect(await names(["none.jpg"])).toEqual(["none.jpg"])
+    await expect(names([join(folder, "empty")])).rejects.toThrow(/empty: it has no .jpg, .jpeg or .png; --recursive/)
+    await expect(names([`${album}/*.gif`])).rejects.toThrow("nothing matches")
   })
 })
 
-describe("retryAfterMs()", () => {
-  test.each([
-    ["3", 3000],
-    ["Thu, 01 Jan 1970 00:00:05 GMT", 4000],
-    ["Thu, 01 Jan 1970 00:00:00 GMT", 0],
-    ["soon", null],
-  ])("reads %s", (value, ms) => expect(retryAfterMs(new Headers({ "retry-after": value }), 1000)).toBe(ms))
+describe("runInOrder()", () => {
+  test("tells in order, works on no more than it may at once", async () => {
+    const told: number[] = []
+    let busy = 0
+    let most = 0
+    const release: (() => void)[] = []
+    const running = runInOrder([0, 1, 2, 3], {
+      concurrency: 2,
+      async work(item) {
+        most = Math.max(most, ++busy)
+        await new Promise<void>((resolve) => release.push(resolve))
+        busy--
+        return item
+      },
+      tell: (result) => told.push(result),
+    })
+    release[1]?.()
+    await Promise.resolve()
+    expect(told).toEqual([])
+    release[0]?.()
+    for (let i = 2; i < 4; i++) {
+      await expect.poll(() => release.length).toBeGreaterThan(i)
+      release[i]?.()
+    }
+    await running
+    expect(told).toEqual([0, 1, 2, 3])
+    expect(most).toBe(2)
+  })
+
+  test("starts nothing more after a failure, and throws it", async () => {
+    const begun: number[] = []
+    const work = async (item: number) => {
+      begun.push(item)
+      if (item === 1) throw new Error("a bug")
+    }
+    const running = runInOrder([1, 2, 3], { concurrency: 1, work, tell: () => undefined })
+    await expect(running).rejects.toThrow("a bug")
+    expect(begun).toEqual([1])
+  })
 })
 
 describe("renderPredictions()", () => {
@@ -164,19 +222,60 @@ describe("renderPredictions()", () => {
 })
 
 test("renderTable() makes columns as wide as their widest cell", () => {
-  expect(
-    renderTable(
-      [
-        ["id", "n"],
-        ["longer", "1"],
-      ],
-      plain,
-    ),
-  ).toBe("id      n\nlonger  1")
+  const rows = [
+    ["id", "n"],
+    ["longer", "1"],
+  ]
+  expect(renderTable(rows, plain)).toBe("id      n\nlonger  1")
 })
 
 test("sniffContentType() tells an image by its first bytes", () => {
   expect(sniffContentType(new Uint8Array([0xff, 0xd8, 0xff]))).toBe("image/jpeg")
   expect(sniffContentType(new Uint8Array([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]))).toBe("image/png")
   expect(sniffContentType(new TextEncoder().encode("hello"))).toBe("application/octet-stream")
+})
+
+test.each([
+  [0, "0 ms"],
+  [999.4, "999 ms"],
+  [999.6, "1.0 s"],
+  [9_940, "9.9 s"],
+  [9_960, "10 s"],
+  [59_600, "1 min"],
+  [125_000, "2 min 5 s"],
+  [3_599_900, "1 h"],
+  [12_000_000, "3 h 20 min"],
+  [360_000_000, "4 d 4 h"],
+])("humanMs(%d) is %s", (ms, text) => expect(humanMs(ms)).toBe(text))
+
+test.each([
+  [0, "0 B"],
+  [999, "999 B"],
+  [12_350, "12.3 kB"],
+  [123_456_789, "123 MB"],
+  [7_000_000_000_000, "7000 GB"],
+])("humanBytes(%d) is %s", (bytes, text) => expect(humanBytes(bytes)).toBe(text))
+
+test("countOf() counts one and many", () => {
+  expect([countOf(1, "job"), countOf(1_200, "job"), countOf(0, "reply", "replies")]).toEqual([
+    "1 job",
+    "1,200 jobs",
+    "0 replies",
+  ])
+})
+
+test("options are counts from 1, and durations with a unit", () => {
+  expect(parseCount("12")).toBe(12)
+  for (const bad of ["0", "-1", "1.5", "x", ""]) expect(() => parseCount(bad)).toThrow("whole number")
+  expect(["90", "90s", "1.5 min", "2h", "1d", "250ms"].map(parseDurationMs)).toEqual([
+    90_000, 90_000, 90_000, 7_200_000, 86_400_000, 250,
+  ])
+  for (const bad of ["", "0", "-1s", "2 weeks", "s"]) expect(() => parseDurationMs(bad)).toThrow("duration")
+})
+
+test("progressNote() and summary() leave out what is not so", () => {
+  expect(progressNote({ done: 1, failed: 0, total: 3, ms: 2_000 })).toBe("4.0 s left")
+  expect(progressNote({ done: 3, failed: 1, total: 3, ms: 2_000 })).toBe("1 failed")
+  expect(summary(40, 0, 8_000)).toBe("40 pictures in 8.0 s · 5.0/s")
+  expect(summary(40, 3, 8_000)).toBe("37 of 40 pictures in 8.0 s · 5.0/s · 3 failed")
 })

@@ -14,7 +14,7 @@ import type { StackConfig } from "./stack-config.ts"
 import type { StackOutput } from "./stack-output.ts"
 
 /** The parts by stage: a stage starts when the one before it is up, its own parts at once. */
-export type StackPlan = { stages: Part[][]; url: string }
+export type StackPlan = { stages: Part[][]; url: string; rest: RestEndpoint }
 
 /** Finds or makes what the parts need: Redis, ports, secrets. Starts nothing that stays. */
 export async function prepareStack(config: StackConfig, output: StackOutput, signal: AbortSignal): Promise<StackPlan> {
@@ -25,7 +25,8 @@ export async function prepareStack(config: StackConfig, output: StackOutput, sig
   const healthPort = await takePort(config.ports.health)
   const classifier = classifierPart(config, rest, { healthPort })
   const edge = await planEdge(config, edgeVariables(config.env, rest, secrets.ticketSecrets), { port, takePort })
-  return { stages: [...stages, [classifier, edge]], url: `http://localhost:${port}` }
+  const { url, token } = rest
+  return { stages: [...stages, [classifier, edge]], url: `http://localhost:${port}`, rest: { url, token } }
 }
 
 type TakePort = (wish: PortWish) => Promise<number>

@@ -1,12 +1,15 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { z } from "zod"
 import { CliError } from "../cli-error.ts"
+import type { RestEndpoint } from "./edge-variables.ts"
 import type { PartName } from "./part.ts"
 import { listProcesses, type RunningProcess } from "./process-list.ts"
 
 const runSchema = z.object({
   pid: z.number(),
   url: z.string(),
+  /** Where operators reach the queue; the file is its user's alone for that. */
+  rest: z.object({ url: z.string(), token: z.string() }).optional(),
   groups: z.array(z.object({ name: z.enum(["redis", "gateway", "classifier", "edge"]), pgid: z.number() })),
 })
 export type Run = z.infer<typeof runSchema>
@@ -47,8 +50,8 @@ export class RunFile {
     return { file, leftovers: before === null ? [] : findLeftovers(before, processes) }
   }
 
-  setUrl(url: string): void {
-    this.#run = { ...this.#run, url }
+  setReady({ url, rest }: { url: string; rest: RestEndpoint }): void {
+    this.#run = { ...this.#run, url, rest }
     this.#write()
   }
 
@@ -83,7 +86,8 @@ function isRunOf(run: Run, { pid, command }: RunningProcess): boolean {
   return pid === run.pid && /(claimcheck|cli\/main\.js).*\bstart\b/.test(command)
 }
 
-function readRun(path: string): Run | null {
+/** What the file tells, or null when there is none. */
+export function readRun(path: string): Run | null {
   let text: string
   try {
     text = readFileSync(path, "utf8")

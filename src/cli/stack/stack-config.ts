@@ -24,7 +24,7 @@ export type StackConfig = {
 export function readStackConfig(env: NodeJS.ProcessEnv, root: string, edgeRuntime: EdgeRuntime): StackConfig {
   return {
     root,
-    home: resolve(env.CLAIMCHECK_HOME || join(root, ".claimcheck")),
+    home: findHome(env, root),
     queue: readQueue(env),
     edgeRuntime,
     ports: {
@@ -36,6 +36,11 @@ export function readStackConfig(env: NodeJS.ProcessEnv, root: string, edgeRuntim
     },
     env,
   }
+}
+
+/** Where a stack on this machine keeps what it has to keep. */
+export function findHome(env: NodeJS.ProcessEnv, root: string): string {
+  return resolve(env.CLAIMCHECK_HOME || join(root, ".claimcheck"))
 }
 
 function readQueue(env: NodeJS.ProcessEnv): Queue {

@@ -1,7 +1,7 @@
 import { hostname } from "node:os"
-import { fileURLToPath } from "node:url"
 import { type Command, Option } from "commander"
 import type { LogLevel } from "../../lib/log.ts"
+import { packageRoot } from "../package-root.ts"
 import { paintFor, print, survivesGoneReader } from "../terminal.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type EdgeRuntime, readStackConfig } from "./stack-config.ts"
@@ -35,9 +35,4 @@ export function addStartCommand(program: Command): void {
       const output = json ? jsonOutput(print, hostname()) : humanOutput(print, paintFor(process.stdout), level)
       await startStack(readStackConfig(process.env, packageRoot(), edge), output, interrupts)
     })
-}
-
-/** From dist/cli/stack, and from src/cli/stack, three up. */
-function packageRoot(): string {
-  return fileURLToPath(new URL("../../..", import.meta.url)).replace(/[/\\]$/, "")
 }

@@ -39,7 +39,7 @@ async function bringUp(stack: RunningStack, plan: StackPlan, { output, runFile, 
     if (stop.aborted) return
     await Promise.race([stack.start(parts), stack.failed])
   }
-  runFile.setUrl(plan.url)
+  runFile.setReady(plan)
   const tookMs = Math.round(performance.now() - startedMs)
   output.say("stack.ready", { url: plan.url, tookMs }, readyText(plan.url, tookMs))
   output.setCalm(false)

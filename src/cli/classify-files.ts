@@ -1,0 +1,65 @@
+import type { Claimcheck, TicketData } from "../lib/client/claimcheck.ts"
+import { CliError } from "./cli-error.ts"
+import { forTerminal } from "./edge-client.ts"
+import { readImageFile } from "./read-image-file.ts"
+import { runInOrder } from "./run-in-order.ts"
+
+export type ClassifyOptions = {
+  /** Address of the edge, for what is said about it. */
+  url: string
+  signal: AbortSignal
+  concurrency: number
+  model?: string | undefined
+  topK?: number | undefined
+  noCache?: boolean | undefined
+  /** How long to wait for a file's answer. */
+  timeoutMs?: number | undefined
+}
+
+export type Outcome = { file: string; ticket: TicketData } | { file: string; error: CliError }
+
+export type Listener = {
+  /** In the order of the files. */
+  tell: (outcome: Outcome) => void
+  /** Each time that one more is done, in whichever order. */
+  done: (outcome: Outcome) => void
+  /** A file's ticket waits, and no classifier is there for its model. */
+  noClassifier: (ticket: TicketData) => void
+}
+
+/** Classifies files, several at once. What happens to one of them is told; only an abort or a bug is thrown. */
+export function classifyFiles(
+  client: Claimcheck,
+  files: readonly string[],
+  { concurrency, ...options }: ClassifyOptions,
+  { tell, done, noClassifier }: Listener,
+): Promise<void> {
+  return runInOrder(files, {
+    concurrency,
+    tell,
+    work: async (file) => {
+      const outcome = await classifyFile(client, file, options, noClassifier)
+      done(outcome)
+      return outcome
+    },
+  })
+}
+
+async function classifyFile(
+  client: Claimcheck,
+  file: string,
+  { signal, timeoutMs, url, ...options }: Omit<ClassifyOptions, "concurrency">,
+  noClassifier: Listener["noClassifier"],
+): Promise<Outcome> {
+  try {
+    const { bytes, contentType } = await readImageFile(file)
+    const ticket = await client.submit(new Blob([bytes], { type: contentType }), { ...options, signal })
+    if (ticket.latest?.queue?.classifiers === 0) noClassifier(ticket.latest)
+    return { file, ticket: await ticket.result({ signal, timeoutMs }) }
+  } catch (cause) {
+    if (signal.aborted) throw cause
+    const error = forTerminal(cause, { url })
+    if (!(error instanceof CliError)) throw error
+    return { file, error }
+  }
+}

@@ -1,0 +1,18 @@
+import { InvalidArgumentError } from "commander"
+
+/** A whole number from 1. */
+export function parseCount(value: string): number {
+  const count = Number(value)
+  if (Number.isSafeInteger(count) && count > 0) return count
+  throw new InvalidArgumentError("Expected a whole number from 1.")
+}
+
+const UNIT_MS = { "": 1_000, ms: 1, s: 1_000, min: 60_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+
+/** A duration in milliseconds, from "90s", "15min", "2h", "1d"; a bare number counts seconds. */
+export function parseDurationMs(value: string): number {
+  const [, amount = "", unit = "?"] = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|)$/.exec(value.trim()) ?? []
+  const ms = Number(amount) * (UNIT_MS[unit as keyof typeof UNIT_MS] ?? Number.NaN)
+  if (ms > 0) return Math.round(ms)
+  throw new InvalidArgumentError("Expected a duration such as 90s, 15min or 2h.")
+}

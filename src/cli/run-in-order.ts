@@ -1,0 +1,27 @@
+type Options<T, R> = {
+  concurrency: number
+  work: (item: T, index: number) => Promise<R>
+  /** Told in the order of the items, each as soon as all before it are done. */
+  tell: (result: R, item: T) => void
+}
+
+/** Works on several items at once. The first failure of `work` starts no more of them, and is thrown. */
+export async function runInOrder<T, R>(items: readonly T[], { concurrency, work, tell }: Options<T, R>): Promise<void> {
+  const finished = new Map<number, R>()
+  let next = 0
+  let told = 0
+  const lane = async () => {
+    for (let i = next++; i < items.length; i = next++) {
+      finished.set(i, await work(items[i] as T, i))
+      for (; finished.has(told); told++) {
+        tell(finished.get(told) as R, items[told] as T)
+        finished.delete(told)
+      }
+    }
+  }
+  const stopOthers = (error: unknown) => {
+    next = items.length
+    throw error
+  }
+  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, () => lane().catch(stopOthers)))
+}
