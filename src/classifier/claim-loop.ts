@@ -12,12 +12,12 @@ import type { Waker } from "./waker.ts"
 const IDLE_COMMAND_MS = 21_000
 const idlePollMs = (models: number) => IDLE_COMMAND_MS * (3 + models)
 const BUSY_BEAT_MS = 15_000
+const FIRST_BEAT_MS = 1_000
 /** How late a beat may be before its worker counts as gone. */
 const BEAT_GRACE_MS = 30_000
 const REAP_MS = 2_000
 /** Without wake-ups the queue is looked at ever more seldom, up to this. */
 const BLIND_POLL_MS = 5_000
-const PAUSED_POLL_MS = 5_000
 
 export type ClaimLoop = {
   store: JobStore
@@ -44,6 +44,7 @@ export type ClaimLoop = {
 export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promise<void> {
   const { hand } = loop
   let beatDueMs = 0
+  let beatCount = 0
   let reapDueMs = 0
   let emptyInARow = 0
   let mustDrain = false
@@ -60,7 +61,8 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     const reaps = nowMs >= reapDueMs
     const claimed = await claimOnce(loop, { signal, beats, reaps, turn })
     if (claimed === null) return
-    if (beats) beatDueMs = nowMs + BUSY_BEAT_MS
+    // The first jobs tell the speed that edges compute their hints from: it is passed on soon.
+    if (beats) beatDueMs = nowMs + Math.min(BUSY_BEAT_MS, FIRST_BEAT_MS * 2 ** beatCount++)
     if (reaps) reapDueMs = nowMs + REAP_MS
     loop.metrics.claims.inc({ found: claimed.status })
     for (const job of claimed.jobs) loop.start(job)
@@ -73,8 +75,6 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
         mustDrain = true
         break
       case "paused":
-        await loop.queueWaker.sleep(PAUSED_POLL_MS, signal)
-        break
       case "empty": {
         const pollMs = loop.isListening()
           ? idlePollMs(loop.models().length)

@@ -1,0 +1,104 @@
+import type { Progress } from "../../src/lib/poll-hint.ts"
+import type { ServiceRate } from "../../src/lib/registry.ts"
+import type { Strategy } from "./strategies.ts"
+
+export type Setting = {
+  tickets: number
+  lanes: number
+  /** What jobs took, as recorded from a classifier, in milliseconds. */
+  serviceMs: readonly number[]
+  /** From a client to the edge's Redis and back. */
+  roundTripMs: number
+  /** The classifier has told its speed before; else the edge goes by a first guess for a while. */
+  isMeasured: boolean
+  random: () => number
+}
+
+export type Outcome = {
+  pollsPerTicket: number
+  /** Between the answer being there and its client having it, without the round trip; mean and 99th percentile. */
+  delayMeanMs: number
+  delayP99Ms: number
+  /** The mean delay as a share of the mean wait. */
+  delayShare: number
+  requestsPerSecond: number
+}
+
+/** What edges know of the speed is as old as a beat of the classifier and their copy of it may be. */
+const RATE_AGE_MS = 25_000
+/** src/classifier/service-meter.ts says the same before it has seen a job. */
+const FIRST_GUESS_MS = 100
+
+/** All tickets come at once, the worst that clients do to a queue; jobs are served in order by all lanes. */
+export function simulate(strategy: Strategy, setting: Setting): Outcome {
+  const { tickets, random } = setting
+  const { startMs, doneMs } = serve(setting)
+  const rateAt = ratesKnown(setting)
+  const delays: number[] = []
+  let polls = 0
+  let waits = 0
+  for (let ticket = 0; ticket < tickets; ticket++) {
+    const done = doneMs[ticket] as number
+    for (let attempt = 0, now = 0; ; attempt++) {
+      const progress = progressAt(now, ticket, startMs)
+      now += strategy.waitMs({ attempt, progress, rate: rateAt(now), random }) + setting.roundTripMs
+      polls++
+      // The look happened half a round trip ago.
+      if (now - setting.roundTripMs / 2 < done) continue
+      delays.push(now - setting.roundTripMs / 2 - done)
+      waits += done
+      break
+    }
+  }
+  delays.sort((a, b) => a - b)
+  const delayMeanMs = delays.reduce((sum, delay) => sum + delay, 0) / tickets
+  return {
+    pollsPerTicket: polls / tickets,
+    delayMeanMs,
+    delayP99Ms: delays[Math.floor(tickets * 0.99)] ?? 0,
+    delayShare: delayMeanMs / (waits / tickets),
+    requestsPerSecond: (polls * 1_000) / Math.max(...doneMs),
+  }
+}
+
+function serve({ tickets, lanes, serviceMs, random }: Setting): { startMs: number[]; doneMs: number[] } {
+  const freeAtMs = Array.from({ length: lanes }, () => 0)
+  const startMs: number[] = []
+  const doneMs: number[] = []
+  for (let ticket = 0; ticket < tickets; ticket++) {
+    const lane = freeAtMs.indexOf(Math.min(...freeAtMs))
+    const start = freeAtMs[lane] as number
+    const done = start + (serviceMs[Math.floor(random() * serviceMs.length)] as number)
+    freeAtMs[lane] = done
+    startMs.push(start)
+    doneMs.push(done)
+  }
+  return { startMs, doneMs }
+}
+
+/** The service rate as an edge knows it at a time. */
+function ratesKnown({ lanes, serviceMs, isMeasured }: Setting): (nowMs: number) => ServiceRate {
+  const meanMs = serviceMs.reduce((sum, ms) => sum + ms, 0) / serviceMs.length
+  return (nowMs) => {
+    const jobMs = isMeasured || nowMs >= RATE_AGE_MS ? meanMs : FIRST_GUESS_MS
+    return { classifiers: 1, jobMs, perSecond: (lanes * 1_000) / jobMs }
+  }
+}
+
+function progressAt(nowMs: number, ticket: number, startMs: readonly number[]): Progress {
+  const start = startMs[ticket] as number
+  if (start <= nowMs) return { processingForMs: nowMs - start }
+  return { position: ticket - firstAfter(startMs, nowMs), waitingForMs: nowMs }
+}
+
+/** How many have started: starts are in order. */
+function firstAfter(startMs: readonly number[], nowMs: number): number {
+  let low = 0
+  let high = startMs.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((startMs[middle] as number) <= nowMs) low = middle + 1
+    else high = middle
+  }
+  return low
+}
