@@ -6,7 +6,7 @@ const MAX_DISCARDED_BYTES = 64_000_000
 /**
  * Reads a body of at most `maxBytes`. A longer one is refused by its Content-Length, or counted and discarded as it streams:
  * breaking off a body in the middle would cost the client its answer.
- * @throws AppError image_too_large
+ * @throws AppError image_too_large, bad_request for a body that ends before it should
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () => new AppError("image_too_large", `Cannot accept the body: it has more than ${maxBytes} bytes`)
@@ -17,7 +17,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
   let length = 0
   const reader = request.body.getReader()
   for (;;) {
-    const { done, value } = await reader.read()
+    const { done, value } = await reader.read().catch(endedEarly)
     if (done) break
     length += value.length
     if (length <= maxBytes) chunks.push(value)
@@ -29,6 +29,11 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
   }
   if (length > maxBytes) throw tooLarge()
   return concat(chunks, length)
+}
+
+/** A client that goes away is no failure of ours. */
+function endedEarly(cause: unknown): never {
+  throw new AppError("bad_request", "Cannot read the body: it ended too early", { cause })
 }
 
 function concat(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
