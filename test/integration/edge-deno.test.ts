@@ -1,5 +1,13 @@
+import { expect, it } from "vitest"
 import { startBackend } from "../support/edge-backend.ts"
 import { edgeContract } from "../support/edge-contract.ts"
-import { denoEdge, openProcess } from "../support/edge-process.ts"
+import { denoEdge, openProcess, spawnEdge } from "../support/edge-process.ts"
 
 edgeContract("as a Deno process", { startBackend, openEdge: (env) => openProcess(denoEdge(), env) })
+
+it("the Deno process of the edge does not start without its variables, and names them but no value", async () => {
+  const { code, output } = await spawnEdge(denoEdge(), { TICKET_SECRET: "hunter2", API_KEYS: "hunter2" }).ended
+  expect(code).not.toBe(0)
+  for (const name of ["TICKET_SECRET", "API_KEYS", "UPSTASH_REDIS_REST_URL"]) expect(output).toContain(name)
+  expect(output).not.toContain("hunter2")
+})

@@ -1,5 +1,73 @@
+import { once } from "node:events"
+import { connect } from "node:net"
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { startBackend } from "../support/edge-backend.ts"
+import { FakeClassifier } from "../support/edge-classifier.ts"
 import { edgeContract } from "../support/edge-contract.ts"
-import { nodeEdge, openProcess } from "../support/edge-process.ts"
+import { uniqueJpeg } from "../support/edge-images.ts"
+import { type EdgeProcess, nodeEdge, openProcess, spawnEdge } from "../support/edge-process.ts"
+import { type Backend, edgeEnv } from "../support/edge-runtime.ts"
 
 edgeContract("as a Node process", { startBackend, openEdge: (env) => openProcess(nodeEdge(), env) })
+
+describe("the Node process of the edge", () => {
+  let backend: Backend
+  let classifier: FakeClassifier
+  let edge: EdgeProcess
+  beforeEach(async () => {
+    backend = await startBackend()
+    classifier = new FakeClassifier(backend)
+    await classifier.arrive()
+    edge = await openProcess(nodeEdge(), await edgeEnv(backend))
+  })
+  afterEach(async () => {
+    await edge?.close()
+    await backend?.stop()
+  })
+
+  /** Sends bytes as they are, and returns the socket. */
+  async function dial(text: string) {
+    const { hostname, port } = new URL(edge.url)
+    const socket = connect(Number(port), hostname)
+    await once(socket, "connect")
+    socket.write(text)
+    return socket
+  }
+
+  it("bears with a client that goes away in the middle of its upload, and does not call it a failure of its own", async () => {
+    const head = "POST /v1/classifications HTTP/1.1\r\nHost: x\r\n"
+    const starts = [`${head}Content-Length: 1000\r\n\r\nabc`, `${head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`]
+    for (const start of starts) {
+      const socket = await dial(start)
+      await edge.request("/healthz") // by then the server has seen what was sent before
+      socket.destroy()
+      await once(socket, "close")
+    }
+    await expect.poll(async () => (await edge.request("/readyz")).status).toBe(200)
+    expect(edge.logged()).not.toContain("request.failed")
+  })
+
+  it("answers what is in its hands before it leaves, and leaves at once then", async () => {
+    const idle = await dial("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    await once(idle, "data")
+    const waiting = edge.request("/v1/classifications", {
+      method: "POST",
+      body: uniqueJpeg(),
+      headers: { prefer: "wait=20" },
+    })
+    await vi.waitUntil(() => edge.logged().includes("job.accepted"))
+    const closing = edge.close()
+    await classifier.work()
+    expect((await waiting).status).toBe(200)
+    await closing
+    expect((await edge.ended).code).toBe(0)
+  })
+
+  it("does not start without its variables, and names them but no value", async () => {
+    const { code, output } = await spawnEdge(nodeEdge(), { TICKET_SECRET: "hunter2", API_KEYS: "hunter2" }).ended
+    expect(code).toBe(2)
+    for (const name of ["TICKET_SECRET", "API_KEYS", "UPSTASH_REDIS_REST_URL"]) expect(output).toContain(name)
+    expect(output).not.toContain("hunter2")
+    expect(output).not.toContain("    at ")
+  })
+})

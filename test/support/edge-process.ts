@@ -30,38 +30,67 @@ export function denoEdge(): EdgeCommand {
   }
 }
 
-/** Starts the edge as a process of its own, with nothing of our environment but the PATH. */
-export async function openProcess(edge: EdgeCommand, env: Record<string, string>): Promise<RunningEdge> {
+/** The edge under wrangler dev, as `npm start` runs it: workerd, behind wrangler's own proxy. Takes its variables as arguments. */
+export function wranglerEdge(env: Record<string, string>): EdgeCommand {
+  const variables = Object.entries(env).flatMap(([name, value]) => ["--var", `${name}:${value}`])
+  return {
+    command: "node_modules/.bin/wrangler",
+    args: [
+      "dev",
+      "--ip=127.0.0.1",
+      "--port=0",
+      "--inspector-port=0",
+      "--show-interactive-dev-session=false",
+      ...variables,
+    ],
+    env: { NO_COLOR: "1", WRANGLER_SEND_METRICS: "false", CI: "true" },
+    ready: /Ready on (http:\/\/[\d.:]+)/,
+  }
+}
+
+export type EdgeProcess = RunningEdge & { url: string; ended: Promise<{ code: number | null; output: string }> }
+
+/** Starts the edge as a process of its own, with nothing of our environment but the PATH, and waits until it is ready. */
+export async function openProcess(edge: EdgeCommand, env: Record<string, string>): Promise<EdgeProcess> {
+  const { child, logged, ended } = spawnEdge(edge, env)
+  const url = await new Promise<string>((resolve, reject) => {
+    const look = () => {
+      const found = logged().match(edge.ready)?.[1]
+      if (found !== undefined) resolve(found)
+    }
+    child.stdout?.on("data", look)
+    child.stderr?.on("data", look)
+    ended.then(({ code, output }) => reject(new Error(`Cannot start the edge, exit code ${code}:\n${output}`)), reject)
+  })
+  return {
+    url,
+    logged,
+    ended,
+    request: (path, init) => fetch(url + path, init),
+    async close() {
+      child.kill("SIGTERM")
+      await ended
+    },
+  }
+}
+
+export function spawnEdge(edge: EdgeCommand, env: Record<string, string>) {
   const { PATH = "", HOME = "" } = process.env
-  const child = spawn(edge.command, edge.args, {
+  const child: ChildProcess = spawn(edge.command, edge.args, {
     env: { PATH, HOME, ...edge.env, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   })
   const killWithUs = () => void child.kill("SIGKILL")
   process.once("exit", killWithUs)
-  child.once("exit", () => process.off("exit", killWithUs))
   let output = ""
-  const url = await new Promise<string>((resolve, reject) => {
-    const read = (chunk: Buffer) => {
-      output += chunk
-      const found = output.match(edge.ready)?.[1]
-      if (found !== undefined) resolve(found)
-    }
-    child.stdout.on("data", read)
-    child.stderr.on("data", read)
-    child.once("error", reject)
-    child.once("exit", (code) => reject(new Error(`Cannot start the edge, exit code ${code}:\n${output}`)))
-  })
-  return {
-    request: (path, init) => fetch(url + path, init),
-    logged: () => output,
-    close: () => end(child),
+  const read = (chunk: Buffer) => {
+    output += chunk
   }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const exited = once(child, "exit")
-  child.kill("SIGTERM")
-  await exited
+  child.stdout?.on("data", read)
+  child.stderr?.on("data", read)
+  const ended = once(child, "close").then(([code]) => {
+    process.off("exit", killWithUs)
+    return { code: code as number | null, output }
+  })
+  return { child, logged: () => output, ended }
 }

@@ -8,7 +8,7 @@ export function callerContract(client: EdgeClient): void {
 
   describe("API keys", () => {
     it("refuses a bearer token that is no key, and says how to send one", async () => {
-      for (const authorization of ["Bearer nobody", "Bearer", "Basic YTpi", "Bearer a b", ""]) {
+      for (const authorization of ["Bearer nobody", "Bearer", "Basic YTpi", "Bearer a b"]) {
         const response = await get("/v1/models", { authorization })
         expect(response.headers.get("www-authenticate")).toMatch(/^Bearer /)
         await expectProblem(response, 401, "unauthorized")

@@ -34,6 +34,14 @@ export function repeatContract(client: EdgeClient): void {
       expect((await client.classifier.payloadKeys()).sort()).toEqual(before.sort())
     })
 
+    it("lets a refused repeat never answer for the picture that came with it", async () => {
+      const [first, other] = [picture(), picture()]
+      await submit(withKey("once"), first)
+      await client.classifier.work()
+      await expectProblem(await post(other, withKey("once")), 422, "idempotency_mismatch")
+      expect((await submit({}, other)).cached).toBeUndefined()
+    })
+
     it("is each caller's own", async () => {
       const body = picture()
       const mine = await submit({ headers: { ...bearer(ALICE), "idempotency-key": "shared" } }, body)

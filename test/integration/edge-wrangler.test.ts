@@ -1,0 +1,5 @@
+import { startBackend } from "../support/edge-backend.ts"
+import { edgeCallContract } from "../support/edge-contract.ts"
+import { openProcess, wranglerEdge } from "../support/edge-process.ts"
+
+edgeCallContract("under wrangler dev", { startBackend, openEdge: (env) => openProcess(wranglerEdge(env), {}) })
