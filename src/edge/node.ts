@@ -20,7 +20,11 @@ function main(): void {
     services.log.error("edge.failed", { error })
     process.exit(1)
   })
-  const stop = () => server.close(() => process.exit(0))
+  const stop = () => {
+    server.close(() => process.exit(0))
+    // A connection that falls idle from now on would stay open for its keep-alive.
+    setInterval(() => "closeIdleConnections" in server && server.closeIdleConnections(), 20)
+  }
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop)
 }
 

@@ -59,7 +59,9 @@ describe("the Node process of the edge", () => {
     const closing = edge.close()
     await classifier.work()
     expect((await waiting).status).toBe(200)
+    const answeredMs = performance.now()
     await closing
+    expect(performance.now() - answeredMs).toBeLessThan(2_000)
     expect((await edge.ended).code).toBe(0)
   })
 
