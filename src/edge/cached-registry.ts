@@ -39,19 +39,25 @@ export class CachedRegistry {
   }
 
   /**
-   * The model that was asked for; without a name the preferred one, or the first there is.
+   * The model that was asked for; without a name the preferred one, else one that is served now: by name, so that every
+   * isolate takes the same.
    * @throws AppError unknown_model with the list of those there are
    */
   async findModel(asked: string | undefined, preferred: string): Promise<ServedModel> {
     for (const maxAgeMs of [MAX_AGE_MS, MIN_AGE_MS]) {
-      const { models } = await this.snapshot(maxAgeMs)
-      const found =
-        models.find(({ id }) => id === (asked ?? preferred)) ?? (asked === undefined ? models[0] : undefined)
-      if (found !== undefined) return found
+      const snapshot = await this.snapshot(maxAgeMs)
+      const found = snapshot.models.find(({ id }) => id === (asked ?? preferred))
+      const choice = found ?? (asked === undefined ? this.#anyModel(snapshot) : undefined)
+      if (choice !== undefined) return choice
     }
     const ids = this.#snapshot.models.map(({ id }) => id).sort()
     const which = asked === undefined ? "no model" : `no model ${JSON.stringify(asked.slice(0, 64))}`
     const known = ids.length === 0 ? "no classifier has been here yet" : `there are ${ids.join(", ")}`
     throw new AppError("unknown_model", `Cannot classify: ${which} was ever served here; ${known}`)
+  }
+
+  #anyModel(snapshot: RegistrySnapshot): ServedModel | undefined {
+    const byName = snapshot.models.toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    return byName.find(({ id }) => serviceRate(snapshot, id, this.#now()).classifiers > 0) ?? byName[0]
   }
 }

@@ -1,0 +1,113 @@
+import { beforeEach, describe, expect, it } from "vitest"
+import { CachedRegistry } from "../../src/edge/cached-registry.ts"
+import { AppError } from "../../src/lib/app-error.ts"
+import type { Registry, RegistrySnapshot, ServedModel } from "../../src/lib/registry.ts"
+
+const model = (id: string): ServedModel => ({
+  id,
+  version: "1",
+  name: id,
+  inputWidth: 1,
+  inputHeight: 1,
+  labels: 1,
+  seenMs: 0,
+})
+const worker = (id: string, untilMs: number) => ({
+  id: `worker of ${id}`,
+  untilMs,
+  lanes: 1,
+  models: { [id]: { version: "1", jobMs: 40, perSecond: 25 } },
+})
+
+let nowMs: number
+let reads: number
+let stored: RegistrySnapshot
+let registry: CachedRegistry
+
+beforeEach(() => {
+  nowMs = 1_000_000
+  reads = 0
+  stored = { models: [model("b"), model("c"), model("a")], workers: [worker("b", 2_000_000)] }
+  const source: Pick<Registry, "read"> = {
+    async read() {
+      reads++
+      return stored
+    },
+  }
+  registry = new CachedRegistry(source as Registry, () => nowMs)
+})
+
+describe("CachedRegistry.findModel()", () => {
+  it("finds the model that is asked for, or the preferred one", async () => {
+    expect((await registry.findModel("c", "a")).id).toBe("c")
+    expect((await registry.findModel(undefined, "a")).id).toBe("a")
+  })
+
+  it("takes one that is served now where the preferred one is not known, and the first by name where none is", async () => {
+    expect((await registry.findModel(undefined, "other")).id).toBe("b")
+    nowMs = 2_000_000
+    expect((await registry.findModel(undefined, "other")).id).toBe("a")
+  })
+
+  it("looks again for a model that has just come, but not for each client that insists", async () => {
+    for (let i = 0; i < 5; i++) {
+      await expect(registry.findModel("new", "a")).rejects.toThrow(
+        'no model "new" was ever served here; there are a, b, c',
+      )
+    }
+    expect(reads).toBe(1)
+    nowMs += 1_000
+    stored = { ...stored, models: [...stored.models, model("new")] }
+    expect((await registry.findModel("new", "a")).id).toBe("new")
+    expect(reads).toBe(2)
+  })
+
+  it("says so when no classifier has ever been there, and cuts the name that it repeats", async () => {
+    stored = { models: [], workers: [] }
+    const failure = registry.findModel(undefined, "a")
+    await expect(failure).rejects.toThrow("no model was ever served here; no classifier has been here yet")
+    await expect(failure).rejects.toBeInstanceOf(AppError)
+    await expect(registry.findModel("x".repeat(1_000), "a")).rejects.toThrow(`no model "${"x".repeat(64)}" was`)
+  })
+})
+
+describe("CachedRegistry.snapshot()", () => {
+  it("asks Redis every ten seconds at most, and at once when the clock was set back", async () => {
+    for (const [afterMs, count] of [
+      [0, 1],
+      [9_999, 1],
+      [1, 2],
+      [-60_000, 3],
+    ] as const) {
+      nowMs += afterMs
+      await registry.snapshot()
+      expect(reads).toBe(count)
+    }
+  })
+
+  it("keeps no failure", async () => {
+    let fails = true
+    const source: Pick<Registry, "read"> = {
+      async read() {
+        if (fails) throw new AppError("redis_unavailable", "Gone")
+        return stored
+      },
+    }
+    const flaky = new CachedRegistry(source as Registry, () => nowMs)
+    await expect(flaky.snapshot()).rejects.toThrow("Gone")
+    fails = false
+    expect(await flaky.snapshot()).toBe(stored)
+  })
+})
+
+describe("CachedRegistry.rate()", () => {
+  it("counts the living, and looks again before it says that there is none", async () => {
+    expect(await registry.rate("b")).toEqual({ classifiers: 1, perSecond: 25, jobMs: 40 })
+    expect((await registry.rate("a")).classifiers).toBe(0)
+    expect(reads).toBe(1)
+    nowMs += 1_000
+    stored = { ...stored, workers: [...stored.workers, worker("a", 2_000_000)] }
+    expect((await registry.rate("a")).classifiers).toBe(1)
+    expect(reads).toBe(2)
+  })
+})
