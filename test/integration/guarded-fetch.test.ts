@@ -208,6 +208,13 @@ describe("the address", () => {
     expect(localAddresses).toEqual(["127.0.0.3"])
   })
 
+  it("that does not answer is followed by the next", async () => {
+    const server = await serveHello()
+    const resolveHost = resolver(["127.0.0.2", "127.0.0.1"])
+    const client = guarded({ allowAddresses: ["127.0.0.0/8"], resolveHost })
+    expect((await client.fetch(`http://two.example.com:${server.port}`, INIT)).status).toBe(200)
+  })
+
   it.each([
     ["fails", vi.fn<ResolveHost>(() => Promise.reject(new Error("queryA ENOTFOUND 10.0.0.53")))],
     ["is empty", vi.fn<ResolveHost>(() => Promise.resolve([]))],
@@ -343,6 +350,14 @@ describe("redirects", () => {
     const client = guarded({ allowAddresses: ["127.0.0.1"] })
     const error = await failure(client.fetch(server.url, { ...INIT, maxRedirects: 3 }))
     expect([error.code, handler.mock.calls.length]).toEqual(["too_many_redirects", 4])
+  })
+
+  it("whose body never ends are hung up on", async () => {
+    const target = await serveHello()
+    const server = await serve((_request, response) => response.writeHead(302, { location: target.url }).write("wait"))
+    const client = guarded({ allowAddresses: ["127.0.0.1"] })
+    expect(text((await client.fetch(server.url, { ...INIT, maxRedirects: 1 })).body)).toBe("hello")
+    await expect.poll(() => server.sockets.size).toBe(0)
   })
 
   it("take neither credentials nor body to another origin", async () => {

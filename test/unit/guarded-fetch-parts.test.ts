@@ -1,7 +1,11 @@
-import { describe, expect, it } from "vitest"
+import { getEventListeners } from "node:events"
+import { afterEach, describe, expect, it, vi } from "vitest"
 import { createGate } from "../../src/classifier/guarded-fetch/gate.ts"
 import { firstHop, type Hop, nextHop } from "../../src/classifier/guarded-fetch/next-hop.ts"
 import { readBody } from "../../src/classifier/guarded-fetch/read-body.ts"
+import { withDeadline } from "../../src/classifier/guarded-fetch/with-deadline.ts"
+
+afterEach(() => void vi.useRealTimers())
 
 const SECRETS = {
   accept: "image/*",
@@ -135,5 +139,29 @@ describe("createGate()", () => {
     await expect(gaveUp).rejects.toThrow("enough")
     leave()
     await expect(gate.enter(never)).resolves.toBeTypeOf("function")
+  })
+})
+
+describe("withDeadline()", () => {
+  const late = new Error("late")
+  const untilAborted = (signal: AbortSignal) =>
+    new Promise<never>((_resolve, reject) => signal.addEventListener("abort", () => reject(new Error("aborted"))))
+
+  it("throws what onTimeout() makes, whatever the work threw", async () => {
+    vi.useFakeTimers()
+    const waiting = withDeadline({ timeoutMs: 1_000, onTimeout: () => late }, untilAborted).catch((error) => error)
+    await vi.advanceTimersByTimeAsync(999)
+    expect(vi.getTimerCount()).toBe(1)
+    await vi.advanceTimersByTimeAsync(1)
+    expect(await waiting).toBe(late)
+  })
+
+  it("leaves neither timer nor listener behind", async () => {
+    vi.useFakeTimers()
+    const { signal } = new AbortController()
+    const limits = { timeoutMs: 1_000, signal, onTimeout: () => late }
+    expect(await withDeadline(limits, async () => "done")).toBe("done")
+    await expect(withDeadline(limits, () => Promise.reject(new Error("broken")))).rejects.toThrow("broken")
+    expect([vi.getTimerCount(), getEventListeners(signal, "abort")]).toEqual([0, []])
   })
 })

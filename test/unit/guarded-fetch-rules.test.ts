@@ -367,6 +367,11 @@ describe("reachableAddresses()", () => {
     ])
   })
 
+  it("keeps every address of a host that is named, and nothing else", () => {
+    const named = reachableAddresses(addresses, url, { to: "anywhere" }, rulesWith().allowList)
+    expect(named).toEqual(addresses.filter((address) => address !== "not an address"))
+  })
+
   it("keeps the listed ones alone where the URL needs that", () => {
     const plain = parseClientUrl("http://example.com/")
     const rules = rulesWith("127.0.0.1:80")
