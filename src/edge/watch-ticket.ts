@@ -10,6 +10,9 @@ const DEADLINE_GRACE_MS = 2_000
 /** When to ask again while Redis cannot say. */
 const AWAY_POLL_MS = 1_000
 
+/** A job that stands first for so long may have had its wake-up lost: it is sent again. */
+const OVERDUE_MS = 2_000
+
 const isWaiting = (job: Job) => job.state === "queued" || job.state === "processing"
 
 /** Reads a job with the state of the work it shares, or null. A job found waiting past its deadline is failed here. */
@@ -35,6 +38,9 @@ export async function describeJob(services: Services, job: Job, knownPosition?: 
   const rate = await services.registry.rate(job.model)
   const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
   const ageMs = (sinceMs: number) => Math.max(0, services.now() - sinceMs)
+  if (position === 0 && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS) {
+    await unlessAway(() => services.store.wakeClassifiers())
+  }
   const progress =
     position === null
       ? { processingForMs: ageMs(job.startedMs ?? services.now()) }

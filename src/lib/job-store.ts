@@ -32,7 +32,16 @@ const ORPHAN_TTL_MS = 60_000
 /** A job as the edge makes it, before the queue gives it a place. */
 export type NewJob = Pick<
   Job,
-  "id" | "model" | "caller" | "payloadId" | "createdMs" | "deadlineMs" | "maxAttempts" | "input" | "contentKey"
+  | "id"
+  | "model"
+  | "caller"
+  | "payloadId"
+  | "createdMs"
+  | "deadlineMs"
+  | "maxAttempts"
+  | "input"
+  | "contentKey"
+  | "webhookUrl"
 > & { weight: number }
 
 export type Enqueued = { status: "queued" | "known" | "following" | "exists"; job: Job; position: number | null }
@@ -184,6 +193,11 @@ export class JobStore {
   async position(job: Job): Promise<number | null> {
     const member = `${job.id} ${job.bytes} ${job.caller}`
     return this.#redis.call((sdk) => sdk.zrank(this.#keys.queue(job.model), member))
+  }
+
+  /** Says to all classifiers that something may be there for them. A hint: it may be lost, or be for nothing. */
+  async wakeClassifiers(): Promise<void> {
+    await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, "queued"))
   }
 
   #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
