@@ -8,6 +8,7 @@ import { interruptible } from "./interrupted.ts"
 import { parseCount, parseDurationMs } from "./parse-option.ts"
 import { renderPredictions } from "./prediction-table.ts"
 import { showProgress } from "./progress.ts"
+import { progressNote } from "./progress-note.ts"
 import { paintFor, print, printError, survivesGoneReader } from "./terminal.ts"
 
 const HELP = `
@@ -98,13 +99,6 @@ async function classifyAll(files: readonly string[], options: Options, signal: A
     printError(paintFor(process.stderr)("dim", summary(files.length, failed, performance.now() - startedMs)))
   }
   return failed
-}
-
-type Standing = { done: number; failed: number; total: number; ms: number }
-
-export function progressNote({ done, failed, total, ms }: Standing): string {
-  const leftMs = (ms / done) * (total - done)
-  return [failed > 0 && `${failed} failed`, leftMs > 0 && `${humanMs(leftMs)} left`].filter(Boolean).join(" · ")
 }
 
 export function summary(total: number, failed: number, ms: number): string {

@@ -4,8 +4,13 @@ import { Command, CommanderError } from "commander"
 import { addClassifyCommand } from "./classify-command.ts"
 import { CliError, describe, EXIT } from "./cli-error.ts"
 import { addModelsCommand } from "./models-command.ts"
+import { addDeadCommand } from "./operate/dead-command.ts"
+import { addPauseCommands } from "./operate/pause-command.ts"
+import { addQueueCommand } from "./operate/queue-command.ts"
 import { addStartCommand } from "./stack/start-command.ts"
+import { addStressCommand } from "./stress/stress-command.ts"
 import { paintFor, printError } from "./terminal.ts"
+import { addTicketCommand } from "./ticket-command.ts"
 
 const HELP = `
 Exit codes: 0 all went well, 1 something failed, 2 the command was not understood, 130 interrupted.
@@ -20,7 +25,12 @@ async function main(argv: readonly string[]): Promise<number> {
     .exitOverride()
   addStartCommand(program)
   addClassifyCommand(program)
+  addTicketCommand(program)
   addModelsCommand(program)
+  addQueueCommand(program)
+  addDeadCommand(program)
+  addPauseCommands(program)
+  addStressCommand(program)
   try {
     await program.parseAsync(argv)
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode)

@@ -36,7 +36,7 @@ export function addModelsCommand(program: Command): void {
 function renderModels({ models }: z.infer<typeof modelsSchema>): string {
   if (models.length === 0) return "No classifier is serving a model just now."
   const rows = models.map(({ id, version, input, labels }) => [id, version, describeInput(input), String(labels ?? "")])
-  return renderTable([["model", "version", "input", "labels"], ...rows], paintFor(process.stdout))
+  return renderTable([["model", "version", "input", "labels"], ...rows], paintFor(process.stdout), { right: [2, 3] })
 }
 
 function describeInput(input: unknown): string {

@@ -2,13 +2,14 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, describe, expect, test } from "vitest"
-import { progressNote, summary } from "../../src/cli/classify-command.ts"
+import { summary } from "../../src/cli/classify-command.ts"
 import { type ClassifyOptions, classifyFiles, type Outcome } from "../../src/cli/classify-files.ts"
 import { openClient } from "../../src/cli/edge-client.ts"
 import { expandInputs } from "../../src/cli/expand-inputs.ts"
 import { countOf, humanBytes, humanMs } from "../../src/cli/human-units.ts"
 import { parseCount, parseDurationMs } from "../../src/cli/parse-option.ts"
 import { bar, renderPredictions } from "../../src/cli/prediction-table.ts"
+import { progressNote } from "../../src/cli/progress-note.ts"
 import { sniffContentType } from "../../src/cli/read-image-file.ts"
 import { runInOrder } from "../../src/cli/run-in-order.ts"
 import { plain } from "../../src/cli/terminal.ts"
@@ -274,8 +275,8 @@ test("options are counts from 1, and durations with a unit", () => {
 })
 
 test("progressNote() and summary() leave out what is not so", () => {
-  expect(progressNote({ done: 1, failed: 0, total: 3, ms: 2_000 })).toBe("4.0 s left")
-  expect(progressNote({ done: 3, failed: 1, total: 3, ms: 2_000 })).toBe("1 failed")
+  expect(progressNote({ done: 1, failed: 0, total: 3, ms: 2_000 })).toBe("0.5/s · 4.0 s left")
+  expect(progressNote({ done: 3, failed: 1, total: 3, ms: 2_000 })).toBe("1 failed · 1.5/s")
   expect(summary(40, 0, 8_000)).toBe("40 pictures in 8.0 s · 5.0/s")
   expect(summary(40, 3, 8_000)).toBe("37 of 40 pictures in 8.0 s · 5.0/s · 3 failed")
 })

@@ -1,0 +1,146 @@
+import type { Command } from "commander"
+import { CliError, EXIT } from "../cli-error.ts"
+import { confirm } from "../confirm.ts"
+import { countOf, humanMs } from "../human-units.ts"
+import { interruptible } from "../interrupted.ts"
+import { parseCount, parseDurationMs } from "../parse-option.ts"
+import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
+import { allDeadIds, dropDead, findDead, findWork, retryDead } from "./dead-letters.ts"
+import { parseJobId } from "./job-ids.ts"
+import { type Operations, withOperator } from "./open-operator.ts"
+import { renderDead, renderDeadList } from "./render-dead.ts"
+
+const HELP = `
+A job that used up its attempts is kept with its picture for a week (DEAD_TTL_S) and can be sent again. These commands
+talk to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.
+An id is that of a job or of a ticket (cls_…).
+
+Examples:
+  $ claimcheck dead list
+  $ claimcheck dead show 7z3k0v5c8mq2x9r4t6w1y8a0bd
+  $ claimcheck dead retry --all --deadline 6h
+  $ claimcheck dead drop 7z3k0v5c8mq2x9r4t6w1y8a0bd --yes
+
+Exit codes: 0 done, 1 an id is not among the dead or the answer was no, 2 the command was not understood, or --yes is
+missing where nobody can be asked, 130 interrupted.`
+
+const HOUR_MS = 3_600_000
+
+export function addDeadCommand(program: Command): void {
+  const dead = program
+    .command("dead")
+    .summary("look at jobs that failed for good; send them again or drop them")
+    .description("Look at dead letters: jobs that used up their attempts. Send them again, or drop them.")
+    .addHelpText("after", HELP)
+  addList(dead)
+  addShow(dead)
+  addRetry(dead)
+  addDrop(dead)
+}
+
+type JsonOption = { json?: true }
+
+function addList(dead: Command): void {
+  dead
+    .command("list")
+    .description("List dead letters, the latest first.")
+    .option("--limit <n>", "how many at most", parseCount, 50)
+    .option("--json", "print one JSON line for each")
+    .action(({ limit, json }: JsonOption & { limit: number }) =>
+      operate(async ({ operator }) => {
+        const letters = await operator.listDead({ count: limit })
+        if (letters.length === 0) return json ? undefined : print("There are no dead letters.")
+        if (json) return print(letters.map((letter) => JSON.stringify(letter)).join("\n"))
+        print(renderDeadList(letters, { paint: paintFor(process.stdout), nowMs: Date.now() }))
+        const more = letters.length < limit ? 0 : (await operator.countDead()) - letters.length
+        if (more > 0) printError(`… and ${countOf(more, "more", "more")}: --limit shows them`)
+      }),
+    )
+}
+
+function addShow(dead: Command): void {
+  dead
+    .command("show")
+    .description("Show all that is known of a dead letter.")
+    .argument("<id>", "a job's or a ticket's", parseJobId)
+    .option("--json", "print it as JSON")
+    .action((id: string, { json }: JsonOption) =>
+      operate(async (operations) => {
+        const letter = await findDead(operations, id)
+        const paint = paintFor(process.stdout)
+        print(json ? JSON.stringify(letter) : renderDead(letter, { paint, nowMs: Date.now() }))
+      }),
+    )
+}
+
+type Which = { all?: true; yes?: true; json?: true }
+
+function addRetry(dead: Command): void {
+  withWhich(dead.command("retry").description("Send dead letters again, with a fresh set of attempts."))
+    .option("--deadline <duration>", "fail what is not started by then", parseDurationMs, HOUR_MS)
+    .action((ids: string[], options: Which & { deadline: number }) =>
+      operate(async (operations, signal) => {
+        const chosen = await choose(operations, ids, options)
+        if (chosen.length === 0) return
+        const what = `Send ${countOf(chosen.length, "dead letter")} again, to be started within ${humanMs(options.deadline)}.`
+        // Named ones are meant; of all of them somebody may not know how many they are.
+        if (options.all) await confirm(what, { yes: options.yes === true, signal })
+        const nowMs = Date.now()
+        const done = await retryDead(operations.operator, chosen, { nowMs, deadlineMs: nowMs + options.deadline })
+        if (options.json) print(JSON.stringify(done))
+        else print(`${countOf(done.queued.length, "job")} back in the queue`)
+        fail([
+          [done.missing, "not among the dead letters"],
+          [done.payloadMissing, "cannot be sent again: the picture has expired"],
+        ])
+      }),
+    )
+}
+
+function addDrop(dead: Command): void {
+  withWhich(
+    dead.command("drop").description("Forget dead letters and their pictures. Their tickets stay failed."),
+  ).action((ids: string[], options: Which) =>
+    operate(async (operations, signal) => {
+      const chosen = await choose(operations, ids, options)
+      if (chosen.length === 0) return
+      const what = `Drop ${countOf(chosen.length, "dead letter")} with the pictures, for good.`
+      await confirm(what, { yes: options.yes === true, signal })
+      const done = await dropDead(operations.operator, chosen)
+      if (options.json) print(JSON.stringify(done))
+      else print(`${countOf(done.dropped.length, "dead letter")} dropped`)
+      fail([[done.missing, "not among the dead letters"]])
+    }),
+  )
+}
+
+function withWhich(command: Command): Command {
+  return command
+    .argument("[id...]", "jobs' or tickets'")
+    .option("--all", "all of them")
+    .option("-y, --yes", "do not ask")
+    .option("--json", "print what was done, as JSON")
+}
+
+/** What is meant: the ids given, or all there are. */
+async function choose(operations: Operations, ids: readonly string[], { all, json }: Which): Promise<string[]> {
+  if (ids.length > 0 === (all === true)) {
+    throw new CliError("Expected either ids or --all", { exitCode: EXIT.usage })
+  }
+  const chosen = all ? await allDeadIds(operations.operator) : await findWork(operations, ids.map(parseJobId))
+  if (chosen.length === 0 && !json) print("There are no dead letters.")
+  return chosen
+}
+
+function fail(reasons: [ids: string[], reason: string][]): void {
+  const paint = paintFor(process.stderr)
+  for (const [ids, reason] of reasons) {
+    for (const id of ids) printError(`${paint("red", "error")} ${id}: ${reason}`)
+    if (ids.length > 0) process.exitCode = EXIT.failed
+  }
+}
+
+function operate(run: (operations: Operations, signal: AbortSignal) => Promise<void>): Promise<void> {
+  survivesGoneReader(() => process.exit())
+  return interruptible((signal) => withOperator((operations) => run(operations, signal)))
+}

@@ -1,0 +1,69 @@
+import type { DeadLetter, Operator, Revived } from "../../lib/operator.ts"
+import { CliError } from "../cli-error.ts"
+import { humanMs } from "../human-units.ts"
+import type { Operations } from "./open-operator.ts"
+
+const PAGE = 100
+
+/** All dead letters, the latest first. One that dies meanwhile moves the pages: none is given twice. */
+export async function* eachDead(operator: Pick<Operator, "listDead">): AsyncGenerator<DeadLetter> {
+  const seen = new Set<string>()
+  for (let offset = 0; ; offset += PAGE) {
+    const page = await operator.listDead({ offset, count: PAGE })
+    for (const letter of page) {
+      if (!seen.has(letter.id)) yield letter
+      seen.add(letter.id)
+    }
+    if (page.length < PAGE) return
+  }
+}
+
+/** The ids of all of them, taken before anything is changed. */
+export async function allDeadIds(operator: Pick<Operator, "listDead">): Promise<string[]> {
+  const ids: string[] = []
+  for await (const { id } of eachDead(operator)) ids.push(id)
+  return ids
+}
+
+/** The jobs that lie behind ids: a ticket that shares another's work died with it. */
+export async function findWork({ store }: Pick<Operations, "store">, ids: readonly string[]): Promise<string[]> {
+  const work = await Promise.all(ids.map(async (id) => (await store.read(id))?.leader ?? id))
+  return [...new Set(work)]
+}
+
+/** @throws CliError when it is not among the dead */
+export async function findDead(operations: Operations, id: string): Promise<DeadLetter> {
+  const [workId] = await findWork(operations, [id])
+  for await (const letter of eachDead(operations.operator)) if (letter.id === workId) return letter
+  throw new CliError(`There is no dead letter ${id}`, { code: "not_found" })
+}
+
+export type RetrySummary = { queued: string[]; missing: string[]; payloadMissing: string[] }
+
+/** Sends dead letters again, oldest first: they get back into line in the order in which they died. */
+export async function retryDead(
+  operator: Pick<Operator, "retryDead">,
+  ids: readonly string[],
+  times: { nowMs: number; deadlineMs: number },
+): Promise<RetrySummary> {
+  const summary: RetrySummary = { queued: [], missing: [], payloadMissing: [] }
+  const listOf: Record<Revived, string[]> = {
+    queued: summary.queued,
+    missing: summary.missing,
+    payload_missing: summary.payloadMissing,
+  }
+  for (const id of ids.toReversed()) listOf[await operator.retryDead(id, times)].push(id)
+  return summary
+}
+
+export type DropSummary = { dropped: string[]; missing: string[] }
+
+export async function dropDead(operator: Pick<Operator, "dropDead">, ids: readonly string[]): Promise<DropSummary> {
+  const summary: DropSummary = { dropped: [], missing: [] }
+  for (const id of ids) ((await operator.dropDead(id)) ? summary.dropped : summary.missing).push(id)
+  return summary
+}
+
+export function ago(thenMs: number, nowMs: number): string {
+  return `${humanMs(Math.max(0, nowMs - thenMs))} ago`
+}

@@ -1,0 +1,72 @@
+import { join } from "node:path"
+import * as z from "zod"
+import { AppError } from "../../lib/app-error.ts"
+import { ConfigError, parseEnv } from "../../lib/env.ts"
+import { JobStore } from "../../lib/job-store.ts"
+import { createKeys } from "../../lib/keys.ts"
+import { Operator } from "../../lib/operator.ts"
+import { queueEnv, storeLimits } from "../../lib/queue-config.ts"
+import { connectRedis } from "../../lib/redis.ts"
+import { CliError, EXIT } from "../cli-error.ts"
+import { packageRoot } from "../package-root.ts"
+import type { RestEndpoint } from "../stack/edge-variables.ts"
+import { redactUrl } from "../stack/redact-url.ts"
+import { readRun } from "../stack/run-file.ts"
+import { findHome } from "../stack/stack-config.ts"
+
+const TIMEOUT_MS = 5_000
+
+export type Operations = { operator: Operator; store: JobStore }
+
+/** Runs something with the queue's Redis, as decision 0006 has it. @throws CliError when it cannot be found or reached */
+export async function withOperator<T>(run: (operations: Operations) => Promise<T>): Promise<T> {
+  const rest = findEndpoint(process.env, join(findHome(process.env, packageRoot()), "run.json"))
+  const redis = connectRedis({ ...rest, timeoutMs: TIMEOUT_MS })
+  const keys = createKeys()
+  const limits = storeLimits(readQueueEnv(process.env, rest))
+  try {
+    return await run({ operator: new Operator(redis, keys, limits), store: new JobStore(redis, keys, limits) })
+  } catch (error) {
+    if (error instanceof AppError) throw asCliError(error, rest.url)
+    throw error
+  }
+}
+
+/** What the environment names, else the stack that runs on this machine. @throws CliError when there is neither */
+export function findEndpoint(env: NodeJS.ProcessEnv, runPath: string): RestEndpoint {
+  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env
+  if (url && token) return { url, token }
+  if (url) {
+    throw new CliError("Cannot use UPSTASH_REDIS_REST_URL without UPSTASH_REDIS_REST_TOKEN: set both, or neither", {
+      exitCode: EXIT.usage,
+    })
+  }
+  const rest = readRun(runPath)?.rest
+  if (rest !== undefined) return rest
+  throw new CliError(
+    "Cannot find the queue: no stack runs here. Start one with `npm start`, or name the queue of another with " +
+      "UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN",
+  )
+}
+
+function readQueueEnv(env: NodeJS.ProcessEnv, { url, token }: RestEndpoint) {
+  try {
+    return parseEnv(z.object(queueEnv), { ...env, UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token })
+  } catch (error) {
+    if (error instanceof ConfigError) throw new CliError(error.message, { exitCode: EXIT.usage, cause: error })
+    throw error
+  }
+}
+
+function asCliError(error: AppError, url: string): CliError {
+  const { code } = error
+  const reason = error.cause instanceof Error ? error.cause.message : ""
+  if (/WRONGPASS|unauthorized/i.test(reason)) {
+    return new CliError(`Cannot use the queue's Redis at ${redactUrl(url)}: its token is not accepted`, {
+      code,
+      cause: error,
+    })
+  }
+  if (code !== "redis_unavailable") return new CliError(`${error.message}: ${reason}`, { code, cause: error })
+  return new CliError(`Cannot reach the queue's Redis at ${redactUrl(url)}: does it run?`, { code, cause: error })
+}

@@ -1,0 +1,73 @@
+import type { Command } from "commander"
+import { sleep } from "../../lib/sleep.ts"
+import { createApi, type GetJson, parseBody } from "../api.ts"
+import { CliError, describe } from "../cli-error.ts"
+import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
+import { interruptible } from "../interrupted.ts"
+import { paintFor, print, survivesGoneReader } from "../terminal.ts"
+import { createLiveText } from "./live-text.ts"
+import { queueSchema, renderQueue } from "./render-queue.ts"
+
+const HELP = `
+Examples:
+  $ claimcheck queue
+  $ claimcheck queue --watch
+  $ claimcheck queue --json | jq .depth
+
+"a new one takes": until a picture that comes now would be answered, by the measured rate.`
+
+const WATCH_EVERY_MS = 1_000
+
+type Options = EdgeOptions & { watch?: true }
+
+export function addQueueCommand(program: Command): void {
+  const command = program
+    .command("queue")
+    .summary("how full the queue is, and how fast it empties")
+    .description("Show what waits, for how long, and who works on it.")
+    .option("-w, --watch", "look again every second, until Ctrl-C")
+  withEdgeOptions(command)
+    .addHelpText("after", HELP)
+    .action(async (options: Options) => {
+      survivesGoneReader(() => process.exit())
+      const get = createApi(options)
+      await interruptible((signal) =>
+        options.watch ? watch(get, options, signal) : look(get, options, signal).then(print),
+      )
+    })
+}
+
+async function look(get: GetJson, { json }: Options, signal: AbortSignal): Promise<string> {
+  const body = await get("/v1/queue", { signal })
+  return json ? JSON.stringify(body) : renderQueue(parseBody(queueSchema, body), paintFor(process.stdout))
+}
+
+/** On a terminal the view is drawn over itself; elsewhere, and as JSON, each look is printed. */
+async function watch(get: GetJson, options: Options, signal: AbortSignal): Promise<void> {
+  const paint = paintFor(process.stdout)
+  // The first look may fail as any command does.
+  let text = await look(get, options, signal)
+  const live = process.stdout.isTTY && !options.json ? createLiveText(process.stdout) : null
+  try {
+    for (;;) {
+      if (live) live.draw(`${text}\n${paint("dim", `${new Date().toLocaleTimeString("en-GB")}  Ctrl-C ends`)}`)
+      else print(text)
+      await sleep(WATCH_EVERY_MS, signal)
+      signal.throwIfAborted()
+      text = await lookAgain(get, options, signal)
+    }
+  } finally {
+    live?.close()
+  }
+}
+
+/** An edge that is gone for a moment ends no watch. */
+async function lookAgain(get: GetJson, options: Options, signal: AbortSignal): Promise<string> {
+  try {
+    return await look(get, options, signal)
+  } catch (error) {
+    if (signal.aborted || !(error instanceof CliError)) throw error
+    if (options.json) return JSON.stringify({ error: { code: error.code ?? "failed", message: error.message } })
+    return `${paintFor(process.stdout)("red", "error")} ${describe(error)}`
+  }
+}

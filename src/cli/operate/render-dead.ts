@@ -1,0 +1,52 @@
+import type { DeadLetter } from "../../lib/operator.ts"
+import { humanBytes, humanMs } from "../human-units.ts"
+import type { Paint } from "../terminal.ts"
+import { renderTable } from "../text-table.ts"
+
+/** One line a dead letter: enough to see a pattern. */
+export function renderDeadList(
+  letters: readonly DeadLetter[],
+  { paint, nowMs }: { paint: Paint; nowMs: number },
+): string {
+  const rows = letters.map(({ id, diedMs, job }) => [
+    id,
+    `${humanMs(Math.max(0, nowMs - diedMs))} ago`,
+    job?.model ?? "",
+    job === null ? "" : humanBytes(job.bytes),
+    job?.caller ?? "",
+    reasonOf({ job }),
+  ])
+  return renderTable([["job", "died", "model", "image", "caller", "reason"], ...rows], paint, { right: [1, 3] })
+}
+
+/** All that is known of one. */
+export function renderDead({ id, diedMs, job }: DeadLetter, { paint, nowMs }: { paint: Paint; nowMs: number }): string {
+  const instant = (ms: number) => `${new Date(ms).toISOString()}  ${humanMs(Math.max(0, nowMs - ms))} ago`
+  const rows: [string, string | undefined][] = [
+    ["job", id],
+    ["ticket", job?.input.ticketId],
+    ["reason", reasonOf({ job })],
+    ["attempts", job === null ? undefined : `${job.attempts} of ${job.maxAttempts}`],
+    ["last worker", job?.state === "failed" ? job.worker : undefined],
+    ["model", job?.model],
+    ["caller", job?.caller],
+    ["created", job === null ? undefined : instant(job.createdMs)],
+    ["started", job?.startedMs === undefined ? undefined : instant(job.startedMs)],
+    ["died", instant(diedMs)],
+    ["image", job === null ? undefined : imageText(job.input.image)],
+    ["sha256", job?.input.image.sha256],
+    ["shared by", job?.followers ? `${job.followers} more tickets` : undefined],
+  ]
+  const known = rows.filter((row): row is [string, string] => row[1] !== undefined)
+  const columns = Math.max(...known.map(([name]) => name.length))
+  return known.map(([name, value]) => `${paint("dim", name.padEnd(columns))}  ${value}`).join("\n")
+}
+
+function reasonOf({ job }: Pick<DeadLetter, "job">): string {
+  if (job === null) return "its record has expired"
+  return job.state === "failed" ? job.error.message : job.state
+}
+
+function imageText({ format, width, height, bytes }: { format: string; width: number; height: number; bytes: number }) {
+  return `${width}×${height} ${format}, ${humanBytes(bytes)}`
+}

@@ -1,0 +1,39 @@
+import type { TicketData } from "../lib/client/claimcheck.ts"
+import { humanMs } from "./human-units.ts"
+import { renderPredictions } from "./prediction-table.ts"
+import type { Paint, Style } from "./terminal.ts"
+
+const COLOUR: Record<string, Style> = { succeeded: "green", failed: "red", canceled: "yellow" }
+
+type View = { paint: Paint; columns?: number; nowMs: number }
+
+/** A ticket at a glance: what is on the picture, or where its job stands. */
+export function renderTicket(ticket: TicketData, { paint, columns = 80, nowMs }: View): string {
+  if (ticket.status === "succeeded") return renderPredictions(ticket.id, ticket, { paint, columns })
+  const heading = `${paint("bold", ticket.id)}  ${paint(COLOUR[ticket.status] ?? "cyan", ticket.status)}`
+  const rows = facts(ticket, nowMs).filter((row): row is [string, string] => row[1] !== undefined)
+  return [heading, ...rows.map(([name, value]) => `  ${paint("dim", name.padEnd(8))}  ${value}`)].join("\n")
+}
+
+function facts(
+  { queue, error, model, attempts, ...ticket }: TicketData,
+  nowMs: number,
+): [string, string | undefined][] {
+  const ago = (instant: string | undefined) =>
+    instant === undefined ? undefined : `${humanMs(Math.max(0, nowMs - Date.parse(instant)))} ago`
+  return [
+    ["reason", error && `${error.message} (${error.code})`],
+    ["place", queue?.position == null ? undefined : placeText(queue.position)],
+    ["answer", typeof queue?.eta_ms === "number" ? `in about ${humanMs(queue.eta_ms)}` : undefined],
+    ["note", queue?.classifiers === 0 ? "no classifier serves the model now" : undefined],
+    ["model", model?.id],
+    ["created", ago(ticket.created_at)],
+    ["started", ago(ticket.started_at)],
+    ["finished", ago(ticket.finished_at)],
+    ["attempts", attempts > 1 ? String(attempts) : undefined],
+  ]
+}
+
+function placeText(position: number): string {
+  return position === 0 ? "next" : `${position.toLocaleString("en-US")} before it`
+}

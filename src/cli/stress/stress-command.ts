@@ -1,0 +1,83 @@
+import { type Command, Option } from "commander"
+import { sleep } from "../../lib/sleep.ts"
+import { EXIT } from "../cli-error.ts"
+import { openClient } from "../edge-client.ts"
+import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
+import { expandInputs } from "../expand-inputs.ts"
+import { countOf } from "../human-units.ts"
+import { interruptible } from "../interrupted.ts"
+import { parseCount, parseDurationMs } from "../parse-option.ts"
+import { showProgress } from "../progress.ts"
+import { progressNote } from "../progress-note.ts"
+import { readImageFile } from "../read-image-file.ts"
+import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
+import { runStress } from "./run-stress.ts"
+import { renderReport, summarize } from "./stress-report.ts"
+
+const HELP = `
+Each client uploads a picture, polls its ticket as the server says, and starts over with the next; several pictures take
+turns. A latency is the time from the begin of an upload until its answer is there. No answer comes from the cache, unless
+--cached: then the same picture is inferred once.
+
+Examples:
+  $ claimcheck stress -n 500 -c 50 photo.jpg
+  $ claimcheck stress --rate 50ms -n 500 photos/
+  $ claimcheck stress --json photo.jpg | jq .latency_ms.p99
+
+Exit codes: 0 every request was answered, 1 at least one was not, 2 the command was not understood, 130 interrupted.`
+
+type Options = EdgeOptions & { requests: number; clients: number; rate?: number; cached?: true; model?: string }
+
+export function addStressCommand(program: Command): void {
+  const command = program
+    .command("stress")
+    .summary("send many requests, wait for all, and say how it went")
+    .description("Send many requests, wait for all of their answers, and show throughput, polls and latencies.")
+    .argument("<file...>", "JPEG or PNG files, folders of them, or patterns in quotes")
+    .option("-n, --requests <n>", "how many requests", parseCount, 500)
+    .option("-c, --clients <n>", "how many clients at once", parseCount, 50)
+    .addOption(
+      new Option("--rate <duration>", "start one every so often (50ms) instead, however many are open")
+        .argParser(parseDurationMs)
+        .conflicts("clients"),
+    )
+    .option("--cached", "let known answers come from the cache")
+    .option("--model <id>", "model to classify with (default: the server's)")
+  withEdgeOptions(command)
+    .addHelpText("after", HELP)
+    .action(async (inputs: string[], options: Options) => {
+      survivesGoneReader(() => process.exit())
+      await interruptible((signal) => stress(inputs, options, signal))
+    })
+}
+
+async function stress(inputs: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
+  const { requests, clients, rate, json } = options
+  const images = await Promise.all((await expandInputs(inputs)).map(readImageFile))
+  await openClient(options, { signal })
+  const paint = paintFor(process.stdout)
+  if (!json) {
+    const how = rate === undefined ? `by ${countOf(Math.min(clients, requests), "client")}` : `one every ${rate} ms`
+    const shown = `${countOf(requests, "request")} ${how}, ${countOf(images.length, "picture")}, ${options.url}`
+    if (process.stderr.isTTY) printError(paint("dim", shown))
+  }
+  const progress = showProgress(requests)
+  const startedMs = performance.now()
+  let failed = 0
+  try {
+    const asked = { ...options, everyMs: rate, cached: options.cached === true, signal }
+    const samples = await runStress(images, asked, {
+      sleep,
+      done(sample, done) {
+        if ("failure" in sample) failed++
+        progress.update(done, progressNote({ done, failed, total: requests, ms: performance.now() - startedMs }))
+      },
+    })
+    progress.stop()
+    const report = summarize(samples, performance.now() - startedMs)
+    print(json ? JSON.stringify(report) : renderReport(report, paint, process.stdout.columns ?? 80))
+    if (report.failed > 0) process.exitCode = EXIT.failed
+  } finally {
+    progress.stop()
+  }
+}
