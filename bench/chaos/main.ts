@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { readOptions, USAGE } from "./options.ts"
-import { renderReport } from "./report.ts"
+import { type ChaosReport, renderReport } from "./report.ts"
 import { runChaos } from "./run-chaos.ts"
 
 const print = (line: string) => void process.stdout.write(`${line}\n`)
@@ -15,7 +15,14 @@ async function main(argv: readonly string[]): Promise<number> {
   const interrupt = new AbortController()
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => interrupt.abort())
   print(`Logs: ${options.folder}`)
-  const report = await runChaos(options, { print, signal: interrupt.signal })
+  let report: ChaosReport
+  try {
+    report = await runChaos(options, { print, signal: interrupt.signal })
+  } catch (error) {
+    if (!interrupt.signal.aborted) throw error
+    print("Interrupted: every process was ended, the logs are kept")
+    return 130
+  }
   writeFileSync(join(options.folder, "report.json"), `${JSON.stringify(report, null, 2)}\n`)
   writeFileSync(join(options.folder, "report.md"), renderReport(report))
   print(`\n${renderReport(report)}`)

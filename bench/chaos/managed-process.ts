@@ -20,6 +20,7 @@ export class ManagedProcess {
   readonly #log: WriteStream
   #group: ProcessGroup | null = null
   #turn: Promise<void> = Promise.resolve()
+  #isClosed = false
 
   constructor(name: string, part: Part, options: ProcessOptions) {
     this.name = name
@@ -39,8 +40,10 @@ export class ManagedProcess {
     return turn
   }
 
-  /** Resolves when it is up. @throws when it ends or takes too long before that */
+  /** Resolves when it is up. @throws when it ends or takes too long before that, or was closed */
   async start(): Promise<void> {
+    // A fault that is still at work when the run ends must leave no process behind.
+    if (this.#isClosed) throw new Error(`Cannot start ${this.name}: the run is over`)
     const starting = new AbortController()
     const readiness = waitUntilReady(this.#part, starting.signal)
     const group = spawnGroup(this.#part, (raw, stream) => {
@@ -90,12 +93,14 @@ export class ManagedProcess {
 
   /** At once, for an end that cannot wait. */
   kill(): void {
+    this.#isClosed = true
     const group = this.#group
     this.#group = null
     if (group !== null && group.pid !== null) signalGroup(group.pid, "SIGKILL")
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     await this.end("SIGTERM")
     await new Promise<void>((resolve) => this.#log.end(resolve))
   }

@@ -193,7 +193,7 @@ class ChaosRun {
   }
 
   async #injectAll(plan: readonly PlannedFault[], witness: RedisWitness): Promise<void> {
-    const { stack, note, say, options } = this.#parts
+    const { stack, ledger, note, say, options } = this.#parts
     const running: Promise<void>[] = []
     for (const [i, fault] of plan.entries()) {
       while (this.#settled < Math.min(fault.atJob, options.jobs - 1))
@@ -203,10 +203,15 @@ class ChaosRun {
       note("fault.begins", { ...fault, number: i + 1, settled: this.#settled })
       const onKilled = (pid: number) => this.#noteOrphans(pid, witness)
       running.push(
-        inject(fault, stack, onKilled).then(() => {
-          this.#faultsDone += 1
-          note("fault.ends", { number: i + 1 })
-        }),
+        inject(fault, stack, onKilled).then(
+          () => {
+            this.#faultsDone += 1
+            note("fault.ends", { number: i + 1 })
+          },
+          (error: unknown) => {
+            if (!this.#deadline.aborted) ledger.violate("died", null, `${title}: ${String(error)}`)
+          },
+        ),
       )
     }
     await Promise.all(running)
