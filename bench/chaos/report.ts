@@ -92,7 +92,7 @@ function rowsOfWork({ ledger, workLog, audit, orphaned }: Findings): Rows {
   const again = attempts.filter((count) => count > 1).length
   const count = (event: string) => workLog.events[`classifier ${event}`] ?? 0
   const followers = [...audit.jobs.values()].filter((job) => job.leader !== undefined).length
-  const payloadIds = new Set(ledger.entries.flatMap(({ ticketId }) => (ticketId === null ? [] : [jobIdOf(ticketId)])))
+  const tickets = new Set(ledger.entries.flatMap(({ ticketId }) => (ticketId === null ? [] : [jobIdOf(ticketId)])))
   return [
     ["jobs with work of their own, followers", `${ownWork.length}, ${followers}`],
     ["attempts, jobs with more than one, most", `${sum(attempts)}, ${again}, ${Math.max(0, ...attempts)}`],
@@ -101,7 +101,7 @@ function rowsOfWork({ ledger, workLog, audit, orphaned }: Findings): Rows {
       `${count("job.completed")}, ${count("job.lease_lost")}, ${count("job.stopped")}`,
     ],
     ["jobs in the hands of killed classifiers", String(orphaned)],
-    ["keys in Redis at the end", `${audit.keys}, of them ${audit.jobs.size} jobs of ${payloadIds.size} tickets`],
+    ["keys in Redis at the end", `${audit.keys}, of them ${audit.jobs.size} jobs of ${tickets.size} tickets`],
     ["orphaned payloads that expire within a minute", String(audit.payloads.length)],
   ]
 }
