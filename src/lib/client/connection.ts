@@ -54,13 +54,14 @@ export function createConnection(options: ConnectionOptions) {
 
   /** @throws ClaimcheckError for a final refusal or too many failures in a row; the signal's reason when it is aborted */
   async function request(path: string, asked: RequestOptions): Promise<Reply> {
-    const { signal, untilMs = Number.POSITIVE_INFINITY } = asked
+    const { untilMs = Number.POSITIVE_INFINITY } = asked
+    const signal = ownSignal(asked.signal)
     let lastLookEndMs: number | undefined
     for (let attempt = 0; ; attempt++) {
       const startedMs = now()
       // The clock may have jumped while we waited: at least one try starts after the end.
       if (startedMs >= untilMs) lastLookEndMs ??= startedMs + LAST_LOOK_MS
-      const outcome = await tryOnce(path, asked, Math.max(LAST_LOOK_MS, untilMs - startedMs))
+      const outcome = await tryOnce(path, { ...asked, signal }, Math.max(LAST_LOOK_MS, untilMs - startedMs))
       if (!(outcome instanceof ClaimcheckError)) return outcome
       if (!mayPass(outcome) || attempt + 1 >= MAX_TRIES) throw outcome
       const waitMs = Math.max(outcome.retryAfterMs ?? 0, fullJitterMs(attempt, {}, random))
@@ -92,6 +93,11 @@ export function createConnection(options: ConnectionOptions) {
   }
 
   return { request, sleep, random, now }
+}
+
+/** Node warns of a leak when a dozen waits listen to one signal of the caller's. */
+export function ownSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
+  return signal && AbortSignal.any([signal])
 }
 
 function mayPass({ status, code, retryAfterMs = 0 }: ClaimcheckError): boolean {

@@ -6,6 +6,7 @@ import {
   type Connection,
   type ConnectionOptions,
   createConnection,
+  ownSignal,
   type Reply,
   type RequestOptions,
 } from "./connection.ts"
@@ -61,8 +62,13 @@ export class Ticket {
    * @throws ClaimcheckError with the job's code when it failed or was canceled, `timeout`, or why the server cannot be asked;
    *         the signal's reason when it is aborted
    */
-  async result({ signal, timeoutMs = Number.POSITIVE_INFINITY, onUpdate }: ResultOptions = {}): Promise<TicketData> {
+  async result({
+    timeoutMs = Number.POSITIVE_INFINITY,
+    onUpdate,
+    ...options
+  }: ResultOptions = {}): Promise<TicketData> {
     const { sleep, now } = this.#connection
+    const signal = ownSignal(options.signal)
     const untilMs = now() + timeoutMs
     let ticket = this.#latest
     for (let attempt = 0; ticket?.done !== true; attempt++) {
