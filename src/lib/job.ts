@@ -72,6 +72,8 @@ const base = {
       startedMs: z.number().optional(),
     })
     .optional(),
+  /** Where the end of this ticket is posted to. */
+  webhookUrl: z.string().optional(),
   /** The answer was known before the job came. */
   cached: z.boolean().optional(),
   /** Where a later submit of the same content finds this job. */

@@ -25,6 +25,16 @@ export function createKeys(namespace = "claimcheck") {
     leases: `${prefix}:leases`,
     /** ZSET, member id, score time of death in ms: jobs that used up their attempts. */
     dead: `${prefix}:dead`,
+    /** STRING, JSON: how one ended ticket is told to its receiver, and every attempt (src/lib/delivery.ts). */
+    delivery: (jobId: string) => `${prefix}:delivery:${jobId}`,
+    /** ZSET, member origin of a receiver, score when its line has something due, at the earliest. */
+    outbox: `${prefix}:outbox`,
+    /** ZSET, member event id or "event id:lease token", score when it is due or its lease ends: what waits for one receiver. */
+    line: (receiver: string) => `${prefix}:outbox:${receiver}`,
+    /** ZSET, member event id, score when it was given up in ms. */
+    undelivered: `${prefix}:undelivered`,
+    /** HASH, field caller: where its webhooks go by default, and the secrets that sign them. Made by a person; no TTL. */
+    webhooks: `${prefix}:webhooks`,
     /** HASH: "model:<id>" and "worker:<id>" to JSON; who serves what. */
     registry: `${prefix}:registry`,
     /** STRING: the schema version in use, read by whoever starts. Its name carries none. */

@@ -1,5 +1,6 @@
 import type { RedisClientType } from "@redis/client"
 import type { Keys } from "../../src/lib/keys.ts"
+import { auditOutbox, type OutboxDump } from "./webhook-audit.ts"
 
 // biome-ignore lint/complexity/noBannedTypes: no modules, functions or scripts, in the client's own words
 export type Client = RedisClientType<{}, {}, {}, 3>
@@ -25,7 +26,7 @@ export type StoredJob = {
   left?: { state: string; finishedMs: number }
 }
 export type Waiting = { id: string; bytes: number; caller: string; start: number }
-export type StoreDump = {
+export type StoreDump = OutboxDump & {
   jobs: Map<string, StoredJob>
   /** By model, in the order in which they are claimed. */
   queues: Map<string, Waiting[]>
@@ -59,6 +60,9 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
     flow: new Map(),
     content: new Map(),
     payloadIds: new Set(),
+    deliveries: new Map(),
+    lines: new Map(),
+    outbox: new Map(),
     withoutTtl: rows.filter(([, ttlMs]) => ttlMs === -1).map(([key]) => key),
   }
   for (const [key, , value] of rows) {
@@ -82,7 +86,16 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
         const [id = "", token = ""] = lease.split(":")
         return { id, token, endMs: Number(end) }
       })
-    } else if (kind !== "registry") throw new Error(`Cannot account for the key ${key}`)
+    } else if (kind === "delivery") dump.deliveries.set(name, JSON.parse(String(value)))
+    else if (kind === "outbox" && name === "") {
+      dump.outbox = new Map(pairsOf(value).map(([receiver, dueMs]) => [receiver, Number(dueMs)]))
+    } else if (kind === "outbox") {
+      dump.lines.set(
+        name,
+        pairsOf(value).map(([entry, dueMs]) => ({ entry, dueMs: Number(dueMs) })),
+      )
+    } else if (!["registry", "undelivered", "webhooks"].includes(kind))
+      throw new Error(`Cannot account for the key ${key}`)
   }
   return dump
 }
@@ -90,13 +103,19 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
 /** Holds what lies in Redis to what is true at any time. @throws with all that is not */
 export async function auditStore(client: Client, keys: Keys): Promise<StoreDump> {
   const dump = await dumpStore(client, keys)
-  const wrong = [...auditTtls(dump, keys), ...auditCounters(dump), ...auditPlaces(dump), ...auditShared(dump)]
+  const wrong = [
+    ...auditTtls(dump, keys),
+    ...auditCounters(dump),
+    ...auditPlaces(dump),
+    ...auditShared(dump),
+    ...auditOutbox(dump.jobs, dump),
+  ]
   if (wrong.length > 0) throw new Error(`The store does not add up:\n${wrong.join("\n")}`)
   return dump
 }
 
 function auditTtls({ withoutTtl, flow }: StoreDump, keys: Keys): string[] {
-  const forever = withoutTtl.filter((key) => !(key === keys.flow && flow.has("paused")))
+  const forever = withoutTtl.filter((key) => key !== keys.webhooks && !(key === keys.flow && flow.has("paused")))
   return forever.map((key) => `${key} lives for ever`)
 }
 

@@ -16,6 +16,8 @@ import { PRELUDE } from "./prelude.ts"
 export const ENQUEUE = `${PRELUDE}
 -- Exact in binary. A thousand callers that come once stand before somebody's second job, and no more.
 local NEWCOMER_STEP = 1 / 1024
+-- What ends the work posts the webhooks of all who share it, and a script is to be short.
+local MAX_TOLD = 32
 
 local job, s = cjson.decode(ARGV[1]), cjson.decode(ARGV[2])
 local contentKey = job.contentKey and P .. ":content:" .. job.contentKey
@@ -46,6 +48,7 @@ local function takeOver(leader)
   job.result, job.cached, job.contentKey = leader.result, true, nil
   if not create(s.resultTtlMs) then return answerExisting(load(job.id)) end
   redis.call("UNLINK", payloadKey(job))
+  announce(job)
   return { "known", cjson.encode(job), -1 }
 end
 
@@ -53,6 +56,10 @@ local function follow(leader)
   job.leader, job.contentKey, job.start = leader.id, nil, leader.start
   if not create() then return answerExisting(load(job.id)) end
   leader.followers = (leader.followers or 0) + 1
+  if job.webhookUrl then
+    leader.tell = leader.tell or {}
+    table.insert(leader.tell, job.id)
+  end
   redis.call("UNLINK", payloadKey(job))
   if job.deadlineMs > leader.deadlineMs then
     -- The work may start as long as one of its tickets still waits for it; its bytes and record must last as long.
@@ -73,7 +80,8 @@ if contentKey then
     -- The key is the caller's own already; nobody learns another's answer even if one is made without.
     if leader and leader.caller ~= job.caller then leader = nil end
     if leader and leader.state == "succeeded" then return takeOver(leader) end
-    if leader and (leader.state == "queued" or leader.state == "processing") then return follow(leader) end
+    local isFull = job.webhookUrl and leader and leader.tell and #leader.tell >= MAX_TOLD
+    if leader and not isFull and (leader.state == "queued" or leader.state == "processing") then return follow(leader) end
     redis.call("SET", contentKey, job.id, "PX", s.jobTtlMs)
     leads = true
   end

@@ -23,6 +23,15 @@ local function stopWork(job)
   finish(job, outcome, outcome.finishedMs, ttlMs)
 end
 
+-- What has left was told; room for another.
+local function forgetToTell(leader, followerId)
+  for i, told in ipairs(leader.tell or {}) do
+    if told == followerId then table.remove(leader.tell, i) end
+  end
+  -- An empty list would come back as an object.
+  if leader.tell and #leader.tell == 0 then leader.tell = nil end
+end
+
 local function working(job) return job and (job.state == "queued" or job.state == "processing") end
 
 local job = load(id)
@@ -36,8 +45,10 @@ if job.leader then
   if leader and leader.startedMs and ARGV[5] == "queued" then return { "started", cjson.encode(job) } end
   job.state, job.error, job.finishedMs = outcome.state, outcome.error, outcome.finishedMs
   saveFor(job, ttlMs)
+  announce(job)
   if leader then
     leader.followers = leader.followers - 1
+    forgetToTell(leader, id)
     if leader.left and leader.followers == 0 then
       outcome = leader.left
       stopWork(leader)
@@ -54,6 +65,10 @@ if (job.followers or 0) > 0 then
   outcome.attempts, outcome.startedMs = job.attempts, job.startedMs
   job.left = outcome
   save(job)
+  if job.webhookUrl then
+    post(job, outcome.finishedMs)
+    redis.call("PUBLISH", WAKE, "outbox")
+  end
 else
   stopWork(job)
 end

@@ -1,5 +1,6 @@
 /**
- * What all scripts share: names of keys, and the moves of a job between queue, leases and dead letters.
+ * What all scripts share: names of keys, the moves of a job between queue, leases and dead letters, and the outbox of
+ * webhooks, since what ends a ticket posts its webhook.
  *
  * Instants are arguments, never read here: Upstash asks for deterministic scripts. A move writes the job last, so that a
  * script that is read from top to bottom shows what a crash between two scripts can leave behind (nothing).
@@ -12,13 +13,19 @@
 export const PRELUDE = `
 local P = KEYS[1]
 local FLOW, LEASES, DEAD, REGISTRY = P .. ":flow", P .. ":leases", P .. ":dead", P .. ":registry"
+local OUTBOX, UNDELIVERED, WAKE = P .. ":outbox", P .. ":undelivered", P:gsub("[{}]", "") .. ":wake"
 
 -- Longer than any job can wait, so that what jobs share outlives them; renewed while it is used.
 local SHARED_TTL_MS = 10 * 86400000
 
+-- Longer than the longest wait between two tries of a webhook; renewed by each of them.
+local DELIVERY_TTL_MS = 8 * 86400000
+
 local function jobKey(id) return P .. ":job:" .. id end
 local function payloadKey(job) return P .. ":payload:" .. job.payloadId end
 local function queueKey(model) return P .. ":queue:" .. model end
+local function deliveryKey(jobId) return P .. ":delivery:" .. jobId end
+local function lineKey(receiver) return P .. ":outbox:" .. receiver end
 local function tag(number) return string.format("%.17g", number) end
 
 local function decode(text) return text and cjson.decode(text) or nil end
@@ -57,11 +64,70 @@ local function putBack(job)
   countWaiting(job, 1)
 end
 
+-- The receiver is the origin of the URL; each has a line of its own, so that a slow one delays no other. Whatever the URL
+-- is, the result must be stored.
+local function receiverOf(url) return url:match("^%a+://[^/?#]+") or "unknown" end
+
+local function putInOutbox(url, eventId, dueMs)
+  local receiver = receiverOf(url)
+  redis.call("ZADD", lineKey(receiver), dueMs, eventId)
+  redis.call("PEXPIRE", lineKey(receiver), DELIVERY_TTL_MS)
+  -- When to look at that line, at the latest: never later than its first entry, perhaps earlier.
+  redis.call("ZADD", OUTBOX, "LT", dueMs, receiver)
+  redis.call("PEXPIRE", OUTBOX, DELIVERY_TTL_MS)
+end
+
+local function post(job, endedMs)
+  local tell = job.tell
+  job.tell = nil
+  local event = { id = "msg_" .. job.id .. "_" .. tag(endedMs), createdMs = endedMs, dueMs = endedMs, state = "pending" }
+  event.tries, event.job = 0, cjson.encode(job)
+  job.tell = tell
+  local record = { jobId = job.id, caller = job.caller, url = job.webhookUrl, events = { event } }
+  local key = deliveryKey(job.id)
+  local before = decode(redis.call("SET", key, cjson.encode(record), "GET", "PX", DELIVERY_TTL_MS))
+  if before then
+    -- A dead letter that was sent again ends a second time, which is an event of its own.
+    for i, known in ipairs(before.events) do table.insert(record.events, i, known) end
+    redis.call("SET", key, cjson.encode(record), "PX", DELIVERY_TTL_MS)
+  end
+  putInOutbox(job.webhookUrl, event.id, endedMs)
+end
+
+-- How a follower ended, with the work that it shared: what resolveJob() (src/lib/ticket.ts) says.
+local function sharedEnd(follower, leader)
+  local job = {}
+  for name, value in pairs(leader) do job[name] = value end
+  for _, name in ipairs({ "id", "input", "createdMs", "deadlineMs", "webhookUrl" }) do job[name] = follower[name] end
+  job.leader, job.left, job.tell = leader.id, nil, nil
+  return job
+end
+
+-- The webhooks of all tickets that end with this job, in the very script that ends them: no webhook without its result,
+-- and no result without its webhook.
+local function announce(job)
+  local posted = job.webhookUrl and not job.left
+  if posted then post(job, job.finishedMs) end
+  if job.tell then
+    local keys = {}
+    for i, id in ipairs(job.tell) do keys[i] = jobKey(id) end
+    for _, text in ipairs(redis.call("MGET", unpack(keys))) do
+      local follower = decode(text)
+      if follower and follower.state == "queued" then
+        post(sharedEnd(follower, job), job.finishedMs)
+        posted = true
+      end
+    end
+  end
+  if posted then redis.call("PUBLISH", WAKE, "outbox") end
+end
+
 local function finish(job, outcome, nowMs, ttlMs)
   job.state, job.result, job.error = outcome.state, outcome.result, outcome.error
   job.finishedMs, job.leaseToken = nowMs, nil
   redis.call("UNLINK", payloadKey(job))
   saveFor(job, ttlMs)
+  announce(job)
 end
 
 local function bury(job, reason, s)
@@ -73,6 +139,7 @@ local function bury(job, reason, s)
   redis.call("ZREMRANGEBYSCORE", DEAD, "-inf", "(" .. tag(s.nowMs - s.deadTtlMs))
   redis.call("PEXPIRE", DEAD, s.deadTtlMs)
   saveFor(job, s.deadTtlMs)
+  announce(job)
 end
 
 -- The attempt is over without an answer: back to its old place, or to the dead letters.

@@ -1,0 +1,125 @@
+import { type Attempt, type Delivery, type DeliveryEvent, decodeDelivery } from "./delivery.ts"
+import type { Keys } from "./keys.ts"
+import type { RedisRest } from "./redis.ts"
+import { RECORD, RELEASE, RESEND, TAKE } from "./scripts/outbox.ts"
+
+export type Take = {
+  nowMs: number
+  leaseMs: number
+  /** Made by the caller; what it takes is fenced by it. */
+  token: string
+  max: number
+  perReceiver: number
+  /** How many more each receiver may get, where that is not `perReceiver`. */
+  rooms: Readonly<Record<string, number>>
+}
+
+/** An entry in a deliverer's hand. */
+export type Taken = { eventId: string; receiver: string; token: string; delivery: Delivery; event: DeliveryEvent }
+export type TakenEntries = {
+  entries: Taken[]
+  /** When something is due next for a receiver that has room; now or earlier when there is more already. */
+  nextDueMs: number | null
+}
+
+export type Recorded = {
+  attempt: Attempt
+  nowMs: number
+} & ({ outcome: "delivered" | "gone" | "given_up" } | { outcome: "retry"; dueMs: number })
+
+export type Undelivered = { eventId: string; sinceMs: number; delivery: Delivery; event: DeliveryEvent }
+
+/** Longer than an attempt may take: one that is still in hand must not come due for another deliverer. */
+export const DELIVERY_LEASE_MS = 45_000
+
+/**
+ * Webhooks that wait for their receivers. They are put in by the scripts that end a ticket (src/lib/scripts/prelude.ts).
+ * Every call is one request, safe to repeat, and throws AppError redis_unavailable.
+ */
+export class Outbox {
+  readonly #redis: RedisRest
+  readonly #keys: Keys
+  readonly #deliveredTtlMs: number
+
+  /** @param deliveredTtlMs how long what has arrived can be looked at and sent again */
+  constructor(redis: RedisRest, keys: Keys, { resultTtlMs }: { resultTtlMs: number }) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#deliveredTtlMs = resultTtlMs
+  }
+
+  /** Takes what is due. Entries whose reply was lost come due again when their lease ends. */
+  async take(take: Take): Promise<TakenEntries> {
+    const reply = await this.#run(TAKE, [JSON.stringify(take)])
+    const [rows, next] = reply as [[eventId: string, receiver: string, text: string][], string]
+    const entries = rows.flatMap(([eventId, receiver, text]) => {
+      const delivery = decodeDelivery(text)
+      const event = delivery.events.find(({ id }) => id === eventId)
+      return event === undefined ? [] : [{ eventId, receiver, token: take.token, delivery, event }]
+    })
+    return { entries, nextDueMs: next === "" ? null : Number(next) }
+  }
+
+  /** False when the lease was lost meanwhile: somebody else may have sent the event, too. */
+  async record({ eventId, receiver, token }: Taken, recorded: Recorded): Promise<boolean> {
+    const settings = { ...recorded, deliveredTtlMs: this.#deliveredTtlMs }
+    return (await this.#run(RECORD, [eventId, receiver, token, JSON.stringify(settings)])) === 1
+  }
+
+  /** Gives an entry back unsent. */
+  async release({ eventId, delivery, token }: Taken, nowMs: number): Promise<boolean> {
+    return (await this.#run(RELEASE, [eventId, delivery.url, token, nowMs])) === 1
+  }
+
+  /** What the ticket has to tell, or null when nothing (yet, or any longer). */
+  async read(jobId: string): Promise<Delivery | null> {
+    const text = await this.#redis.call((sdk) => sdk.get(this.#keys.delivery(jobId)))
+    return typeof text === "string" ? decodeDelivery(text) : null
+  }
+
+  /** Sends a ticket's event again, the latest unless one is named: at once, with a fresh schedule. Null when there is none. */
+  async resend(jobId: string, { nowMs, eventId = "" }: { nowMs: number; eventId?: string }): Promise<Delivery | null> {
+    const text = await this.#run(RESEND, [jobId, eventId, nowMs])
+    return typeof text === "string" && text !== "" ? decodeDelivery(text) : null
+  }
+
+  /** What was given up, or refused by a 410, the latest first. */
+  async listUndelivered({ offset = 0, count = 100 }: { offset?: number; count?: number } = {}): Promise<Undelivered[]> {
+    const rows = await this.#redis.call((sdk) =>
+      sdk.zrange<(string | number)[]>(this.#keys.undelivered, offset, offset + count - 1, {
+        rev: true,
+        withScores: true,
+      }),
+    )
+    const found: { eventId: string; sinceMs: number }[] = []
+    for (let i = 0; i + 1 < rows.length; i += 2) found.push({ eventId: String(rows[i]), sinceMs: Number(rows[i + 1]) })
+    if (found.length === 0) return []
+    const keys = found.map(({ eventId }) => this.#keys.delivery(jobIdOfEvent(eventId)))
+    const texts = await this.#redis.call((sdk) => sdk.mget<(string | null)[]>(...keys))
+    return found.flatMap(({ eventId, sinceMs }, i) => {
+      const text = texts[i]
+      const delivery = typeof text === "string" ? decodeDelivery(text) : null
+      const event = delivery?.events.find(({ id }) => id === eventId)
+      // One whose record has expired is only a name.
+      return delivery === null || event === undefined ? [] : [{ eventId, sinceMs, delivery, event }]
+    })
+  }
+
+  countUndelivered(): Promise<number> {
+    return this.#redis.call((sdk) => sdk.zcard(this.#keys.undelivered))
+  }
+
+  /** Takes an event off the list of what was not delivered. Its record stays until it expires. False when it was not on it. */
+  async dropUndelivered(eventId: string): Promise<boolean> {
+    return (await this.#redis.call((sdk) => sdk.zrem(this.#keys.undelivered, eventId))) === 1
+  }
+
+  #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
+    return this.#redis.script(script, [this.#keys.prefix], args)
+  }
+}
+
+/** "msg_<job id>_<instant>": the id of an event leads to its record. */
+export function jobIdOfEvent(eventId: string): string {
+  return eventId.match(/^msg_(.+)_\d+$/)?.[1] ?? ""
+}
