@@ -8,8 +8,11 @@ import type { ServiceMeter } from "./service-meter.ts"
 import { type Reachability, untilReached } from "./until-reached.ts"
 import type { Waker } from "./waker.ts"
 
-/** An idle look is billed as the script, the beat, the leases, and one per model. With the clock's 60 an hour, 240 are the budget. */
-const IDLE_COMMAND_MS = 21_000
+/**
+ * An idle look is billed as the script, the beat, the leases, and one per model: 160 commands an hour at this pace. With the
+ * clock's 60 and the deliverer's 12, 240 are the budget.
+ */
+const IDLE_COMMAND_MS = 22_500
 const idlePollMs = (models: number) => IDLE_COMMAND_MS * (3 + models)
 const BUSY_BEAT_MS = 15_000
 const FIRST_BEAT_MS = 1_000

@@ -21,6 +21,7 @@ import { runJob } from "./run-job.ts"
 import { ServiceMeter } from "./service-meter.ts"
 import { Reachability, untilReached } from "./until-reached.ts"
 import { Waker } from "./waker.ts"
+import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
 const CLOCK_MS = 60_000
 const ENROLL_MS = 3_600_000
@@ -91,7 +92,12 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   // Jobs in hand outlive the signal: their leases are renewed, and Redis is tried, until the hand is empty or time is up.
   const giveUp = new AbortController()
   const runner = { store, pool, now, meter, metrics, reachability, log, giveUp: giveUp.signal }
-  const listener = listenToQueue({ redis, channel: keys.wakeChannel, hand, signal, log })
+  const isListening = () => listener.isListening()
+  const count = (outcome: string) => metrics.webhooks.inc({ outcome })
+  const deliverer = await createDeliverer(config, { redis, keys, now, isListening, reachability, log, count })
+  const onOutbox = () => deliverer.look()
+  const listener = listenToQueue({ redis, channel: keys.wakeChannel, hand, onOutbox, signal, log })
+  const delivering = deliverer.run(signal)
   const renewing = renewLeases({ store, hand, leaseMs, now, reachability }, giveUp.signal)
   const chores = [listener.ended, every(CLOCK_MS, signal, () => clock.correct()), every(ENROLL_MS, signal, enroll)]
   const claiming = runClaimLoop(
@@ -114,13 +120,13 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
     signal,
   )
   // A loop that throws ends the process: its supervisor starts a better one.
-  await Promise.race([claiming, Promise.all([renewing, claiming])])
+  await Promise.race([claiming, Promise.all([renewing, claiming, delivering])])
   log.info("classifier.leaving", { inHand: hand.size })
   const timer = setTimeout(() => giveUp.abort(), LEAVE_MS)
   await hand.empty()
   clearTimeout(timer)
   giveUp.abort()
-  await Promise.all([...chores, renewing])
+  await Promise.all([...chores, renewing, delivering])
   await registry.leave(worker).catch((error: unknown) => log.warn("classifier.left_unseen", { error }))
 }
 

@@ -2,9 +2,11 @@ import { availableParallelism } from "node:os"
 import * as z from "zod"
 import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue-config.ts"
+import { webhookEnv } from "./webhooks/config.ts"
 
 const classifierEnv = z.object({
   ...queueEnv,
+  ...webhookEnv,
   CLAIMCHECK_MODELS: z
     .string()
     .transform((text) => text.split(":").filter((folder) => folder !== ""))

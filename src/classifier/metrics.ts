@@ -41,6 +41,12 @@ export function createMetrics({
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
       registers: [registry],
     }),
+    webhooks: new Counter({
+      name: "claimcheck_webhook_attempts_total",
+      help: "Attempts to deliver a webhook by what followed",
+      labelNames: ["outcome"] as const,
+      registers: [registry],
+    }),
     claims: new Counter({
       name: "claimcheck_claims_total",
       help: "Claims by what they found",

@@ -11,11 +11,13 @@ export type QueueListener = {
   ended: Promise<void>
 }
 
-/** Hears what edges publish: a job came, or one that may be in our hand was canceled. */
+/** Hears what is published: a job came, one that may be in our hand was canceled, or a webhook wants to be sent. */
 export function listenToQueue(options: {
   redis: RedisRest
   channel: string
   hand: Hand
+  /** Something came into the outbox. */
+  onOutbox?: () => void
   signal: AbortSignal
   log: Log
 }): QueueListener {
@@ -24,12 +26,14 @@ export function listenToQueue(options: {
   const setListening = (value: boolean) => () => {
     isListening = value
     waker.wake()
+    options.onOutbox?.()
   }
   const ended = listenForWakeUps({
     ...options,
     onMessage: (message) => {
       const canceled = message.match(/^canceled:(.+)$/)?.[1]
-      if (canceled === undefined) waker.wake()
+      if (message === "outbox") options.onOutbox?.()
+      else if (canceled === undefined) waker.wake()
       else options.hand.stop(canceled, "the ticket was canceled")
     },
     onConnected: setListening(true),

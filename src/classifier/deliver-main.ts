@@ -1,0 +1,84 @@
+import { hostname } from "node:os"
+import * as z from "zod"
+import { ConfigError, parseEnv } from "../lib/env.ts"
+import { createKeys } from "../lib/keys.ts"
+import { createLog, type Log } from "../lib/log.ts"
+import { queueEnv } from "../lib/queue-config.ts"
+import { connectRedis } from "../lib/redis.ts"
+import { sleep } from "../lib/sleep.ts"
+import { listenForWakeUps } from "../lib/wake-up.ts"
+import { RedisClock } from "./redis-clock.ts"
+import { Reachability, untilReached } from "./until-reached.ts"
+import { webhookEnv } from "./webhooks/config.ts"
+import { createDeliverer } from "./webhooks/create-deliverer.ts"
+
+const CLOCK_MS = 60_000
+
+const deliverEnv = z.object({ ...queueEnv, ...webhookEnv })
+
+/** Delivers webhooks in a process of its own, beside or instead of the classifiers. */
+async function main(): Promise<number> {
+  const config = parseEnv(deliverEnv, process.env)
+  const write = (line: string) => process.stdout.write(`${line}\n`)
+  // Who reads our log may go before we do; the work goes on.
+  process.stdout.on("error", () => undefined)
+  const log = createLog({ server: hostname(), script: "deliverer", write, level: config.LOG_LEVEL })
+  const leave = new AbortController()
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => leave.abort())
+  try {
+    await deliver(config, log, leave.signal)
+    log.info("deliverer.left")
+    return 0
+  } catch (error) {
+    if (leave.signal.aborted) return 0
+    log.error("deliverer.failed", { error })
+    return 1
+  }
+}
+
+async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: AbortSignal): Promise<void> {
+  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
+  const keys = createKeys()
+  const clock = new RedisClock(redis)
+  const reachability = new Reachability(log)
+  let isListening = false
+  const parts = { redis, keys, now: clock.now, isListening: () => isListening, reachability, log }
+  const deliverer = await createDeliverer(config, parts)
+  await untilReached(() => clock.correct(), { reachability, signal })
+  log.info("deliverer.ready")
+
+  const setListening = (value: boolean) => () => {
+    isListening = value
+    deliverer.look()
+  }
+  const listening = listenForWakeUps({
+    redis,
+    channel: keys.wakeChannel,
+    onMessage: (message) => {
+      if (message === "outbox") deliverer.look()
+    },
+    onConnected: setListening(true),
+    onDisconnected: setListening(false),
+    signal,
+    log,
+  })
+  await Promise.all([deliverer.run(signal), listening, keepTime(clock, signal)])
+}
+
+/** An outage only means that the clock is corrected later. */
+async function keepTime(clock: RedisClock, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    await sleep(CLOCK_MS, signal)
+    if (signal.aborted) return
+    await clock.correct().catch(() => "the next time will do")
+  }
+}
+
+main().then(
+  (code) => process.exit(code),
+  (error: unknown) => {
+    if (!(error instanceof ConfigError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(2)
+  },
+)

@@ -1,0 +1,37 @@
+import * as z from "zod"
+import { words } from "../../lib/env.ts"
+import { isWebhookSecret, readSigningSeed } from "../../lib/webhook-secret.ts"
+import { parseAllowList } from "../guarded-fetch/allow-list.ts"
+
+/** What a process that delivers webhooks is told, beside the queue's own variables. */
+export const webhookEnv = {
+  /** Newest first; all of them sign. */
+  WEBHOOK_SECRETS: words()
+    .refine((secrets) => secrets.every(isWebhookSecret), "must be whsec_ and base64 of 24 to 64 bytes, space-separated")
+    .default([]),
+  WEBHOOK_SIGNING_KEY: z
+    .string()
+    .refine((key) => readSigningSeed(key) !== null, "must be whsk_ and base64 of an ed25519 key")
+    .optional(),
+  /** Hosts, `host:port`, addresses and CIDR ranges that may be reached although they are private, and by plain http. */
+  ALLOW_ADDRESSES: words()
+    .refine(isAllowList, "must be hosts, host:port, addresses or CIDR ranges, separated by spaces or commas")
+    .default([]),
+}
+
+export type WebhookConfig = {
+  WEBHOOK_SECRETS: string[]
+  WEBHOOK_SIGNING_KEY?: string | undefined
+  ALLOW_ADDRESSES: string[]
+  RESULT_TTL_S: number
+}
+
+function isAllowList(entries: readonly string[]): boolean {
+  try {
+    parseAllowList(entries)
+    return true
+  } catch (error) {
+    if (error instanceof TypeError) return false
+    throw error
+  }
+}

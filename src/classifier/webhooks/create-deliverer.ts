@@ -1,0 +1,46 @@
+import type { Keys } from "../../lib/keys.ts"
+import type { Log } from "../../lib/log.ts"
+import { Outbox, type Recorded } from "../../lib/outbox.ts"
+import type { RedisRest } from "../../lib/redis.ts"
+import { CachedWebhookSettings, WebhookSettingsStore } from "../../lib/webhook-settings.ts"
+import { createGuardedFetch } from "../guarded-fetch/guarded-fetch.ts"
+import type { Reachability } from "../until-reached.ts"
+import type { WebhookConfig } from "./config.ts"
+import { Deliverer } from "./deliverer.ts"
+import { MAX_IN_FLIGHT } from "./receiver-rooms.ts"
+import { sendWebhook } from "./send-webhook.ts"
+import { importSigningKey } from "./sign-webhook.ts"
+import { createSigners } from "./webhook-signers.ts"
+
+export type DelivererParts = {
+  redis: RedisRest
+  keys: Keys
+  now: () => number
+  isListening: () => boolean
+  reachability: Reachability
+  log: Log
+  count?: (outcome: Recorded["outcome"]) => void
+}
+
+/** A deliverer with its secrets and its way out. @throws TypeError when ALLOW_ADDRESSES or the signing key cannot be read */
+export async function createDeliverer(
+  config: WebhookConfig,
+  parts: DelivererParts,
+): Promise<Pick<Deliverer, "look" | "run">> {
+  const { redis, keys, now } = parts
+  const key = config.WEBHOOK_SIGNING_KEY
+  const signersOf = createSigners(new CachedWebhookSettings(new WebhookSettingsStore(redis, keys), now), {
+    secrets: config.WEBHOOK_SECRETS,
+    signingKey: key === undefined ? undefined : await importSigningKey(key),
+  })
+  const guarded = createGuardedFetch({ allowAddresses: config.ALLOW_ADDRESSES, maxInFlight: MAX_IN_FLIGHT })
+  const deliverer = new Deliverer({
+    ...parts,
+    outbox: new Outbox(redis, keys, { resultTtlMs: config.RESULT_TTL_S * 1_000 }),
+    send: (taken, stop) => sendWebhook({ fetch: guarded.fetch, signersOf, now }, taken, stop),
+  })
+  return {
+    look: () => deliverer.look(),
+    run: (signal) => deliverer.run(signal).finally(() => guarded.close()),
+  }
+}

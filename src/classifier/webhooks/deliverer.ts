@@ -1,0 +1,187 @@
+import { receiverOf } from "../../lib/delivery.ts"
+import { newJobId } from "../../lib/job-id.ts"
+import type { Log } from "../../lib/log.ts"
+import { DELIVERY_LEASE_MS, type Outbox, type Recorded, type Taken } from "../../lib/outbox.ts"
+import { sleep } from "../../lib/sleep.ts"
+import { retryDelayMs } from "../../lib/webhook-schedule.ts"
+import { type Reachability, untilReached } from "../until-reached.ts"
+import { Waker } from "../waker.ts"
+import { ReceiverRooms } from "./receiver-rooms.ts"
+import type { Sent } from "./send-webhook.ts"
+
+/** An idle look is billed as the script and one command in it: twelve an hour. */
+const IDLE_LOOK_MS = 600_000
+/** Without wake-ups somebody has to look. */
+const BLIND_LOOK_MS = 10_000
+const MAX_PER_TAKE = 16
+/** How long attempts in hand may go on once the process is asked to leave. */
+const LEAVE_MS = 10_000
+
+export type DelivererOptions = {
+  outbox: Outbox
+  /** One attempt. It may throw redis_unavailable before anything is sent, and is repeated then. */
+  send: (taken: Taken, signal: AbortSignal) => Promise<Sent>
+  now: () => number
+  /** Whether wake-ups arrive now. */
+  isListening: () => boolean
+  reachability: Reachability
+  log: Log
+  count?: (outcome: Recorded["outcome"]) => void
+  random?: () => number
+  waker?: Pick<Waker, "wake" | "sleep">
+}
+
+/**
+ * Hands what is due in the outbox to its receivers. Any number of deliverers may run: what one has taken is leased to it, and
+ * comes due again when it dies.
+ */
+export class Deliverer {
+  readonly #options: DelivererOptions
+  readonly #waker: Pick<Waker, "wake" | "sleep">
+  readonly #rooms = new ReceiverRooms()
+  readonly #inHand = new Set<Promise<void>>()
+  readonly #giveUp = new AbortController()
+  #lookMs = 0
+
+  constructor(options: DelivererOptions) {
+    this.#options = options
+    this.#waker = options.waker ?? new Waker()
+  }
+
+  /** Something may be due: look now. */
+  look(): void {
+    this.#lookAt(0)
+  }
+
+  /** Delivers until the signal is aborted; then waits a while for what is in hand, and gives the rest back. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { now, isListening } = this.#options
+    while (!signal.aborted) {
+      const waitMs = this.#rooms.free === 0 ? IDLE_LOOK_MS : this.#lookMs - now()
+      if (waitMs > 0) await this.#waker.sleep(waitMs, signal)
+      else {
+        // Said before looking: what comes due meanwhile makes it earlier again.
+        this.#lookMs = now() + (isListening() ? IDLE_LOOK_MS : BLIND_LOOK_MS)
+        await this.#takeDue(signal)
+      }
+    }
+    await Promise.race([Promise.all(this.#inHand), sleep(LEAVE_MS, this.#giveUp.signal)])
+    this.#giveUp.abort(new DelivererLeaves())
+    await Promise.all(this.#inHand)
+  }
+
+  #lookAt(ms: number): void {
+    if (ms >= this.#lookMs) return
+    this.#lookMs = ms
+    this.#waker.wake()
+  }
+
+  async #takeDue(signal: AbortSignal): Promise<void> {
+    const { outbox, now, reachability } = this.#options
+    const token = newJobId(now())
+    const take = () =>
+      outbox.take({
+        nowMs: now(),
+        leaseMs: DELIVERY_LEASE_MS,
+        token,
+        max: Math.min(MAX_PER_TAKE, this.#rooms.free),
+        perReceiver: this.#rooms.perReceiver,
+        rooms: this.#rooms.rooms(),
+      })
+    try {
+      const { entries, nextDueMs } = await untilReached(take, { reachability, signal })
+      for (const entry of entries) this.#start(entry)
+      if (nextDueMs !== null) this.#lookAt(nextDueMs)
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  #start(taken: Taken): void {
+    const { receiver } = taken
+    this.#rooms.enter(receiver)
+    const work = this.#deliver(taken).then((failed) => {
+      const wasFull = this.#rooms.roomOf(receiver) === 0
+      const wasAllFull = this.#rooms.free === 0
+      this.#rooms.leave(receiver, { failed })
+      this.#inHand.delete(work)
+      // Only who was kept out can be waiting.
+      if (wasFull && this.#rooms.roomOf(receiver) > 0) this.look()
+      if (wasAllFull) this.#waker.wake()
+    })
+    this.#inHand.add(work)
+  }
+
+  /** One attempt and its record. Never rejects; true when the receiver did not do its part. */
+  async #deliver(taken: Taken): Promise<boolean> {
+    const { outbox, now, reachability, log } = this.#options
+    const { signal } = this.#giveUp
+    const about = { jobId: taken.delivery.jobId, receiver: receiverOf(taken.delivery.url) }
+    try {
+      const sent = await this.#attempt(taken)
+      const recorded = this.#whatFollows(taken, sent)
+      const held = await untilReached(() => outbox.record(taken, recorded), { reachability, signal })
+      if (recorded.outcome === "retry") this.#lookAt(recorded.dueMs)
+      this.#options.count?.(recorded.outcome)
+      this.#report(taken, recorded, { ...about, held })
+      return sent.verdict === "failed"
+    } catch (error) {
+      if (signal.aborted) await outbox.release(taken, now()).catch(() => "its lease runs out by itself")
+      // Its lease runs out, and it is tried again.
+      else log.error("webhook.abandoned", { ...about, error })
+      return true
+    }
+  }
+
+  /** An attempt that breaks for a reason of ours counts as one, or it would be made every time that its lease runs out. */
+  async #attempt(taken: Taken): Promise<Sent> {
+    const { send, now, reachability, log } = this.#options
+    const { signal } = this.#giveUp
+    try {
+      return await untilReached(() => send(taken, signal), { reachability, signal })
+    } catch (error) {
+      if (signal.aborted) throw error
+      log.error("webhook.broken", { jobId: taken.delivery.jobId, error })
+      const attempt = {
+        atMs: now(),
+        durationMs: 0,
+        error: { code: "internal", message: "Something broke on our side" },
+      }
+      return { attempt, verdict: "failed", retryAfterMs: null }
+    }
+  }
+
+  #whatFollows({ event }: Taken, { attempt, verdict, retryAfterMs }: Sent): Recorded {
+    const nowMs = this.#options.now()
+    if (verdict !== "failed") return { attempt, nowMs, outcome: verdict }
+    const delayMs = retryDelayMs(event.tries + 1, retryAfterMs, this.#options.random)
+    return delayMs === null
+      ? { attempt, nowMs, outcome: "given_up" }
+      : { attempt, nowMs, outcome: "retry", dueMs: nowMs + delayMs }
+  }
+
+  #report({ event }: Taken, recorded: Recorded, about: Record<string, unknown>): void {
+    const { log } = this.#options
+    const { status, durationMs, error } = recorded.attempt
+    const fields = { ...about, attempt: event.tries + 1, status, durationMs }
+    switch (recorded.outcome) {
+      case "delivered":
+        log.info("webhook.delivered", fields)
+        break
+      case "retry":
+        log.info("webhook.failed", { ...fields, code: error?.code, retryMs: recorded.dueMs - recorded.nowMs })
+        break
+      case "gone":
+      case "given_up":
+        log.warn("webhook.undelivered", { ...fields, code: error?.code, state: recorded.outcome })
+        break
+      default:
+        recorded satisfies never
+    }
+  }
+}
+
+/** The process is asked to leave, and an attempt did not end in time. */
+class DelivererLeaves extends Error {
+  override readonly name = "DelivererLeaves"
+}

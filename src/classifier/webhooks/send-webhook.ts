@@ -1,0 +1,79 @@
+import type { Attempt } from "../../lib/delivery.ts"
+import type { Taken } from "../../lib/outbox.ts"
+import { retryAfterMs } from "../../lib/retry-after.ts"
+import type { GuardedFetch } from "../guarded-fetch/guarded-fetch.ts"
+import { GuardedFetchError } from "../guarded-fetch/guarded-fetch-error.ts"
+import { signWebhook } from "./sign-webhook.ts"
+import { webhookBody } from "./webhook-body.ts"
+import type { WebhookSigners } from "./webhook-signers.ts"
+
+/** The specification recommends 15 to 30 s. */
+const ATTEMPT_TIMEOUT_MS = 20_000
+/** Nothing of an answer is used; it is read so that the connection can be. */
+const MAX_ANSWER_BYTES = 4_096
+
+export type Sent = {
+  attempt: Attempt
+  verdict: "delivered" | "gone" | "failed"
+  /** What the receiver asked to be left alone for. */
+  retryAfterMs: number | null
+}
+
+export type SendWebhook = { fetch: GuardedFetch["fetch"]; signersOf: WebhookSigners; now: () => number }
+
+/**
+ * One attempt to hand an event to its receiver.
+ * @throws the signal's reason once it is aborted, and AppError redis_unavailable when the secrets cannot be read
+ */
+export async function sendWebhook(
+  { fetch, signersOf, now }: SendWebhook,
+  { delivery, event }: Taken,
+  signal: AbortSignal,
+): Promise<Sent> {
+  const signers = await signersOf(delivery.caller)
+  const atMs = now()
+  const startMs = performance.now()
+  const attemptOf = (more: Partial<Attempt>): Attempt => {
+    return { atMs, durationMs: Math.round(performance.now() - startMs), ...more }
+  }
+  const failed = (code: string, message: string): Sent => {
+    return { attempt: attemptOf({ error: { code, message } }), verdict: "failed", retryAfterMs: null }
+  }
+  if (signers.secrets.length === 0 && signers.signingKey === undefined) {
+    return failed("no_secret", "There is no secret to sign webhooks of this caller with")
+  }
+  const body = webhookBody(event)
+  const headers = await signWebhook({ id: event.id, atMs, body }, signers)
+  try {
+    const response = await fetch(delivery.url, {
+      method: "POST",
+      headers: { ...headers, "content-type": "application/json", "user-agent": "claimcheck-webhooks" },
+      body,
+      timeoutMs: ATTEMPT_TIMEOUT_MS,
+      maxBytes: MAX_ANSWER_BYTES,
+      onTooLarge: "truncate",
+      maxRedirects: 0,
+      signal,
+    })
+    const { status } = response
+    const error = errorOf(status)
+    return {
+      attempt: attemptOf({ status, ...(error !== null && { error }) }),
+      verdict: error === null ? "delivered" : status === 410 ? "gone" : "failed",
+      retryAfterMs: retryAfterMs(response.headers, now()),
+    }
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    if (error instanceof GuardedFetchError) return failed(error.code, error.message)
+    throw error
+  }
+}
+
+function errorOf(status: number): Attempt["error"] | null {
+  if (status >= 200 && status < 300) return null
+  if (status === 410) return { code: "gone", message: "The receiver answered 410: it wants no more of these" }
+  if (status >= 300 && status < 400) {
+    return { code: "redirect", message: `The receiver answered ${status}; redirects are not followed` }
+  }
+  return { code: "bad_status", message: `The receiver answered ${status}` }
+}

@@ -1,0 +1,20 @@
+import type { CachedWebhookSettings } from "../../lib/webhook-settings.ts"
+
+/** What signs the webhooks of a caller. */
+export type WebhookSigners = (caller: string) => Promise<Signers>
+export type Signers = { secrets: readonly string[]; signingKey?: CryptoKey | undefined }
+
+/**
+ * An API key's webhooks are signed with its own secrets as soon as it has some. All others, those of anonymous callers among
+ * them, are signed with the deployment's.
+ */
+export function createSigners(
+  settings: Pick<CachedWebhookSettings, "read">,
+  deployment: { secrets: readonly string[]; signingKey?: CryptoKey | undefined },
+): WebhookSigners {
+  return async (caller) => {
+    if (!caller.startsWith("key:")) return deployment
+    const { secrets } = await settings.read(caller)
+    return secrets.length === 0 ? deployment : { ...deployment, secrets }
+  }
+}
