@@ -6,6 +6,7 @@ import { identifyCaller } from "./caller.ts"
 import { problemResponse } from "./problem.ts"
 import type { EdgeContext, EdgeEnv } from "./router.ts"
 import { classifications } from "./routes/classifications.ts"
+import { deliveries } from "./routes/deliveries.ts"
 import { health } from "./routes/health.ts"
 import { models } from "./routes/models.ts"
 import { predict } from "./routes/predict.ts"
@@ -35,6 +36,7 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
   app.use("/v1/*", authenticate)
   app.use("/predict", authenticate)
   app.route("/v1/classifications", classifications)
+  app.route("/v1/classifications", deliveries)
   app.route("/v1/models", models)
   app.route("/v1/queue", queue)
   app.route("/predict", predict)

@@ -2,11 +2,13 @@ import type { Env } from "../lib/env.ts"
 import { JobStore } from "../lib/job-store.ts"
 import { createKeys, type Keys } from "../lib/keys.ts"
 import { createLog, type Log } from "../lib/log.ts"
+import { Outbox } from "../lib/outbox.ts"
 import { storeLimits } from "../lib/queue-config.ts"
 import { connectRedis, type RedisRest } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
 import { sleep } from "../lib/sleep.ts"
 import { createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
+import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-settings.ts"
 import { CachedRegistry } from "./cached-registry.ts"
 import { type EdgeConfig, readEdgeConfig } from "./config.ts"
 
@@ -20,6 +22,8 @@ export type Services = {
   keys: Keys
   store: JobStore
   registry: CachedRegistry
+  outbox: Outbox
+  webhooks: CachedWebhookSettings
   ticketIds: TicketIds
   now: () => number
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
@@ -38,12 +42,15 @@ export function createServices(
     timeoutMs: REDIS_TIMEOUT_MS,
   })
   const keys = createKeys()
+  const limits = storeLimits(config)
   return {
     config,
     redis,
     keys,
-    store: new JobStore(redis, keys, storeLimits(config)),
+    store: new JobStore(redis, keys, limits),
     registry: new CachedRegistry(new Registry(redis, keys), Date.now),
+    outbox: new Outbox(redis, keys, limits),
+    webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys), Date.now),
     ticketIds: createTicketIds(config.TICKET_SECRET),
     now: Date.now,
     sleep,

@@ -1,4 +1,5 @@
 import { AppError } from "../lib/app-error.ts"
+import { isKeyCaller } from "../lib/caller-id.ts"
 import { readImageHeader, uprightSize } from "../lib/image-header.ts"
 import type { Job } from "../lib/job.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../lib/job-id.ts"
@@ -36,6 +37,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   const model = await services.registry.findModel(options.model, config.DEFAULT_MODEL ?? PREFERRED_MODEL)
   const sha256 = await sha256Hex(bytes)
   const asked = [sha256, model.id, options.operation, options.top_k].join("\0")
+  const webhookUrl = await webhookUrlOf(services, request)
   const createdMs = now()
   const id =
     request.idempotencyKey === undefined
@@ -55,8 +57,9 @@ export async function submit(services: Services, request: Submit): Promise<Enque
       ticketId: await services.ticketIds.sign(id),
       topK: options.top_k,
       image: { ...header, ...uprightSize(header), bytes: bytes.length, sha256 },
-      fingerprint: await hashText(asked),
+      fingerprint: await hashText(options.webhook_url === undefined ? asked : `${asked}\0${options.webhook_url}`),
     },
+    ...(webhookUrl !== "" && { webhookUrl }),
     ...(request.noCache !== true && { contentKey: await hashText(`${caller.id}\0${asked}\0${model.version}`) }),
   }
   await store.putPayload(job.payloadId, bytes)
@@ -69,6 +72,12 @@ export async function submit(services: Services, request: Submit): Promise<Enque
     bytes: bytes.length,
   })
   return enqueued
+}
+
+/** Where the end of the job is posted to: as the submit says, else as its API key does; empty for nowhere. */
+async function webhookUrlOf({ webhooks }: Services, { options, caller }: Submit): Promise<string> {
+  if (options.webhook_url !== undefined) return options.webhook_url
+  return isKeyCaller(caller.id) ? ((await webhooks.read(caller.id)).url ?? "") : ""
 }
 
 function assertSameRequest(first: Job, repeated: NewJob): void {

@@ -6,6 +6,7 @@ export const ERRORS = {
   not_found: [404, "There is nothing here"],
   method_not_allowed: [405, "This address does not take that method"],
   already_finished: [409, "The job has already finished"],
+  not_finished: [409, "The job has not finished yet"],
   payload_expired: [410, "The image's bytes are gone"],
   image_too_large: [413, "The image has too many bytes"],
   unsupported_image: [415, "The body is not an image that can be read here"],

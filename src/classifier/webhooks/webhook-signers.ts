@@ -1,3 +1,4 @@
+import { isKeyCaller } from "../../lib/caller-id.ts"
 import type { CachedWebhookSettings } from "../../lib/webhook-settings.ts"
 
 /** What signs the webhooks of a caller. */
@@ -13,7 +14,7 @@ export function createSigners(
   deployment: { secrets: readonly string[]; signingKey?: CryptoKey | undefined },
 ): WebhookSigners {
   return async (caller) => {
-    if (!caller.startsWith("key:")) return deployment
+    if (!isKeyCaller(caller)) return deployment
     const { secrets } = await settings.read(caller)
     return secrets.length === 0 ? deployment : { ...deployment, secrets }
   }

@@ -6,6 +6,7 @@ import { type EdgeContext, newRouter } from "../router.ts"
 import { submit } from "../submit.ts"
 import { parseSubmitOptions } from "../submit-options.ts"
 import { ticketResponse } from "../ticket-response.ts"
+import { verifyTicket } from "../verify-ticket.ts"
 import { describeAccepted, describeJob, readJob, waitForJob } from "../watch-ticket.ts"
 
 export const classifications = newRouter()
@@ -49,13 +50,6 @@ classifications.delete("/:id", async (c) => {
   services.log.info("job.canceled", { jobId })
   return ticketResponse(c, await describeJob(services, job), 200)
 })
-
-/** @throws AppError not_found for a ticket that we did not sign, without asking Redis */
-async function verifyTicket(c: EdgeContext): Promise<string> {
-  const jobId = await c.var.services.ticketIds.verify(c.req.param("id") ?? "")
-  if (jobId === null) throw new AppError("not_found", "There is no such ticket, or it has expired")
-  return jobId
-}
 
 /** @throws AppError bad_request for a key that is empty or too long */
 function readIdempotencyKey(c: EdgeContext): string | undefined {

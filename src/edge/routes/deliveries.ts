@@ -1,0 +1,41 @@
+import { AppError } from "../../lib/app-error.ts"
+import { toDeliveries } from "../../lib/delivery.ts"
+import { assertMayRead } from "../caller.ts"
+import { type EdgeContext, newRouter } from "../router.ts"
+import { verifyTicket } from "../verify-ticket.ts"
+import { readJob } from "../watch-ticket.ts"
+
+/** How a ticket's webhook fares: every attempt, and another one on demand. Who may read the ticket may do both. */
+export const deliveries = newRouter()
+
+deliveries.get("/:id/deliveries", async (c) => {
+  const { services, caller } = c.var
+  const jobId = await verifyTicket(c)
+  // It outlives the ticket: the schedule runs for 76 hours.
+  const delivery = await services.outbox.read(jobId)
+  if (delivery !== null) assertMayRead(caller, delivery)
+  const shown = delivery ?? { url: await webhookOf(c, jobId), events: [] }
+  c.header("Cache-Control", "private, no-cache")
+  return c.json(toDeliveries(shown))
+})
+
+deliveries.post("/:id/deliveries", async (c) => {
+  const { services, caller } = c.var
+  const jobId = await verifyTicket(c)
+  const known = await services.outbox.read(jobId)
+  if (known !== null) assertMayRead(caller, known)
+  else await webhookOf(c, jobId)
+  const delivery = known && (await services.outbox.resend(jobId, { nowMs: services.now() }))
+  if (delivery === null) throw new AppError("not_finished", "Cannot send the webhook again: the ticket is not done yet")
+  services.log.info("webhook.resent", { jobId })
+  c.header("Cache-Control", "private, no-cache")
+  return c.json(toDeliveries(delivery), 202)
+})
+
+/** @throws AppError not_found for a ticket that is not the caller's, and for one that has no webhook */
+async function webhookOf(c: EdgeContext, jobId: string): Promise<string> {
+  const job = await readJob(c.var.services, jobId)
+  assertMayRead(c.var.caller, job)
+  if (job.webhookUrl === undefined) throw new AppError("not_found", "This ticket has no webhook")
+  return job.webhookUrl
+}
