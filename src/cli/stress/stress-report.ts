@@ -72,7 +72,9 @@ export function renderReport(report: StressReport, paint: Paint, columns = 80): 
 
 export function renderHistogram(bins: readonly Bin[], paint: Paint, columns: number): string {
   const most = Math.max(1, ...bins.map(({ count }) => count))
-  const labels = bins.map(({ fromMs, toMs }) => rangeText(fromMs, toMs))
+  // One unit for all of them, so that the rows compare.
+  const inSeconds = (bins.at(-1)?.toMs ?? 0) > 1_000
+  const labels = bins.map((bin) => rangeText(bin, inSeconds))
   const labelColumns = Math.max(...labels.map(({ length }) => length))
   const countColumns = String(most).length
   const barColumns = Math.max(8, Math.min(50, columns - labelColumns - countColumns - 8))
@@ -85,9 +87,8 @@ export function renderHistogram(bins: readonly Bin[], paint: Paint, columns: num
     .join("\n")
 }
 
-/** Both ends in one unit, so that the rows compare. */
-function rangeText(fromMs: number, toMs: number): string {
-  if (toMs <= 1_000) return `${fromMs} – ${toMs} ms`
+function rangeText({ fromMs, toMs }: Bin, inSeconds: boolean): string {
+  if (!inSeconds) return `${fromMs} – ${toMs} ms`
   const stepMs = toMs - fromMs
   const digits = stepMs >= 1_000 ? 0 : stepMs >= 100 ? 1 : stepMs >= 10 ? 2 : 3
   return `${(fromMs / 1_000).toFixed(digits)} – ${(toMs / 1_000).toFixed(digits)} s`
