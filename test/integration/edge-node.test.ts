@@ -55,13 +55,13 @@ describe("the Node process of the edge", () => {
       body: uniqueJpeg(),
       headers: { prefer: "wait=20" },
     })
-    await vi.waitUntil(() => edge.logged().includes("job.accepted"))
+    await vi.waitUntil(() => edge.logged().includes("job.accepted"), { timeout: 10_000 })
     const closing = edge.close()
     await classifier.work()
     expect((await waiting).status).toBe(200)
     const answeredMs = performance.now()
     await closing
-    expect(performance.now() - answeredMs).toBeLessThan(2_000)
+    expect(performance.now() - answeredMs).toBeLessThan(4_000) // keep-alive is 5 s
     expect((await edge.ended).code).toBe(0)
   })
 

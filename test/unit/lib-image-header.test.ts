@@ -7,7 +7,7 @@ import { flatJpeg, flatPng, withOrientation } from "../support/images.ts"
 
 const MEGABYTES_8 = 8_000_000
 /** A free Worker has 10 ms for a request; a busy test machine gets five times that. */
-const MAX_MS = 50
+const MAX_CPU_MS = 50
 
 function codeOf(bytes: Uint8Array): string {
   try {
@@ -18,12 +18,12 @@ function codeOf(bytes: Uint8Array): string {
   }
 }
 
-/** The best of three: what the work takes, not what else the machine did. */
-function fastestMs(bytes: Uint8Array): number {
+/** CPU time, the best of three: what the work takes, not what else the machine did. */
+function fastestCpuMs(bytes: Uint8Array): number {
   const times = [1, 2, 3].map(() => {
-    const startMs = performance.now()
+    const start = process.cpuUsage()
     codeOf(bytes)
-    return performance.now() - startMs
+    return process.cpuUsage(start).user / 1_000
   })
   return Math.min(...times)
 }
@@ -112,7 +112,7 @@ describe("readImageHeader() of a JPEG", () => {
   ])("is done with 8 MB of %s before it costs anything", (_what, bytes) => {
     // Noise can look like a frame header: whoever decodes it finds out.
     expect(["invalid_image", "jpeg"]).toContain(codeOf(bytes))
-    expect(fastestMs(bytes)).toBeLessThan(MAX_MS)
+    expect(fastestCpuMs(bytes)).toBeLessThan(MAX_CPU_MS)
   })
 })
 

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect } from "vitest"
+import { afterAll, beforeAll, expect, vi } from "vitest"
 import { type Ticket, ticketSchema } from "../../../src/lib/ticket.ts"
 import { FakeClassifier } from "../edge-classifier.ts"
 import { noise, uniqueJpeg } from "../edge-images.ts"
@@ -55,6 +55,9 @@ export function useEdge(runtime: EdgeRuntime) {
 export const picture = uniqueJpeg
 
 export const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+/** Waits for a condition, for as long as a busy machine may need. */
+export const until = (condition: () => Promise<boolean>) => vi.waitUntil(condition, { timeout: 10_000, interval: 20 })
 
 /** A body without a length, in pieces as a network brings them. */
 export function streamed(bytes: number): RequestInit {

@@ -1,8 +1,8 @@
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import { FakeClassifier } from "../edge-classifier.ts"
 import { segment } from "../edge-images.ts"
 import { type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"
-import { expectProblem, expectTicket, picture } from "./client.ts"
+import { expectProblem, expectTicket, picture, until } from "./client.ts"
 
 /** An edge whose Redis is gone. */
 export function outageContract(name: string, runtime: EdgeRuntime): void {
@@ -26,17 +26,14 @@ export function outageContract(name: string, runtime: EdgeRuntime): void {
         const ticket = await expectTicket(await post(), 202)
         await backend.pause()
         const large = picture({ before: new Array(100).fill(segment(0xfe, new Array(60_000).fill(0))) })
-        const calls = [
-          ...callsThatNeedRedis(edge),
-          () => edge.request(`/v1/classifications/${ticket.id}`),
-          () => edge.request("/v1/classifications", { method: "POST", body: large }),
-        ]
-        await Promise.all(calls.map(expectUnavailable))
+        const read = () => edge.request(`/v1/classifications/${ticket.id}`)
+        await Promise.all([...callsThatNeedRedis(edge), read].map(expectUnavailable))
+        await expectUnavailable(() => edge.request("/v1/classifications", { method: "POST", body: large }))
         await backend.resume()
         await expectTicket(await post(), 202)
         await backend.kill()
         for (const call of callsThatNeedRedis(edge)) await expectUnavailable(call)
-        await expectUnavailable(() => edge.request(`/v1/classifications/${ticket.id}`))
+        await expectUnavailable(read)
         expect(edge.logged()).not.toContain(ticket.id)
       } finally {
         await edge.close()
@@ -55,7 +52,7 @@ export function outageContract(name: string, runtime: EdgeRuntime): void {
           body: picture(),
           headers: { prefer: "wait=2" },
         })
-        await vi.waitUntil(async () => (await classifier.claim()).length > 0)
+        await until(async () => (await classifier.claim()).length > 0)
         await backend.kill()
         expect((await expectTicket(await answer, 202)).done).toBe(false)
       } finally {

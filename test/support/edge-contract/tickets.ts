@@ -1,6 +1,6 @@
-import { describe, expect, it, vi } from "vitest"
+import { describe, expect, it } from "vitest"
 import { ASLEEP, AWAKE, succeed } from "../edge-classifier.ts"
-import { type EdgeClient, expectHints, expectProblem, expectTicket, picture } from "./client.ts"
+import { type EdgeClient, expectHints, expectProblem, expectTicket, picture, until } from "./client.ts"
 
 /** Reading a ticket, waiting for it, and canceling it. */
 export function ticketContract(client: EdgeClient): void {
@@ -66,7 +66,7 @@ export function ticketContract(client: EdgeClient): void {
       }
       const jobId = ticket.id.slice(4, 30)
       await client.classifier.redis.call((sdk) => sdk.pexpire(client.classifier.keys.job(jobId), 1))
-      await vi.waitUntil(async () => (await get(`/v1/classifications/${ticket.id}`)).status === 404)
+      await until(async () => (await get(`/v1/classifications/${ticket.id}`)).status === 404)
       await expectProblem(await get(`/v1/classifications/${ticket.id}`), 404, "not_found")
       await expectProblem(await drop(ticket), 404, "not_found")
     })
@@ -82,7 +82,7 @@ export function ticketContract(client: EdgeClient): void {
 
     it("fails a ticket that nobody started before its deadline", { timeout: 15_000 }, async () => {
       const ticket = await submit({ query: `?model=${ASLEEP}&deadline_ms=1` })
-      await vi.waitUntil(async () => (await read(ticket)).done, { timeout: 10_000, interval: 100 })
+      await until(async () => (await read(ticket)).done)
       expect(await read(ticket)).toMatchObject({ status: "failed", error: { code: "deadline_exceeded" } })
     })
   })
