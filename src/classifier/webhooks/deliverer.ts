@@ -29,6 +29,7 @@ export type DelivererOptions = {
   count?: (outcome: Recorded["outcome"]) => void
   random?: () => number
   waker?: Pick<Waker, "wake" | "sleep">
+  leaveMs?: number
 }
 
 /**
@@ -65,7 +66,7 @@ export class Deliverer {
         await this.#takeDue(signal)
       }
     }
-    await Promise.race([Promise.all(this.#inHand), sleep(LEAVE_MS, this.#giveUp.signal)])
+    await Promise.race([Promise.all(this.#inHand), sleep(this.#options.leaveMs ?? LEAVE_MS, this.#giveUp.signal)])
     this.#giveUp.abort(new DelivererLeaves())
     await Promise.all(this.#inHand)
   }

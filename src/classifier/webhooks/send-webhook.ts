@@ -19,14 +19,19 @@ export type Sent = {
   retryAfterMs: number | null
 }
 
-export type SendWebhook = { fetch: GuardedFetch["fetch"]; signersOf: WebhookSigners; now: () => number }
+export type SendWebhook = {
+  fetch: GuardedFetch["fetch"]
+  signersOf: WebhookSigners
+  now: () => number
+  timeoutMs?: number
+}
 
 /**
  * One attempt to hand an event to its receiver.
  * @throws the signal's reason once it is aborted, and AppError redis_unavailable when the secrets cannot be read
  */
 export async function sendWebhook(
-  { fetch, signersOf, now }: SendWebhook,
+  { fetch, signersOf, now, timeoutMs = ATTEMPT_TIMEOUT_MS }: SendWebhook,
   { delivery, event }: Taken,
   signal: AbortSignal,
 ): Promise<Sent> {
@@ -49,7 +54,7 @@ export async function sendWebhook(
       method: "POST",
       headers: { ...headers, "content-type": "application/json", "user-agent": "claimcheck-webhooks" },
       body,
-      timeoutMs: ATTEMPT_TIMEOUT_MS,
+      timeoutMs,
       maxBytes: MAX_ANSWER_BYTES,
       onTooLarge: "truncate",
       maxRedirects: 0,
