@@ -1,4 +1,4 @@
-import { execFile, spawn } from "node:child_process"
+import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
 import { createServer } from "node:net"
@@ -71,13 +71,18 @@ export async function startStack(args: readonly string[] = [], given: NodeJS.Pro
   }
 }
 
-/** Runs another command of the CLI against the stack. */
-export async function runCli(args: readonly string[], env: NodeJS.ProcessEnv) {
+/** Runs another command of the CLI against the stack. `whileRunning` may signal it. */
+export async function runCli(
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+  whileRunning: (child: ChildProcess) => void = () => undefined,
+) {
   const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] })
   let stdout = ""
   let stderr = ""
   child.stdout.on("data", (data) => (stdout += String(data)))
   child.stderr.on("data", (data) => (stderr += String(data)))
+  whileRunning(child)
   const code = await new Promise<number | null>((resolve) => child.once("close", resolve))
   return { code, stdout, stderr }
 }

@@ -1,0 +1,212 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import jpeg from "jpeg-js"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
+import { JobStore } from "../../src/lib/job-store.ts"
+import { createKeys } from "../../src/lib/keys.ts"
+import { connectRedis } from "../../src/lib/redis.ts"
+import { runCli, type Stack, startStack } from "./stack-harness.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "claimcheck-cli-"))
+const [one = "", two = ""] = ["photo2.jpg", "photo10.jpg"].map((name, seed) => {
+  const data = Buffer.from(Array.from({ length: 64 * 64 * 4 }, (_value, index) => (index * (37 + seed)) % 256))
+  const path = join(folder, name)
+  writeFileSync(path, jpeg.encode({ data, width: 64, height: 64 }, 90).data)
+  return path
+})
+
+type TicketLine = { file: string; id: string; status: string; predictions: unknown[]; error?: { code: string } }
+
+let stack: Stack
+let env: NodeJS.ProcessEnv
+
+beforeAll(async () => {
+  stack = await startStack(["--edge", "node"], { MAX_ATTEMPTS: "1" })
+  await stack.printed(/^ready /m)
+  env = { ...stack.env, CLAIMCHECK_URL: stack.url, NO_COLOR: "1" }
+})
+afterAll(async () => {
+  await stack.dispose()
+  rmSync(folder, { recursive: true })
+})
+
+const cli = (...args: string[]) => runCli(args, env)
+const linesOf = <T>(text: string): T[] =>
+  text
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => JSON.parse(line) as T)
+
+async function ok(...args: string[]): Promise<string> {
+  const { code, stdout, stderr } = await cli(...args)
+  if (code !== 0) throw new Error(`${args.join(" ")} ended with ${code}: ${stdout}${stderr}`)
+  expect(stderr).toBe("")
+  return stdout
+}
+
+async function paused(): Promise<void> {
+  await ok("pause")
+  onTestFinished(async () => void (await ok("resume")))
+}
+
+/** A ticket of a job that nobody has claimed yet. */
+async function waitingTicket(): Promise<string> {
+  const form = readFileSync(one)
+  const headers = { "cache-control": "no-cache" }
+  const response = await fetch(`${stack.url}/v1/classifications`, { method: "POST", body: form, headers })
+  return ((await response.json()) as { id: string }).id
+}
+
+describe("claimcheck classify", () => {
+  test("prints the pictures of a folder in their order, and nothing else when piped", async () => {
+    const lines = linesOf<TicketLine>(await ok("classify", "--json", "--top-k", "2", folder))
+    expect(lines.map(({ file }) => file)).toEqual([one, two])
+    for (const { status, predictions } of lines) expect([status, predictions.length]).toEqual(["succeeded", 2])
+    expect(await ok("classify", join(folder, "*2.jpg"))).toMatch(/^.*photo2\.jpg {2}64×64 jpeg · .*\n( {2}.*%\n){5}$/)
+  })
+
+  test("tells each failure where it happened, and ends with 1", async () => {
+    const { code, stdout, stderr } = await cli("classify", "none.jpg", one)
+    expect([code, stderr]).toEqual([1, "error none.jpg: Cannot read none.jpg: there is no such file\n"])
+    expect(stdout).toContain("photo2.jpg")
+    const [line] = linesOf<TicketLine>((await cli("classify", "--json", "package.json")).stdout)
+    expect(line?.error?.code).toBe("unsupported_image")
+  })
+
+  test("says at once that nothing runs", async () => {
+    const startedMs = performance.now()
+    const { code, stderr } = await cli("classify", one, "--url", "http://127.0.0.1:2")
+    expect(code).toBe(1)
+    expect(stderr).toContain("Is `npm start` running?")
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
+  })
+
+  test("ends with 130 at Ctrl-C, without a word", async () => {
+    await paused()
+    const ended = await runCli(["classify", "--no-cache", one], env, (child) => {
+      const interruptOnceQueued = async () => {
+        await expect.poll(async () => JSON.parse(await ok("queue", "--json")).depth, { timeout: 30_000 }).toBe(1)
+        child.kill("SIGINT")
+      }
+      void interruptOnceQueued()
+    })
+    expect(ended).toEqual({ code: 130, stdout: "", stderr: "" })
+  })
+})
+
+describe("claimcheck ticket", () => {
+  test("shows what waits, waits for it, and shows the answer", async () => {
+    await ok("pause")
+    const id = await waitingTicket()
+    expect(await ok("ticket", id)).toMatch(new RegExp(`^${id} {2}queued\\n {2}place `))
+    const [answer] = await Promise.all([ok("ticket", "--wait", "--json", id), ok("resume")])
+    expect(JSON.parse(answer)).toMatchObject({ id, status: "succeeded" })
+    expect(await ok("ticket", id)).toContain("%")
+    expect((await cli("ticket", "--cancel", id)).stderr).toContain("already_finished")
+  })
+
+  test("cancels, and says that a canceled one has no answer", async () => {
+    await paused()
+    const id = await waitingTicket()
+    expect(await ok("ticket", "--cancel", id)).toContain(`${id}  canceled`)
+    expect(await cli("ticket", "--wait", id)).toMatchObject({ code: 1, stderr: "" })
+    expect((await cli("ticket", "cls_unknown")).stderr).toBe(
+      "error There is no such ticket, or it has expired (not_found)\n",
+    )
+  })
+})
+
+describe("claimcheck queue, pause, resume", () => {
+  test("show what waits and whether anybody works", async () => {
+    await paused()
+    const id = await waitingTicket()
+    expect(await ok("queue")).toMatch(/^1 waiting \(.* kB\) · 0 in work · 0 dead · 1 classifier · paused\n\nmodel /)
+    await ok("ticket", "--cancel", id)
+    expect(JSON.parse(await ok("queue", "--json"))).toMatchObject({ depth: 0, paused: true })
+    await ok("resume")
+    expect(await ok("queue")).toMatch(/^0 waiting · .* 1 classifier\n/)
+  })
+
+  test("find the queue of this machine in a file that only its user may read", async () => {
+    expect(statSync(join(stack.home, "run.json")).mode & 0o077).toBe(0)
+    const elsewhere = join(folder, "nothing-runs-here")
+    mkdirSync(elsewhere)
+    const { code, stderr } = await runCli(["pause"], { ...env, CLAIMCHECK_HOME: elsewhere })
+    expect([code, stderr]).toEqual([1, expect.stringContaining("no stack runs here. Start one with `npm start`")])
+  })
+})
+
+describe("claimcheck dead", () => {
+  /** Claims a job as a classifier would, and gives it up: with one attempt, it is dead. */
+  async function bury(): Promise<string> {
+    const { rest } = JSON.parse(readFileSync(join(stack.home, "run.json"), "utf8")) as {
+      rest: { url: string; token: string }
+    }
+    const store = new JobStore(connectRedis(rest), createKeys())
+    const classifier = stack.groupOf("classifier")
+    process.kill(-classifier, "SIGSTOP")
+    try {
+      const ticket = await waitingTicket()
+      const { models } = (await (await fetch(`${stack.url}/v1/models`)).json()) as { models: { id: string }[] }
+      const nowMs = Date.now()
+      const { jobs } = await store.claim({
+        worker: "a-test",
+        models: models.map(({ id }) => id),
+        max: 1,
+        nowMs,
+        leaseMs: 60_000,
+        token: crypto.randomUUID(),
+        handEmpty: true,
+      })
+      const [job] = jobs
+      expect(job?.input.ticketId).toBe(ticket)
+      const lease = { jobId: job?.id ?? "", token: job?.leaseToken ?? "" }
+      expect(await store.retry(lease, "the test gave up", { nowMs, counts: true })).toBe(true)
+      return ticket
+    } finally {
+      process.kill(-classifier, "SIGCONT")
+    }
+  }
+
+  test("lists, shows and sends again what used up its attempts", async () => {
+    expect(await ok("dead", "list")).toBe("There are no dead letters.\n")
+    const ticket = await bury()
+    expect(await ok("dead", "list")).toContain("Given up after 1 attempts: the test gave up")
+    expect(await ok("dead", "show", ticket)).toMatch(/attempts +1 of 1\n/)
+    expect((await cli("dead", "retry", "--all")).stderr).toContain("Send 1 dead letter again")
+    expect(await ok("dead", "retry", ticket)).toBe("1 job back in the queue\n")
+    expect(await ok("ticket", "--wait", ticket)).toContain("%")
+    const gone = await cli("dead", "show", ticket)
+    expect([gone.code, gone.stderr]).toEqual([1, expect.stringContaining("There is no dead letter")])
+  })
+
+  test("drops what it said it would, when told to", async () => {
+    const ticket = await bury()
+    const asked = await cli("dead", "drop", "--all")
+    expect([asked.code, asked.stderr]).toEqual([
+      2,
+      "error Drop 1 dead letter with the pictures, for good. Nobody can be asked here: add --yes to do it\n",
+    ])
+    expect(await ok("dead", "drop", ticket, "--yes")).toBe("1 dead letter dropped\n")
+    expect(await ok("dead", "list")).toBe("There are no dead letters.\n")
+    expect(await ok("ticket", ticket)).toContain("attempts_exhausted")
+  })
+})
+
+describe("claimcheck stress", () => {
+  test("answers all, infers each, and gives the numbers", async () => {
+    const report = JSON.parse(await ok("stress", "-n", "20", "-c", "5", "--json", folder))
+    expect(report).toMatchObject({ requests: 20, answered: 20, failed: 0, cached: 0, failures: [] })
+    expect(report.latency_ms.p50).toBeLessThanOrEqual(report.latency_ms.p99)
+    expect(await ok("stress", "-n", "20", "-c", "5", "--cached", one)).toMatch(
+      /^20 of 20 answered in .* polls per ticket · 20 answers known before\n\n {2}p50 .* max .*\n\n( .*\n)+$/,
+    )
+  })
+
+  test("ends with 1 when a request was not answered", async () => {
+    const { code, stdout } = await cli("stress", "-n", "2", "-c", "1", "package.json")
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^0 of 2 answered in .*\n\n2 failed: .* \(unsupported_image\)\n$/)
+  })
+})
