@@ -8,6 +8,8 @@ export async function inject(fault: Fault, stack: Stack, onKilled: (pid: number)
   switch (fault.kind) {
     case "classifier killed":
       return restart(classifierOf(stack, fault.which), { ...fault, signal: "SIGKILL", onKilled })
+    case "classifier restarted":
+      return restart(classifierOf(stack, fault.which), { ...fault, signal: "SIGTERM" })
     case "classifier stalled":
       return stall(classifierOf(stack, fault.which), fault.forMs)
     case "redis restarted":

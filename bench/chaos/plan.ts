@@ -10,6 +10,7 @@ export type Trouble = "request" | "reply" | "midway" | "late"
 
 export type Fault =
   | { kind: "classifier killed"; which: number; downMs: number }
+  | { kind: "classifier restarted"; which: number; downMs: number }
   | { kind: "classifier stalled"; which: number; forMs: number }
   | { kind: "redis restarted"; downMs: number }
   | { kind: "redis killed"; downMs: number }
@@ -68,6 +69,11 @@ const DRAWS: readonly Draw[] = [
   () => ({ kind: "wake-ups silenced" }),
   cut("edge", "midway"),
   (random) => ({ kind: "gateway away", downMs: between(random, 2_000, 5_000) }),
+  (random, { classifiers }) => ({
+    kind: "classifier restarted",
+    which: wholeBetween(random, 0, classifiers - 1),
+    downMs: between(random, 0, 1_000),
+  }),
   cut("edge", "request"),
 ]
 
@@ -106,7 +112,8 @@ export function describeFault(fault: Fault): string {
   const seconds = (ms: number) => `${(ms / 1_000).toFixed(1)} s`
   switch (fault.kind) {
     case "classifier killed":
-      return `classifier ${fault.which + 1} killed, back after ${seconds(fault.downMs)}`
+    case "classifier restarted":
+      return `${fault.kind.replace(" ", ` ${fault.which + 1} `)}, back after ${seconds(fault.downMs)}`
     case "classifier stalled":
       return `classifier ${fault.which + 1} stalled for ${seconds(fault.forMs)}`
     case "redis stalled":
