@@ -1,6 +1,7 @@
 import * as z from "zod"
 import type { Keys } from "./keys.ts"
 import type { RedisRest } from "./redis.ts"
+import { EXPIRE_WAITING } from "./scripts/expire-waiting.ts"
 
 const servedModelSchema = z.object({
   id: z.string(),
@@ -34,13 +35,15 @@ const WORKER = "worker:"
 export class Registry {
   readonly #redis: RedisRest
   readonly #key: string
+  readonly #prefix: string
 
   constructor(redis: RedisRest, keys: Keys) {
     this.#redis = redis
     this.#key = keys.registry
+    this.#prefix = keys.prefix
   }
 
-  /** Makes a worker's models known, and forgets workers and models that are long gone. */
+  /** Makes a worker's models known, and forgets workers and models that are long gone, and jobs that wait for them in vain. */
   async enroll(models: readonly Omit<ServedModel, "seenMs">[], nowMs: number): Promise<void> {
     const known = await this.read()
     const gone = [
@@ -51,6 +54,16 @@ export class Registry {
     await this.#redis.call((sdk) => sdk.hset(this.#key, Object.fromEntries(entries)))
     await this.#redis.call((sdk) => sdk.pexpire(this.#key, FORGET_MODEL_MS))
     if (gone.length > 0) await this.#redis.call((sdk) => sdk.hdel(this.#key, ...gone))
+    for (const { id } of known.models) {
+      const isServed = models.some((model) => model.id === id) || serviceRate(known, id, nowMs).classifiers > 0
+      if (!isServed) await this.#expireWaiting(id, nowMs)
+    }
+  }
+
+  async #expireWaiting(model: string, nowMs: number): Promise<void> {
+    for (let left = 0; left >= 0; ) {
+      left = Number(await this.#redis.script(EXPIRE_WAITING, [this.#prefix], [model, nowMs, left]))
+    }
   }
 
   /** A worker that leaves in good order is not counted any longer. */

@@ -215,6 +215,25 @@ describe("Registry", () => {
     expect(await registry.read()).toMatchObject({ models: [{ id: "new" }], workers: [] })
   })
 
+  it("enroll() fails what waits past its deadline for a model that nobody serves any longer, and gives its room back", async () => {
+    const registry = new Registry(harness.redis, harness.keys)
+    await registry.enroll([{ ...model, id: "old" }, model], T0)
+    await store.claim(claimOf({ worker: "w1", beat: JSON.stringify({ ...beat, untilMs: NOW + 10 * DEADLINE_MS }) }))
+    harness.auditing = false
+    for (let i = 0; i < 130; i++) await submit(store, jobOf(`late${i}`, { model: "old" }))
+    for (const id of ["patient", "steady"]) {
+      await submit(store, jobOf(id, { model: "old", caller: "key:b", deadlineMs: T0 + 9 * DEADLINE_MS }))
+    }
+    await submit(store, jobOf("served"))
+    harness.auditing = true
+    await registry.enroll([{ ...model, id: "new" }], T0 + 2 * DEADLINE_MS)
+    const { queues, flow } = await dump()
+    expect(queues.get("old")?.map(({ id }) => id)).toEqual(["patient", "steady"])
+    expect(queues.get("m")?.map(({ id }) => id)).toEqual(["served"])
+    expect(flow.get("d:key:a")).toBe("1")
+    expect(await store.read("late129")).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } })
+  })
+
   it("of a beat that comes before any enroll() does not live for ever", async () => {
     await store.claim(claimOf({ beat: JSON.stringify(beat) }))
     expect(await harness.client.pTTL(harness.keys.registry)).toBeGreaterThan(0)

@@ -54,7 +54,7 @@ async function serve(count: number): Promise<string[]> {
 
 const countOf = (callers: string[], caller: string) => callers.filter((each) => each === caller).length
 
-describe("the fair queue", () => {
+describe("the fair queue", { timeout: 120_000 }, () => {
   it("claims a lone job behind another caller's 5,000 within a handful", async () => {
     await submitMany("a", 5_000)
     await serve(20)

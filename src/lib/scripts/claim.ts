@@ -142,7 +142,6 @@ local ids = {}
 for i, p in ipairs(popped) do ids[i] = p.id end
 local texts, taken, leases = loadAll(ids), {}, {}
 local status, served = wanted and "more" or "empty", 0
-local late = cjson.encode({ code = "deadline_exceeded", message = "No classifier was free before the deadline" })
 
 for i, p in ipairs(popped) do
   local job = decode(texts[i])
@@ -156,7 +155,7 @@ for i, p in ipairs(popped) do
   served = served + 1
   if job and job.state == "queued" then
     if not job.startedMs and s.nowMs > job.deadlineMs then
-      finish(job, { state = "failed", error = late }, s.nowMs, s.resultTtlMs)
+      finish(job, { state = "failed", error = LATE }, s.nowMs, s.resultTtlMs)
     else
       job.state, job.attempts, job.leaseToken, job.worker = "processing", job.attempts + 1, s.token, s.worker
       job.startedMs = job.startedMs or s.nowMs

@@ -21,6 +21,8 @@ local SHARED_TTL_MS = 10 * 86400000
 -- Longer than the longest wait between two tries of a webhook; renewed by each of them.
 local DELIVERY_TTL_MS = 8 * 86400000
 
+local LATE = cjson.encode({ code = "deadline_exceeded", message = "No classifier was free before the deadline" })
+
 local function jobKey(id) return P .. ":job:" .. id end
 local function payloadKey(job) return P .. ":payload:" .. job.payloadId end
 local function queueKey(model) return P .. ":queue:" .. model end
