@@ -71,7 +71,7 @@ export function planJobs({ seed, jobs, pictures, callers }: WorkloadOptions): Jo
       idempotencyKey: `chaos-${seed}-${number}`,
       picture: shared?.picture ?? { base: wholeBetween(random, 0, pictures - 1), comment: `${seed}/${number}` },
       noCache: shared === null,
-      cancelAfterMs: !sleeps && random() < 0.1 ? between(random, 0, 4_000) : null,
+      cancelAfterMs: !sleeps && random() < 0.2 ? between(random, 0, 3_000) : null,
       submitsTwice: random() < 0.04,
       sleeps,
       usesETag: random() < 0.5,
