@@ -121,7 +121,7 @@ describe("dead letters", () => {
     const expired: DeadLetter = { id: "other", diedMs: NOW_MS, job: null }
     expect(renderDeadList([letter, expired], view).split("\n")).toEqual([
       "job                              died  model    image  caller     reason",
-      `${ID}  1 min ago  m      12.3 kB  key:alice  Given up after 3 attempts: the process died`,
+      `${ID}  1 min ago  m      12.3 kB  key:alice  the process died`,
       "other                        0 ms ago                             its record has expired",
     ])
     const shown = renderDead(letter, view)

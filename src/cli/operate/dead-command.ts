@@ -1,4 +1,4 @@
-import type { Command } from "commander"
+import { type Command, Option } from "commander"
 import { CliError, EXIT } from "../cli-error.ts"
 import { confirm } from "../confirm.ts"
 import { countOf, humanMs } from "../human-units.ts"
@@ -77,7 +77,11 @@ type Which = { all?: true; yes?: true; json?: true }
 
 function addRetry(dead: Command): void {
   withWhich(dead.command("retry").description("Send dead letters again, with a fresh set of attempts."))
-    .option("--deadline <duration>", "fail what is not started by then", parseDurationMs, HOUR_MS)
+    .addOption(
+      new Option("--deadline <duration>", "fail what is not started within 90s, 15min, 6h")
+        .argParser(parseDurationMs)
+        .default(HOUR_MS, "1h"),
+    )
     .action((ids: string[], options: Which & { deadline: number }) =>
       operate(async (operations, signal) => {
         const chosen = await choose(operations, ids, options)

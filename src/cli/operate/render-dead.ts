@@ -44,7 +44,8 @@ export function renderDead({ id, diedMs, job }: DeadLetter, { paint, nowMs }: { 
 
 function reasonOf({ job }: Pick<DeadLetter, "job">): string {
   if (job === null) return "its record has expired"
-  return job.state === "failed" ? job.error.message : job.state
+  // How many attempts it had stands elsewhere.
+  return job.state === "failed" ? job.error.message.replace(/^Given up after \d+ attempts: /, "") : job.state
 }
 
 function imageText({ format, width, height, bytes }: { format: string; width: number; height: number; bytes: number }) {
