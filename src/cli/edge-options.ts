@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander"
 
-export const DEFAULT_URL = "http://localhost:8787"
+const DEFAULT_URL = "http://localhost:8787"
 
 export type EdgeAddress = { url: string; key?: string | undefined }
 export type EdgeOptions = EdgeAddress & { json?: true }

@@ -1,6 +1,5 @@
 import type { DeadLetter, Operator, Revived } from "../../lib/operator.ts"
 import { CliError } from "../cli-error.ts"
-import { humanMs } from "../human-units.ts"
 import type { Operations } from "./open-operator.ts"
 
 const PAGE = 100
@@ -62,8 +61,4 @@ export async function dropDead(operator: Pick<Operator, "dropDead">, ids: readon
   const summary: DropSummary = { dropped: [], missing: [] }
   for (const id of ids) ((await operator.dropDead(id)) ? summary.dropped : summary.missing).push(id)
   return summary
-}
-
-export function ago(thenMs: number, nowMs: number): string {
-  return `${humanMs(Math.max(0, nowMs - thenMs))} ago`
 }
