@@ -77,18 +77,22 @@ export function createConnection(options: ConnectionOptions) {
     const headers = new Headers(asked.headers)
     headers.set("accept", "application/json")
     if (authorization !== null) headers.set("authorization", authorization)
-    const timeout = AbortSignal.timeout(Math.min(tryTimeoutMs, leftMs))
+    // Not AbortSignal.timeout(): its timer would keep a Deno process from ending for a minute after the answer.
+    const timeout = new AbortController()
+    const timer = setTimeout(() => timeout.abort(), Math.min(tryTimeoutMs, leftMs))
     try {
       const response = await send(base + path, {
         method,
         headers,
         ...(body !== undefined && { body }),
-        signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+        signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
       })
       return await read(response, { isExpected: asked.isExpected, nowMs: now() })
     } catch (cause) {
       signal?.throwIfAborted()
       return new ClaimcheckError("network", `Cannot reach ${base}`, { cause })
+    } finally {
+      clearTimeout(timer)
     }
   }
 
