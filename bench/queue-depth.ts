@@ -4,15 +4,10 @@
  * On a Redis of its own, by TCP. `µs` is what Redis says of the scripts themselves (INFO commandstats), `/s` is what one
  * client with 50 calls under way got through, its own work included. A million jobs take about 2 GB and some minutes.
  */
-import {
-  claimOf,
-  jobOf,
-  type StoreHarness,
-  startStoreHarness,
-  submit,
-  success,
-  T0,
-} from "../test/support/store-harness.ts"
+import { encodeJob } from "../src/lib/job.ts"
+import { DEFAULT_STORE_LIMITS, JobStore } from "../src/lib/job-store.ts"
+import { ENQUEUE } from "../src/lib/scripts/enqueue.ts"
+import { claimOf, jobOf, type StoreHarness, startStoreHarness, success, T0 } from "../test/support/store-harness.ts"
 
 const ROUNDS = 40
 const JOBS_A_ROUND = 50
@@ -21,8 +16,8 @@ const CALLERS = 1_000
 type Cost = { calls: number; scriptMicros: number; wallMs: number }
 
 const harness = await startStoreHarness()
-const unlimited = { maxDepth: 1e9, maxDepthPerCaller: 1e9, maxBytes: 1e15 }
-const store = harness.crowdStore(unlimited)
+const limits = { ...DEFAULT_STORE_LIMITS, maxDepth: 1e9, maxDepthPerCaller: 1e9, maxBytes: 1e15 }
+const store = harness.crowdStore(limits)
 let submitted = 0
 
 /** Ids as edges make them: in order of time. */
@@ -32,10 +27,31 @@ const nextJob = () => {
   return jobOf(id, { caller: `key:${(number * 7_919) % CALLERS}`, contentKey: `content-${number}`, bytes: 1 })
 }
 
-async function fill(depth: number): Promise<void> {
-  for (let left = depth - (await waiting()); left > 0; left -= 500) {
-    await Promise.all(Array.from({ length: Math.min(500, left) }, () => submit(store, nextJob())))
+/** By the script itself: reading a million replies as jobs would take longer than all the rest. */
+async function fill({ client, keys }: StoreHarness, depth: number): Promise<void> {
+  const settings = await settingsOfEnqueue()
+  const sha = await client.scriptLoad(ENQUEUE)
+  for (let left = depth - (await waiting()); left > 0; left -= 1_000) {
+    const sent = Array.from({ length: Math.min(1_000, left) }, () => {
+      const { weight: _, ...job } = nextJob()
+      const record = encodeJob({ ...job, bytes: 1, attempts: 0, start: "0", state: "queued" })
+      client.set(keys.payload(job.payloadId), "x", { PX: 60_000 })
+      return client.evalSha(sha, { keys: [keys.prefix], arguments: [record, settings] })
+    })
+    await Promise.all(sent)
   }
+}
+
+/** What the store passes to its script. */
+async function settingsOfEnqueue(): Promise<string> {
+  let settings = ""
+  const listen = async (_text: string, _keys: readonly string[], args: readonly (string | number)[]) => {
+    settings = String(args[1])
+    return ["queue_full", "", -1]
+  }
+  const listener = new JobStore({ ...harness.redis, script: listen }, harness.keys, limits)
+  await listener.enqueue(nextJob()).catch(() => "refused, as it was made to be")
+  return settings
 }
 
 const waiting = () => harness.client.zCard(harness.keys.queue("m"))
@@ -51,7 +67,7 @@ async function measure(cost: Cost, calls: number, work: () => Promise<unknown>):
 }
 
 async function measureAt({ client, keys }: StoreHarness, depth: number) {
-  await fill(depth)
+  await fill(harness, depth)
   const costs = { enqueue: newCost(), claim1: newCost(), claim4: newCost(), finish: newCost() }
   const memory = Number((await client.info("memory")).match(/used_memory:(\d+)/)?.[1])
   for (let round = 0; round < ROUNDS; round++) {

@@ -42,7 +42,7 @@ export type StoreHarness = {
 export async function startStoreHarness(): Promise<StoreHarness> {
   const server = await startRedis()
   const gateway = await startGateway({ redisUrl: server.url })
-  const client: Client = createClient({ url: server.url })
+  const client: Client = createClient({ url: server.url, commandOptions: { timeout: 120_000 } })
   await client.connect()
   const keys = createKeys("test")
   // Generous: on a busy machine a call that is cut off would be a failure of the test, not of the store.
