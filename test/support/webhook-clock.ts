@@ -27,10 +27,15 @@ export class WebhookClock {
       sleep: async (ms: number, signal: AbortSignal) => {
         if (!isWoken && !signal.aborted) {
           await new Promise<void>((resolve) => {
-            const sleeper = { untilMs: Date.now() + ms, wake: resolve }
-            wake = resolve
+            const done = () => {
+              signal.removeEventListener("abort", done)
+              this.#sleepers.delete(sleeper)
+              resolve()
+            }
+            const sleeper = { untilMs: Date.now() + ms, wake: done }
+            wake = done
             this.#sleepers.add(sleeper)
-            signal.addEventListener("abort", () => resolve(), { once: true })
+            signal.addEventListener("abort", done, { once: true })
           })
         }
         isWoken = false
@@ -41,9 +46,7 @@ export class WebhookClock {
   moveTo(ms: number): void {
     if (ms > Date.now()) vi.setSystemTime(ms)
     for (const sleeper of this.#sleepers) {
-      if (sleeper.untilMs > Date.now()) continue
-      this.#sleepers.delete(sleeper)
-      sleeper.wake()
+      if (sleeper.untilMs <= Date.now()) sleeper.wake()
     }
   }
 

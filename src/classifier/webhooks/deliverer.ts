@@ -1,3 +1,4 @@
+import { setMaxListeners } from "node:events"
 import { receiverOf } from "../../lib/delivery.ts"
 import { newJobId } from "../../lib/job-id.ts"
 import type { Log } from "../../lib/log.ts"
@@ -47,6 +48,8 @@ export class Deliverer {
   constructor(options: DelivererOptions) {
     this.#options = options
     this.#waker = options.waker ?? new Waker()
+    // Every attempt in hand listens to it, at more than one place.
+    setMaxListeners(0, this.#giveUp.signal)
   }
 
   /** Something may be due: look now. */
@@ -80,22 +83,36 @@ export class Deliverer {
   async #takeDue(signal: AbortSignal): Promise<void> {
     const { outbox, now, reachability } = this.#options
     const token = newJobId(now())
-    const take = () =>
-      outbox.take({
+    let rooms: Record<string, number> = {}
+    const take = () => {
+      rooms = this.#rooms.rooms()
+      return outbox.take({
         nowMs: now(),
         leaseMs: DELIVERY_LEASE_MS,
         token,
         max: Math.min(MAX_PER_TAKE, this.#rooms.free),
         perReceiver: this.#rooms.perReceiver,
-        rooms: this.#rooms.rooms(),
+        rooms,
       })
+    }
     try {
       const { entries, nextDueMs } = await untilReached(take, { reachability, signal })
       for (const entry of entries) this.#start(entry)
+      if (this.#hasMoreRoom(rooms, entries)) this.look()
       if (nextDueMs !== null) this.#lookAt(nextDueMs)
     } catch (error) {
       if (!signal.aborted) throw error
     }
+  }
+
+  /** Whether somebody got all that there was room for, and has room again: attempts ended while we asked. */
+  #hasMoreRoom(asked: Readonly<Record<string, number>>, entries: readonly Taken[]): boolean {
+    const countOf = (receiver: string) => entries.filter((taken) => taken.receiver === receiver).length
+    const receivers = new Set([...Object.keys(asked), ...entries.map((taken) => taken.receiver)])
+    return [...receivers].some((receiver) => {
+      const isFull = countOf(receiver) >= (asked[receiver] ?? this.#rooms.perReceiver)
+      return isFull && this.#rooms.roomOf(receiver) > 0
+    })
   }
 
   #start(taken: Taken): void {

@@ -1,0 +1,141 @@
+import { type ChildProcess, spawn } from "node:child_process"
+import { once } from "node:events"
+import { existsSync } from "node:fs"
+import { createInterface } from "node:readline"
+import { fileURLToPath } from "node:url"
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { JobStore } from "../../src/lib/job-store.ts"
+import { createKeys } from "../../src/lib/keys.ts"
+import { DELIVERY_LEASE_MS, Outbox } from "../../src/lib/outbox.ts"
+import { connectRedis } from "../../src/lib/redis.ts"
+import { startGateway, startRedis, type TestGateway, type TestRedis } from "../support/redis-server.ts"
+import { claimOf, jobOf, submit, success } from "../support/store-harness.ts"
+import { until } from "../support/webhook-clock.ts"
+import { answers, SECRET, startReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts"
+
+const MAIN = fileURLToPath(new URL("../../dist/classifier/deliver-main.js", import.meta.url))
+
+let server: TestRedis
+let gateway: TestGateway
+let store: JobStore
+let outbox: Outbox
+let receiver: WebhookReceiver
+const running: ChildProcess[] = []
+
+beforeAll(async () => {
+  if (!existsSync(MAIN)) throw new Error(`Cannot find ${MAIN}: run "npm run build"`)
+  server = await startRedis()
+  gateway = await startGateway({ redisUrl: server.url })
+  const redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
+  store = new JobStore(redis, createKeys())
+  outbox = new Outbox(redis, createKeys(), { resultTtlMs: 86_400_000 })
+})
+beforeEach(async () => {
+  receiver = await startReceiver()
+})
+afterEach(async () => {
+  for (const child of running.splice(0)) child.kill("SIGKILL")
+  await receiver.close()
+})
+afterAll(async () => {
+  await gateway.close()
+  await server.stop()
+})
+
+type Line = { event: string } & Record<string, unknown>
+
+function start(change: Record<string, string> = {}) {
+  const env = {
+    UPSTASH_REDIS_REST_URL: gateway.url,
+    UPSTASH_REDIS_REST_TOKEN: gateway.token,
+    WEBHOOK_SECRETS: SECRET,
+    ALLOW_ADDRESSES: "127.0.0.1",
+    LOG_LEVEL: "debug",
+    ...change,
+  }
+  const child = spawn(process.execPath, [MAIN], { env, stdio: ["ignore", "pipe", "pipe"] })
+  running.push(child)
+  const lines: Line[] = []
+  const errors: string[] = []
+  createInterface({ input: child.stdout }).on("line", (text) => void lines.push(JSON.parse(text)))
+  child.stderr.on("data", (chunk) => void errors.push(String(chunk)))
+  return {
+    child,
+    lines,
+    errors,
+    exit: once(child, "close").then(([code]) => code as number | null),
+    event: (name: string) => until(() => lines.some(({ event }) => event === name), `it says ${name}`),
+  }
+}
+
+let jobs = 0
+async function end(): Promise<string> {
+  const id = `job${++jobs}`
+  const nowMs = Date.now()
+  const times = { createdMs: nowMs, deadlineMs: nowMs + 60_000 }
+  await submit(store, jobOf(id, { webhookUrl: receiver.url, ...times }))
+  await store.claim(claimOf({ token: id, nowMs }))
+  await store.finish({ jobId: id, token: id }, success(), nowMs)
+  return id
+}
+const stateOf = async (id: string) => (await outbox.read(id))?.events.at(-1)?.state
+
+describe("the deliverer's process", () => {
+  it("sends what lies there when it starts, and what comes as soon as it comes; leaves with 0 on SIGTERM", async () => {
+    const before = await end()
+    const deliverer = start()
+    await until(async () => (await stateOf(before)) === "delivered")
+    await deliverer.event("wakeup.connected")
+    const startMs = performance.now()
+    const after = await end()
+    await until(async () => (await stateOf(after)) === "delivered")
+    expect(performance.now() - startMs).toBeLessThan(5_000)
+    deliverer.child.kill("SIGTERM")
+    expect(await deliverer.exit).toBe(0)
+    expect(receiver.received.map(({ body }) => body.data.id)).toEqual([`cls_${before}`, `cls_${after}`])
+    expect(JSON.stringify(deliverer.lines)).not.toMatch(/hidden|whsec_/)
+    expect(deliverer.errors).toEqual([])
+  })
+
+  it("killed in the middle of an attempt it loses nothing", async () => {
+    receiver.behave(() => undefined)
+    const killed = start()
+    await killed.event("deliverer.ready")
+    const id = await end()
+    await until(() => receiver.received.length === 1, "the attempt is under way")
+    killed.child.kill("SIGKILL")
+    await killed.exit
+    const take = { leaseMs: DELIVERY_LEASE_MS, token: "t", max: 1, perReceiver: 1, rooms: {} }
+    expect((await outbox.take({ ...take, nowMs: Date.now() })).entries).toEqual([])
+    // The lease would end by itself in 45 s; the clock of a script is its argument.
+    const { entries } = await outbox.take({ ...take, nowMs: Date.now() + DELIVERY_LEASE_MS })
+    expect(entries).toHaveLength(1)
+    for (const taken of entries) await outbox.release(taken, Date.now())
+    receiver.behave(answers(204))
+    start()
+    await until(async () => (await stateOf(id)) === "delivered")
+    expect(receiver.received.map((one) => one.id)).toEqual([receiver.received[0]?.id, receiver.received[0]?.id])
+  })
+
+  it("that is told to leave in the middle of an attempt waits for its answer", async () => {
+    let answer: () => void = () => undefined
+    receiver.behave((response) => {
+      answer = () => response.writeHead(204).end()
+    })
+    const deliverer = start()
+    await deliverer.event("deliverer.ready")
+    const id = await end()
+    await until(() => receiver.received.length === 1, "the attempt is under way")
+    deliverer.child.kill("SIGTERM")
+    answer()
+    expect(await deliverer.exit).toBe(0)
+    expect(await stateOf(id)).toBe("delivered")
+  })
+
+  it("does not start with a configuration that is wrong, and says which variable without its value", async () => {
+    const deliverer = start({ WEBHOOK_SECRETS: "hush" })
+    expect(await deliverer.exit).toBe(2)
+    expect(deliverer.errors.join("")).toMatch(/WEBHOOK_SECRETS must be whsec_/)
+    expect(deliverer.errors.join("")).not.toContain("hush")
+  })
+})
