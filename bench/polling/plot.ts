@@ -24,7 +24,8 @@ export function plot(panels: readonly Panel[], xLabel: string): string {
     .join("")
   const size = `viewBox="0 0 ${WIDTH * panels.length} ${HEIGHT + 24}"`
   const style = "font: 12px system-ui, sans-serif; fill: #57606a; background: #fff"
-  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} style="${style}">${body}${legend}</svg>\n`
+  const title = "<title>Polls per ticket and delay added, by how clients poll</title>"
+  return `<svg xmlns="http://www.w3.org/2000/svg" ${size} style="${style}">${title}${body}${legend}</svg>\n`
 }
 
 function drawPanel({ title, series, minY, maxY, format }: Panel, xLabel: string): string {
