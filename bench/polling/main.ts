@@ -72,9 +72,9 @@ const panels = [
   {
     title: "delay added, share of the wait",
     series: series((o) => o.delayShare),
-    minY: 0.0001,
+    minY: 0.001,
     maxY: 10,
-    format: (y: number) => `${y * 100} %`,
+    format: (y: number) => `${Number((y * 100).toPrecision(2))} %`,
   },
 ]
 writeFileSync(new URL("../../docs/polling.svg", import.meta.url), plot(panels, "tickets at once"))

@@ -9,7 +9,7 @@ export type Panel = {
 
 const WIDTH = 400
 const HEIGHT = 300
-const MARGIN = { left: 64, right: 16, top: 40, bottom: 48 }
+const MARGIN = { left: 64, right: 28, top: 40, bottom: 48 }
 
 /** Panels side by side, both axes logarithmic, as an SVG that reads on light and dark pages. */
 export function plot(panels: readonly Panel[], xLabel: string): string {
