@@ -17,7 +17,7 @@ export function listenToQueue(options: {
   channel: string
   hand: Hand
   /** Something came into the outbox. */
-  onOutbox?: () => void
+  onOutbox: () => void
   signal: AbortSignal
   log: Log
 }): QueueListener {
@@ -26,13 +26,13 @@ export function listenToQueue(options: {
   const setListening = (value: boolean) => () => {
     isListening = value
     waker.wake()
-    options.onOutbox?.()
+    options.onOutbox()
   }
   const ended = listenForWakeUps({
     ...options,
     onMessage: (message) => {
       const canceled = message.match(/^canceled:(.+)$/)?.[1]
-      if (message === "outbox") options.onOutbox?.()
+      if (message === "outbox") options.onOutbox()
       else if (canceled === undefined) waker.wake()
       else options.hand.stop(canceled, "the ticket was canceled")
     },

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { AppError } from "../lib/app-error.ts"
-import { webhookUrlSchema } from "../lib/webhook-url.ts"
+import { webhookUrlOrNoneSchema } from "../lib/webhook-url.ts"
 import { MAX_DEADLINE_MS } from "./config.ts"
 
 const number = (min: number, max: number) =>
@@ -16,7 +16,7 @@ export const submitOptionsSchema = z.object({
   top_k: number(1, 1_000).default(5),
   deadline_ms: number(1, MAX_DEADLINE_MS).optional(),
   /** Empty: none, whatever the caller's default is. */
-  webhook_url: z.literal("").or(webhookUrlSchema).optional(),
+  webhook_url: webhookUrlOrNoneSchema.optional(),
   operation: z.literal("classify", "must be classify").default("classify"),
 })
 export type SubmitOptions = z.infer<typeof submitOptionsSchema>

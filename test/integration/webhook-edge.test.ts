@@ -64,16 +64,16 @@ async function untilReceived(count: number): Promise<void> {
 
 describe("webhook_url", () => {
   it.each([
-    "nonsense",
-    "ftp://example.com/",
-    "https://user:secret@example.com/",
-    `https://example.com/${"a".repeat(2_000)}`,
-  ])("refuses %s with 422, and keeps nothing", async (url) => {
+    ["nonsense", "an absolute URL"],
+    ["ftp://example.com/", "an https or http URL"],
+    ["https://user:secret@example.com/", "no user name or password"],
+    [`https://example.com/${"a".repeat(2_000)}`, "at most 2000 characters"],
+  ])("refuses %s with 422, and keeps nothing", async (url, reason) => {
     const query = new URLSearchParams({ webhook_url: url })
     const response = await call(`/v1/classifications?${query}`, { method: "POST", body: uniqueJpeg() })
-    expect(response.status).toBe(422)
     const problem = await response.json()
-    expect(problem).toMatchObject({ code: "invalid_options", detail: expect.stringContaining("webhook_url") })
+    expect(problem).toMatchObject({ status: 422, code: "invalid_options" })
+    expect(problem.detail).toMatch(new RegExp(`webhook_url: must (be|hold|have) ${reason}$`))
     expect(JSON.stringify(problem)).not.toContain("secret")
     expect(await classifier.payloadKeys()).toEqual([])
   })

@@ -8,12 +8,16 @@ import { JobStore } from "../../src/lib/job-store.ts"
 import { createKeys } from "../../src/lib/keys.ts"
 import { DELIVERY_LEASE_MS, Outbox } from "../../src/lib/outbox.ts"
 import { connectRedis } from "../../src/lib/redis.ts"
+import { flatPng } from "../support/images.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../support/redis-server.ts"
 import { claimOf, jobOf, submit, success } from "../support/store-harness.ts"
+import { writeTinyModel } from "../support/tiny-model.ts"
 import { until } from "../support/webhook-clock.ts"
 import { answers, SECRET, startReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts"
 
-const MAIN = fileURLToPath(new URL("../../dist/classifier/deliver-main.js", import.meta.url))
+const mainOf = (name: string) => fileURLToPath(new URL(`../../dist/classifier/${name}.js`, import.meta.url))
+const DELIVERER = mainOf("deliver-main")
+const CLASSIFIER = mainOf("main")
 
 let server: TestRedis
 let gateway: TestGateway
@@ -23,7 +27,7 @@ let receiver: WebhookReceiver
 const running: ChildProcess[] = []
 
 beforeAll(async () => {
-  if (!existsSync(MAIN)) throw new Error(`Cannot find ${MAIN}: run "npm run build"`)
+  if (!existsSync(DELIVERER)) throw new Error(`Cannot find ${DELIVERER}: run "npm run build"`)
   server = await startRedis()
   gateway = await startGateway({ redisUrl: server.url })
   const redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
@@ -44,7 +48,7 @@ afterAll(async () => {
 
 type Line = { event: string } & Record<string, unknown>
 
-function start(change: Record<string, string> = {}) {
+function start(change: Record<string, string> = {}, main = DELIVERER) {
   const env = {
     UPSTASH_REDIS_REST_URL: gateway.url,
     UPSTASH_REDIS_REST_TOKEN: gateway.token,
@@ -53,7 +57,7 @@ function start(change: Record<string, string> = {}) {
     LOG_LEVEL: "debug",
     ...change,
   }
-  const child = spawn(process.execPath, [MAIN], { env, stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "pipe"] })
   running.push(child)
   const lines: Line[] = []
   const errors: string[] = []
@@ -80,6 +84,32 @@ async function end(): Promise<string> {
 }
 const stateOf = async (id: string) => (await outbox.read(id))?.events.at(-1)?.state
 
+describe("the classifier's process", () => {
+  it("answers a job, and delivers its webhook", async () => {
+    const settings = { CLAIMCHECK_MODELS: writeTinyModel("rgb"), LANES: "1", HEALTH_PORT: "0" }
+    const classifier = start(settings, CLASSIFIER)
+    await classifier.event("classifier.ready")
+    const bytes = new Uint8Array(flatPng([200, 10, 10]))
+    const nowMs = Date.now()
+    const job = jobOf("red", {
+      model: "rgb",
+      webhookUrl: receiver.url,
+      createdMs: nowMs,
+      deadlineMs: nowMs + 60_000,
+      bytes: bytes.length,
+    })
+    await store.putPayload(job.payloadId, bytes)
+    await store.enqueue(job)
+    await until(async () => (await stateOf("red")) === "delivered")
+    expect(receiver.received[0]?.body).toMatchObject({
+      type: "classification.succeeded",
+      data: { id: "cls_red", status: "succeeded", predictions: [{ label: "red" }, {}, {}] },
+    })
+    classifier.child.kill("SIGTERM")
+    expect(await classifier.exit).toBe(0)
+  })
+})
+
 describe("the deliverer's process", () => {
   it("sends what lies there when it starts, and what comes as soon as it comes; leaves with 0 on SIGTERM", async () => {
     const before = await end()
@@ -105,7 +135,7 @@ describe("the deliverer's process", () => {
     await until(() => receiver.received.length === 1, "the attempt is under way")
     killed.child.kill("SIGKILL")
     await killed.exit
-    const take = { leaseMs: DELIVERY_LEASE_MS, token: "t", max: 1, perReceiver: 1, rooms: {} }
+    const take = { leaseMs: DELIVERY_LEASE_MS, token: "t", max: 16, perReceiver: 1, rooms: {} }
     expect((await outbox.take({ ...take, nowMs: Date.now() })).entries).toEqual([])
     // The lease would end by itself in 45 s; the clock of a script is its argument.
     const { entries } = await outbox.take({ ...take, nowMs: Date.now() + DELIVERY_LEASE_MS })

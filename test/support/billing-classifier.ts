@@ -8,9 +8,11 @@ import { runJob } from "../../src/classifier/run-job.ts"
 import { ServiceMeter } from "../../src/classifier/service-meter.ts"
 import { Reachability } from "../../src/classifier/until-reached.ts"
 import { Waker } from "../../src/classifier/waker.ts"
+import { Deliverer } from "../../src/classifier/webhooks/deliverer.ts"
 import { JobStore } from "../../src/lib/job-store.ts"
 import type { Keys } from "../../src/lib/keys.ts"
 import { silentLog } from "../../src/lib/log.ts"
+import { Outbox } from "../../src/lib/outbox.ts"
 import type { RedisRest } from "../../src/lib/redis.ts"
 import { Registry } from "../../src/lib/registry.ts"
 import { sleep } from "../../src/lib/sleep.ts"
@@ -77,9 +79,19 @@ export async function startBilledClassifier(
   }
 
   await registry.enroll([MODEL], now())
-  const listener = listenToQueue({ redis: watched, channel: keys.wakeChannel, hand, signal, log: silentLog })
+  const deliverer = new Deliverer({
+    outbox: new Outbox(watched, keys, { resultTtlMs: 86_400_000 }),
+    send: () => Promise.reject(new Error("No job here has a webhook")),
+    now,
+    isListening: () => listener.isListening(),
+    reachability,
+    log: silentLog,
+  })
+  const onOutbox = () => deliverer.look()
+  const listener = listenToQueue({ redis: watched, channel: keys.wakeChannel, hand, onOutbox, signal, log: silentLog })
   const loops = [
     listener.ended,
+    deliverer.run(signal),
     every(CLOCK_MS, () => watched.call((sdk) => sdk.time())),
     every(ENROLL_MS, () => registry.enroll([MODEL], now())),
     renewLeases({ store, hand, leaseMs: LEASE_MS, now, reachability }, signal),
