@@ -105,6 +105,16 @@ export class Outbox {
     })
   }
 
+  /** Sends all that was given up or refused again. Returns how many events that are. */
+  async resendUndelivered(nowMs: number): Promise<number> {
+    const eventIds = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.undelivered, 0, -1))
+    let sent = 0
+    for (const eventId of eventIds) {
+      if ((await this.resend(jobIdOfEvent(eventId), { nowMs, eventId })) !== null) sent++
+    }
+    return sent
+  }
+
   countUndelivered(): Promise<number> {
     return this.#redis.call((sdk) => sdk.zcard(this.#keys.undelivered))
   }
@@ -119,7 +129,7 @@ export class Outbox {
   }
 }
 
-/** "msg_<job id>_<instant>": the id of an event leads to its record. */
+/** "msg_<job id>_<instant>": the id of an event leads to its record. Empty for what is no such id. */
 export function jobIdOfEvent(eventId: string): string {
   return eventId.match(/^msg_(.+)_\d+$/)?.[1] ?? ""
 }

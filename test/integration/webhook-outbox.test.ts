@@ -429,6 +429,19 @@ describe("resend()", () => {
     expect((await outbox.take(takeOf({ nowMs: T0 + DAY_MS }))).entries).toEqual([])
   })
 
+  it("of all that was not delivered sends each of them, and empties the list", async () => {
+    await submit(store, told("b"))
+    await finish("b", success(), T0 + 1)
+    for (const taken of (await outbox.take(takeOf())).entries) await outbox.record(taken, lost)
+    expect(await outbox.resendUndelivered(T0 + 2_000)).toBe(2)
+    expect(await outbox.resendUndelivered(T0 + 2_000)).toBe(0)
+    const { entries } = await outbox.take(takeOf({ nowMs: T0 + 2_000 }))
+    expect(entries.map(({ event }) => [event.id, event.tries])).toEqual([
+      [`msg_a_${T0}`, 0],
+      [`msg_b_${T0 + 1}`, 0],
+    ])
+  })
+
   it("is null for a ticket that has nothing to tell", async () => {
     expect(await outbox.resend("b", { nowMs: T0 })).toBe(null)
     expect(await outbox.resend("a", { nowMs: T0, eventId: "msg_a_7" })).toBe(null)
