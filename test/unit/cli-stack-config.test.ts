@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
@@ -8,7 +8,7 @@ import { chooseInstaller } from "../../src/cli/stack/install-redis.ts"
 import { redactUrl } from "../../src/cli/stack/redact-url.ts"
 import { restartDelayMs } from "../../src/cli/stack/restart-delay.ts"
 import { findLeftovers } from "../../src/cli/stack/run-file.ts"
-import { keepSecrets } from "../../src/cli/stack/secrets.ts"
+import { keepSecrets, readWebhookSecrets } from "../../src/cli/stack/secrets.ts"
 import { readStackConfig } from "../../src/cli/stack/stack-config.ts"
 
 const config = (env: NodeJS.ProcessEnv) => readStackConfig(env, "/repo", "workerd")
@@ -42,10 +42,9 @@ describe("readStackConfig()", () => {
 describe("edgeVariables()", () => {
   const rest = { url: "http://127.0.0.1:8079", token: "secret" }
 
-  test("is open and unlimited on this machine unless told otherwise", () => {
+  test("is open on this machine unless told otherwise", () => {
     expect(edgeVariables({}, rest, ["new", "old"])).toEqual({
       ALLOW_ANONYMOUS: "true",
-      RATE_LIMIT: "off",
       TICKET_SECRET: "new old",
       UPSTASH_REDIS_REST_URL: "http://127.0.0.1:8079",
       UPSTASH_REDIS_REST_TOKEN: "secret",
@@ -135,6 +134,18 @@ describe("keepSecrets()", () => {
     expect(secrets.gatewayToken).not.toBe(secrets.ticketSecrets[0])
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect(keepSecrets(path)).toEqual(secrets)
+  })
+
+  test("adds a webhook secret to a file that is older than that, and keeps the rest", () => {
+    const path = join(folder, "secrets.json")
+    const older = { gatewayToken: "g".repeat(64), ticketSecrets: ["t".repeat(64)], later: "unknown" }
+    writeFileSync(path, JSON.stringify(older), { mode: 0o644 })
+    expect(readWebhookSecrets(path)).toEqual([])
+    const secrets = keepSecrets(path)
+    expect(secrets).toEqual({ ...older, webhookSecrets: [expect.stringMatching(/^whsec_/)] })
+    expect(statSync(path).mode & 0o777).toBe(0o600)
+    expect([keepSecrets(path), readWebhookSecrets(path)]).toEqual([secrets, secrets.webhookSecrets])
+    expect(readdirSync(folder)).toEqual(["secrets.json"])
   })
 
   test("replaces no file it does not understand, and quotes none of it", () => {

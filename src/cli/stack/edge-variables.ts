@@ -14,10 +14,8 @@ const HANDED_ON = [
   "MAX_QUEUE_BYTES",
   "MAX_QUEUE_DEPTH",
   "MAX_QUEUE_DEPTH_PER_CALLER",
-  "RATE_LIMIT",
   "RESULT_TTL_S",
   "TICKET_SECRET",
-  "WEBHOOK_SECRETS",
 ] as const
 
 export type RestEndpoint = { url: string; token: string }
@@ -34,7 +32,6 @@ export function edgeVariables(
   })
   return {
     ALLOW_ANONYMOUS: "true",
-    RATE_LIMIT: "off",
     TICKET_SECRET: ticketSecrets.join(" "),
     ...Object.fromEntries(given),
     UPSTASH_REDIS_REST_URL: rest.url,

@@ -23,7 +23,7 @@ export async function prepareStack(config: StackConfig, output: StackOutput, sig
   const port = await takePort(config.ports.edge)
   const { stages, rest } = await planQueue(config, secrets, { output, takePort, signal })
   const healthPort = await takePort(config.ports.health)
-  const classifier = classifierPart(config, rest, { healthPort })
+  const classifier = classifierPart(config, rest, { healthPort, webhookSecrets: secrets.webhookSecrets })
   const edge = await planEdge(config, edgeVariables(config.env, rest, secrets.ticketSecrets), { port, takePort })
   const { url, token } = rest
   return { stages: [...stages, [classifier, edge]], url: `http://localhost:${port}`, rest: { url, token } }

@@ -1,29 +1,43 @@
 import { randomBytes } from "node:crypto"
-import { chmodSync, readFileSync, writeFileSync } from "node:fs"
+import { chmodSync, readFileSync, renameSync, writeFileSync } from "node:fs"
 import { z } from "zod"
+import { isWebhookSecret, newWebhookSecret } from "../../lib/webhook-secret.ts"
 import { CliError } from "../cli-error.ts"
 
-const secretsSchema = z.object({
+const secretsSchema = z.looseObject({
   gatewayToken: z.string().min(32),
   /** Newest first: the first one signs, all of them are accepted. */
   ticketSecrets: z.array(z.string().min(32)).min(1),
+  /** Newest first; all of them sign. */
+  webhookSecrets: z.array(z.string().refine(isWebhookSecret)).min(1),
 })
+/** A file may be older than the newest of its fields. */
+const fileSchema = secretsSchema.partial({ webhookSecrets: true })
+
 export type Secrets = z.infer<typeof secretsSchema>
 
 /** The local stack's own secrets: made once, kept in a file that only this user can read. */
 export function keepSecrets(path: string): Secrets {
-  const kept = readSecrets(path)
-  if (kept !== null) return kept
-  const made: Secrets = { gatewayToken: newSecret(), ticketSecrets: [newSecret()] }
-  writeFileSync(path, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: "wx" })
+  const kept = readFile(path)
+  if (kept?.webhookSecrets !== undefined) return { ...kept, webhookSecrets: kept.webhookSecrets }
+  const before = kept ?? { gatewayToken: newSecret(), ticketSecrets: [newSecret()] }
+  const made: Secrets = { ...before, webhookSecrets: [newWebhookSecret()] }
+  const draft = `${path}.${process.pid}`
+  writeFileSync(draft, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: "wx" })
+  renameSync(draft, path)
   return made
+}
+
+/** What the local stack signs webhooks with; nothing where none was ever started. */
+export function readWebhookSecrets(path: string): string[] {
+  return readFile(path)?.webhookSecrets ?? []
 }
 
 function newSecret(): string {
   return randomBytes(32).toString("hex")
 }
 
-function readSecrets(path: string): Secrets | null {
+function readFile(path: string): z.infer<typeof fileSchema> | null {
   let text: string
   try {
     text = readFileSync(path, "utf8")
@@ -33,7 +47,7 @@ function readSecrets(path: string): Secrets | null {
   }
   chmodSync(path, 0o600)
   try {
-    return secretsSchema.parse(JSON.parse(text))
+    return fileSchema.parse(JSON.parse(text))
   } catch {
     // A parser's message quotes what it read, and these are secrets: the path alone is told.
     throw new CliError(`Cannot read ${path}: it is not the file that claimcheck wrote. Delete it to make new secrets.`)
