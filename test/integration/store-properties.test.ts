@@ -40,6 +40,7 @@ const step = fc.oneof(
       model: fc.constantFrom("m", "n"),
       weight: fc.constantFrom(0.5, 1, 3),
       contentKey: fc.option(fc.constantFrom("cats", "dogs"), { nil: undefined }),
+      webhookUrl: fc.option(fc.constantFrom("https://a.example/", "https://b.example/"), { nil: undefined }),
       maxAttempts: fc.integer({ min: 1, max: 3 }),
       deadlineMs: fc.constantFrom(5_000, 60_000, 3_600_000),
       bytes: fc.integer({ min: 1, max: 9 }),

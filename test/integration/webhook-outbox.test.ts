@@ -146,6 +146,17 @@ describe("the script that ends a ticket posts its webhook:", () => {
     expect(entries.map(({ eventId }) => eventId)).toEqual([`msg_a_${T0}`, `msg_a_${T0 + 10}`])
   })
 
+  it("events of one ticket have names of their own, although it ends twice in the same millisecond", async () => {
+    await submit(store, told("a", { maxAttempts: 1 }))
+    for (const token of ["t", "u", "v"]) {
+      if (token !== "t") await harness.operator().retryDead("a", { nowMs: T0, deadlineMs: T0 + DEADLINE_MS })
+      await store.claim(claimOf({ token }))
+      await store.retry({ jobId: "a", token }, "the lane died", { nowMs: T0, counts: true })
+    }
+    const { entries } = await outbox.take(takeOf())
+    expect(entries.map(({ eventId }) => eventId)).toEqual([`msg_a_${T0}`, `msg_a_${T0 + 1}`, `msg_a_${T0 + 2}`])
+  })
+
   it("of an answer that was known", async () => {
     await submit(store, sharing("a"))
     await finish("a")

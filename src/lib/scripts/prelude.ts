@@ -6,7 +6,7 @@
  * script that is read from top to bottom shows what a crash between two scripts can leave behind (nothing).
  *
  * The hash `flow` holds, over all models: n and bytes (waiting), d:<caller> (its waiting jobs), served and cursor (of the
- * sweep), paused; and per model: n:<model>, fresh:<model> (when the TTLs were set), v:<model> (virtual time),
+ * sweep), paused, leases (when their TTL was set); and per model: n:<model>, fresh:<model> (when the TTLs were set), v:<model> (virtual time),
  * f:<model>:<caller> (the caller's last finish tag), last:<model> (the last of all finish tags) and new:<model> (the start
  * tag of the latest caller that had nothing waiting).
  */
@@ -89,8 +89,11 @@ local function post(job, endedMs)
   local key = deliveryKey(job.id)
   local before = decode(redis.call("SET", key, cjson.encode(record), "GET", "PX", DELIVERY_TTL_MS))
   if before then
-    -- A dead letter that was sent again ends a second time, which is an event of its own.
-    for i, known in ipairs(before.events) do table.insert(record.events, i, known) end
+    -- A dead letter that was sent again ends a second time, which is an event of its own, even in the same millisecond.
+    for i, known in ipairs(before.events) do
+      if known.id == event.id then event.id = "msg_" .. job.id .. "_" .. tag(endedMs + i) end
+      table.insert(record.events, i, known)
+    end
     redis.call("SET", key, cjson.encode(record), "PX", DELIVERY_TTL_MS)
   end
   putInOutbox(job.webhookUrl, event.id, endedMs)
@@ -124,9 +127,13 @@ local function announce(job)
   if posted then redis.call("PUBLISH", WAKE, "outbox") end
 end
 
-local function finish(job, outcome, nowMs, ttlMs)
+local function conclude(job, outcome, nowMs)
   job.state, job.result, job.error = outcome.state, outcome.result, outcome.error
   job.finishedMs, job.leaseToken = nowMs, nil
+end
+
+local function finish(job, outcome, nowMs, ttlMs)
+  conclude(job, outcome, nowMs)
   redis.call("UNLINK", payloadKey(job))
   saveFor(job, ttlMs)
   announce(job)
