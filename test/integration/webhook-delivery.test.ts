@@ -482,7 +482,7 @@ describe("deliverers", () => {
     receiver.behave((response, n) => {
       if (n === 0) answer = () => response.writeHead(204).end()
     })
-    const leaving = deliver({ leaveMs: 400 })
+    const leaving = deliver({ leaveMs: 3_000 })
     await end("a")
     await end("b")
     leaving.look()
