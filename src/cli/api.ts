@@ -1,6 +1,7 @@
 import { z } from "zod"
 import { CliError, EXIT } from "./cli-error.ts"
 import type { EdgeAddress } from "./edge-options.ts"
+import { parseJson } from "./parse-json.ts"
 import { unreachable } from "./unreachable.ts"
 
 /** Asks the edge once: whoever looks at a queue wants to know now. */
@@ -58,13 +59,4 @@ async function readAnswer(response: Response): Promise<unknown> {
   const { code, title, detail } = problemSchema.safeParse(body).data ?? {}
   const said = detail ?? title ?? `The server answered ${response.status} ${response.statusText}`.trimEnd()
   throw new ApiError(code === undefined ? said : `${said} (${code})`, { status: response.status, code })
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    // A page of somebody else: the schema that is asked next will refuse it.
-    return null
-  }
 }

@@ -16,6 +16,7 @@ Examples:
   $ claimcheck classify photo.jpg
   $ claimcheck classify holiday/ --recursive
   $ claimcheck classify --model mobilenet_v2 --top-k 3 'photos/**/*.png'
+  $ claimcheck classify --webhook https://example.com/hooks photo.jpg
   $ claimcheck classify --json *.jpg | jq -r '[.file, .predictions[0].label] | @tsv'
 
 With --json there is one line a file: {"file": …, …ticket}, or {"file": …, "error": {"code", "message"}}.
@@ -30,6 +31,7 @@ type Options = EdgeOptions & {
   /** False for --no-cache. */
   cache: boolean
   timeout?: number
+  webhook?: string
 }
 
 export function addClassifyCommand(program: Command): void {
@@ -44,6 +46,7 @@ export function addClassifyCommand(program: Command): void {
     .option("-r, --recursive", "look in the folders of a folder, too")
     .option("--no-cache", "infer again what is known already")
     .option("--timeout <duration>", "wait no longer for a file's answer: 90s, 15min (default: no end)", parseDurationMs)
+    .option("--webhook <url>", "send each answer there, too: signed, and again until it is taken")
   withEdgeOptions(command)
     .addHelpText("after", HELP)
     .action(async (inputs: string[], options: Options) => {
@@ -70,6 +73,7 @@ async function classifyAll(files: readonly string[], options: Options, signal: A
     signal,
     noCache: !options.cache,
     timeoutMs: options.timeout,
+    webhookUrl: options.webhook,
   }
   try {
     await classifyFiles(client, files, asked, {

@@ -12,6 +12,7 @@ export type ClassifyOptions = {
   model?: string | undefined
   topK?: number | undefined
   noCache?: boolean | undefined
+  webhookUrl?: string | undefined
   /** How long to wait for a file's answer. */
   timeoutMs?: number | undefined
 }

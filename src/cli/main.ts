@@ -7,10 +7,12 @@ import { addModelsCommand } from "./models-command.ts"
 import { addDeadCommand } from "./operate/dead-command.ts"
 import { addPauseCommands } from "./operate/pause-command.ts"
 import { addQueueCommand } from "./operate/queue-command.ts"
+import { addDeliverCommand } from "./stack/deliver-command.ts"
 import { addStartCommand } from "./stack/start-command.ts"
 import { addStressCommand } from "./stress/stress-command.ts"
 import { paintFor, printError } from "./terminal.ts"
 import { addTicketCommand } from "./ticket-command.ts"
+import { addWebhookCommand } from "./webhook/webhook-command.ts"
 
 const HELP = `
 Exit codes: 0 all went well, 1 something failed, 2 the command was not understood, 130 interrupted.
@@ -30,6 +32,8 @@ async function main(argv: readonly string[]): Promise<number> {
   addQueueCommand(program)
   addDeadCommand(program)
   addPauseCommands(program)
+  addWebhookCommand(program)
+  addDeliverCommand(program)
   addStressCommand(program)
   try {
     await program.parseAsync(argv)

@@ -1,14 +1,14 @@
 import { type Command, Option } from "commander"
-import { CliError, EXIT } from "../cli-error.ts"
 import { confirm } from "../confirm.ts"
 import { countOf, humanMs } from "../human-units.ts"
-import { interruptible } from "../interrupted.ts"
 import { parseCount, parseDurationMs } from "../parse-option.ts"
-import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
+import { paintFor, print, printError } from "../terminal.ts"
 import { allDeadIds, dropDead, findDead, findWork, retryDead } from "./dead-letters.ts"
 import { parseJobId } from "./job-ids.ts"
-import { type Operations, withOperator } from "./open-operator.ts"
+import type { Operations } from "./open-operator.ts"
+import { operate } from "./operate.ts"
 import { renderDead, renderDeadList } from "./render-dead.ts"
+import { checkWhich, reportFailures, type Which, withWhich } from "./which.ts"
 
 const HELP = `
 A job that used up its attempts is kept with its picture for a week (DEAD_TTL_S) and can be sent again. These commands
@@ -73,10 +73,8 @@ function addShow(dead: Command): void {
     )
 }
 
-type Which = { all?: true; yes?: true; json?: true }
-
 function addRetry(dead: Command): void {
-  withWhich(dead.command("retry").description("Send dead letters again, with a fresh set of attempts."))
+  withIds(dead.command("retry").description("Send dead letters again, with a fresh set of attempts."))
     .addOption(
       new Option("--deadline <duration>", "fail what is not started within 90s, 15min, 6h")
         .argParser(parseDurationMs)
@@ -93,7 +91,7 @@ function addRetry(dead: Command): void {
         const done = await retryDead(operations.operator, chosen, { nowMs, deadlineMs: nowMs + options.deadline })
         if (options.json) print(JSON.stringify(done))
         else print(`${countOf(done.queued.length, "job")} back in the queue`)
-        fail([
+        reportFailures([
           [done.missing, "not among the dead letters"],
           [done.payloadMissing, "cannot be sent again: the picture has expired"],
         ])
@@ -102,7 +100,7 @@ function addRetry(dead: Command): void {
 }
 
 function addDrop(dead: Command): void {
-  withWhich(
+  withIds(
     dead.command("drop").description("Forget dead letters and their pictures. Their tickets stay failed."),
   ).action((ids: string[], options: Which) =>
     operate(async (operations, signal) => {
@@ -113,38 +111,17 @@ function addDrop(dead: Command): void {
       const done = await dropDead(operations.operator, chosen)
       if (options.json) print(JSON.stringify(done))
       else print(`${countOf(done.dropped.length, "dead letter")} dropped`)
-      fail([[done.missing, "not among the dead letters"]])
+      reportFailures([[done.missing, "not among the dead letters"]])
     }),
   )
 }
 
-function withWhich(command: Command): Command {
-  return command
-    .argument("[id...]", "jobs' or tickets'")
-    .option("--all", "all of them")
-    .option("-y, --yes", "do not ask")
-    .option("--json", "print what was done, as JSON")
-}
+const withIds = (command: Command) => withWhich(command, "[id...]", "jobs' or tickets'")
 
 /** What is meant: the ids given, or all there are. */
-async function choose(operations: Operations, ids: readonly string[], { all, json }: Which): Promise<string[]> {
-  if (ids.length > 0 === (all === true)) {
-    throw new CliError("Expected either ids or --all", { exitCode: EXIT.usage })
-  }
-  const chosen = all ? await allDeadIds(operations.operator) : await findWork(operations, ids.map(parseJobId))
-  if (chosen.length === 0 && !json) print("There are no dead letters.")
+async function choose(operations: Operations, ids: readonly string[], which: Which): Promise<string[]> {
+  checkWhich(ids, which)
+  const chosen = which.all ? await allDeadIds(operations.operator) : await findWork(operations, ids.map(parseJobId))
+  if (chosen.length === 0 && !which.json) print("There are no dead letters.")
   return chosen
-}
-
-function fail(reasons: [ids: string[], reason: string][]): void {
-  const paint = paintFor(process.stderr)
-  for (const [ids, reason] of reasons) {
-    for (const id of ids) printError(`${paint("red", "error")} ${id}: ${reason}`)
-    if (ids.length > 0) process.exitCode = EXIT.failed
-  }
-}
-
-function operate(run: (operations: Operations, signal: AbortSignal) => Promise<void>): Promise<void> {
-  survivesGoneReader(() => process.exit())
-  return interruptible((signal) => withOperator((operations) => run(operations, signal)))
 }

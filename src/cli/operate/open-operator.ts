@@ -5,8 +5,10 @@ import { ConfigError, parseEnv } from "../../lib/env.ts"
 import { JobStore } from "../../lib/job-store.ts"
 import { createKeys } from "../../lib/keys.ts"
 import { Operator } from "../../lib/operator.ts"
+import { Outbox } from "../../lib/outbox.ts"
 import { queueEnv, storeLimits } from "../../lib/queue-config.ts"
 import { connectRedis } from "../../lib/redis.ts"
+import { WebhookSettingsStore } from "../../lib/webhook-settings.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { packageRoot } from "../package-root.ts"
 import type { RestEndpoint } from "../stack/edge-variables.ts"
@@ -16,7 +18,7 @@ import { findHome } from "../stack/stack-config.ts"
 
 const TIMEOUT_MS = 5_000
 
-export type Operations = { operator: Operator; store: JobStore }
+export type Operations = { operator: Operator; store: JobStore; outbox: Outbox; webhooks: WebhookSettingsStore }
 
 /** Runs something with the queue's Redis, as decision 0006 has it. @throws CliError when it cannot be found or reached */
 export async function withOperator<T>(run: (operations: Operations) => Promise<T>): Promise<T> {
@@ -25,7 +27,12 @@ export async function withOperator<T>(run: (operations: Operations) => Promise<T
   const keys = createKeys()
   const limits = storeLimits(readQueueEnv(process.env, rest))
   try {
-    return await run({ operator: new Operator(redis, keys, limits), store: new JobStore(redis, keys, limits) })
+    return await run({
+      operator: new Operator(redis, keys, limits),
+      store: new JobStore(redis, keys, limits),
+      outbox: new Outbox(redis, keys, limits),
+      webhooks: new WebhookSettingsStore(redis, keys),
+    })
   } catch (error) {
     if (error instanceof AppError) throw asCliError(error, rest.url)
     throw error

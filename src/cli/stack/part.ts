@@ -1,6 +1,6 @@
 import type { LogLevel } from "../../lib/log.ts"
 
-export type PartName = "redis" | "gateway" | "classifier" | "edge"
+export type PartName = "redis" | "gateway" | "classifier" | "edge" | "deliverer"
 
 /** What a part printed, after its own noise is taken out. */
 export type PartLine = { level: LogLevel; raw: string; json: boolean }

@@ -59,11 +59,7 @@ export function gatewayPart({ root, env }: Ground, redisUrl: string, at: { port:
   }
 }
 
-export function classifierPart(
-  { root, env }: Ground,
-  rest: RestEndpoint,
-  at: { healthPort: number; webhookSecrets: readonly string[] },
-): Part {
+export function classifierPart({ root, env }: Ground, rest: RestEndpoint, at: { healthPort: number }): Part {
   return {
     name: "classifier",
     what: "TF.js WASM",
@@ -76,7 +72,6 @@ export function classifierPart(
       UPSTASH_REDIS_REST_URL: rest.url,
       UPSTASH_REDIS_REST_TOKEN: rest.token,
       HEALTH_PORT: String(at.healthPort),
-      WEBHOOK_SECRETS: env.WEBHOOK_SECRETS || at.webhookSecrets.join(" "),
     },
     ready: { by: "event", event: "classifier.ready" },
     startTimeoutMs: 120_000,

@@ -9,7 +9,7 @@ import { classifierPart, gatewayPart, nodeEdgePart, redisPart, workerdEdgePart }
 import { acceptsConnections } from "./probes.ts"
 import { redactUrl } from "./redact-url.ts"
 import { renderEnvFile } from "./render-env-file.ts"
-import { keepSecrets, type Secrets } from "./secrets.ts"
+import { keepSecrets, type Secrets, signing } from "./secrets.ts"
 import type { StackConfig } from "./stack-config.ts"
 import type { StackOutput } from "./stack-output.ts"
 
@@ -23,7 +23,7 @@ export async function prepareStack(config: StackConfig, output: StackOutput, sig
   const port = await takePort(config.ports.edge)
   const { stages, rest } = await planQueue(config, secrets, { output, takePort, signal })
   const healthPort = await takePort(config.ports.health)
-  const classifier = classifierPart(config, rest, { healthPort, webhookSecrets: secrets.webhookSecrets })
+  const classifier = classifierPart(signing(config, secrets.webhookSecrets), rest, { healthPort })
   const edge = await planEdge(config, edgeVariables(config.env, rest, secrets.ticketSecrets), { port, takePort })
   const { url, token } = rest
   return { stages: [...stages, [classifier, edge]], url: `http://localhost:${port}`, rest: { url, token } }

@@ -10,7 +10,9 @@ const runSchema = z.object({
   url: z.string(),
   /** Where operators reach the queue; the file is its user's alone for that. */
   rest: z.object({ url: z.string(), token: z.string() }).optional(),
-  groups: z.array(z.object({ name: z.enum(["redis", "gateway", "classifier", "edge"]), pgid: z.number() })),
+  groups: z.array(
+    z.object({ name: z.enum(["redis", "gateway", "classifier", "edge", "deliverer"]), pgid: z.number() }),
+  ),
 })
 export type Run = z.infer<typeof runSchema>
 
@@ -19,6 +21,7 @@ const LOOKS_LIKE: Record<PartName, RegExp> = {
   redis: /(redis|valkey)-server/,
   gateway: /gateway\/main/,
   classifier: /classifier\/main/,
+  deliverer: /classifier\/deliver-main/,
   edge: /wrangler|workerd|esbuild|edge\/node/,
 }
 

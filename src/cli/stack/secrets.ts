@@ -33,6 +33,12 @@ export function readWebhookSecrets(path: string): string[] {
   return readFile(path)?.webhookSecrets ?? []
 }
 
+/** Where a part runs, with secrets to sign webhooks with: the user's own, or else these. */
+export function signing<T extends { env: NodeJS.ProcessEnv }>(ground: T, secrets: readonly string[]): T {
+  const { env } = ground
+  return env.WEBHOOK_SECRETS ? ground : { ...ground, env: { ...env, WEBHOOK_SECRETS: secrets.join(" ") } }
+}
+
 function newSecret(): string {
   return randomBytes(32).toString("hex")
 }

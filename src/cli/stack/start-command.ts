@@ -1,11 +1,9 @@
-import { hostname } from "node:os"
 import { type Command, Option } from "commander"
-import type { LogLevel } from "../../lib/log.ts"
 import { packageRoot } from "../package-root.ts"
-import { paintFor, print, survivesGoneReader } from "../terminal.ts"
+import { survivesGoneReader } from "../terminal.ts"
+import { cliOutput } from "./cli-output.ts"
 import { listenForInterrupts } from "./interrupts.ts"
 import { type EdgeRuntime, readStackConfig } from "./stack-config.ts"
-import { humanOutput, jsonOutput } from "./stack-output.ts"
 import { startStack } from "./start-stack.ts"
 
 const HELP = `
@@ -18,8 +16,6 @@ Examples:
   $ REDIS_URL=redis://localhost:6379 claimcheck start
   $ claimcheck start --json | jq .event`
 
-const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"]
-
 export function addStartCommand(program: Command): void {
   program
     .command("start")
@@ -31,8 +27,6 @@ export function addStartCommand(program: Command): void {
     .action(async ({ edge, json }: { edge: EdgeRuntime; json?: true }) => {
       const interrupts = listenForInterrupts()
       survivesGoneReader(interrupts.raise)
-      const level = LEVELS.find((name) => name === process.env.LOG_LEVEL) ?? "info"
-      const output = json ? jsonOutput(print, hostname()) : humanOutput(print, paintFor(process.stdout), level)
-      await startStack(readStackConfig(process.env, packageRoot(), edge), output, interrupts)
+      await startStack(readStackConfig(process.env, packageRoot(), edge), cliOutput({ json }, process.env), interrupts)
     })
 }

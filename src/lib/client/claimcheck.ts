@@ -13,6 +13,8 @@ export type SubmitOptions = {
   topK?: number | undefined
   /** Not started by then means failed, in milliseconds from now. */
   deadlineMs?: number | undefined
+  /** Where the answer is sent as a signed webhook; "" for nowhere, though the API key has a default. */
+  webhookUrl?: string | undefined
   /** Infer again, even if the answer to these bytes is known. */
   noCache?: boolean | undefined
   /** Submits with the same key are one ticket. One is made for each call unless given. */
@@ -81,10 +83,11 @@ function newIdempotencyKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
-function toQuery({ model, topK, deadlineMs }: SubmitOptions): string {
+function toQuery({ model, topK, deadlineMs, webhookUrl }: SubmitOptions): string {
   const query = new URLSearchParams()
   if (model !== undefined) query.set("model", model)
   if (topK !== undefined) query.set("top_k", String(topK))
   if (deadlineMs !== undefined) query.set("deadline_ms", String(deadlineMs))
+  if (webhookUrl !== undefined) query.set("webhook_url", webhookUrl)
   return query.size === 0 ? "" : `?${query}`
 }

@@ -1,0 +1,43 @@
+import { join } from "node:path"
+import type { Command } from "commander"
+import { findEndpoint } from "../operate/open-operator.ts"
+import { packageRoot } from "../package-root.ts"
+import { survivesGoneReader } from "../terminal.ts"
+import { cliOutput } from "./cli-output.ts"
+import { delivererPart } from "./deliverer-part.ts"
+import { listenForInterrupts } from "./interrupts.ts"
+import { runAlone } from "./run-alone.ts"
+import { readWebhookSecrets, signing } from "./secrets.ts"
+import { findHome } from "./stack-config.ts"
+
+const HELP = `
+Every classifier delivers webhooks, too; several deliverers share the work. This one serves the queue of the stack on this
+machine, or that of UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN. It signs with WEBHOOK_SECRETS (default: the local
+stack's) and reaches private addresses only where ALLOW_ADDRESSES names them.
+
+Examples:
+  $ claimcheck deliver
+  $ ALLOW_ADDRESSES=127.0.0.1:9000 claimcheck deliver
+  $ claimcheck deliver --json | jq 'select(.level != "info")'
+
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 it died, 2 its configuration is wrong.`
+
+export function addDeliverCommand(program: Command): void {
+  program
+    .command("deliver")
+    .summary("deliver webhooks in a process of its own")
+    .description("Deliver webhooks in a process of its own, until Ctrl-C.")
+    .option("--json", "print events as JSON lines")
+    .addHelpText("after", HELP)
+    .action(async (options: { json?: true }) => {
+      const interrupts = listenForInterrupts()
+      survivesGoneReader(interrupts.raise)
+      const { env } = process
+      const root = packageRoot()
+      const home = findHome(env, root)
+      const rest = findEndpoint(env, join(home, "run.json"))
+      // Another queue's receivers know other secrets than ours.
+      const secrets = env.UPSTASH_REDIS_REST_URL ? [] : readWebhookSecrets(join(home, "secrets.json"))
+      await runAlone(delivererPart(signing({ root, env }, secrets), rest), cliOutput(options, env), interrupts)
+    })
+}

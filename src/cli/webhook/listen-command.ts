@@ -1,0 +1,99 @@
+import { once } from "node:events"
+import { join } from "node:path"
+import { type Command, InvalidArgumentError, Option } from "commander"
+import { isWebhookSecret } from "../../lib/webhook-secret.ts"
+import { CliError, EXIT } from "../cli-error.ts"
+import { countOf } from "../human-units.ts"
+import { interruptible } from "../interrupted.ts"
+import { packageRoot } from "../package-root.ts"
+import { parseCount } from "../parse-option.ts"
+import { readWebhookSecrets } from "../stack/secrets.ts"
+import { findHome } from "../stack/stack-config.ts"
+import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
+import { startReceiver } from "./receiver.ts"
+import { receivedJson, renderReceived } from "./render-received.ts"
+
+const HELP = `
+It listens on 127.0.0.1, verifies each request as Standard Webhooks has it, and answers 204; 401 when no signature fits. A
+stack reaches this private address only when it is allowed to: ALLOW_ADDRESSES=127.0.0.1:9000 npm start
+Better than --secret, which the process list shows, is WEBHOOK_SECRETS; a stack on this machine needs neither.
+
+Examples:
+  $ claimcheck webhook listen
+  $ claimcheck webhook listen --fail 2
+  $ claimcheck webhook listen --json | jq .event.data.predictions[0]
+
+With --json there is one line a request: {"time", "verified", "answered", "id", "event"}, or "reason" when it was refused.
+
+Exit codes: 1 the port is taken, 2 the command was not understood or there is no secret, 130 interrupted.`
+
+type Options = { port: number; secret?: string; fail: number; json?: true }
+
+export function addListenCommand(webhook: Command): void {
+  webhook
+    .command("listen")
+    .summary("receive webhooks on this machine, verify and print them")
+    .description("Receive webhooks on this machine, verify and print them, until Ctrl-C.")
+    .option("-p, --port <port>", "port on 127.0.0.1", parsePort, 9000)
+    .addOption(
+      new Option("--secret <whsec_…>", "what they are signed with (default: the local stack's)").env("WEBHOOK_SECRETS"),
+    )
+    .option("--fail <n>", "answer 500 to so many first, to see them come again", parseCount, 0)
+    .option("--json", "print one JSON line for each")
+    .addHelpText("after", HELP)
+    .action(async ({ port, secret, fail, json }: Options) => {
+      survivesGoneReader(() => process.exit())
+      await interruptible(async (signal) => {
+        const secrets = secret ? parseSecrets(secret) : localSecrets()
+        const paint = paintFor(process.stdout)
+        const server = await startReceiver({
+          port,
+          secrets,
+          failures: fail,
+          onReceived: (received) => print(json ? receivedJson(received) : renderReceived(received, paint)),
+        })
+        // To stderr: what goes through a pipe is events alone.
+        printError(heading(port, fail))
+        try {
+          await once(signal, "abort")
+          signal.throwIfAborted()
+        } finally {
+          server.close()
+          server.closeAllConnections()
+        }
+      })
+    })
+}
+
+function heading(port: number, fail: number): string {
+  const lines = [
+    `Listening for webhooks: http://127.0.0.1:${port}`,
+    `  the stack reaches it when started so:  ALLOW_ADDRESSES=127.0.0.1:${port} npm start`,
+    `  and sends it an answer:                claimcheck classify --webhook http://127.0.0.1:${port} photo.jpg`,
+  ]
+  if (fail > 0) lines.push(`  ${countOf(fail, "event")} will be answered with 500 first`)
+  return `${lines.join("\n")}\n`
+}
+
+function localSecrets(): string[] {
+  const secrets = readWebhookSecrets(join(findHome(process.env, packageRoot()), "secrets.json"))
+  if (secrets.length > 0) return secrets
+  throw new CliError("There is no secret to verify with: start the stack once, or give one with WEBHOOK_SECRETS", {
+    exitCode: EXIT.usage,
+  })
+}
+
+/** Not commander's argParser: its error would quote the value. */
+export function parseSecrets(value: string): string[] {
+  const secrets = value.split(/[\s,]+/).filter((word) => word !== "")
+  if (secrets.length > 0 && secrets.every(isWebhookSecret)) return secrets
+  throw new CliError("Cannot read --secret (or WEBHOOK_SECRETS): expected whsec_ and base64 of 24 to 64 bytes", {
+    exitCode: EXIT.usage,
+  })
+}
+
+export function parsePort(value: string): number {
+  const port = Number(value)
+  if (Number.isInteger(port) && port > 0 && port < 65_536) return port
+  throw new InvalidArgumentError("Expected a port from 1 to 65535.")
+}

@@ -1,0 +1,33 @@
+import type { Command } from "commander"
+import { deliveriesSchema } from "../../lib/delivery.ts"
+import { createApi, parseBody } from "../api.ts"
+import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
+import { interruptible } from "../interrupted.ts"
+import { paintFor, print, survivesGoneReader } from "../terminal.ts"
+import { renderDeliveries } from "./render-deliveries.ts"
+
+const HELP = `
+Examples:
+  $ claimcheck webhook show cls_7z3k0v5c8mq2x9r4t6w1y8a0bd1f3h5j7k9m1n3p
+  $ claimcheck webhook show --json cls_7z3k… | jq '.deliveries[0].attempts'
+
+Exit codes: 0 shown, 1 there is no such ticket or it has no webhook, 2 the command was not understood, 130 interrupted.`
+
+export function addShowCommand(webhook: Command): void {
+  const command = webhook
+    .command("show")
+    .summary("show how a ticket's webhook fares")
+    .description("Show how a ticket's webhook fares: every attempt, and when the next one comes.")
+    .argument("<ticket>", "the ticket's id, cls_…")
+  withEdgeOptions(command)
+    .addHelpText("after", HELP)
+    .action(async (id: string, options: EdgeOptions) => {
+      survivesGoneReader(() => process.exit())
+      const get = createApi(options)
+      await interruptible(async (signal) => {
+        const body = await get(`/v1/classifications/${encodeURIComponent(id)}/deliveries`, { signal })
+        const view = { paint: paintFor(process.stdout), nowMs: Date.now() }
+        print(options.json ? JSON.stringify(body) : renderDeliveries(id, parseBody(deliveriesSchema, body), view))
+      })
+    })
+}

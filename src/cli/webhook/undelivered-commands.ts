@@ -1,0 +1,107 @@
+import type { Command } from "commander"
+import { confirm } from "../confirm.ts"
+import { countOf } from "../human-units.ts"
+import type { Operations } from "../operate/open-operator.ts"
+import { operate } from "../operate/operate.ts"
+import { checkWhich, reportFailures, type Which, withWhich } from "../operate/which.ts"
+import { parseCount } from "../parse-option.ts"
+import { paintFor, print, printError } from "../terminal.ts"
+import { allUndeliveredIds, dropEvents, renderUndelivered, resendEvents, undeliveredJson } from "./undelivered.ts"
+
+const REACH = `
+It talks to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.`
+
+const HELP_LIST = `
+A webhook is given up after ten tries over 76 hours, and at once when its receiver answers 410. It is kept for a week.${REACH}
+
+Examples:
+  $ claimcheck webhook undelivered
+  $ claimcheck webhook undelivered --json | jq -r 'select(.receiver == "https://example.com") | .id'`
+
+const HELP_RESEND = `
+Each is sent at once, with the same webhook-id and a fresh schedule.${REACH}
+
+Examples:
+  $ claimcheck webhook resend msg_7z3k0v5c8mq2x9r4t6w1y8a0bd_1767225600000
+  $ claimcheck webhook resend --all
+
+Exit codes: 0 done, 1 an event is not known or the answer was no, 2 the command was not understood, or --yes is missing where
+nobody can be asked, 130 interrupted.`
+
+const NOTHING = "There are no undelivered webhooks."
+
+export function addUndeliveredCommands(webhook: Command): void {
+  addList(webhook)
+  addResend(webhook)
+  addDrop(webhook)
+}
+
+function addList(webhook: Command): void {
+  webhook
+    .command("undelivered")
+    .summary("list what was given up or refused")
+    .description("List webhooks that were given up, or that their receiver wanted no more of; the latest first.")
+    .option("--limit <n>", "how many at most", parseCount, 50)
+    .option("--json", "print one JSON line for each")
+    .addHelpText("after", HELP_LIST)
+    .action(({ limit, json }: { limit: number; json?: true }) =>
+      operate(async ({ outbox }) => {
+        const undelivered = await outbox.listUndelivered({ count: limit })
+        if (undelivered.length === 0) return json ? undefined : print(NOTHING)
+        if (json) return print(undelivered.map(undeliveredJson).join("\n"))
+        print(renderUndelivered(undelivered, { paint: paintFor(process.stdout), nowMs: Date.now() }))
+        const more = (await outbox.countUndelivered()) - limit
+        if (more > 0) printError(`… and ${countOf(more, "more", "more")}: --limit shows them`)
+      }),
+    )
+}
+
+function addResend(webhook: Command): void {
+  const resend = webhook
+    .command("resend")
+    .summary("send webhooks again")
+    .description("Send webhooks again, whether they arrived or not; with --all, those that did not.")
+    .addHelpText("after", HELP_RESEND)
+  withEvents(resend).action((ids: string[], which: Which) =>
+    operate(async ({ outbox }, signal) => {
+      const chosen = await choose(outbox, ids, which)
+      if (chosen.length === 0) return
+      // Named ones are meant; of all of them somebody may not know how many they are.
+      const what = `Send ${countOf(chosen.length, "webhook")} again, to their receivers.`
+      if (which.all) await confirm(what, { yes: which.yes === true, signal })
+      const done = await resendEvents(outbox, chosen, Date.now())
+      print(which.json ? JSON.stringify(done) : `${countOf(done.resent.length, "webhook")} on the way again`)
+      reportFailures([[done.missing, "there is no such event, or its record has expired"]])
+    }),
+  )
+}
+
+function addDrop(webhook: Command): void {
+  const drop = webhook
+    .command("drop")
+    .summary("forget what was given up or refused")
+    .description("Take webhooks off the list of undelivered ones. Their tickets keep what was tried, until it expires.")
+    .addHelpText("after", REACH)
+  withEvents(drop).action((ids: string[], which: Which) =>
+    operate(async ({ outbox }, signal) => {
+      const chosen = await choose(outbox, ids, which)
+      if (chosen.length === 0) return
+      await confirm(`Drop ${countOf(chosen.length, "undelivered webhook")}, for good.`, {
+        yes: which.yes === true,
+        signal,
+      })
+      const done = await dropEvents(outbox, chosen)
+      print(which.json ? JSON.stringify(done) : `${countOf(done.dropped.length, "webhook")} dropped`)
+      reportFailures([[done.missing, "not among the undelivered"]])
+    }),
+  )
+}
+
+const withEvents = (command: Command) => withWhich(command, "[event...]", "events, msg_…")
+
+async function choose(outbox: Operations["outbox"], ids: readonly string[], which: Which): Promise<string[]> {
+  checkWhich(ids, which)
+  const chosen = which.all ? await allUndeliveredIds(outbox) : [...new Set(ids)]
+  if (chosen.length === 0 && !which.json) print(NOTHING)
+  return chosen
+}

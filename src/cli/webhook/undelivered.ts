@@ -1,0 +1,82 @@
+import { type DeliveryEvent, receiverOf, ticketOfEvent, toDeliveries } from "../../lib/delivery.ts"
+import { jobIdOfEvent, type Outbox, type Undelivered } from "../../lib/outbox.ts"
+import { humanMs } from "../human-units.ts"
+import type { Paint } from "../terminal.ts"
+import { renderTable } from "../text-table.ts"
+
+const PAGE = 100
+
+/** The events that were not delivered, each once, taken before anything is changed. */
+export async function allUndeliveredIds(
+  outbox: Pick<Outbox, "listUndelivered" | "countUndelivered">,
+): Promise<string[]> {
+  const ids = new Set<string>()
+  // A page may be short in the middle: events whose record has expired are left out of it.
+  for (let offset = 0; offset < (await outbox.countUndelivered()); offset += PAGE) {
+    for (const { eventId } of await outbox.listUndelivered({ offset, count: PAGE })) ids.add(eventId)
+  }
+  return [...ids]
+}
+
+export type ResendSummary = { resent: string[]; missing: string[] }
+
+/** Sends events again, each at once and with a fresh schedule, the oldest first. */
+export async function resendEvents(
+  outbox: Pick<Outbox, "resend">,
+  eventIds: readonly string[],
+  nowMs: number,
+): Promise<ResendSummary> {
+  const summary: ResendSummary = { resent: [], missing: [] }
+  for (const eventId of eventIds.toReversed()) {
+    const jobId = jobIdOfEvent(eventId)
+    const delivery = jobId === "" ? null : await outbox.resend(jobId, { nowMs, eventId })
+    if (delivery === null) summary.missing.push(eventId)
+    else summary.resent.push(eventId)
+  }
+  return summary
+}
+
+export type DropSummary = { dropped: string[]; missing: string[] }
+
+export async function dropEvents(
+  outbox: Pick<Outbox, "dropUndelivered">,
+  eventIds: readonly string[],
+): Promise<DropSummary> {
+  const summary: DropSummary = { dropped: [], missing: [] }
+  for (const id of eventIds) ((await outbox.dropUndelivered(id)) ? summary.dropped : summary.missing).push(id)
+  return summary
+}
+
+/** One line an event. Of the URL only the origin is told: path and query can hold a secret. */
+export function renderUndelivered(
+  undelivered: readonly Undelivered[],
+  { paint, nowMs }: { paint: Paint; nowMs: number },
+): string {
+  const rows = undelivered.map(({ eventId, sinceMs, delivery, event }) => [
+    eventId,
+    receiverOf(delivery.url),
+    `${humanMs(Math.max(0, nowMs - sinceMs))} ago`,
+    lastAnswer(event),
+    ticketOfEvent(event).id,
+  ])
+  return renderTable([["event", "receiver", "since", "last answer", "ticket"], ...rows], paint, { right: [2] })
+}
+
+/** One of them for scripts, as the edge shows a delivery. */
+export function undeliveredJson({ sinceMs, delivery, event }: Undelivered): string {
+  const [shown] = toDeliveries({ url: delivery.url, events: [event] }).deliveries
+  return JSON.stringify({
+    ...shown,
+    ticket_id: ticketOfEvent(event).id,
+    caller: delivery.caller,
+    receiver: receiverOf(delivery.url),
+    since: new Date(sinceMs).toISOString(),
+  })
+}
+
+/** The status of the last try, or why there was none. */
+function lastAnswer({ attempts, state }: Pick<DeliveryEvent, "attempts" | "state">): string {
+  const last = attempts.at(-1)
+  const answer = last?.status ?? last?.error?.code ?? "–"
+  return state === "gone" ? `${answer}, wants no more` : String(answer)
+}
