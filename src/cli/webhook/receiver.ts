@@ -35,27 +35,30 @@ export async function startReceiver({ port, ...options }: ReceiverOptions): Prom
 function answerWith({ secrets, failures, onReceived, now = Date.now }: Omit<ReceiverOptions, "port">) {
   let left = failures
   return async (request: IncomingMessage, response: ServerResponse) => {
+    let body: Buffer | null
     try {
-      const verdict = await judge(request, secrets)
-      const answered = !verdict.verified ? verdict.status : left-- > 0 ? 500 : 204
-      onReceived({ atMs: now(), verdict, answered })
-      // What is left of a body that is too large is not read: the connection cannot be used again.
-      if (answered === 413) response.setHeader("connection", "close")
-      response.writeHead(answered).end()
+      body = await readBody(request)
     } catch {
       // The sender hung up while it was sending: nobody is left to answer, and it will send again.
-      response.destroy()
+      return void response.destroy()
     }
+    const verdict = judge(request, body, secrets)
+    const answered = !verdict.verified ? verdict.status : left-- > 0 ? 500 : 204
+    onReceived({ atMs: now(), verdict, answered })
+    // What is left of a body that is too large is not read: the connection cannot be used again.
+    if (body === null) response.setHeader("connection", "close")
+    response.writeHead(answered).end()
   }
 }
 
-async function judge(request: IncomingMessage, secrets: readonly string[]): Promise<Received["verdict"]> {
-  if (request.method !== "POST") {
-    return { verified: false, status: 405, reason: `it was a ${request.method}, and a webhook is a POST` }
-  }
-  const body = await readBody(request)
+function judge(
+  { method, headers }: IncomingMessage,
+  body: Buffer | null,
+  secrets: readonly string[],
+): Received["verdict"] {
+  if (method !== "POST") return { verified: false, status: 405, reason: `it was a ${method}, and a webhook is a POST` }
   if (body === null) return { verified: false, status: 413, reason: `it has more than ${MAX_BYTES / 1_000} kB` }
-  return verifyEvent(body, request.headers, secrets)
+  return verifyEvent(body, headers, secrets)
 }
 
 /** The body as it came; null when it is too large. */

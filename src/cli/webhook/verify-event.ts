@@ -50,8 +50,7 @@ function refusalOf(webhook: Webhook, body: Buffer, headers: Record<string, strin
     return null
   } catch (error) {
     if (error instanceof WebhookVerificationError) return error.message
-    // The package itself trips over a signature like "v1" without a value.
-    return "its signature cannot be read"
+    throw error
   }
 }
 
