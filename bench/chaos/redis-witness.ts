@@ -57,7 +57,7 @@ export async function openRedisWitness(url: string): Promise<RedisWitness> {
         payloads: ttls.filter(({ key, ttlMs }) => ttlMs > 0 && key.startsWith(`${keys.prefix}:payload:`)),
         jobs: await readJobs(under("job").map((key) => key.slice(keys.job("").length))),
         waiting: queues.reduce((sum, depth) => sum + depth, 0),
-        leases: await client.zRange(keys.leases, 0, -1),
+        leases: await client.zRange(keys.leases, "-inf", "(+inf", { BY: "SCORE" }),
         dead: await client.zRange(keys.dead, 0, -1),
         counters: Object.fromEntries(
           flow.filter(([name, value]) => /^(n|bytes|n:.*|d:.*)$/.test(name) && value !== "0"),
@@ -65,7 +65,7 @@ export async function openRedisWitness(url: string): Promise<RedisWitness> {
       }
     },
     async jobsOf(pid) {
-      const leases = await client.zRange(keys.leases, 0, -1)
+      const leases = await client.zRange(keys.leases, "-inf", "(+inf", { BY: "SCORE" })
       const jobs = await readJobs(leases.map((lease) => lease.split(":")[0] ?? ""))
       return [...jobs.values()].filter((job) => job.state === "processing" && job.worker.includes(`-${pid}-`))
     },

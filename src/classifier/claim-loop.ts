@@ -14,7 +14,7 @@ import type { Waker } from "./waker.ts"
  */
 const IDLE_COMMAND_MS = 22_500
 const idlePollMs = (models: number) => IDLE_COMMAND_MS * (3 + models)
-const BUSY_BEAT_MS = 15_000
+const BUSY_BEAT_MS = 60_000
 const FIRST_BEAT_MS = 1_000
 /** How late a beat may be before its worker counts as gone. */
 const BEAT_GRACE_MS = 30_000

@@ -56,7 +56,7 @@ async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal):
     return held ? "retried" : "lease_lost"
   }
   const finishStart = performance.now()
-  const held = await reach(() => store.finish(lease, outcome, now()))
+  const held = await reach(() => store.finish({ ...lease, job }, outcome, now()))
   if (!held) {
     log.info("job.lease_lost", about)
     return "lease_lost"

@@ -148,13 +148,18 @@ export class JobStore {
     return leases.filter((_lease, i) => (reply as number[])[i] !== 1)
   }
 
-  /** Stores the outcome. False when the lease is lost and the outcome was dropped. */
-  async finish({ jobId, token }: Lease, outcome: Outcome, nowMs: number): Promise<boolean> {
+  /**
+   * Stores the outcome. False when the lease is lost and the outcome was dropped. With the job as it was claimed, it costs a
+   * command less.
+   */
+  async finish({ jobId, token, job }: Lease & { job?: ClaimedJob }, outcome: Outcome, nowMs: number): Promise<boolean> {
     const text =
       outcome.state === "succeeded"
         ? { state: outcome.state, result: JSON.stringify(outcome.result) }
         : { state: outcome.state, error: JSON.stringify(outcome.error) }
-    return (await this.#run(FINISH, [jobId, token, JSON.stringify(text), nowMs, this.#limits.resultTtlMs])) === 1
+    const claimed = job === undefined ? "" : encodeJob(job)
+    const args = [jobId, token, JSON.stringify(text), nowMs, this.#limits.resultTtlMs, claimed]
+    return (await this.#run(FINISH, args)) === 1
   }
 
   /**

@@ -76,6 +76,8 @@ const base = {
   webhookUrl: z.string().optional(),
   /** The answer was known before the job came. */
   cached: z.boolean().optional(),
+  /** The token of the last attempt that ended without an outcome. */
+  givenBackBy: z.string().optional(),
   /** Where a later submit of the same content finds this job. */
   contentKey: z.string().optional(),
 }

@@ -21,7 +21,7 @@ export function createKeys(namespace = "claimcheck") {
     queue: (model: string) => `${prefix}:queue:${model}`,
     /** HASH: virtual times, depths and bytes (src/lib/scripts/prelude.ts has the fields). */
     flow: `${prefix}:flow`,
-    /** ZSET, member "id:token", score lease end in ms: jobs that are worked on. */
+    /** ZSET, member "id:token", score lease end in ms: jobs that are worked on; and "-", which keeps the key. */
     leases: `${prefix}:leases`,
     /** ZSET, member id, score time of death in ms: jobs that used up their attempts. */
     dead: `${prefix}:dead`,

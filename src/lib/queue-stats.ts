@@ -36,7 +36,7 @@ export async function readQueueStats(
   const fields = ["n", "bytes", "paused", ...ids.map((id) => `n:${id}`)]
   const [flow, processing, dead] = await Promise.all([
     redis.call((sdk) => sdk.hmget(keys.flow, ...fields)) as Promise<unknown>,
-    redis.call((sdk) => sdk.zcard(keys.leases)),
+    redis.call((sdk) => sdk.zcount(keys.leases, "-inf", "(+inf")),
     redis.call((sdk) => sdk.zcard(keys.dead)),
   ])
   const [n, bytes, paused, ...depths] = flow as (string | null)[]

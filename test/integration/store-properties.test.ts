@@ -1,6 +1,7 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, it } from "vitest"
 import { AppError } from "../../src/lib/app-error.ts"
+import type { ClaimedJob } from "../../src/lib/job.ts"
 import type { Claim, JobStore, Lease } from "../../src/lib/job-store.ts"
 import type { Operator } from "../../src/lib/operator.ts"
 import { auditStore, type StoreDump } from "../support/store-audit.ts"
@@ -82,7 +83,7 @@ class Run {
   readonly #model = new StoreModel(LIMITS)
   readonly #store: JobStore = harness.crowdStore(LIMITS)
   readonly #operator: Operator = harness.operator()
-  readonly #leases: Lease[] = []
+  readonly #leases: (Lease & { job?: ClaimedJob })[] = []
   readonly #lastClaims = new Map<number, Claim>()
   readonly #ends = new Map<string, string>()
   #nowMs = T0
@@ -178,9 +179,13 @@ class Run {
 
   async #claim(claim: Claim): Promise<(dump: StoreDump) => string[]> {
     const claimed = await this.#store.claim(claim)
-    for (const { id, leaseToken } of claimed.jobs) {
-      const isKnown = this.#leases.some(({ jobId, token }) => jobId === id && token === leaseToken)
-      if (!isKnown) this.#leases.push({ jobId: id, token: leaseToken })
+    for (const job of claimed.jobs) {
+      const known = this.#leases.find(({ jobId, token }) => jobId === job.id && token === job.leaseToken)
+      // Workers finish with the job as they claimed it, or without: both must come to the same.
+      if (known === undefined) {
+        const withJob = this.#leases.length % 2 === 0 ? { job } : {}
+        this.#leases.push({ jobId: job.id, token: job.leaseToken, ...withJob })
+      } else if (known.job !== undefined) known.job = job
     }
     return (dump) => this.#model.claim(claim, claimed, dump)
   }

@@ -82,10 +82,12 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
         }),
       )
     } else if (kind === "leases") {
-      dump.leases = pairsOf(value).map(([lease, end]) => {
-        const [id = "", token = ""] = lease.split(":")
-        return { id, token, endMs: Number(end) }
-      })
+      dump.leases = pairsOf(value)
+        .filter(([lease]) => lease !== "-")
+        .map(([lease, end]) => {
+          const [id = "", token = ""] = lease.split(":")
+          return { id, token, endMs: Number(end) }
+        })
     } else if (kind === "delivery") dump.deliveries.set(name, JSON.parse(String(value)))
     else if (kind === "outbox" && name === "") {
       dump.outbox = new Map(pairsOf(value).map(([receiver, dueMs]) => [receiver, Number(dueMs)]))

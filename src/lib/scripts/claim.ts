@@ -16,6 +16,9 @@ import { PRELUDE } from "./prelude.ts"
 export const CLAIM = `${PRELUDE}
 local s = cjson.decode(ARGV[1])
 
+-- A lease of nobody that never ends: it keeps the key, and so its TTL, while no job is in work.
+local KEEPER = "-"
+
 local function loadAll(ids)
   local keys = {}
   for i, id in ipairs(ids) do keys[i] = jobKey(id) end
@@ -37,7 +40,7 @@ end
 local function reap()
   local leases = redis.call("ZRANGE", LEASES, 0, 31, "WITHSCORES")
   for i = 1, #leases, 2 do
-    if tonumber(leases[i + 1]) > s.nowMs then return leases[i + 1] end
+    if tonumber(leases[i + 1]) > s.nowMs then return leases[i] == KEEPER and "" or leases[i + 1] end
     redis.call("ZREM", LEASES, leases[i])
     local id, token = leases[i]:match("^(.-):(.+)$")
     local job = load(id)
@@ -73,7 +76,7 @@ local function unpop(popped, from)
 end
 
 local function readFlow(popped)
-  local names, seen = { "paused", "n", "bytes", "served", "cursor" }, {}
+  local names, seen = { "paused", "n", "bytes", "served", "cursor", "leases" }, {}
   for _, p in ipairs(popped) do
     for _, name in ipairs({ "d:" .. p.caller, "n:" .. p.model, "v:" .. p.model, "last:" .. p.model }) do
       if not seen[name] then names[#names + 1], seen[name] = name, true end
@@ -172,8 +175,11 @@ for i, p in ipairs(popped) do
 end
 
 if #leases > 0 then
-  redis.call("ZADD", LEASES, unpack(leases))
-  redis.call("PEXPIRE", LEASES, SHARED_TTL_MS)
+  local added = redis.call("ZADD", LEASES, "inf", KEEPER, unpack(leases))
+  if added > #leases / 2 or math.abs(s.nowMs - flow.leases) > SHARED_TTL_MS / 10 then
+    redis.call("PEXPIRE", LEASES, SHARED_TTL_MS)
+    flow.leases = s.nowMs
+  end
 end
 if served > 0 then writeFlow(flow, served) end
 return { taken, status, nextLeaseEnd }

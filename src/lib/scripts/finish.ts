@@ -3,17 +3,36 @@ import { PRELUDE } from "./prelude.ts"
 /**
  * KEYS[1] prefix
  * ARGV[1] job id   ARGV[2] lease token   ARGV[3] outcome, JSON: state, and result or error as texts
- * ARGV[4] now, ms   ARGV[5] TTL of the result, ms
+ * ARGV[4] now, ms   ARGV[5] TTL of the result, ms   ARGV[6] the job as it was claimed, JSON, or ""
  *
  * Returns 1 when the outcome stands (or stood already, by the same token), 0 when the lease is lost.
  */
 export const FINISH = `${PRELUDE}
-local id, token = ARGV[1], ARGV[2]
+local id, token, nowMs, ttlMs = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local outcome = cjson.decode(ARGV[3])
 local held = redis.call("ZREM", LEASES, id .. ":" .. token) == 1
-local job = load(id)
+local job
+
+-- Who holds the lease knows the job, so one command stores its end and tells what was there: nothing new, as a rule.
+if held and ARGV[6] ~= "" then
+  job = cjson.decode(ARGV[6])
+  job.finishedBy = token
+  conclude(job, outcome, nowMs)
+  local before = decode(redis.call("SET", jobKey(id), cjson.encode(job), "XX", "GET", "PX", ttlMs))
+  if before and not (before.followers or before.left) then
+    redis.call("UNLINK", payloadKey(job))
+    announce(job)
+    return 1
+  end
+  -- Others have joined it or left it meanwhile, and what they wrote must stay.
+  job = before
+else
+  job = load(id)
+end
+
 if not held or not job then return job and job.finishedBy == token and 1 or 0 end
 job.finishedBy = token
-finish(job, cjson.decode(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5]))
+finish(job, outcome, nowMs, ttlMs)
 return 1
 `
 
