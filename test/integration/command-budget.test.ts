@@ -16,13 +16,12 @@ import type { Client } from "../support/store-audit.ts"
  *   upload     1   SET of the bytes
  *   enqueue    9   EVALSHA, SET content, HMGET, PEXPIRE bytes, SET job, ZADD, HSET, and
  *                  PEXPIRE queue + PUBLISH (idle system) or ZRANK (full queue, where it makes 8)
- *   claim      8   EVALSHA, ZPOPMIN, HMGET, MGET, SET job, ZADD, PEXPIRE leases, HSET (one SET a job, the rest shared)
+ *   claim      7   EVALSHA, ZPOPMIN, HMGET, MGET, SET job, ZADD, HSET (one SET a job, the rest shared)
  *   bytes      1   GET
- *   finish     5   EVALSHA, ZREM, GET, UNLINK, SET
+ *   finish     4   EVALSHA, ZREM, SET, UNLINK
  *
- * That is 24 for a job that is alone. It pays for more when it wakes a sleeper: the beat (every minute at most), the look at
+ * That is 22 for a job that is alone. It pays for more when it wakes a sleeper: the beat (every minute at most), the look at
  * leases (every 2 s), the edge's look at the registry (every 10 s); from this the idle looks that it saves are taken off.
- * So a lone job costs up to two commands more than the 24 that DESIGN.md accepts.
  */
 const HOUR_MS = 3_600_000
 const keys = createKeys()
