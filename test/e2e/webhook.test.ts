@@ -33,13 +33,13 @@ const receiver = () => `http://127.0.0.1:${port}`
 /** A command that runs until it is told to stop. */
 function running(...args: string[]) {
   let output = ""
-  let stop = () => true
+  let signal = (_name: NodeJS.Signals) => true
   const exited = runCli(args, env, (child) => {
     for (const stream of [child.stdout, child.stderr]) stream?.on("data", (data) => (output += String(data)))
-    stop = () => child.kill("SIGINT")
+    signal = (name) => child.kill(name)
   })
-  const stopped = async () => {
-    stop()
+  const stopped = async (by: NodeJS.Signals = "SIGINT") => {
+    signal(by)
     return (await exited).code
   }
   onTestFinished(async () => void (await stopped()))
@@ -136,6 +136,14 @@ test("`claimcheck deliver` delivers by itself, and leaves nothing behind", async
   expect(await deliverer.stopped()).toBe(0)
   await listener.stopped()
   expect((await processesOf(stack.home)).length).toBe(before)
+})
+
+test("`claimcheck deliver` takes its process along when it is itself killed", async () => {
+  const before = (await processesOf(stack.home)).length
+  const deliverer = running("deliver", "--json")
+  await deliverer.prints(/"deliverer\.ready"/)
+  await deliverer.stopped("SIGKILL")
+  await expect.poll(async () => (await processesOf(stack.home)).length, { timeout: 30_000 }).toBe(before)
 })
 
 test("an API key's settings are changed, and a secret is shown once", async () => {

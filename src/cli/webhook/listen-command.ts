@@ -21,7 +21,7 @@ Better than --secret, which the process list shows, is WEBHOOK_SECRETS; a stack 
 Examples:
   $ claimcheck webhook listen
   $ claimcheck webhook listen --fail 2
-  $ claimcheck webhook listen --json | jq .event.data.predictions[0]
+  $ claimcheck webhook listen --json | jq '.event.data.predictions[0]'
 
 With --json there is one line a request: {"time", "verified", "answered", "id", "event"}, or "reason" when it was refused.
 
