@@ -75,10 +75,11 @@ async function failureOf(answer: Answer): Promise<string> {
 describe("classifyFiles()", () => {
   test("uploads a file with its options and gives the ticket", async () => {
     const edge = scripted({ body: succeeded })
-    expect(await classify(edge, [photo], { model: "m", topK: 2, noCache: true })).toEqual([
-      { file: photo, ticket: succeeded },
+    const options = { model: "m", topK: 2, noCache: true, webhookUrl: "http://h/?a=b" }
+    expect(await classify(edge, [photo], options)).toEqual([{ file: photo, ticket: succeeded }])
+    expect(edge.requests).toEqual([
+      "POST http://edge.test/v1/classifications?model=m&top_k=2&webhook_url=http%3A%2F%2Fh%2F%3Fa%3Db no-cache",
     ])
-    expect(edge.requests).toEqual(["POST http://edge.test/v1/classifications?model=m&top_k=2 no-cache"])
   })
 
   test("goes on with the other files after one that failed, and uploads nothing that it cannot read", async () => {
