@@ -29,10 +29,14 @@ const RATE_AGE_MS = 25_000
 /** src/classifier/service-meter.ts says the same before it has seen a job. */
 const FIRST_GUESS_MS = 100
 
-/** All tickets come at once, the worst that clients do to a queue; jobs are served in order by all lanes. */
+/**
+ * All tickets come at once, the worst that clients do to a queue; jobs are served in order by all lanes. As in the
+ * classifier, a job is claimed while another is still in its lane.
+ */
 export function simulate(strategy: Strategy, setting: Setting): Outcome {
   const { tickets, random } = setting
   const { startMs, doneMs } = serve(setting)
+  const claimMs = startMs.map((_start, i) => (i < 2 * setting.lanes ? 0 : (startMs[i - setting.lanes] as number)))
   const rateAt = ratesKnown(setting)
   const delays: number[] = []
   let polls = 0
@@ -40,7 +44,7 @@ export function simulate(strategy: Strategy, setting: Setting): Outcome {
   for (let ticket = 0; ticket < tickets; ticket++) {
     const done = doneMs[ticket] as number
     for (let attempt = 0, now = 0; ; attempt++) {
-      const progress = progressAt(now, ticket, startMs)
+      const progress = progressAt(now, ticket, claimMs)
       now += strategy.waitMs({ attempt, progress, rate: rateAt(now), random }) + setting.roundTripMs
       polls++
       // The look happened half a round trip ago.
@@ -85,19 +89,19 @@ function ratesKnown({ lanes, serviceMs, isMeasured }: Setting): (nowMs: number) 
   }
 }
 
-function progressAt(nowMs: number, ticket: number, startMs: readonly number[]): Progress {
-  const start = startMs[ticket] as number
-  if (start <= nowMs) return { processingForMs: nowMs - start }
-  return { position: ticket - firstAfter(startMs, nowMs), waitingForMs: nowMs }
+function progressAt(nowMs: number, ticket: number, claimMs: readonly number[]): Progress {
+  const claimed = claimMs[ticket] as number
+  if (claimed <= nowMs) return { processingForMs: nowMs - claimed }
+  return { position: ticket - firstAfter(claimMs, nowMs), waitingForMs: nowMs }
 }
 
-/** How many have started: starts are in order. */
-function firstAfter(startMs: readonly number[], nowMs: number): number {
+/** How many are claimed: claims are in order. */
+function firstAfter(claimMs: readonly number[], nowMs: number): number {
   let low = 0
-  let high = startMs.length
+  let high = claimMs.length
   while (low < high) {
     const middle = (low + high) >> 1
-    if ((startMs[middle] as number) <= nowMs) low = middle + 1
+    if ((claimMs[middle] as number) <= nowMs) low = middle + 1
     else high = middle
   }
   return low

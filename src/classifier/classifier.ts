@@ -91,7 +91,8 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
 
   // Jobs in hand outlive the signal: their leases are renewed, and Redis is tried, until the hand is empty or time is up.
   const giveUp = new AbortController()
-  const runner = { store, pool, now, meter, metrics, reachability, log, giveUp: giveUp.signal }
+  const isBacklogged = () => hand.size > pool.lanes
+  const runner = { store, pool, now, meter, isBacklogged, metrics, reachability, log, giveUp: giveUp.signal }
   const isListening = () => listener.isListening()
   const count = (outcome: string) => metrics.webhooks.inc({ outcome })
   const deliverer = await createDeliverer(config, { redis, keys, now, isListening, reachability, log, count })

@@ -14,6 +14,8 @@ export type JobRunner = {
   pool: Pick<LanePool, "run">
   now: () => number
   meter: ServiceMeter
+  /** Whether all lanes have work, this job left out. */
+  isBacklogged: () => boolean
   metrics: Metrics
   reachability: Reachability
   log: Log
@@ -66,7 +68,9 @@ async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal):
   else {
     const finishMs = performance.now() - finishStart
     const laneMs = timings.decode + timings.infer
-    runner.meter.record(job.model, { laneMs, jobMs: timings.fetch + laneMs + finishMs })
+    const endedMs = performance.now()
+    const jobMs = timings.fetch + laneMs + finishMs
+    runner.meter.record(job.model, { laneMs, jobMs, endedMs, isBacklogged: runner.isBacklogged() })
     for (const [stage, ms] of Object.entries({ ...timings, finish: finishMs })) {
       runner.metrics.stageSeconds.observe({ model: job.model, stage }, ms / 1_000)
     }

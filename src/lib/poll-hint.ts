@@ -15,7 +15,8 @@ export type Progress = { position: number; waitingForMs: number } | { processing
 export type PollHint = { etaMs: number | null; pollAfterMs: number }
 
 /**
- * When to look again: position ÷ completion rate, plus what one job takes. A job that takes longer than it should, or stays at
+ * When to look again: position ÷ completion rate, plus what one job takes, and where others wait as much again, since the
+ * classifier has a job in hand for every lane that is busy. A job that takes longer than it should, or stays at
  * the head of a queue whose classifier has just died, is asked for again after a share of its age: its polls grow rare.
  */
 export function pollHint(progress: Progress, { classifiers, perSecond, jobMs }: ServiceRate): PollHint {
@@ -24,7 +25,7 @@ export function pollHint(progress: Progress, { classifiers, perSecond, jobMs }: 
 
   const [etaMs, leastMs] =
     "position" in progress
-      ? [jobMs + (progress.position / perSecond) * 1_000, progress.waitingForMs / 10]
+      ? [jobMs * (progress.position > 0 ? 2 : 1) + (progress.position / perSecond) * 1_000, progress.waitingForMs / 10]
       : [Math.max(jobMs - progress.processingForMs, progress.processingForMs / 4), 0]
   const likelyMs = etaMs + jobMs * MARGIN_OF_JOB + etaMs * MARGIN_OF_WAIT
   const pollAfterMs = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, leastMs, likelyMs))

@@ -69,7 +69,17 @@ export async function startBilledClassifier(
   const meter = new ServiceMeter()
   const now = () => Date.now()
   const pool = createLanes(lanes, inferMs)
-  const runner = { store, pool, now, meter, metrics, reachability, log: silentLog, giveUp: signal }
+  const runner = {
+    store,
+    pool,
+    now,
+    meter,
+    isBacklogged: () => false,
+    metrics,
+    reachability,
+    log: silentLog,
+    giveUp: signal,
+  }
   const every = async (ms: number, chore: () => Promise<unknown>) => {
     for (;;) {
       await sleep(ms, signal)

@@ -13,7 +13,7 @@ const ageMs = fc.nat(3_600_000)
 describe("pollHint()", () => {
   it("is position ÷ completion rate, plus what one job takes", () => {
     const hint = pollHint({ position: 50, waitingForMs: 0 }, { classifiers: 2, perSecond: 25, jobMs: 80 })
-    expect(hint).toEqual({ etaMs: 2_080, pollAfterMs: 2_109 })
+    expect(hint).toEqual({ etaMs: 2_160, pollAfterMs: 2_190 })
   })
 
   it("grows with the position", () => {
@@ -27,7 +27,7 @@ describe("pollHint()", () => {
     )
   })
 
-  it("is a whole number of 20 ms to 10 s, whatever it is asked about", () => {
+  it("is a whole number of 20 ms to 30 s, whatever it is asked about", () => {
     fc.assert(
       fc.property(depth, ageMs, rate, fc.boolean(), (position, age, at, isQueued) => {
         const hint = pollHint(isQueued ? { position, waitingForMs: age } : { processingForMs: age }, at)
