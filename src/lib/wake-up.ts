@@ -3,7 +3,7 @@ import type { Log } from "./log.ts"
 import type { RedisRest } from "./redis.ts"
 import { sleep } from "./sleep.ts"
 
-/** A server that pings does so every 15 s. Silence after a first ping means that the connection is dead. */
+/** A server that pings does so every 15 s. Once it is known to, silence means that the connection is dead. */
 const SILENCE_MS = 50_000
 
 export type WakeUpOptions = {
@@ -20,13 +20,14 @@ export type WakeUpOptions = {
 /** Listens to a channel until the signal is aborted, and connects again whenever the stream ends. Never throws. */
 export async function listenForWakeUps(options: WakeUpOptions): Promise<void> {
   const { redis, channel, signal, log } = options
+  const server = { pings: false }
   for (let attempt = 0; !signal.aborted; attempt++) {
     const connection = new AbortController()
     const stop = () => connection.abort()
     signal.addEventListener("abort", stop)
     try {
       const stream = await redis.subscribe(channel, connection.signal)
-      for await (const line of readLines(stream, SILENCE_MS, stop)) {
+      for await (const line of readLines(stream, server, stop)) {
         const kind = line.match(/^data: ?(subscribe|message),[^,]*,(.*)$/)
         if (kind?.[1] === "subscribe") {
           attempt = 0
@@ -47,7 +48,7 @@ export async function listenForWakeUps(options: WakeUpOptions): Promise<void> {
   }
 }
 
-async function* readLines(stream: ReadableStream<Uint8Array>, silenceMs: number, onSilence: () => void) {
+async function* readLines(stream: ReadableStream<Uint8Array>, server: { pings: boolean }, onSilence: () => void) {
   const reader = stream.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader()
   let rest = ""
   let silence: ReturnType<typeof setTimeout> | undefined
@@ -57,9 +58,10 @@ async function* readLines(stream: ReadableStream<Uint8Array>, silenceMs: number,
       if (done) return
       const lines = (rest + value).split(/\r?\n/)
       rest = (lines.pop() ?? "").slice(0, 65_536)
-      if (silence !== undefined || lines.some((line) => line.startsWith(":"))) {
+      server.pings ||= lines.some((line) => line.startsWith(":"))
+      if (server.pings) {
         clearTimeout(silence)
-        silence = setTimeout(onSilence, silenceMs)
+        silence = setTimeout(onSilence, SILENCE_MS)
       }
       yield* lines
     }
