@@ -15,6 +15,9 @@ import type { Waker } from "./waker.ts"
 const IDLE_COMMAND_MS = 22_500
 const idlePollMs = (models: number) => IDLE_COMMAND_MS * (3 + models)
 const BUSY_BEAT_MS = 60_000
+/** Many jobs change the speed sooner, and share what a beat costs. */
+const RUSH_BEAT_MS = 5_000
+const BEAT_JOBS = 20
 const FIRST_BEAT_MS = 1_000
 /** How late a beat may be before its worker counts as gone. */
 const BEAT_GRACE_MS = 30_000
@@ -48,6 +51,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
   const { hand } = loop
   let beatDueMs = 0
   let beatCount = 0
+  let jobsSinceBeat = 0
   let reapDueMs = 0
   let emptyInARow = 0
   let mustDrain = false
@@ -60,12 +64,13 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     }
     mustDrain = false
     const nowMs = loop.now()
-    const beats = nowMs >= beatDueMs
+    const beats = nowMs >= beatDueMs || (jobsSinceBeat >= BEAT_JOBS && nowMs >= beatDueMs - BUSY_BEAT_MS + RUSH_BEAT_MS)
     const reaps = nowMs >= reapDueMs
     const claimed = await claimOnce(loop, { signal, beats, reaps, turn })
     if (claimed === null) return
     // The first jobs tell the speed that edges compute their hints from: it is passed on soon.
     if (beats) beatDueMs = nowMs + Math.min(BUSY_BEAT_MS, FIRST_BEAT_MS * 2 ** beatCount++)
+    jobsSinceBeat = claimed.jobs.length + (beats ? 0 : jobsSinceBeat)
     if (reaps) reapDueMs = nowMs + REAP_MS
     loop.metrics.claims.inc({ found: claimed.status })
     for (const job of claimed.jobs) loop.start(job)

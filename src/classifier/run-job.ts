@@ -70,7 +70,9 @@ async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal):
     const laneMs = timings.decode + timings.infer
     const endedMs = performance.now()
     const jobMs = timings.fetch + laneMs + finishMs
-    runner.meter.record(job.model, { laneMs, jobMs, endedMs, isBacklogged: runner.isBacklogged() })
+    const { width, height } = job.input.image
+    const picture = { decodeMs: timings.decode, megapixels: (width * height) / 1e6 }
+    runner.meter.record(job.model, { laneMs, jobMs, ...picture, endedMs, isBacklogged: runner.isBacklogged() })
     for (const [stage, ms] of Object.entries({ ...timings, finish: finishMs })) {
       runner.metrics.stageSeconds.observe({ model: job.model, stage }, ms / 1_000)
     }

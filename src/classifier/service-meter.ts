@@ -10,13 +10,15 @@ export type JobSample = {
   laneMs: number
   /** From claim to answer, without the wait for a lane. */
   jobMs: number
+  decodeMs: number
+  megapixels: number
   /** By a monotonic clock. */
   endedMs: number
   /** Every lane has something to do until the next job ends. */
   isBacklogged: boolean
 }
 
-type Averages = { laneMs: number; jobMs: number; intervalMs?: number }
+type Averages = Pick<JobSample, "laneMs" | "jobMs" | "decodeMs" | "megapixels"> & { intervalMs?: number }
 
 /** How fast jobs are answered, by model, as exponentially weighted moving averages. */
 export class ServiceMeter {
@@ -24,14 +26,17 @@ export class ServiceMeter {
   /** When the last job ended, if all lanes have been busy since. */
   #busySinceMs: number | undefined
 
-  record(model: string, { laneMs, jobMs, endedMs, isBacklogged }: JobSample): void {
+  record(model: string, sample: JobSample): void {
+    const { endedMs, isBacklogged } = sample
     const old = this.#byModel.get(model)
     const intervalMs = this.#busySinceMs === undefined ? undefined : endedMs - this.#busySinceMs
     this.#busySinceMs = isBacklogged ? endedMs : undefined
     const interval = intervalMs === undefined ? old?.intervalMs : average(old?.intervalMs, intervalMs)
     this.#byModel.set(model, {
-      laneMs: average(old?.laneMs, laneMs),
-      jobMs: average(old?.jobMs, jobMs),
+      laneMs: average(old?.laneMs, sample.laneMs),
+      jobMs: average(old?.jobMs, sample.jobMs),
+      decodeMs: average(old?.decodeMs, sample.decodeMs),
+      megapixels: average(old?.megapixels, sample.megapixels),
       ...(interval !== undefined && { intervalMs: interval }),
     })
   }
@@ -39,17 +44,19 @@ export class ServiceMeter {
   /** What the registry is told (src/lib/registry.ts): the completion rate as measured under load, else as the lanes promise. */
   describe(models: readonly { id: string; version: string }[], lanes: number): WorkerBeat["models"] {
     const entries = models.map(({ id, version }) => {
-      const { laneMs, jobMs, intervalMs = laneMs / lanes } = this.#byModel.get(id) ?? FIRST_GUESS
-      return [id, { version, jobMs: round(jobMs), perSecond: round(1_000 / Math.max(0.1, intervalMs)) }]
+      const { jobMs, laneMs, decodeMs, megapixels, intervalMs = laneMs / lanes } = this.#byModel.get(id) ?? FIRST_GUESS
+      const perSecond = round(1_000 / Math.max(0.1, intervalMs))
+      const msPerMegapixel = megapixels > 0 ? round(decodeMs / megapixels) : 0
+      return [id, { version, jobMs: round(jobMs), perSecond, megapixels: round(megapixels), msPerMegapixel }]
     })
     return Object.fromEntries(entries)
   }
 }
 
-const FIRST_GUESS: Averages = { laneMs: FIRST_GUESS_MS, jobMs: FIRST_GUESS_MS }
+const FIRST_GUESS: Averages = { laneMs: FIRST_GUESS_MS, jobMs: FIRST_GUESS_MS, decodeMs: 0, megapixels: 0 }
 
 function average(old: number | undefined, sample: number): number {
   return old === undefined ? sample : old + ALPHA * (sample - old)
 }
 
-const round = (value: number) => Math.round(value * 100) / 100
+const round = (value: number) => Math.round(value * 1_000) / 1_000

@@ -32,10 +32,14 @@ export class CachedRegistry {
     return this.#snapshot
   }
 
-  async rate(model: string): Promise<ServiceRate> {
-    const rate = serviceRate(await this.snapshot(), model, this.#now())
+  async rate(model: string, megapixels?: number): Promise<ServiceRate> {
+    const rateAt = async (maxAgeMs?: number) => {
+      const snapshot = await this.snapshot(maxAgeMs)
+      return serviceRate(snapshot, model, { nowMs: this.#now(), ...(megapixels !== undefined && { megapixels }) })
+    }
+    const rate = await rateAt()
     // A classifier that has just come would make all the difference.
-    return rate.classifiers > 0 ? rate : serviceRate(await this.snapshot(MIN_AGE_MS), model, this.#now())
+    return rate.classifiers > 0 ? rate : rateAt(MIN_AGE_MS)
   }
 
   /**
@@ -58,6 +62,6 @@ export class CachedRegistry {
 
   #anyModel(snapshot: RegistrySnapshot): ServedModel | undefined {
     const byName = snapshot.models.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-    return byName.find(({ id }) => serviceRate(snapshot, id, this.#now()).classifiers > 0) ?? byName[0]
+    return byName.find(({ id }) => serviceRate(snapshot, id, { nowMs: this.#now() }).classifiers > 0) ?? byName[0]
   }
 }

@@ -35,7 +35,8 @@ async function withLeader(store: Services["store"], job: Job): Promise<Job> {
 /** A job as its ticket, with its place in the queue and when to ask again. */
 export async function describeJob(services: Services, job: Job, knownPosition?: number | null): Promise<Ticket> {
   if (!isWaiting(job)) return toTicket(job, null)
-  const rate = await services.registry.rate(job.model)
+  const { width, height } = job.input.image
+  const rate = await services.registry.rate(job.model, (width * height) / 1e6)
   const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
   const ageMs = (sinceMs: number) => Math.max(0, services.now() - sinceMs)
   if (position === 0 && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS) {

@@ -44,7 +44,7 @@ export async function readQueueStats(
   const models = await Promise.all(
     ids.map(async (id, i) => {
       const depth = Number(depths[i] ?? 0)
-      const { classifiers, perSecond, jobMs } = serviceRate(snapshot, id, nowMs)
+      const { classifiers, perSecond, jobMs } = serviceRate(snapshot, id, { nowMs })
       const createdMs = depth === 0 ? null : await oldestCreatedMs({ redis, keys }, id)
       return {
         id,

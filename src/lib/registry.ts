@@ -20,8 +20,19 @@ const workerBeatSchema = z.object({
   /** The worker counts as gone when it was not heard of by then. */
   untilMs: z.number(),
   lanes: z.number(),
-  /** By model: `jobMs` is what one job takes from claim to answer, `perSecond` how many this worker finishes when all lanes work. */
-  models: z.record(z.string(), z.object({ version: z.string(), jobMs: z.number(), perSecond: z.number() })),
+  models: z.record(
+    z.string(),
+    z.object({
+      version: z.string(),
+      /** What one job takes from claim to answer, for a picture of the mean size. */
+      jobMs: z.number(),
+      /** How many jobs this worker finishes when all lanes work. */
+      perSecond: z.number(),
+      /** The mean size of the pictures, and what decoding takes of a larger one. */
+      megapixels: z.number().default(0),
+      msPerMegapixel: z.number().default(0),
+    }),
+  ),
 })
 export type WorkerBeat = z.infer<typeof workerBeatSchema>
 
@@ -55,7 +66,7 @@ export class Registry {
     await this.#redis.call((sdk) => sdk.pexpire(this.#key, FORGET_MODEL_MS))
     if (gone.length > 0) await this.#redis.call((sdk) => sdk.hdel(this.#key, ...gone))
     for (const { id } of known.models) {
-      const isServed = models.some((model) => model.id === id) || serviceRate(known, id, nowMs).classifiers > 0
+      const isServed = models.some((model) => model.id === id) || serviceRate(known, id, { nowMs }).classifiers > 0
       if (!isServed) await this.#expireWaiting(id, nowMs)
     }
   }
@@ -86,16 +97,25 @@ export class Registry {
   }
 }
 
-/** How fast the living workers answer for one model. */
+/** How fast the living workers answer for one model. `jobMs` is for a picture of the size that was asked about. */
 export type ServiceRate = { classifiers: number; perSecond: number; jobMs: number }
 
-export function serviceRate(snapshot: RegistrySnapshot, model: string, nowMs: number): ServiceRate {
+/** @param megapixels of the picture that waits; without it, one of the mean size */
+export function serviceRate(
+  snapshot: RegistrySnapshot,
+  model: string,
+  { nowMs, megapixels }: { nowMs: number; megapixels?: number },
+): ServiceRate {
   const serving = snapshot.workers
     .filter((worker) => worker.untilMs > nowMs)
     .flatMap((worker) => worker.models[model] ?? [])
   const perSecond = serving.reduce((sum, rate) => sum + rate.perSecond, 0)
-  const jobMs = serving.reduce((sum, rate) => sum + rate.jobMs, 0) / Math.max(1, serving.length)
+  const jobMs = serving.reduce((sum, rate) => sum + jobMsFor(rate, megapixels), 0) / Math.max(1, serving.length)
   return { classifiers: serving.length, perSecond, jobMs }
+}
+
+function jobMsFor(rate: WorkerBeat["models"][string], megapixels = rate.megapixels): number {
+  return Math.max(1, rate.jobMs + (megapixels - rate.megapixels) * rate.msPerMegapixel)
 }
 
 /** HGETALL comes as a flat list when the SDK leaves values alone. */

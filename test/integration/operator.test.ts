@@ -162,7 +162,11 @@ describe("pause()", () => {
 
 describe("readQueueStats()", () => {
   const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
-  const beat = { untilMs: T0 + 60_000, lanes: 2, models: { m: { version: "v1", jobMs: 50, perSecond: 40 } } }
+  const beat = {
+    untilMs: T0 + 60_000,
+    lanes: 2,
+    models: { m: { version: "v1", jobMs: 50, perSecond: 40, megapixels: 0, msPerMegapixel: 0 } },
+  }
 
   it("says of a queue that nothing is in it", async () => {
     const registry = new Registry(harness.redis, harness.keys)
@@ -197,7 +201,11 @@ describe("readQueueStats()", () => {
 
 describe("Registry", () => {
   const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
-  const beat = { untilMs: T0 + 60_000, lanes: 2, models: { m: { version: "v1", jobMs: 50, perSecond: 40 } } }
+  const beat = {
+    untilMs: T0 + 60_000,
+    lanes: 2,
+    models: { m: { version: "v1", jobMs: 50, perSecond: 40, megapixels: 0, msPerMegapixel: 0 } },
+  }
 
   it("knows a model from enroll(), a worker from its claims, and forgets both in time", async () => {
     const registry = new Registry(harness.redis, harness.keys)

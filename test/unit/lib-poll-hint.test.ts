@@ -13,7 +13,7 @@ const ageMs = fc.nat(3_600_000)
 describe("pollHint()", () => {
   it("is position ÷ completion rate, plus what one job takes", () => {
     const hint = pollHint({ position: 50, waitingForMs: 0 }, { classifiers: 2, perSecond: 25, jobMs: 80 })
-    expect(hint).toEqual({ etaMs: 2_160, pollAfterMs: 2_190 })
+    expect(hint).toEqual({ etaMs: 2_160, pollAfterMs: 2_229 })
   })
 
   it("grows with the position", () => {
@@ -43,8 +43,8 @@ describe("pollHint()", () => {
   it("lets the polls of a job that should be done grow rare", () => {
     const at = { classifiers: 1, perSecond: 25, jobMs: 40 }
     expect(pollHint({ position: 0, waitingForMs: 20_000 }, at)).toEqual({ etaMs: 40, pollAfterMs: 2_000 })
-    expect(pollHint({ processingForMs: 20_000 }, at)).toEqual({ etaMs: 5_000, pollAfterMs: 5_054 })
-    expect(pollHint({ processingForMs: 10 }, at)).toEqual({ etaMs: 30, pollAfterMs: 35 })
+    expect(pollHint({ processingForMs: 20_000 }, at)).toEqual({ etaMs: 6_667, pollAfterMs: 6_869 })
+    expect(pollHint({ processingForMs: 10 }, at)).toEqual({ etaMs: 30, pollAfterMs: 33 })
   })
 
   it("promises nothing when nobody is there, or the speed is not known", () => {

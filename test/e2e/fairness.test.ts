@@ -1,0 +1,80 @@
+import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, test } from "vitest"
+import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
+import { newJobId } from "../../src/lib/job-id.ts"
+import { DEFAULT_STORE_LIMITS, JobStore } from "../../src/lib/job-store.ts"
+import { createKeys } from "../../src/lib/keys.ts"
+import { Operator } from "../../src/lib/operator.ts"
+import { connectRedis } from "../../src/lib/redis.ts"
+import { flatPng } from "../support/images.ts"
+import { type Stack, startStack } from "./stack-harness.ts"
+
+const BACKLOG = 5_000
+const KEY = "a-key-of-the-busy-one"
+
+let stack: Stack
+beforeAll(async () => {
+  const sha256 = createHash("sha256").update(KEY).digest("hex")
+  stack = await startStack(["--edge", "node"], { API_KEYS: `busy:${sha256}` })
+  await stack.printed(/^ready /m)
+})
+afterAll(() => stack.dispose())
+
+/** What a lone caller waits for one picture, in milliseconds: the median of eleven. */
+async function loneLatencyMs(): Promise<number> {
+  const client = new Claimcheck({ url: stack.url })
+  const latencies: number[] = []
+  for (let i = 0; i < 11; i++) {
+    const startMs = performance.now()
+    await client.classify(new Uint8Array(flatPng([i, 100, 200])), { noCache: true })
+    latencies.push(performance.now() - startMs)
+  }
+  return latencies.sort((a, b) => a - b)[5] ?? 0
+}
+
+describe("one caller's 5,000 jobs", () => {
+  test("make another's single picture wait at most three times as long as on an idle system", async () => {
+    await loneLatencyMs()
+    const idleMs = await loneLatencyMs()
+    const { gatewayToken } = JSON.parse(readFileSync(join(stack.home, "secrets.json"), "utf8")) as {
+      gatewayToken: string
+    }
+    const redis = connectRedis({ url: `http://127.0.0.1:${stack.env.GATEWAY_PORT}`, token: gatewayToken })
+    const operator = new Operator(redis, createKeys(), DEFAULT_STORE_LIMITS)
+    await operator.pause()
+    await fillQueue(new JobStore(redis, createKeys(), DEFAULT_STORE_LIMITS))
+    await operator.resume()
+
+    const busyMs = await loneLatencyMs()
+    const { depth } = (await (await fetch(`${stack.url}/v1/queue`)).json()) as { depth: number }
+    expect(depth).toBeGreaterThan(BACKLOG / 2)
+    expect(busyMs).toBeLessThanOrEqual(3 * idleMs)
+  })
+})
+
+/** As the edge would, but without reading 5,000 uploads. */
+async function fillQueue(store: JobStore): Promise<void> {
+  let next = 0
+  const fill = async () => {
+    while (next++ < BACKLOG) {
+      const bytes = new Uint8Array(flatPng([next % 256, next >> 8, 7]))
+      const [id, payloadId] = [newJobId(Date.now()), newJobId(Date.now())]
+      const image = { format: "png", width: 1, height: 1, bytes: bytes.length, sha256: "", orientation: 1 }
+      await store.putPayload(payloadId, bytes)
+      await store.enqueue({
+        id,
+        payloadId,
+        model: "efficientnet_lite0",
+        caller: "key:busy",
+        weight: 1,
+        createdMs: Date.now(),
+        deadlineMs: Date.now() + 3_600_000,
+        maxAttempts: 3,
+        input: { ticketId: id, topK: 1, image, fingerprint: "" },
+      })
+    }
+  }
+  await Promise.all(Array.from({ length: 16 }, fill))
+}
