@@ -26,6 +26,10 @@ export type Subscription = {
   onEnd: () => void
 }
 
+/** Each connection asks three times in it. Often enough: callers have deadlines of their own, and an idle stack is to be quiet. */
+const SILENCE_LIMIT_MS = 120_000
+const CONNECT_TIMEOUT_MS = 15_000
+
 export type RedisLinkOptions = {
   url: string
   log: Log
@@ -33,7 +37,7 @@ export type RedisLinkOptions = {
   silenceLimitMs?: number
 }
 
-export function connectRedis({ url, log, silenceLimitMs = 15_000 }: RedisLinkOptions): RedisLink {
+export function connectRedis({ url, log, silenceLimitMs = SILENCE_LIMIT_MS }: RedisLinkOptions): RedisLink {
   // A transaction has a connection of its own: should it ever be left open, no other caller's command falls into it.
   const main = createConnection({ url, silenceLimitMs, reconnectStrategy: reconnectDelayMs })
   const transactions = createConnection({ url, silenceLimitMs, reconnectStrategy: reconnectDelayMs })
@@ -124,7 +128,11 @@ function createConnection({ url, silenceLimitMs, reconnectStrategy }: Connection
     disableOfflineQueue: true,
     disableClientInfo: true,
     pingInterval: silenceLimitMs / 3,
-    socket: { connectTimeout: silenceLimitMs, socketTimeout: silenceLimitMs, reconnectStrategy },
+    socket: {
+      connectTimeout: Math.min(CONNECT_TIMEOUT_MS, silenceLimitMs),
+      socketTimeout: silenceLimitMs,
+      reconnectStrategy,
+    },
     commandOptions: {
       typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer, [RESP_TYPES.NUMBER]: String },
       // No deadline for one command alone: it could take MULTI out of a queue that still holds the rest.
