@@ -1,0 +1,27 @@
+import { setTimeout as delay } from "node:timers/promises"
+import { createClient } from "@redis/client"
+import { expect, onTestFinished, test } from "vitest"
+import { startStack } from "./stack-harness.ts"
+
+const MINUTE_MS = 60_000
+/** Our own looks. */
+const OURS = /^cmdstat_(info|config|client|hello|select)/
+
+test("a stack with nothing to do sends Redis at most ten commands a minute, pings included", async () => {
+  const stack = await startStack()
+  onTestFinished(stack.dispose)
+  await stack.printed(/^ready /m)
+  const redis = createClient({ url: `redis://127.0.0.1:${stack.env.REDIS_PORT}` })
+  await redis.connect()
+  onTestFinished(() => redis.destroy())
+  await redis.configResetStat()
+  await delay(MINUTE_MS) // the very thing that is measured
+
+  const lines = (await redis.info("commandstats"))
+    .split("\r\n")
+    .filter((line) => line.startsWith("cmdstat_") && !OURS.test(line))
+  const calls = lines.reduce((sum, line) => sum + Number(line.match(/calls=(\d+)/)?.[1] ?? 0), 0)
+  expect(calls, lines.join("\n")).toBeLessThanOrEqual(10)
+  // A stack that had died would be quieter still.
+  expect((await fetch(`${stack.url}/readyz`)).status).toBe(200)
+}, 180_000)
