@@ -39,3 +39,8 @@ async function readForm(contentType: string, body: Uint8Array<ArrayBuffer>): Pro
     throw new AppError("bad_request", "Cannot read the form: its parts do not fit its boundary", { cause })
   }
 }
+
+/** Whether the caller wants its picture inferred even if the answer is known (RFC 9111, 5.2.1.4). */
+export function wantsFreshAnswer(request: Request): boolean {
+  return /\bno-cache\b/i.test(request.headers.get("cache-control") ?? "")
+}

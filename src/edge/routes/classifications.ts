@@ -1,7 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import { assertMayRead } from "../caller.ts"
 import { preferredWaitMs } from "../prefer.ts"
-import { readUpload } from "../read-upload.ts"
+import { readUpload, wantsFreshAnswer } from "../read-upload.ts"
 import { type EdgeContext, newRouter } from "../router.ts"
 import { submit } from "../submit.ts"
 import { parseSubmitOptions } from "../submit-options.ts"
@@ -19,7 +19,7 @@ classifications.post("/", async (c) => {
     options: parseSubmitOptions(options),
     caller,
     idempotencyKey: readIdempotencyKey(c),
-    noCache: /\bno-cache\b/i.test(c.req.header("cache-control") ?? ""),
+    noCache: wantsFreshAnswer(c.req.raw),
   })
   const waitMs = preferredWaitMs(c.req.header("prefer"))
   const ticket = await describeAccepted(services, accepted, { waitMs, signal: c.req.raw.signal })

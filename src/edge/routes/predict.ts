@@ -1,7 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import { MAX_WAIT_S } from "../config.ts"
 import { problemResponse } from "../problem.ts"
-import { readUpload } from "../read-upload.ts"
+import { readUpload, wantsFreshAnswer } from "../read-upload.ts"
 import { newRouter } from "../router.ts"
 import { submit } from "../submit.ts"
 import { parseSubmitOptions } from "../submit-options.ts"
@@ -16,7 +16,8 @@ export const predict = newRouter()
 predict.post("/", async (c) => {
   const { services, caller } = c.var
   const { bytes, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
-  const { job: submitted } = await submit(services, { bytes, options: parseSubmitOptions(options), caller })
+  const request = { bytes, options: parseSubmitOptions(options), caller, noCache: wantsFreshAnswer(c.req.raw) }
+  const { job: submitted } = await submit(services, request)
   const job = await waitForJob(services, submitted, MAX_WAIT_S * 1_000, c.req.raw.signal)
   switch (job.state) {
     case "succeeded": {
