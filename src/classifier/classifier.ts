@@ -6,6 +6,7 @@ import type { Log } from "../lib/log.ts"
 import { storeLimits } from "../lib/queue-config.ts"
 import { connectRedis } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
+import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
 import { runClaimLoop } from "./claim-loop.ts"
 import type { ClassifierConfig } from "./config.ts"
@@ -70,7 +71,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const { pool, hand, handWaker, metrics, reachability, log, signal } = parts
   const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
   const keys = createKeys()
-  const store = new JobStore(redis, keys, storeLimits(config))
+  const store = new JobStore(redis, keys, storeLimits(config), createSealer(config.PAYLOAD_SECRET))
   const registry = new Registry(redis, keys)
   const clock = new RedisClock(redis)
   const meter = new ServiceMeter()

@@ -92,9 +92,10 @@ async function infer(
   { signal, reach }: { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> },
 ): Promise<Inferred> {
   const fetchStart = performance.now()
-  const bytes = await reach(() => store.getPayload(job.payloadId))
+  const bytes = await reach(() => store.getPayload(job.payloadId)).catch(ifUnreadable)
   const fetch = roundMs(performance.now() - fetchStart)
   try {
+    if (bytes instanceof AppError) throw bytes
     if (bytes === null) throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
     const result = await pool.run({ modelId: job.model, bytes, topK: job.input.topK }, { signal })
     const { modelVersion, predictions } = result
@@ -112,6 +113,12 @@ async function infer(
     const { code, message } = error
     return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }
   }
+}
+
+/** Bytes that cannot be opened are an outcome of the job; another try would not open them. */
+function ifUnreadable(error: unknown): AppError {
+  if (error instanceof AppError && error.code === "payload_unreadable") return error
+  throw error
 }
 
 const roundMs = (ms: number) => Math.round(ms * 10) / 10

@@ -6,6 +6,7 @@ import { Outbox } from "../lib/outbox.ts"
 import { storeLimits } from "../lib/queue-config.ts"
 import { connectRedis, type RedisRest } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
+import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
 import { createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-settings.ts"
@@ -47,7 +48,7 @@ export function createServices(
     config,
     redis,
     keys,
-    store: new JobStore(redis, keys, limits),
+    store: new JobStore(redis, keys, limits, createSealer(config.PAYLOAD_SECRET)),
     registry: new CachedRegistry(new Registry(redis, keys), Date.now),
     outbox: new Outbox(redis, keys, limits),
     webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys), Date.now),

@@ -17,6 +17,7 @@ export const ERRORS = {
   idempotency_mismatch: [422, "The Idempotency-Key was used with another payload"],
   caller_queue_full: [429, "You have too many jobs waiting"],
   internal: [500, "Something broke on our side"],
+  payload_unreadable: [500, "The image's bytes cannot be opened"],
   result_pending: [503, "The result is not there yet"],
   queue_full: [503, "The queue is full"],
   redis_unavailable: [503, "The queue cannot be reached"],

@@ -6,6 +6,7 @@ import { CLAIM } from "./scripts/claim.ts"
 import { ENQUEUE } from "./scripts/enqueue.ts"
 import { FINISH, RENEW, RETRY } from "./scripts/finish.ts"
 import { LEAVE } from "./scripts/leave.ts"
+import { createSealer, type Sealer } from "./sealed-bytes.ts"
 
 /** How long things live and how much may wait. Times in milliseconds. */
 export type StoreLimits = {
@@ -78,20 +79,31 @@ export class JobStore {
   readonly #redis: RedisRest
   readonly #keys: Keys
   readonly #limits: StoreLimits
+  readonly #sealer: Sealer
 
-  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits = DEFAULT_STORE_LIMITS) {
+  /** @param sealer of the images' bytes; without one they lie open in Redis */
+  constructor(
+    redis: RedisRest,
+    keys: Keys,
+    limits: StoreLimits = DEFAULT_STORE_LIMITS,
+    sealer: Sealer = createSealer([]),
+  ) {
     this.#redis = redis
     this.#keys = keys
     this.#limits = limits
+    this.#sealer = sealer
   }
 
   /** Bytes go first and live for a minute only; enqueue() makes them stay. */
-  putPayload(payloadId: string, bytes: Uint8Array): Promise<void> {
-    return this.#redis.setBytes(this.#keys.payload(payloadId), bytes, ORPHAN_TTL_MS)
+  async putPayload(payloadId: string, bytes: Uint8Array): Promise<void> {
+    const sealed = await this.#sealer.seal(bytes, payloadId)
+    return this.#redis.setBytes(this.#keys.payload(payloadId), sealed, ORPHAN_TTL_MS)
   }
 
-  getPayload(payloadId: string): Promise<Uint8Array | null> {
-    return this.#redis.getBytes(this.#keys.payload(payloadId))
+  /** @throws AppError payload_unreadable when they are sealed, and cannot be opened here */
+  async getPayload(payloadId: string): Promise<Uint8Array | null> {
+    const bytes = await this.#redis.getBytes(this.#keys.payload(payloadId))
+    return bytes && this.#sealer.open(bytes, payloadId)
   }
 
   /** @throws AppError queue_full, caller_queue_full; then nothing is kept */
@@ -109,7 +121,8 @@ export class JobStore {
       maxDepthPerCaller: limits.maxDepthPerCaller,
       maxBytes: limits.maxBytes,
     }
-    const record = encodeJob({ ...job, bytes: job.input.image.bytes, attempts: 0, start: "0", state: "queued" })
+    const bytes = job.input.image.bytes + this.#sealer.overheadBytes
+    const record = encodeJob({ ...job, bytes, attempts: 0, start: "0", state: "queued" })
     const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)])
     const [status, text, position] = reply as [string, string, number]
     switch (status) {

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { wholeNumber } from "./env.ts"
+import { wholeNumber, words } from "./env.ts"
 import type { StoreLimits } from "./job-store.ts"
 
 /** What edge and classifier must agree on; both read it from the same variables. */
@@ -16,6 +16,10 @@ export const queueEnv = {
   MAX_QUEUE_DEPTH: wholeNumber(100_000),
   MAX_QUEUE_DEPTH_PER_CALLER: wholeNumber(10_000),
   MAX_QUEUE_BYTES: wholeNumber(2_000_000_000),
+  /** Seals the images' bytes in Redis; newest first. Who can read them there can try secrets at leisure: no short ones. */
+  PAYLOAD_SECRET: words()
+    .pipe(z.array(z.string().min(32, "must be at least 32 characters")))
+    .default([]),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
 }
 

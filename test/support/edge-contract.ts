@@ -5,6 +5,7 @@ import { limitContract } from "./edge-contract/limits.ts"
 import { outageContract } from "./edge-contract/outages.ts"
 import { predictContract } from "./edge-contract/predict.ts"
 import { repeatContract } from "./edge-contract/repeats.ts"
+import { sealingContract } from "./edge-contract/sealing.ts"
 import { ticketContract } from "./edge-contract/tickets.ts"
 import { uploadContract } from "./edge-contract/uploads.ts"
 import { wholeContract } from "./edge-contract/whole.ts"
@@ -15,6 +16,7 @@ export function edgeContract(name: string, runtime: EdgeRuntime): void {
   edgeCallContract(name, runtime)
   limitContract(name, runtime)
   outageContract(name, runtime)
+  sealingContract(name, runtime)
 }
 
 /** The part of it that one edge with its Redis can be held to. */

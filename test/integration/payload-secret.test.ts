@@ -1,0 +1,84 @@
+import { afterAll, beforeAll, expect, it } from "vitest"
+import { Hand } from "../../src/classifier/hand.ts"
+import { createMetrics } from "../../src/classifier/metrics.ts"
+import { runJob } from "../../src/classifier/run-job.ts"
+import { ServiceMeter } from "../../src/classifier/service-meter.ts"
+import { Reachability } from "../../src/classifier/until-reached.ts"
+import { DEFAULT_STORE_LIMITS, JobStore } from "../../src/lib/job-store.ts"
+import { createLog, silentLog } from "../../src/lib/log.ts"
+import { createSealer } from "../../src/lib/sealed-bytes.ts"
+import { startBackend } from "../support/edge-backend.ts"
+import { FakeClassifier, succeed } from "../support/edge-classifier.ts"
+import { uniqueJpeg } from "../support/edge-images.ts"
+import { openInProcess } from "../support/edge-in-process.ts"
+import { type Backend, edgeEnv } from "../support/edge-runtime.ts"
+
+const SECRET = "the-secret-of-the-edge-in-32-characters"
+const OTHER = "another-secret-that-the-edge-does-not-know"
+
+let backend: Backend
+let classifier: FakeClassifier
+beforeAll(async () => {
+  backend = await startBackend()
+  classifier = new FakeClassifier(backend)
+  await classifier.arrive()
+})
+afterAll(() => backend?.stop())
+
+/** Submits to an edge that seals, and works on it with the real runner and these secrets. */
+async function classifyWith(secrets: string[]) {
+  const edge = openInProcess(await edgeEnv(backend, { PAYLOAD_SECRET: SECRET }))
+  const picture = uniqueJpeg()
+  const accepted = await edge.request("/v1/classifications", { method: "POST", body: picture })
+  const [job] = await classifier.claim()
+  if (job === undefined) throw new Error("There is no job")
+  const lines: string[] = []
+  const seen: Uint8Array[] = []
+  const done = new AbortController()
+  const runner = {
+    store: new JobStore(classifier.redis, classifier.keys, DEFAULT_STORE_LIMITS, createSealer(secrets)),
+    pool: {
+      async run({ bytes }: { bytes: Uint8Array }) {
+        seen.push(bytes)
+        const { state, ...outcome } = succeed(job)
+        if (!("result" in outcome)) throw new Error(`It is ${state}`)
+        return { ...outcome.result, image: { format: "jpeg", width: 64, height: 48, orientation: 1 } }
+      },
+    },
+    now: Date.now,
+    meter: new ServiceMeter(),
+    isBacklogged: () => false,
+    metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 1 }),
+    reachability: new Reachability(silentLog),
+    log: createLog({ server: "test", script: "classifier", write: (line) => lines.push(line) }),
+    giveUp: done.signal,
+  }
+  const hand = new Hand(() => undefined)
+  hand.take(job, (stopped) => runJob(runner, job, stopped))
+  await hand.empty()
+  const ticket = await (await edge.request(accepted.headers.get("location") ?? "")).json()
+  return { ticket, picture, seen, log: lines.join("\n"), left: await classifier.claim() }
+}
+
+it("a classifier with the edge's PAYLOAD_SECRET among its own sees the picture as it was sent", async () => {
+  const { ticket, picture, seen } = await classifyWith([OTHER, SECRET])
+  expect(ticket).toMatchObject({ status: "succeeded", attempts: 1 })
+  expect(seen).toEqual([picture])
+})
+
+it.each([
+  ["no PAYLOAD_SECRET", []],
+  ["another PAYLOAD_SECRET", [OTHER]],
+])("a classifier with %s fails the ticket at once, says why, and tries no more", async (_what, secrets) => {
+  const { ticket, seen, log, left } = await classifyWith(secrets)
+  expect(ticket).toMatchObject({
+    status: "failed",
+    attempts: 1,
+    error: { code: "payload_unreadable", message: expect.stringContaining("PAYLOAD_SECRET") },
+  })
+  expect(seen).toEqual([])
+  expect(left).toEqual([])
+  expect(log).toContain("payload_unreadable")
+  expect(log).not.toContain(OTHER)
+  expect(await classifier.payloadKeys()).toEqual([])
+})
