@@ -1,17 +1,21 @@
-import { Hono } from "hono"
+import type { Hono } from "hono"
 import { createMiddleware } from "hono/factory"
 import { routePath } from "hono/route"
 import { AppError } from "../lib/app-error.ts"
 import { identifyCaller } from "./caller.ts"
 import { problemResponse } from "./problem.ts"
-import type { EdgeContext, EdgeEnv } from "./router.ts"
+import { type EdgeContext, type EdgeEnv, newRouter } from "./router.ts"
 import { classifications } from "./routes/classifications.ts"
 import { deliveries } from "./routes/deliveries.ts"
+import { describeApi } from "./routes/describe-api.ts"
 import { health } from "./routes/health.ts"
 import { models } from "./routes/models.ts"
 import { predict } from "./routes/predict.ts"
 import { queue } from "./routes/queue.ts"
 import type { Services } from "./services.ts"
+
+/** Every route there is, with its whole path. */
+const ROUTERS = [classifications, deliveries, models, queue, predict, health]
 
 export type AppOptions = {
   /** The address that the platform vouches for; never one that a client can write itself. */
@@ -27,19 +31,14 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
     await next()
   })
 
-  const app = new Hono<EdgeEnv>()
+  const app = newRouter()
   app.use(async (c, next) => {
     c.set("services", services)
     await next()
   })
-  app.route("/", health)
   app.use("/v1/*", authenticate)
   app.use("/predict", authenticate)
-  app.route("/v1/classifications", classifications)
-  app.route("/v1/classifications", deliveries)
-  app.route("/v1/models", models)
-  app.route("/v1/queue", queue)
-  app.route("/predict", predict)
+  for (const router of [...ROUTERS, describeApi(ROUTERS)]) app.route("/", router)
 
   app.notFound((c) => {
     const methods = [...new Set(app.routes.filter(({ path }) => matches(path, c.req.path)).map(({ method }) => method))]

@@ -1,3 +1,4 @@
+import * as z from "zod"
 import { decodeJob } from "./job.ts"
 import type { Keys } from "./keys.ts"
 import type { RedisRest } from "./redis.ts"
@@ -6,26 +7,32 @@ import { type RegistrySnapshot, serviceRate } from "./registry.ts"
 /** Each caller's oldest job stands near the head: the fair queue keeps a caller's jobs in order. */
 const LOOKED_AT = 32
 
-export type ModelQueueStats = {
-  id: string
-  depth: number
-  /** Age of the oldest job that waits, in milliseconds; null when none does. */
-  oldest_age_ms: number | null
-  classifiers: number
-  /** Answers a second that the living classifiers can give. */
-  per_second: number
-  /** Until a job that comes now would be answered. */
-  eta_ms: number | null
-}
-export type QueueStats = {
-  depth: number
-  bytes: number
-  processing: number
-  dead: number
-  paused: boolean
-  classifiers: number
-  models: ModelQueueStats[]
-}
+const modelQueueSchema = z.object({
+  id: z.string(),
+  depth: z.number().int().meta({ description: "Jobs that wait for this model" }),
+  oldest_age_ms: z
+    .number()
+    .int()
+    .nullable()
+    .meta({ description: "Age of the oldest job that waits; null when none does" }),
+  classifiers: z.number().int().meta({ description: "Classifiers that serve the model now" }),
+  per_second: z.number().meta({ description: "Answers a second that they can give" }),
+  eta_ms: z.number().int().nullable().meta({ description: "Until a job that comes now would be answered" }),
+})
+
+/** The queue as a whole, as it stands on the wire. */
+export const queueStatsSchema = z
+  .object({
+    depth: z.number().int().meta({ description: "Jobs that wait" }),
+    bytes: z.number().int().meta({ description: "Bytes of the images that wait" }),
+    processing: z.number().int(),
+    dead: z.number().int().meta({ description: "Jobs that failed every time they were tried" }),
+    paused: z.boolean(),
+    classifiers: z.number().int(),
+    models: z.array(modelQueueSchema),
+  })
+  .meta({ id: "Queue" })
+export type QueueStats = z.infer<typeof queueStatsSchema>
 
 export async function readQueueStats(
   { redis, keys }: { redis: RedisRest; keys: Keys },

@@ -1,43 +1,95 @@
 import { AppError } from "../../lib/app-error.ts"
+import { ticketSchema } from "../../lib/ticket.ts"
 import { assertMayRead } from "../caller.ts"
+import { createRoute } from "../openapi/api-route.ts"
+import { ENQUEUE_ERRORS, REDIS_ERRORS, UPLOAD_ERRORS } from "../openapi/error-codes.ts"
+import { imageUpload, submitHeadersSchema } from "../openapi/image-upload.ts"
+import { TICKET_HEADERS } from "../openapi/response-headers.ts"
+import { readHeadersSchema, ticketParamsSchema } from "../openapi/ticket-request.ts"
 import { preferredWaitMs } from "../prefer.ts"
 import { readUpload, wantsFreshAnswer } from "../read-upload.ts"
-import { type EdgeContext, newRouter } from "../router.ts"
+import { newRouter } from "../router.ts"
 import { submit } from "../submit.ts"
 import { parseSubmitOptions } from "../submit-options.ts"
 import { ticketResponse } from "../ticket-response.ts"
 import { verifyTicket } from "../verify-ticket.ts"
 import { describeAccepted, describeJob, readJob, waitForJob } from "../watch-ticket.ts"
 
+const json = { "application/json": ticketSchema }
+
+const create = createRoute({
+  method: "post",
+  path: "/v1/classifications",
+  operationId: "createClassification",
+  tag: "Classifications",
+  summary: "Upload an image, get a ticket",
+  access: "caller",
+  request: { ...imageUpload, headers: submitHeadersSchema },
+  responses: {
+    200: { description: "Done already: the answer was known, or came in time", content: json, headers: TICKET_HEADERS },
+    202: { description: "Accepted; ask at `Location`", content: json, headers: ["Location", ...TICKET_HEADERS] },
+  },
+  errors: [...UPLOAD_ERRORS, ...ENQUEUE_ERRORS, "idempotency_mismatch"],
+})
+
+const read = createRoute({
+  method: "get",
+  path: "/v1/classifications/{id}",
+  operationId: "readClassification",
+  tag: "Classifications",
+  summary: "Read a ticket",
+  access: "caller",
+  request: { params: ticketParamsSchema, headers: readHeadersSchema },
+  responses: {
+    200: { description: "The ticket", content: json, headers: TICKET_HEADERS },
+    304: { description: "The ticket is what it was; the hints are new", headers: TICKET_HEADERS },
+  },
+  errors: ["not_found", ...REDIS_ERRORS],
+})
+
+const cancel = createRoute({
+  method: "delete",
+  path: "/v1/classifications/{id}",
+  operationId: "cancelClassification",
+  tag: "Classifications",
+  summary: "Cancel what has not finished",
+  description: "Canceling again what is canceled is a success.",
+  access: "caller",
+  request: { params: ticketParamsSchema },
+  responses: { 200: { description: "The ticket, canceled", content: json, headers: TICKET_HEADERS } },
+  errors: ["not_found", "already_finished", ...REDIS_ERRORS],
+})
+
 export const classifications = newRouter()
 
-classifications.post("/", async (c) => {
+classifications.openapi(create, async (c) => {
   const { services, caller } = c.var
+  const headers = c.req.valid("header")
   const { bytes, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
   const accepted = await submit(services, {
     bytes,
     options: parseSubmitOptions(options),
     caller,
-    idempotencyKey: readIdempotencyKey(c),
+    idempotencyKey: headers["idempotency-key"],
     noCache: wantsFreshAnswer(c.req.raw),
   })
-  const waitMs = preferredWaitMs(c.req.header("prefer"))
+  const waitMs = preferredWaitMs(headers.prefer)
   const ticket = await describeAccepted(services, accepted, { waitMs, signal: c.req.raw.signal })
   if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
   return ticketResponse(c, ticket, ticket.done ? 200 : 202)
 })
 
-classifications.get("/:id", async (c) => {
+classifications.openapi(read, async (c) => {
   const { services, caller } = c.var
   const job = await readJob(services, await verifyTicket(c))
   assertMayRead(caller, job)
-  const waitMs = preferredWaitMs(c.req.header("prefer"))
+  const waitMs = preferredWaitMs(c.req.valid("header").prefer)
   const latest = waitMs > 0 ? await waitForJob(services, job, waitMs, c.req.raw.signal) : job
   if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
   return ticketResponse(c, await describeJob(services, latest), 200)
 })
 
-classifications.delete("/:id", async (c) => {
+classifications.openapi(cancel, async (c) => {
   const { services, caller } = c.var
   const jobId = await verifyTicket(c)
   assertMayRead(caller, await services.store.read(jobId))
@@ -50,12 +102,3 @@ classifications.delete("/:id", async (c) => {
   services.log.info("job.canceled", { jobId })
   return ticketResponse(c, await describeJob(services, job), 200)
 })
-
-/** @throws AppError bad_request for a key that is empty or too long */
-function readIdempotencyKey(c: EdgeContext): string | undefined {
-  const key = c.req.header("idempotency-key")
-  if (key !== undefined && (key === "" || key.length > 255)) {
-    throw new AppError("bad_request", "Cannot accept the request: an Idempotency-Key has 1 to 255 characters")
-  }
-  return key
-}

@@ -1,14 +1,44 @@
 import { AppError } from "../../lib/app-error.ts"
-import { toDeliveries } from "../../lib/delivery.ts"
+import { deliveriesSchema, toDeliveries } from "../../lib/delivery.ts"
 import { assertMayRead } from "../caller.ts"
+import { createRoute } from "../openapi/api-route.ts"
+import { REDIS_ERRORS } from "../openapi/error-codes.ts"
+import { ticketParamsSchema } from "../openapi/ticket-request.ts"
 import { type EdgeContext, newRouter } from "../router.ts"
 import { verifyTicket } from "../verify-ticket.ts"
 import { readJob } from "../watch-ticket.ts"
 
+const content = { "application/json": deliveriesSchema }
+
+const read = createRoute({
+  method: "get",
+  path: "/v1/classifications/{id}/deliveries",
+  operationId: "listDeliveries",
+  tag: "Classifications",
+  summary: "How a ticket's webhook fares",
+  description: "Every attempt, with what the receiver answered. Outlives the ticket: the schedule runs for 76 hours.",
+  access: "caller",
+  request: { params: ticketParamsSchema },
+  responses: { 200: { description: "The deliveries", content, headers: ["Cache-Control"] } },
+  errors: ["not_found", ...REDIS_ERRORS],
+})
+
+const resend = createRoute({
+  method: "post",
+  path: "/v1/classifications/{id}/deliveries",
+  operationId: "resendDelivery",
+  tag: "Classifications",
+  summary: "Send a ticket's webhook again",
+  access: "caller",
+  request: { params: ticketParamsSchema },
+  responses: { 202: { description: "It is on its way", content, headers: ["Cache-Control"] } },
+  errors: ["not_found", "not_finished", ...REDIS_ERRORS],
+})
+
 /** How a ticket's webhook fares: every attempt, and another one on demand. Who may read the ticket may do both. */
 export const deliveries = newRouter()
 
-deliveries.get("/:id/deliveries", async (c) => {
+deliveries.openapi(read, async (c) => {
   const { services, caller } = c.var
   const jobId = await verifyTicket(c)
   // It outlives the ticket: the schedule runs for 76 hours.
@@ -19,7 +49,7 @@ deliveries.get("/:id/deliveries", async (c) => {
   return c.json(toDeliveries(shown))
 })
 
-deliveries.post("/:id/deliveries", async (c) => {
+deliveries.openapi(resend, async (c) => {
   const { services, caller } = c.var
   const jobId = await verifyTicket(c)
   const known = await services.outbox.read(jobId)

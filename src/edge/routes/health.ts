@@ -1,13 +1,38 @@
+import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
+import { createRoute } from "../openapi/api-route.ts"
+import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { newRouter } from "../router.ts"
+
+const status = (value: string) => ({ "application/json": z.object({ status: z.literal(value) }) })
+
+const alive = createRoute({
+  method: "get",
+  path: "/healthz",
+  operationId: "isAlive",
+  tag: "About",
+  summary: "The process is alive",
+  access: "public",
+  responses: { 200: { description: "It is", content: status("ok") } },
+  errors: [],
+})
+
+const ready = createRoute({
+  method: "get",
+  path: "/readyz",
+  operationId: "isReady",
+  tag: "About",
+  summary: "Work can be accepted: Redis answers",
+  access: "public",
+  responses: { 200: { description: "It can", content: status("ready") } },
+  errors: [...REDIS_ERRORS],
+})
 
 export const health = newRouter()
 
-/** The process is alive. */
-health.get("/healthz", (c) => c.json({ status: "ok" }))
+health.openapi(alive, (c) => c.json({ status: "ok" }))
 
-/** Work can be accepted: Redis answers. */
-health.get("/readyz", async (c) => {
+health.openapi(ready, async (c) => {
   const pong = await c.var.services.redis.call((sdk) => sdk.ping())
   if (pong !== "PONG") throw new AppError("redis_unavailable", "Redis gave an answer that is none")
   return c.json({ status: "ready" })

@@ -1,10 +1,36 @@
+import * as z from "zod"
 import { serviceRate } from "../../lib/registry.ts"
+import { createRoute } from "../openapi/api-route.ts"
+import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { newRouter } from "../router.ts"
 
-/** Models that living classifiers serve. */
+const modelSchema = z
+  .object({
+    id: z.string().meta({ description: "What the option `model` takes" }),
+    name: z.string(),
+    version: z.string(),
+    input: z.object({ width: z.number().int(), height: z.number().int() }),
+    labels: z.number().int().meta({ description: "How many classes it tells apart" }),
+    classifiers: z.number().int().meta({ description: "Classifiers that serve it now" }),
+  })
+  .meta({ id: "Model" })
+
+const list = createRoute({
+  method: "get",
+  path: "/v1/models",
+  operationId: "listModels",
+  tag: "The whole",
+  summary: "The models that living classifiers serve",
+  access: "caller",
+  responses: {
+    200: { description: "By id", content: { "application/json": z.object({ models: z.array(modelSchema) }) } },
+  },
+  errors: [...REDIS_ERRORS],
+})
+
 export const models = newRouter()
 
-models.get("/", async (c) => {
+models.openapi(list, async (c) => {
   const { registry, now } = c.var.services
   const snapshot = await registry.snapshot()
   const served = snapshot.models

@@ -1,5 +1,10 @@
+import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
 import { MAX_WAIT_S } from "../config.ts"
+import { createRoute } from "../openapi/api-route.ts"
+import { ENQUEUE_ERRORS, JOB_ERRORS, UPLOAD_ERRORS } from "../openapi/error-codes.ts"
+import { imageUpload } from "../openapi/image-upload.ts"
+import { problemSchema } from "../openapi/problem-schema.ts"
 import { problemResponse } from "../problem.ts"
 import { readUpload, wantsFreshAnswer } from "../read-upload.ts"
 import { newRouter } from "../router.ts"
@@ -7,13 +12,37 @@ import { submit } from "../submit.ts"
 import { parseSubmitOptions } from "../submit-options.ts"
 import { waitForJob } from "../watch-ticket.ts"
 
+const answerSchema = z.object({
+  success: z.literal(true),
+  predictions: z.array(z.object({ label: z.string(), probability: z.number() })).meta({ description: "Best first" }),
+})
+
+const create = createRoute({
+  method: "post",
+  path: "/predict",
+  operationId: "predict",
+  tag: "Tutorial",
+  summary: "Upload an image, wait for the answer",
+  description: `The contract of the Keras + Redis + Flask tutorial: its clients run here unchanged. Waits up to ${MAX_WAIT_S} s.`,
+  access: "caller",
+  request: imageUpload,
+  responses: { 200: { description: "The answer", content: { "application/json": answerSchema } } },
+  errors: [...UPLOAD_ERRORS, ...ENQUEUE_ERRORS, ...JOB_ERRORS, "result_pending", "already_finished"],
+  problem: problemSchema
+    .extend({
+      success: z.literal(false),
+      ticket: z.string().optional().meta({ description: "Where the answer will be, when it was not there in time" }),
+    })
+    .meta({ id: "PredictProblem" }),
+})
+
 /**
  * The contract of the Keras + Redis + Flask tutorial: a form with `image`, an answer that waits, `success` in every answer
  * (https://www.pyimagesearch.com/2018/01/29/scalable-keras-deep-learning-rest-api/).
  */
 export const predict = newRouter()
 
-predict.post("/", async (c) => {
+predict.openapi(create, async (c) => {
   const { services, caller } = c.var
   const { bytes, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
   const request = { bytes, options: parseSubmitOptions(options), caller, noCache: wantsFreshAnswer(c.req.raw) }

@@ -1,10 +1,22 @@
-import { readQueueStats } from "../../lib/queue-stats.ts"
+import { queueStatsSchema, readQueueStats } from "../../lib/queue-stats.ts"
+import { createRoute } from "../openapi/api-route.ts"
+import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { newRouter } from "../router.ts"
 
-/** How full the queue is, and how fast it empties. */
+const read = createRoute({
+  method: "get",
+  path: "/v1/queue",
+  operationId: "readQueue",
+  tag: "The whole",
+  summary: "How full the queue is, and how fast it empties",
+  access: "caller",
+  responses: { 200: { description: "As it is now", content: { "application/json": queueStatsSchema } } },
+  errors: [...REDIS_ERRORS],
+})
+
 export const queue = newRouter()
 
-queue.get("/", async (c) => {
+queue.openapi(read, async (c) => {
   const { services } = c.var
   return c.json(await readQueueStats(services, await services.registry.snapshot(), services.now()))
 })

@@ -1,0 +1,131 @@
+import * as z from "zod"
+import { ERRORS, type ErrorCode } from "../../lib/app-error.ts"
+import type { ApiResponse, ApiRoute, ApiSchema, JsonSchema } from "./api-route.ts"
+import { ANY_ERRORS, CALLER_ERRORS } from "./error-codes.ts"
+import { problemSchema } from "./problem-schema.ts"
+import { RESPONSE_HEADERS, type ResponseHeader } from "./response-headers.ts"
+import { SchemaStore } from "./schema-store.ts"
+
+export type OpenApiDocument = {
+  openapi: string
+  info: { title: string; version: string; description: string }
+  paths: Record<string, Record<string, JsonSchema>>
+  components: { schemas: Record<string, JsonSchema> } & JsonSchema
+} & JsonSchema
+
+const DESCRIPTION = `Upload an image, get a ticket, collect the answer.
+
+Loop until \`done\`, and wait between two questions for as long as \`Poll-After-Ms\` says. Everything may be repeated safely; a submit
+with the same \`Idempotency-Key\` is the same ticket. Errors are \`application/problem+json\` with a stable \`code\`. Fields, headers and
+codes may be added; none is removed or changes its meaning within /v1.`
+
+/** The OpenAPI 3.1 document of these routes. */
+export function createDocument(routes: readonly ApiRoute[], { allowAnonymous }: { allowAnonymous: boolean }) {
+  const schemas = new SchemaStore()
+  const paths: OpenApiDocument["paths"] = {}
+  const security = [{ apiKey: [] }, ...(allowAnonymous ? [{}] : [])]
+  for (const route of routes) {
+    paths[route.path] ??= {}
+    Object.assign(paths[route.path] as object, {
+      [route.method]: { ...describeOperation(route, schemas), security: route.access === "caller" ? security : [] },
+    })
+  }
+  const document: OpenApiDocument = {
+    openapi: "3.1.1",
+    info: { title: "claimcheck", version: "1.0.0", description: DESCRIPTION },
+    servers: [{ url: "/" }],
+    tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
+    paths,
+    components: {
+      schemas: schemas.components,
+      headers: RESPONSE_HEADERS,
+      securitySchemes: { apiKey: { type: "http", scheme: "bearer", description: "An API key" } },
+    },
+  }
+  return document
+}
+
+function describeOperation(route: ApiRoute, schemas: SchemaStore): JsonSchema {
+  const { operationId, tag, summary, description, request = {} } = route
+  const inPlaces = [
+    ["path", request.params],
+    ["query", request.query],
+    ["query", request.options],
+    ["header", request.headers],
+  ] as const
+  const parameters = inPlaces.flatMap(([place, fields]) =>
+    fields === undefined ? [] : schemas.fields(fields).map((field) => toParameter(place, field)),
+  )
+  return {
+    operationId,
+    tags: [tag],
+    summary,
+    ...(description !== undefined && { description }),
+    ...(parameters.length > 0 && { parameters }),
+    ...(request.body !== undefined && {
+      requestBody: { ...request.body, content: describeBody(request.body.content, schemas) },
+    }),
+    responses: { ...describeAnswers(route, schemas), ...describeProblems(route, schemas) },
+  }
+}
+
+/** Fields of a form travel as text, as those of a query do. */
+function describeBody(content: Readonly<Record<string, ApiSchema>>, schemas: SchemaStore): JsonSchema {
+  const bodies = Object.entries(content).map(([type, schema]) => {
+    if (!type.startsWith("multipart/") || !(schema instanceof z.ZodObject))
+      return [type, { schema: schemas.request(schema) }]
+    const fields = schemas.fields(schema)
+    const required = fields.filter((field) => field.required).map(({ name }) => name)
+    const properties = Object.fromEntries(fields.map((field) => [field.name, field.schema]))
+    return [type, { schema: { type: "object", properties, required } }]
+  })
+  return Object.fromEntries(bodies)
+}
+
+type Field = ReturnType<SchemaStore["fields"]>[number]
+
+function toParameter(place: "path" | "query" | "header", { name, required, schema }: Field): JsonSchema {
+  const { description, ...rest } = schema
+  return {
+    name: place === "header" ? name.replaceAll(/\b[a-z]/g, (letter) => letter.toUpperCase()) : name,
+    in: place,
+    required: required || place === "path",
+    ...(description !== undefined && { description }),
+    schema: rest,
+  }
+}
+
+function toContent<S>(content: Readonly<Record<string, S>>, convert: (schema: S) => JsonSchema): JsonSchema {
+  return Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema: convert(schema) }]))
+}
+
+const toHeaders = (names: readonly ResponseHeader[]) =>
+  Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
+
+function describeAnswers({ responses }: ApiRoute, schemas: SchemaStore): Record<string, JsonSchema> {
+  const describe = ({ description, content, headers = [] }: ApiResponse) => ({
+    description,
+    ...(headers.length > 0 && { headers: toHeaders(headers) }),
+    ...(content !== undefined && { content: toContent(content, (schema) => schemas.response(schema)) }),
+  })
+  return Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, describe(response)]))
+}
+
+/** One response for each status, with the codes that it may stand for. */
+function describeProblems({ access, errors, problem }: ApiRoute, schemas: SchemaStore): Record<string, JsonSchema> {
+  const codes = new Set<ErrorCode>([...(access === "caller" ? CALLER_ERRORS : []), ...errors, ...ANY_ERRORS])
+  const byStatus = new Map<number, ErrorCode[]>()
+  for (const code of codes) byStatus.set(ERRORS[code][0], [...(byStatus.get(ERRORS[code][0]) ?? []), code])
+  const base = schemas.response(problem ?? problemSchema)
+  const describe = (status: number, codesOfStatus: readonly ErrorCode[]): JsonSchema => {
+    const headers: ResponseHeader[] = status === 401 ? ["WWW-Authenticate"] : []
+    if (status === 429 || status === 503) headers.push("Retry-After")
+    const schema = { allOf: [base, { properties: { code: { enum: codesOfStatus } } }] }
+    return {
+      description: codesOfStatus.map((code) => `\`${code}\`: ${ERRORS[code][1]}`).join("; "),
+      headers: toHeaders([...headers, "Cache-Control"]),
+      content: { "application/problem+json": { schema } },
+    }
+  }
+  return Object.fromEntries([...byStatus].map(([status, list]) => [status, describe(status, list)]))
+}

@@ -1,0 +1,46 @@
+import type { ErrorCode } from "../../lib/app-error.ts"
+
+// Which codes occur where. A route names groups and codes of its own; statuses and titles are in src/lib/app-error.ts alone.
+
+/** Every route. */
+export const ANY_ERRORS = ["internal"] as const satisfies ErrorCode[]
+
+/** Every route that asks who calls. */
+export const CALLER_ERRORS = ["unauthorized"] as const satisfies ErrorCode[]
+
+/** Whatever asks Redis. */
+export const REDIS_ERRORS = ["redis_unavailable"] as const satisfies ErrorCode[]
+
+/** Whatever takes an image, and checks it before anything is stored. */
+export const UPLOAD_ERRORS = [
+  "bad_request",
+  "empty_body",
+  "image_too_large",
+  "unsupported_image",
+  "invalid_image",
+  "too_many_pixels",
+  "invalid_options",
+] as const satisfies ErrorCode[]
+
+/** Whatever puts a job into the queue. */
+export const ENQUEUE_ERRORS = [
+  "unknown_model",
+  "caller_queue_full",
+  "queue_full",
+  ...REDIS_ERRORS,
+] as const satisfies ErrorCode[]
+
+/** How a job may fail after it was accepted: the `error.code` of its ticket, and the answer where one waits for it. */
+export const JOB_ERRORS = [
+  "unsupported_image",
+  "invalid_image",
+  "too_many_pixels",
+  "image_too_large",
+  "empty_body",
+  "unknown_model",
+  "payload_expired",
+  "deadline_exceeded",
+  "attempts_exhausted",
+  "job_timeout",
+  "internal",
+] as const satisfies ErrorCode[]

@@ -1,0 +1,27 @@
+import type { JsonSchema } from "./api-route.ts"
+
+type Described = { description: string; schema: JsonSchema }
+
+/** Every header that answers carry and a client may rely on; described once, named by the routes. */
+export const RESPONSE_HEADERS = {
+  Allow: { description: "The methods that the address takes", schema: { type: "string" } },
+  "Cache-Control": { description: "Who may keep the answer, and for how long", schema: { type: "string" } },
+  ETag: {
+    description: "Changes when the ticket does; place in the queue and hints do not count. Send it as `If-None-Match`",
+    schema: { type: "string", pattern: '^W/".*"$' },
+  },
+  Location: { description: "Where to ask for the result", schema: { type: "string", format: "uri-reference" } },
+  "Poll-After-Ms": {
+    description:
+      "When to ask again, in milliseconds: the server's own estimate. Absent when there is nothing to wait for",
+    schema: { type: "integer", minimum: 1 },
+  },
+  "Preference-Applied": { description: "The `Prefer: wait` that was honoured", schema: { type: "string" } },
+  "Retry-After": { description: "When to ask again, in whole seconds", schema: { type: "integer", minimum: 0 } },
+  "WWW-Authenticate": { description: "How to say who you are", schema: { type: "string" } },
+} as const satisfies Record<string, Described>
+
+export type ResponseHeader = keyof typeof RESPONSE_HEADERS
+
+/** What every answer about a ticket carries. */
+export const TICKET_HEADERS = ["Cache-Control", "ETag", "Poll-After-Ms", "Retry-After", "Preference-Applied"] as const

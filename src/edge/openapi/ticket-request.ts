@@ -1,0 +1,17 @@
+import * as z from "zod"
+
+/** The ticket in the path. Its signature is checked by `verifyTicket`; what is no ticket is 404. */
+export const ticketParamsSchema = z.object({
+  id: z
+    .string()
+    .meta({ description: "The `id` of a ticket", examples: ["cls_01jd3x8k0v7m5q2r9t4w6y1z3b5c7d9f1g3h5j7k2m"] }),
+})
+
+/** Request headers that reading a ticket honours. */
+export const readHeadersSchema = z.object({
+  prefer: z
+    .string()
+    .optional()
+    .meta({ description: "`wait=N`: answer as soon as the ticket is done, or after N seconds, at most 30" }),
+  "if-none-match": z.string().optional().meta({ description: "An `ETag`: 304 while the ticket is what it was" }),
+})

@@ -1,0 +1,33 @@
+import type * as z from "zod"
+import { AppError } from "../../lib/app-error.ts"
+import { reasonsOf } from "../reasons-of.ts"
+import type { EdgeContext } from "../router.ts"
+import type { ApiRoute } from "./api-route.ts"
+
+/** What `c.req.valid()` gives in the handler of a route. */
+export type ValidatedInput<R extends ApiRoute> = {
+  out: { query: Validated<R, "query">; header: Validated<R, "headers"> }
+}
+type Validated<R extends ApiRoute, Part extends "query" | "headers"> = NonNullable<
+  R["request"]
+>[Part] extends z.ZodObject
+  ? z.output<NonNullable<R["request"]>[Part]>
+  : Record<never, never>
+
+/** @throws AppError invalid_options for a query parameter, bad_request for a header, that names it */
+export function validateRequest({ request = {} }: ApiRoute, c: EdgeContext): void {
+  if (request.query !== undefined) {
+    const parsed = request.query.safeParse(Object.fromEntries(new URL(c.req.url).searchParams))
+    if (!parsed.success) {
+      throw new AppError("invalid_options", `Cannot accept options: ${reasonsOf(parsed.error)}`)
+    }
+    c.req.addValidatedData("query", parsed.data)
+  }
+  if (request.headers !== undefined) {
+    const parsed = request.headers.safeParse(c.req.header())
+    if (!parsed.success) {
+      throw new AppError("bad_request", `Cannot accept headers: ${reasonsOf(parsed.error)}`)
+    }
+    c.req.addValidatedData("header", parsed.data)
+  }
+}
