@@ -16,6 +16,8 @@ export type Setting = {
 
 export type Outcome = {
   pollsPerTicket: number
+  /** How often the edge asked Redis for a ticket: once a poll, and while it holds one. */
+  looksPerTicket: number
   /** Between the answer being there and its client having it, without the round trip; mean and 99th percentile. */
   delayMeanMs: number
   delayP99Ms: number
@@ -40,24 +42,39 @@ export function simulate(strategy: Strategy, setting: Setting): Outcome {
   const rateAt = ratesKnown(setting)
   const delays: number[] = []
   let polls = 0
+  let looks = 0
   let waits = 0
   for (let ticket = 0; ticket < tickets; ticket++) {
     const done = doneMs[ticket] as number
     for (let attempt = 0, now = 0; ; attempt++) {
-      const progress = progressAt(now, ticket, claimMs)
-      now += strategy.waitMs({ attempt, progress, rate: rateAt(now), random }) + setting.roundTripMs
+      const progress = progressAt(now, ticket, { claimMs, lanes: setting.lanes })
+      now += strategy.waitMs({ attempt, progress, rate: rateAt(now), random }) + setting.roundTripMs / 2
       polls++
-      // The look happened half a round trip ago.
-      if (now - setting.roundTripMs / 2 < done) continue
-      delays.push(now - setting.roundTripMs / 2 - done)
-      waits += done
-      break
+      looks++
+      const heldUntilMs = now + (strategy.hold?.ms ?? 0)
+      while (strategy.hold && now < done && now < heldUntilMs) {
+        const { etaMs, afterMs } = strategy.hold.lookAfterMs({
+          progress: progressAt(now, ticket, { claimMs, lanes: setting.lanes }),
+          rate: rateAt(now),
+        })
+        if (etaMs > 1.5 * (heldUntilMs - now)) break
+        now = Math.min(heldUntilMs, now + afterMs)
+        looks++
+      }
+      const isDone = now >= done
+      if (isDone) {
+        delays.push(now - done)
+        waits += done
+        break
+      }
+      now += setting.roundTripMs / 2
     }
   }
   delays.sort((a, b) => a - b)
   const delayMeanMs = delays.reduce((sum, delay) => sum + delay, 0) / tickets
   return {
     pollsPerTicket: polls / tickets,
+    looksPerTicket: looks / tickets,
     delayMeanMs,
     delayP99Ms: delays[Math.floor(tickets * 0.99)] ?? 0,
     delayShare: delayMeanMs / (waits / tickets),
@@ -89,9 +106,14 @@ function ratesKnown({ lanes, serviceMs, isMeasured }: Setting): (nowMs: number) 
   }
 }
 
-function progressAt(nowMs: number, ticket: number, claimMs: readonly number[]): Progress {
+function progressAt(
+  nowMs: number,
+  ticket: number,
+  { claimMs, lanes }: { claimMs: readonly number[]; lanes: number },
+): Progress {
   const claimed = claimMs[ticket] as number
-  if (claimed <= nowMs) return { processingForMs: nowMs - claimed }
+  if (claimed <= nowMs)
+    return { processingForMs: nowMs - claimed, ahead: Math.min(lanes, Math.max(0, ticket - lanes + 1)) }
   return { position: ticket - firstAfter(claimMs, nowMs), waitingForMs: nowMs }
 }
 

@@ -118,6 +118,7 @@ async function claimOnce(loop: ClaimLoop, { signal, beats, reaps, turn }: OneCla
           leaseMs: loop.leaseMs,
           token,
           handEmpty: loop.hand.size === 0,
+          ahead: loop.hand.size + 1 - loop.lanes,
           again: attempt > 0,
           reap: reaps,
           ...(beats && { beat: JSON.stringify(beat) }),

@@ -1,7 +1,7 @@
 import type { WorkerBeat } from "../lib/registry.ts"
 
-/** Weight of the newest sample in the moving averages. */
-const ALPHA = 0.1
+/** Weight of the newest sample in the moving averages, once there are enough for one: hints need calm more than haste. */
+const ALPHA = 0.03
 /** What is told before the first job: about what a small picture takes. */
 const FIRST_GUESS_MS = 100
 
@@ -18,7 +18,11 @@ export type JobSample = {
   isBacklogged: boolean
 }
 
-type Averages = Pick<JobSample, "laneMs" | "jobMs" | "decodeMs" | "megapixels"> & { intervalMs?: number }
+type Averages = Pick<JobSample, "laneMs" | "jobMs" | "decodeMs" | "megapixels"> & {
+  jobs: number
+  intervals: number
+  intervalMs?: number
+}
 
 /** How fast jobs are answered, by model, as exponentially weighted moving averages. */
 export class ServiceMeter {
@@ -31,12 +35,15 @@ export class ServiceMeter {
     const old = this.#byModel.get(model)
     const intervalMs = this.#busySinceMs === undefined ? undefined : endedMs - this.#busySinceMs
     this.#busySinceMs = isBacklogged ? endedMs : undefined
-    const interval = intervalMs === undefined ? old?.intervalMs : average(old?.intervalMs, intervalMs)
+    const { jobs, intervals } = old ?? { jobs: 0, intervals: 0 }
+    const interval = intervalMs === undefined ? old?.intervalMs : average(old?.intervalMs, intervalMs, intervals)
     this.#byModel.set(model, {
-      laneMs: average(old?.laneMs, sample.laneMs),
-      jobMs: average(old?.jobMs, sample.jobMs),
-      decodeMs: average(old?.decodeMs, sample.decodeMs),
-      megapixels: average(old?.megapixels, sample.megapixels),
+      jobs: jobs + 1,
+      intervals: intervals + (intervalMs === undefined ? 0 : 1),
+      laneMs: average(old?.laneMs, sample.laneMs, jobs),
+      jobMs: average(old?.jobMs, sample.jobMs, jobs),
+      decodeMs: average(old?.decodeMs, sample.decodeMs, jobs),
+      megapixels: average(old?.megapixels, sample.megapixels, jobs),
       ...(interval !== undefined && { intervalMs: interval }),
     })
   }
@@ -53,10 +60,18 @@ export class ServiceMeter {
   }
 }
 
-const FIRST_GUESS: Averages = { laneMs: FIRST_GUESS_MS, jobMs: FIRST_GUESS_MS, decodeMs: 0, megapixels: 0 }
+const FIRST_GUESS: Averages = {
+  jobs: 0,
+  intervals: 0,
+  laneMs: FIRST_GUESS_MS,
+  jobMs: FIRST_GUESS_MS,
+  decodeMs: 0,
+  megapixels: 0,
+}
 
-function average(old: number | undefined, sample: number): number {
-  return old === undefined ? sample : old + ALPHA * (sample - old)
+/** Of the first samples it is their mean. */
+function average(old: number | undefined, sample: number, samples: number): number {
+  return old === undefined ? sample : old + Math.max(ALPHA, 1 / (samples + 1)) * (sample - old)
 }
 
 const round = (value: number) => Math.round(value * 1_000) / 1_000

@@ -1,8 +1,8 @@
 import { AppError } from "../lib/app-error.ts"
 import type { Job } from "../lib/job.ts"
 import type { Enqueued } from "../lib/job-store.ts"
-import { pollHint } from "../lib/poll-hint.ts"
-import { resolveJob, type Ticket, toTicket } from "../lib/ticket.ts"
+import { LOOK, type Pace, type PollHint, pollHint } from "../lib/poll-hint.ts"
+import { resolveJob, type Ticket, toTicket, type Wait } from "../lib/ticket.ts"
 import type { Services } from "./services.ts"
 
 /** Clocks of edges differ: a job is called late only when it surely is. */
@@ -35,6 +35,15 @@ async function withLeader(store: Services["store"], job: Job): Promise<Job> {
 /** A job as its ticket, with its place in the queue and when to ask again. */
 export async function describeJob(services: Services, job: Job, knownPosition?: number | null): Promise<Ticket> {
   if (!isWaiting(job)) return toTicket(job, null)
+  return toTicket(job, await waitOf(services, job, { knownPosition }))
+}
+
+/** What is known of the wait of a job that is not done. */
+async function waitOf(
+  services: Services,
+  job: Job,
+  { knownPosition, pace }: { knownPosition?: number | null | undefined; pace?: Pace } = {},
+): Promise<Wait> {
   const { width, height } = job.input.image
   const rate = await services.registry.rate(job.model, (width * height) / 1e6)
   const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
@@ -44,9 +53,9 @@ export async function describeJob(services: Services, job: Job, knownPosition?: 
   }
   const progress =
     position === null
-      ? { processingForMs: ageMs(job.startedMs ?? services.now()) }
+      ? { processingForMs: ageMs(job.startedMs ?? services.now()), ahead: job.state === "processing" ? job.ahead : 0 }
       : { position, waitingForMs: ageMs(job.createdMs) }
-  return toTicket(job, { ...pollHint(progress, rate), position, classifiers: rate.classifiers })
+  return { ...pollHint(progress, rate, pace), position, classifiers: rate.classifiers }
 }
 
 /** A follower waits where its leader waits. */
@@ -70,18 +79,28 @@ export async function describeAccepted(
   return ticket ?? { ...toTicket(latest, null), poll_after_ms: AWAY_POLL_MS }
 }
 
-/** Looks again, as often as the hints say, until the job is done or the time is up. Waits on while Redis is away. */
+/**
+ * Looks again, when it may be worth it, until the job is done or the time is up. A wait that the queue is too long for is
+ * not begun: its caller hears at once when to come back. Waits on while Redis is away.
+ */
 export async function waitForJob(services: Services, first: Job, waitMs: number, signal?: AbortSignal): Promise<Job> {
   const { now, sleep } = services
   const endMs = now() + waitMs
   let job = first
   while (isWaiting(job) && now() < endMs && !signal?.aborted) {
     const waiting = job
-    const ticket = await unlessAway(() => describeJob(services, waiting))
-    await sleep(Math.max(1, Math.min(ticket?.poll_after_ms ?? AWAY_POLL_MS, endMs - now())), signal)
+    const wait = await unlessAway(() => waitOf(services, waiting, { pace: LOOK }))
+    const leftMs = endMs - now()
+    if (isHopeless(wait, leftMs)) return job
+    await sleep(Math.max(1, Math.min(wait?.pollAfterMs ?? AWAY_POLL_MS, leftMs)), signal)
     job = (await unlessAway(() => readJob(services, waiting.id))) ?? job
   }
   return job
+}
+
+/** An estimate can be too long by half. */
+function isHopeless(wait: PollHint | null, leftMs: number): boolean {
+  return (wait?.etaMs ?? 0) > 1.5 * leftMs
 }
 
 async function unlessAway<T>(call: () => Promise<T>): Promise<T | null> {

@@ -57,6 +57,8 @@ export type Claim = {
   token: string
   /** The worker holds no other job. Only then is a job handed out whose earlier attempt ended without an answer. */
   handEmpty: boolean
+  /** How many jobs must leave the worker's lanes before the first of these gets one; less than 0 when lanes are free. */
+  ahead?: number
   /** The reply to this very claim was lost: look for what it took before taking more. */
   again?: boolean
   /** Look for leases that ran out. */

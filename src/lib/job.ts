@@ -81,7 +81,13 @@ const base = {
   /** Where a later submit of the same content finds this job. */
   contentKey: z.string().optional(),
 }
-const leased = { leaseToken: z.string(), worker: z.string(), startedMs: z.number() }
+const leased = {
+  leaseToken: z.string(),
+  worker: z.string(),
+  startedMs: z.number(),
+  /** How many jobs had to leave the worker's lanes, when it was claimed, before it would get one. */
+  ahead: z.number().default(0),
+}
 
 /** One job and its state. What lies in Redis is this, with `input`, `result` and `error` as texts inside the JSON. */
 export const jobSchema = z.discriminatedUnion("state", [

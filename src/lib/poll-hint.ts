@@ -1,16 +1,26 @@
 import type { ServiceRate } from "./registry.ts"
 
-const MIN_POLL_MS = 20
 const MAX_POLL_MS = 30_000
-/** An answer that comes a little later than expected must not cost a second poll (bench/polling has what other margins cost). */
-const MARGIN_OF_JOB = 0.05
-const MARGIN_OF_WAIT = 0.03
+
+export type Pace = {
+  /** An answer that comes a little later than expected must not cost another look: shares of the job's time and of the wait. */
+  marginOfJob: number
+  marginOfWait: number
+  /** A job that takes longer than it should is looked at again after this share of its age. */
+  overdueShare: number
+  minMs: number
+}
+/** A client's poll costs it and the edge a round trip (bench/polling has what other margins cost). */
+const POLL: Pace = { marginOfJob: 0.05, marginOfWait: 0.03, overdueShare: 1 / 3, minMs: 20 }
+/** The edge itself looks while a client waits in one of its requests; that costs a command of Redis. */
+export const LOOK: Pace = { marginOfJob: 0, marginOfWait: 0, overdueShare: 1 / 10, minMs: 5 }
+
 /** When nothing is known yet of the speed, or nobody is there to ask. */
 const UNKNOWN_RATE_POLL_MS = 500
 const NO_CLASSIFIER_POLL_MS = 5_000
 
-/** Where a job stands. Times in milliseconds. */
-export type Progress = { position: number; waitingForMs: number } | { processingForMs: number }
+/** Where a job stands. Times in milliseconds. `ahead` jobs must leave its classifier's lanes before it gets one. */
+export type Progress = { position: number; waitingForMs: number } | { processingForMs: number; ahead: number }
 
 export type PollHint = { etaMs: number | null; pollAfterMs: number }
 
@@ -19,15 +29,27 @@ export type PollHint = { etaMs: number | null; pollAfterMs: number }
  * classifier has a job in hand for every lane that is busy. A job that takes longer than it should, or stays at
  * the head of a queue whose classifier has just died, is asked for again after a share of its age: its polls grow rare.
  */
-export function pollHint(progress: Progress, { classifiers, perSecond, jobMs }: ServiceRate): PollHint {
+export function pollHint(
+  progress: Progress,
+  { classifiers, perSecond, jobMs }: ServiceRate,
+  pace: Pace = POLL,
+): PollHint {
   if (classifiers === 0) return { etaMs: null, pollAfterMs: NO_CLASSIFIER_POLL_MS }
   if (perSecond <= 0) return { etaMs: null, pollAfterMs: UNKNOWN_RATE_POLL_MS }
 
   const [etaMs, leastMs] =
     "position" in progress
       ? [jobMs * (progress.position > 0 ? 2 : 1) + (progress.position / perSecond) * 1_000, progress.waitingForMs / 10]
-      : [Math.max(jobMs - progress.processingForMs, progress.processingForMs / 3), 0]
-  const likelyMs = etaMs + jobMs * MARGIN_OF_JOB + etaMs * MARGIN_OF_WAIT
-  const pollAfterMs = Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, leastMs, likelyMs))
+      : [leftMs(progress, { perSecond, jobMs }, pace), 0]
+  const likelyMs = etaMs + jobMs * pace.marginOfJob + etaMs * pace.marginOfWait
+  const pollAfterMs = Math.min(MAX_POLL_MS, Math.max(pace.minMs, leastMs, likelyMs))
   return { etaMs: Math.ceil(etaMs), pollAfterMs: Math.ceil(pollAfterMs) }
+}
+
+function leftMs(
+  { processingForMs, ahead }: { processingForMs: number; ahead: number },
+  { perSecond, jobMs }: Pick<ServiceRate, "perSecond" | "jobMs">,
+  { overdueShare }: Pace,
+): number {
+  return Math.max(jobMs + (ahead / perSecond) * 1_000 - processingForMs, processingForMs * overdueShare)
 }

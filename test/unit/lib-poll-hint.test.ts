@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { pollHint } from "../../src/lib/poll-hint.ts"
+import { LOOK, pollHint } from "../../src/lib/poll-hint.ts"
 
 const rate = fc.record({
   classifiers: fc.integer({ min: 1, max: 50 }),
@@ -30,7 +30,7 @@ describe("pollHint()", () => {
   it("is a whole number of 20 ms to 30 s, whatever it is asked about", () => {
     fc.assert(
       fc.property(depth, ageMs, rate, fc.boolean(), (position, age, at, isQueued) => {
-        const hint = pollHint(isQueued ? { position, waitingForMs: age } : { processingForMs: age }, at)
+        const hint = pollHint(isQueued ? { position, waitingForMs: age } : { processingForMs: age, ahead: 0 }, at)
         expect(Number.isInteger(hint.pollAfterMs)).toBe(true)
         expect(hint.pollAfterMs).toBeGreaterThanOrEqual(20)
         expect(hint.pollAfterMs).toBeLessThanOrEqual(30_000)
@@ -43,8 +43,20 @@ describe("pollHint()", () => {
   it("lets the polls of a job that should be done grow rare", () => {
     const at = { classifiers: 1, perSecond: 25, jobMs: 40 }
     expect(pollHint({ position: 0, waitingForMs: 20_000 }, at)).toEqual({ etaMs: 40, pollAfterMs: 2_000 })
-    expect(pollHint({ processingForMs: 20_000 }, at)).toEqual({ etaMs: 6_667, pollAfterMs: 6_869 })
-    expect(pollHint({ processingForMs: 10 }, at)).toEqual({ etaMs: 30, pollAfterMs: 33 })
+    expect(pollHint({ processingForMs: 20_000, ahead: 0 }, at)).toEqual({ etaMs: 6_667, pollAfterMs: 6_869 })
+    expect(pollHint({ processingForMs: 10, ahead: 0 }, at)).toEqual({ etaMs: 30, pollAfterMs: 33 })
+  })
+
+  it("counts the jobs that stand before it in the classifier's hand", () => {
+    const at = { classifiers: 1, perSecond: 25, jobMs: 80 }
+    expect(pollHint({ processingForMs: 20, ahead: 2 }, at).etaMs).toBe(80 + 2 * 40 - 20)
+  })
+
+  it("lets the edge itself look without margins, and soon again", () => {
+    const at = { classifiers: 1, perSecond: 25, jobMs: 80 }
+    expect(pollHint({ processingForMs: 20, ahead: 0 }, at, LOOK).pollAfterMs).toBe(60)
+    expect(pollHint({ processingForMs: 100, ahead: 0 }, at, LOOK).pollAfterMs).toBe(10)
+    expect(pollHint({ processingForMs: 79, ahead: 0 }, at, LOOK).pollAfterMs).toBe(8)
   })
 
   it("promises nothing when nobody is there, or the speed is not known", () => {

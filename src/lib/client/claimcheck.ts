@@ -1,7 +1,7 @@
 import type { Ticket as TicketData } from "../ticket.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts"
-import { isTicket, type ResultOptions, Ticket } from "./ticket.ts"
+import { isTicket, type ResultOptions, SHORT_WAIT, Ticket } from "./ticket.ts"
 
 // The names that `claimcheck/client` gives to the world.
 export { ClaimcheckError, type ConnectionOptions, type ResultOptions, Ticket, type TicketData }
@@ -68,6 +68,7 @@ export class Claimcheck {
         "content-type": image instanceof Blob && image.type !== "" ? image.type : "application/octet-stream",
         "idempotency-key": idempotencyKey,
         ...(noCache === true && { "cache-control": "no-cache" }),
+        ...(untilMs !== undefined && SHORT_WAIT),
       },
       body: image as BodyInit,
       signal,

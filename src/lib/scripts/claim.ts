@@ -2,7 +2,8 @@ import { PRELUDE } from "./prelude.ts"
 
 /**
  * KEYS[1] prefix
- * ARGV[1] settings, JSON: nowMs, token, worker, models, max, leaseMs, handEmpty, again, reap, beat, resultTtlMs, deadTtlMs
+ * ARGV[1] settings, JSON: nowMs, token, worker, models, max, leaseMs, handEmpty, ahead, again, reap, beat, resultTtlMs,
+ *         deadTtlMs
  *
  * Takes up to `max` jobs of `models`, tried in that order, under one lease token. A job whose earlier attempt ended without
  * an answer may have killed its process: it is handed out alone, to a worker whose hand is empty.
@@ -162,6 +163,7 @@ for i, p in ipairs(popped) do
     else
       job.state, job.attempts, job.leaseToken, job.worker = "processing", job.attempts + 1, s.token, s.worker
       job.startedMs = job.startedMs or s.nowMs
+      job.ahead = math.max(0, (s.ahead or 0) + #taken)
       save(job)
       taken[#taken + 1] = cjson.encode(job)
       leases[#leases + 1], leases[#leases + 2] = s.nowMs + s.leaseMs, leaseOf(job)
