@@ -3,7 +3,6 @@ import type { Claimed, JobStore } from "../lib/job-store.ts"
 import type { WorkerBeat } from "../lib/registry.ts"
 import type { Hand } from "./hand.ts"
 import type { Metrics } from "./metrics.ts"
-import type { ModelInfo } from "./models/model-info.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 import { type Reachability, untilReached } from "./until-reached.ts"
 import type { Waker } from "./waker.ts"
@@ -28,7 +27,7 @@ const BLIND_POLL_MS = 5_000
 export type ClaimLoop = {
   store: JobStore
   worker: string
-  models: () => readonly ModelInfo[]
+  models: () => readonly { id: string; version: string }[]
   lanes: number
   leaseMs: number
   hand: Hand

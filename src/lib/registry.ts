@@ -10,11 +10,14 @@ const servedModelSchema = z.object({
   inputWidth: z.number(),
   inputHeight: z.number(),
   labels: z.number(),
+  /** In which languages it can answer (BCP 47); empty where nobody has said. */
+  languages: z.array(z.string()).default([]),
   /** When a classifier last said that it serves the model. */
   seenMs: z.number(),
 })
 /** A model that some classifier serves, or served. */
 export type ServedModel = z.infer<typeof servedModelSchema>
+type NewlyServed = Omit<z.input<typeof servedModelSchema>, "seenMs">
 
 const workerBeatSchema = z.object({
   /** The worker counts as gone when it was not heard of by then. */
@@ -55,7 +58,7 @@ export class Registry {
   }
 
   /** Makes a worker's models known, and forgets workers and models that are long gone, and jobs that wait for them in vain. */
-  async enroll(models: readonly Omit<ServedModel, "seenMs">[], nowMs: number): Promise<void> {
+  async enroll(models: readonly NewlyServed[], nowMs: number): Promise<void> {
     const known = await this.read()
     const gone = [
       ...known.workers.filter(({ untilMs }) => untilMs < nowMs - 60_000).map(({ id }) => WORKER + id),

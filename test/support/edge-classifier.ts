@@ -22,6 +22,7 @@ const servedModel = (id: string): Omit<ServedModel, "seenMs"> => ({
   inputWidth: 224,
   inputHeight: 224,
   labels: 1_000,
+  languages: [],
 })
 
 /** Answers jobs through the real store, without looking at a picture. It claims only when a test tells it to. */

@@ -38,7 +38,7 @@ describe("parseManifest()", () => {
   test("gives a folder without one the defaults", () => {
     expect(parseManifest(null)).toEqual({
       labels: "labels.txt",
-      input: { mean: 127.5, std: 127.5 },
+      input: { mean: 127.5, std: 127.5, channels: "rgb" },
       resize: { fit: "crop", crop_fraction: 0.875, kernel: "bilinear" },
     })
   })
@@ -92,14 +92,16 @@ describe("parseModelJson()", () => {
   })
 })
 
+const naming = { file: "model.json", sourceOf: () => "claimcheck.json" }
+
 describe("inputSizeOf()", () => {
   const manifest = parseManifest(null)
   const sized = parseManifest('{"input": {"width": 96, "height": 64}}')
 
   test("reads null and -1 as open", () => {
-    expect(inputSizeOf([[null, 224, 192, 3]], manifest)).toEqual({ width: 192, height: 224 })
-    expect(inputSizeOf([[-1, 224, 224, 3]], manifest)).toEqual({ width: 224, height: 224 })
-    expect(inputSizeOf([[-1, -1, -1, 3]], sized)).toEqual({ width: 96, height: 64 })
+    expect(inputSizeOf([[null, 224, 192, 3]], manifest, naming)).toEqual({ width: 192, height: 224 })
+    expect(inputSizeOf([[-1, 224, 224, 3]], manifest, naming)).toEqual({ width: 224, height: 224 })
+    expect(inputSizeOf([[-1, -1, -1, 3]], sized, naming)).toEqual({ width: 96, height: 64 })
   })
 
   test.each([
@@ -109,24 +111,27 @@ describe("inputSizeOf()", () => {
     [[null, null, null, 3], "claimcheck.json: input.width is needed"],
     [[null, 0, 0, 3], "out of bounds"],
   ])("refuses %j", (shape, message) => {
-    expect(() => inputSizeOf([shape], manifest)).toThrow(expect.objectContaining({ code: "input_shape" }))
-    expect(() => inputSizeOf([shape], manifest)).toThrow(new RegExp(message))
+    expect(() => inputSizeOf([shape], manifest, naming)).toThrow(expect.objectContaining({ code: "input_shape" }))
+    expect(() => inputSizeOf([shape], manifest, naming)).toThrow(new RegExp(message))
   })
 
   test("refuses a manifest that contradicts the model", () => {
-    expect(() => inputSizeOf([[null, 224, 224, 3]], sized)).toThrow("input.width is 96")
+    expect(() => inputSizeOf([[null, 224, 224, 3]], sized, naming)).toThrow("input.width is 96")
   })
 })
 
 test("classCountOf() takes a list of scores only", () => {
-  expect(classCountOf([[1, 1000]])).toBe(1000)
-  expect(classCountOf([[1, 1, 1, 7]])).toBe(7)
-  expect(() => classCountOf([[1, 7, 7, 80]])).toThrow("not a list of scores")
+  expect(classCountOf([[1, 1000]], "model.json")).toBe(1000)
+  expect(classCountOf([[1, 1, 1, 7]], "model.json")).toBe(7)
+  expect(() => classCountOf([[1, 7, 7, 80]], "model.json")).toThrow("not a list of scores")
   expect(() =>
-    classCountOf([
-      [1, 2],
-      [1, 3],
-    ]),
+    classCountOf(
+      [
+        [1, 2],
+        [1, 3],
+      ],
+      "model.json",
+    ),
   ).toThrow("2 outputs")
 })
 

@@ -10,6 +10,7 @@ const model = (id: string): ServedModel => ({
   inputWidth: 1,
   inputHeight: 1,
   labels: 1,
+  languages: [],
   seenMs: 0,
 })
 const worker = (id: string, untilMs: number) => ({

@@ -31,7 +31,7 @@ export function classify(job: LaneJob, { models, limits, isStopped, nowMs }: Cla
   })
   const decodedMs = nowMs()
   if (isStopped()) return null
-  const predictions = topK(model.predict(), model.labels, job.topK)
+  const predictions = topK(model.predict(), model.labels(job.language), job.topK)
   const { width, height } = orientedView(picture, picture.orientation)
   return {
     modelVersion: model.info.version,

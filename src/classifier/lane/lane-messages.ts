@@ -5,7 +5,13 @@ import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelErrorCode } from "../models/model-error.ts"
 import type { ModelInfo } from "../models/model-info.ts"
 
-export type LaneJob = { modelId: string; bytes: Uint8Array; topK: number }
+export type LaneJob = {
+  modelId: string
+  bytes: Uint8Array
+  topK: number
+  /** Of the labels (BCP 47), where the model has it. */
+  language?: string
+}
 
 export type LaneResult = {
   modelVersion: string

@@ -1,6 +1,7 @@
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter"
-import { type io, type Tensor, tensor4d, tidy } from "@tensorflow/tfjs-core"
+import { type io, memory, reverse, type Tensor, tensor4d, tidy } from "@tensorflow/tfjs-core"
 import type { LayersModel } from "@tensorflow/tfjs-layers"
+import { labelsIn } from "./labels.ts"
 import type { Manifest } from "./manifest.ts"
 import { ModelError } from "./model-error.ts"
 import type { ModelInfo } from "./model-info.ts"
@@ -10,12 +11,16 @@ import { isDistribution, softmax } from "./to-probabilities.ts"
 
 export type LoadedModel = {
   info: ModelInfo
-  labels: readonly string[]
+  /** In class order; in the language asked for where the model has it, else as it came. */
+  labels: (language?: string) => readonly string[]
   manifest: Manifest
   /** Height × width × 3 values, normalised; filled anew for each image, so that none is allocated per job. */
   input: Float32Array
   /** Probabilities in class order for what `input` holds now. */
   predict: () => Float32Array
+  /** What its output was taken for, and what said so. */
+  output: { kind: "probabilities" | "logits"; from: string }
+  files: ModelFiles
   dispose: () => void
 }
 
@@ -24,9 +29,12 @@ type Network = LayersModel | GraphModel
 /** Loads, checks and warms up the model in a folder. Throws a ModelError that says what is wrong with which file. */
 export async function loadModel(id: string, folder: string): Promise<LoadedModel> {
   const files = await readModelFiles(folder)
+  const bytesBefore = memory().numBytes
   const network = await loadNetwork(files)
   try {
-    return warmUp(id, files, network)
+    const model = warmUp(id, files, network)
+    model.info.memoryBytes = memory().numBytes - bytesBefore + model.input.byteLength
+    return model
   } catch (error) {
     network.dispose()
     throw error
@@ -42,40 +50,45 @@ async function loadNetwork({ modelJson, weights }: ModelFiles): Promise<Network>
     const { loadLayersModel } = await import("@tensorflow/tfjs-layers")
     return await loadLayersModel(handler)
   } catch (cause) {
-    throw new ModelError("load_failed", `TF.js cannot build the network of model.json: ${firstLine(cause)}`, { cause })
+    const message = `TF.js cannot build the network of ${modelJson.file}: ${firstLine(cause)}`
+    throw new ModelError("load_failed", message, { cause })
   }
 }
 
 function warmUp(id: string, files: ModelFiles, network: Network): LoadedModel {
-  const { manifest, labels, version } = files
+  const { manifest, labels, modelJson } = files
   refuseNan(network)
-  const size = inputSizeOf(shapesOf(network.inputs), manifest)
+  const size = inputSizeOf(shapesOf(network.inputs), manifest, { file: modelJson.file, sourceOf: files.sourceOf })
   const input = new Float32Array(size.width * size.height * 3)
+  const picture = { input, size, isBgr: manifest.input.channels === "bgr" }
   const trials = [fillFlat, fillNoise].map((fill) => {
     fill(input)
-    return tryRun(network, input, size)
+    return tryRun(network, picture)
   })
-  const classes = classCountOf(trials.map(({ shape }) => shape).slice(0, 1))
-  if (classes !== labels.length) {
-    const message = `${manifest.labels} has ${labels.length} labels, the model's output has ${classes} classes`
+  const classes = classCountOf(trials.map(({ shape }) => shape).slice(0, 1), modelJson.file)
+  if (classes !== labels.labels.length) {
+    const message = `${labels.from} has ${labels.labels.length} labels, the model's output has ${classes} classes`
     throw new ModelError("labels_count", message)
   }
   if (trials.some(({ scores }) => !scores.every(Number.isFinite))) {
     throw new ModelError("warm_up_failed", "The model answers a test image with values that are not finite")
   }
-  const kind = manifest.output ?? (trials.every(({ scores }) => isDistribution(scores)) ? "probabilities" : "logits")
-  const scoresOf = () => run(network, input, size).scores
+  const found = trials.every(({ scores }) => isDistribution(scores)) ? "probabilities" : "logits"
+  const kind = manifest.output ?? found
+  const scoresOf = () => run(network, picture).scores
   return {
-    info: describeModel(id, version, files, size),
-    labels,
+    info: describeModel(id, files, size),
+    labels: (language) => labelsIn(labels, language),
     manifest,
     input,
     predict: kind === "logits" ? () => softmax(scoresOf()) : scoresOf,
+    output: { kind, from: manifest.output ? files.sourceOf("output") : "warm-up" },
+    files,
     dispose: () => network.dispose(),
   }
 }
 
-function describeModel(id: string, version: string, { manifest, labels }: ModelFiles, size: InputSize): ModelInfo {
+function describeModel(id: string, { manifest, labels, version }: ModelFiles, size: InputSize): ModelInfo {
   const { name = id, description, licence, source } = manifest
   return {
     id,
@@ -83,25 +96,30 @@ function describeModel(id: string, version: string, { manifest, labels }: ModelF
     name,
     inputWidth: size.width,
     inputHeight: size.height,
-    labels: labels.length,
+    labels: labels.labels.length,
+    languages: [...labels.byLanguage.keys()].sort(),
+    memoryBytes: 0,
     ...(description === undefined ? {} : { description }),
     ...(licence === undefined ? {} : { licence }),
     ...(source === undefined ? {} : { source }),
   }
 }
 
-function tryRun(network: Network, input: Float32Array, size: InputSize): { scores: Float32Array; shape: number[] } {
+type Picture = { input: Float32Array; size: InputSize; isBgr: boolean }
+
+function tryRun(network: Network, picture: Picture): { scores: Float32Array; shape: number[] } {
   try {
-    return run(network, input, size)
+    return run(network, picture)
   } catch (cause) {
     if (cause instanceof ModelError) throw cause
     throw new ModelError("warm_up_failed", `The model fails on a test image: ${firstLine(cause)}`, { cause })
   }
 }
 
-function run(network: Network, input: Float32Array, { width, height }: InputSize) {
+function run(network: Network, { input, size: { width, height }, isBgr }: Picture) {
   return tidy(() => {
-    const output = network.predict(tensor4d(input, [1, height, width, 3]))
+    const pixels = tensor4d(input, [1, height, width, 3])
+    const output = network.predict(isBgr ? reverse(pixels, 3) : pixels)
     if (!isTensor(output))
       throw new ModelError("output_shape", "The model has several outputs, 1 list of scores is needed")
     return { scores: Float32Array.from(output.dataSync()), shape: output.shape }

@@ -1,5 +1,8 @@
 export type ModelErrorCode =
+  | "no_model"
+  | "several_models"
   | "bad_manifest"
+  | "bad_metadata"
   | "bad_model_json"
   | "missing_file"
   | "shard_size"
@@ -8,6 +11,8 @@ export type ModelErrorCode =
   | "input_shape"
   | "output_shape"
   | "load_failed"
+  | "load_timeout"
+  | "load_crashed"
   | "warm_up_failed"
 
 /** Why a model folder cannot be served. The message names the file, and the key where there is one. */

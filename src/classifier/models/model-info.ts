@@ -9,6 +9,10 @@ export type ModelInfo = {
   inputHeight: number
   /** How many classes it knows. */
   labels: number
+  /** The languages its labels are known to be in (BCP 47); empty where the folder does not say. */
+  languages: string[]
+  /** What its weights and its input hold in a lane, by TF.js's own count. */
+  memoryBytes: number
   description?: string
   licence?: string
   source?: string

@@ -1,67 +1,64 @@
-import { createHash } from "node:crypto"
-import { readFile } from "node:fs/promises"
-import { join } from "node:path"
-import { MANIFEST_FILE, type Manifest, parseManifest } from "./manifest.ts"
+import { findModelJson } from "./find-model-json.ts"
+import { FolderReader } from "./folder-reader.ts"
+import { type Labels, readLabels } from "./labels.ts"
+import { MANIFEST_FILE, type Manifest, parseManifest, sourceOf } from "./manifest.ts"
 import { ModelError } from "./model-error.ts"
 import { type ModelJson, parseModelJson } from "./model-json.ts"
+import { recogniseExport, settingsOfTopology } from "./recognise-export.ts"
 
 export type ModelFiles = {
+  /** The tool that wrote the folder, as far as its files tell. */
+  tool: string
   manifest: Manifest
+  /** Where what the manifest says under a key comes from. */
+  sourceOf: (key: string) => string
   modelJson: ModelJson
   weights: ArrayBuffer
-  labels: string[]
+  labels: Labels
   version: string
+  /** Every file that was read, by its path in the folder. */
+  files: ReadonlyMap<string, Uint8Array>
 }
 
 /** Reads all that a model folder serves from, once, so that its version is the hash of what was really loaded. */
-export async function readModelFiles(folder: string): Promise<ModelFiles> {
-  const files = new Map<string, Uint8Array>()
-  const read = async (name: string) => {
-    const bytes = await readOrNull(join(folder, name))
-    if (bytes !== null) files.set(name, bytes)
-    return bytes
-  }
-  const readText = async (name: string, from: string) => {
-    const bytes = await read(name)
-    if (bytes === null) throw new ModelError("missing_file", `Cannot find ${name}${from}`)
-    return new TextDecoder().decode(bytes)
-  }
+export async function readModelFiles(path: string): Promise<ModelFiles> {
+  const folder = await FolderReader.open(path)
+  const text = await folder.useText(MANIFEST_FILE)
+  const { tool, settings: exported } = await recogniseExport(folder)
+  const file = await findModelJson(folder, parseManifest(text, exported).model)
+  const modelText = await folder.useText(file)
+  if (modelText === null) throw new ModelError("missing_file", `Cannot find ${file} in ${path}`)
+  const modelJson = parseModelJson(modelText, file)
 
-  const manifestBytes = await read(MANIFEST_FILE)
-  const manifest = parseManifest(manifestBytes === null ? null : new TextDecoder().decode(manifestBytes))
-  const modelJson = parseModelJson(await readText("model.json", ""))
+  const settings = [...exported, ...settingsOfTopology(modelJson.artifacts.modelTopology, file)]
+  const manifest = parseManifest(text, settings)
+  const source = (key: string) => sourceOf(key, { text, settings })
+  const weights = await readWeights(folder, modelJson)
+  const labels = await readLabels(folder, manifest, source("labels"))
+  return {
+    tool,
+    manifest,
+    sourceOf: source,
+    modelJson,
+    weights,
+    labels,
+    version: folder.version(),
+    files: folder.used,
+  }
+}
+
+async function readWeights(folder: FolderReader, { file, shardPaths, weightBytes }: ModelJson): Promise<ArrayBuffer> {
   const shards: Uint8Array[] = []
-  for (const path of modelJson.shardPaths) {
-    const shard = await read(path)
-    if (shard === null) throw new ModelError("missing_file", `Cannot find shard ${path}, which model.json names`)
+  for (const path of shardPaths) {
+    const shard = await folder.use(path)
+    if (shard === null) throw new ModelError("missing_file", `Cannot find shard ${path}, which ${file} names`)
     shards.push(shard)
   }
-  const labels = parseLabels(await readText(manifest.labels, `, the file of labels (${MANIFEST_FILE}: labels)`))
-  return { manifest, modelJson, weights: joinShards(shards, modelJson.weightBytes), labels, version: hashFiles(files) }
-}
-
-async function readOrNull(path: string): Promise<Uint8Array | null> {
-  try {
-    return await readFile(path)
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null
-    throw new ModelError("missing_file", `Cannot read ${path}`, { cause: error })
-  }
-}
-
-/** One label a line; the line break that ends the file starts no label. */
-function parseLabels(text: string): string[] {
-  return text
-    .replace(/^\uFEFF/, "")
-    .trimEnd()
-    .split("\n")
-    .map((line) => line.trim())
-}
-
-function joinShards(shards: Uint8Array[], expectedBytes: number): ArrayBuffer {
   const bytes = shards.reduce((sum, shard) => sum + shard.byteLength, 0)
-  if (bytes !== expectedBytes) {
-    throw new ModelError("shard_size", `The shards have ${bytes} bytes, model.json describes ${expectedBytes}`)
+  if (bytes !== weightBytes) {
+    const sizes = shardPaths.map((path, index) => `${path} (${shards[index]?.byteLength})`).slice(0, 8)
+    const described = `The shards have ${bytes} bytes, ${file} describes ${weightBytes}`
+    throw new ModelError("shard_size", `${described}: ${sizes.join(", ")}`)
   }
   const joined = new Uint8Array(bytes)
   let offset = 0
@@ -70,14 +67,4 @@ function joinShards(shards: Uint8Array[], expectedBytes: number): ArrayBuffer {
     offset += shard.byteLength
   }
   return joined.buffer
-}
-
-function hashFiles(files: Map<string, Uint8Array>): string {
-  const hash = createHash("sha256")
-  // Names and lengths go in too: no two sets of files may read as the same bytes.
-  for (const name of [...files.keys()].sort()) {
-    const bytes = files.get(name) ?? new Uint8Array()
-    hash.update(`${name}\0${bytes.byteLength}\0`).update(bytes)
-  }
-  return hash.digest("hex").slice(0, 12)
 }

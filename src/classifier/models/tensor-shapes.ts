@@ -5,27 +5,32 @@ export type InputSize = { width: number; height: number }
 
 type Shape = readonly (number | null)[] | undefined
 
+/** For messages: the model's file, and where a key of the manifest was said. */
+export type Naming = { file: string; sourceOf: (key: string) => string }
+
 /**
  * Finds the input size in a model's input shape, [batch, height, width, 3] with null or -1 where it is open, and asks the
  * manifest for what is open. Throws a ModelError for any other shape.
  */
-export function inputSizeOf(shapes: readonly Shape[], manifest: Manifest): InputSize {
+export function inputSizeOf(shapes: readonly Shape[], manifest: Manifest, naming: Naming): InputSize {
   const [shape] = shapes
   if (shapes.length !== 1) throw new ModelError("input_shape", `The model has ${shapes.length} inputs, 1 is needed`)
-  const [batch, height, width, channels] = (shape ?? []).map((side) => (side === null || side < 0 ? undefined : side))
-  const seen = `input shape ${describe(shape)}`
-  if (shape?.length !== 4 || (channels ?? 3) !== 3) {
-    throw new ModelError("input_shape", `model.json: ${seen} is not [batch, height, width, 3]`)
+  const sides = (shape ?? []).map((side) => (side === null || side < 0 ? undefined : side))
+  const [batch, height, width, channels] = sides
+  const seen = `${naming.file}: input shape ${describe(shape)}`
+  // A graph may leave its shape out altogether; then the manifest says it all.
+  if (shape !== undefined && (shape.length !== 4 || (channels ?? 3) !== 3)) {
+    throw new ModelError("input_shape", `${seen} is not [batch, height, width, 3]${hint(sides)}`)
   }
-  if ((batch ?? 1) !== 1) throw new ModelError("input_shape", `model.json: ${seen} takes only batches of ${batch}`)
-  return {
-    width: agree("width", width, manifest.input.width, seen),
-    height: agree("height", height, manifest.input.height, seen),
+  if ((batch ?? 1) !== 1) throw new ModelError("input_shape", `${seen} takes only batches of ${batch}`)
+  const agree = (key: "width" | "height", found: number | undefined) => {
+    return agreedSide({ found, stated: manifest.input[key], key: `input.${key}` }, seen, naming)
   }
+  return { width: agree("width", width), height: agree("height", height) }
 }
 
 /** How many values one image gives. Throws a ModelError where that is not a plain list of scores. */
-export function classCountOf(shapes: readonly Shape[]): number {
+export function classCountOf(shapes: readonly Shape[], file: string): number {
   const [shape] = shapes
   if (shapes.length !== 1 || !shape) {
     throw new ModelError("output_shape", `The model has ${shapes.length} outputs, 1 list of scores is needed`)
@@ -33,21 +38,30 @@ export function classCountOf(shapes: readonly Shape[]): number {
   const sides = shape.slice(1)
   const count = sides.at(-1) ?? 0
   const isList = sides.length > 0 && count !== null && count > 0 && sides.slice(0, -1).every((side) => side === 1)
-  if (!isList)
-    throw new ModelError("output_shape", `model.json: output shape ${describe(shape)} is not a list of scores`)
+  if (!isList) throw new ModelError("output_shape", `${file}: output shape ${describe(shape)} is not a list of scores`)
   return count
 }
 
-function agree(key: "width" | "height", found: number | undefined, stated: number | undefined, seen: string): number {
+type Side = { key: string; found: number | undefined; stated: number | undefined }
+
+function agreedSide({ key, found, stated }: Side, seen: string, { sourceOf }: Naming): number {
   if (found !== undefined && stated !== undefined && found !== stated) {
-    throw new ModelError("input_shape", `claimcheck.json: input.${key} is ${stated}, but model.json has ${seen}`)
+    throw new ModelError("input_shape", `${key} is ${stated} by ${sourceOf(key)}, but ${seen}`)
   }
   const side = found ?? stated
-  if (side === undefined) {
-    throw new ModelError("input_shape", `claimcheck.json: input.${key} is needed, since model.json has ${seen}`)
-  }
-  if (side === 0 || side > 2048) throw new ModelError("input_shape", `model.json: ${seen} is out of bounds (1 to 2048)`)
+  if (side === undefined)
+    throw new ModelError("input_shape", `claimcheck.json: ${key} is needed, since ${seen} is open`)
+  if (side === 0 || side > 2048) throw new ModelError("input_shape", `${seen} is out of bounds (1 to 2048)`)
   return side
+}
+
+/** What people mostly did when a shape is wrong in a well-known way. */
+function hint(sides: readonly (number | undefined)[]): string {
+  if (sides.length !== 4) return ""
+  if (sides[1] === 3) return ": its channels come first (NCHW); export it with channels last"
+  if (sides[3] === 1) return ": it takes grey pictures; only models of 3 channels can be served"
+  if (sides[3] === 4) return ": it takes an alpha channel; only models of 3 channels can be served"
+  return ""
 }
 
 function describe(shape: Shape): string {

@@ -43,6 +43,7 @@ models.openapi(list, async (c) => {
       version: model.version,
       input: { width: model.inputWidth, height: model.inputHeight },
       labels: model.labels,
+      languages: model.languages,
       classifiers,
     }))
   return c.json({ models: served })

@@ -1,0 +1,71 @@
+import type { FolderReader } from "./folder-reader.ts"
+import { MANIFEST_FILE, type Manifest } from "./manifest.ts"
+import { ModelError } from "./model-error.ts"
+
+export type Labels = {
+  /** Where they stand, for people. */
+  from: string
+  labels: readonly string[]
+  /** By language (BCP 47), each as long as `labels`. */
+  byLanguage: ReadonlyMap<string, readonly string[]>
+}
+
+/** Reads the labels that the manifest names, and those of other languages that lie beside them: labels.de.txt. */
+export async function readLabels(folder: FolderReader, manifest: Manifest, from: string): Promise<Labels> {
+  const file = typeof manifest.labels === "string" ? manifest.labels : null
+  const labels = file === null ? [...manifest.labels] : await readLabelsFile(folder, file)
+  const byLanguage = new Map<string, readonly string[]>()
+  if (manifest.language !== undefined) byLanguage.set(canonical(manifest.language) ?? manifest.language, labels)
+  for (const [name, language] of translationsOf(file ?? "labels.txt", folder.names)) {
+    const translated = parseLabels((await folder.useText(name)) ?? "")
+    if (translated.length !== labels.length) {
+      const message = `${name} has ${translated.length} labels, ${file ?? from} has ${labels.length}`
+      throw new ModelError("labels_count", message)
+    }
+    byLanguage.set(language, translated)
+  }
+  return { from: file ?? from, labels, byLanguage }
+}
+
+/** The labels of a language, else of its primary language (de for de-AT), else those that the model came with. */
+export function labelsIn({ labels, byLanguage }: Labels, language?: string): readonly string[] {
+  const tag = language === undefined ? undefined : canonical(language)
+  if (tag === undefined) return labels
+  return byLanguage.get(tag) ?? byLanguage.get(tag.split("-")[0] ?? tag) ?? labels
+}
+
+async function readLabelsFile(folder: FolderReader, file: string): Promise<string[]> {
+  const text = await folder.useText(file)
+  if (text !== null) return parseLabels(text)
+  const message = `Cannot find ${file}, the file of labels: one a line, in the order of the model's classes`
+  throw new ModelError("missing_file", `${message} (${MANIFEST_FILE}: labels may name another)`)
+}
+
+/** One label a line; the line breaks that end the file start no label. */
+function parseLabels(text: string): string[] {
+  return text
+    .replace(/^\uFEFF/, "")
+    .trimEnd()
+    .split("\n")
+    .map((line) => line.trim())
+}
+
+function* translationsOf(file: string, names: readonly string[]): Generator<[name: string, language: string]> {
+  const dot = file.lastIndexOf(".")
+  const [stem, ending] = dot < 0 ? [file, ""] : [file.slice(0, dot), file.slice(dot)]
+  for (const name of names) {
+    if (!name.startsWith(`${stem}.`) || !name.endsWith(ending) || name.length <= stem.length + 1 + ending.length)
+      continue
+    const language = canonical(name.slice(stem.length + 1, name.length - ending.length))
+    if (language !== undefined) yield [name, language]
+  }
+}
+
+function canonical(language: string): string | undefined {
+  try {
+    return Intl.getCanonicalLocales(language)[0]
+  } catch {
+    // labels.backup.txt is no language, and a request may ask for anything.
+    return undefined
+  }
+}
