@@ -1,9 +1,10 @@
 import { expect, it } from "vitest"
+import { conforming } from "../support/conforming-edge.ts"
 import { startBackend } from "../support/edge-backend.ts"
 import { edgeContract } from "../support/edge-contract.ts"
 import { denoEdge, openProcess, spawnEdge } from "../support/edge-process.ts"
 
-edgeContract("as a Deno process", { startBackend, openEdge: (env) => openProcess(denoEdge(), env) })
+edgeContract("as a Deno process", conforming({ startBackend, openEdge: (env) => openProcess(denoEdge(), env) }))
 
 it("the Deno process of the edge does not start without its variables, and names them but no value", async () => {
   const { code, output } = await spawnEdge(denoEdge(), { TICKET_SECRET: "hunter2", API_KEYS: "hunter2" }).ended

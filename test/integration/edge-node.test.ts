@@ -1,6 +1,7 @@
 import { once } from "node:events"
 import { connect } from "node:net"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { conforming } from "../support/conforming-edge.ts"
 import { startBackend } from "../support/edge-backend.ts"
 import { FakeClassifier } from "../support/edge-classifier.ts"
 import { edgeContract } from "../support/edge-contract.ts"
@@ -8,7 +9,7 @@ import { uniqueJpeg } from "../support/edge-images.ts"
 import { type EdgeProcess, nodeEdge, openProcess, spawnEdge } from "../support/edge-process.ts"
 import { type Backend, edgeEnv } from "../support/edge-runtime.ts"
 
-edgeContract("as a Node process", { startBackend, openEdge: (env) => openProcess(nodeEdge(), env) })
+edgeContract("as a Node process", conforming({ startBackend, openEdge: (env) => openProcess(nodeEdge(), env) }))
 
 describe("the Node process of the edge", () => {
   let backend: Backend
