@@ -3,6 +3,7 @@ import { createMiddleware } from "hono/factory"
 import { routePath } from "hono/route"
 import { AppError } from "../lib/app-error.ts"
 import { identifyCaller } from "./caller.ts"
+import { cors } from "./cors.ts"
 import { problemResponse } from "./problem.ts"
 import { type EdgeContext, type EdgeEnv, newRouter } from "./router.ts"
 import { classifications } from "./routes/classifications.ts"
@@ -12,6 +13,7 @@ import { health } from "./routes/health.ts"
 import { models } from "./routes/models.ts"
 import { predict } from "./routes/predict.ts"
 import { queue } from "./routes/queue.ts"
+import { securityHeaders } from "./security-headers.ts"
 import type { Services } from "./services.ts"
 
 /** Every route there is, with its whole path. */
@@ -32,6 +34,7 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
   })
 
   const app = newRouter()
+  app.use(securityHeaders(config.CORS_ORIGINS), cors(config.CORS_ORIGINS))
   app.use(async (c, next) => {
     c.set("services", services)
     await next()

@@ -15,11 +15,21 @@ const apiKey = z
 /** A key that callers may use; only its hash is known here. `weight` is its share of a busy queue. */
 export type ApiKey = z.infer<typeof apiKey>
 
+const origin = z
+  .string()
+  .toLowerCase()
+  .regex(
+    /^(\*|https?:\/\/([a-z0-9.-]+|\[[0-9a-f:]+\])(:(\d{1,5}|\*))?)$/,
+    "must be origins like https://app.example, http://localhost:*, or *",
+  )
+
 const edgeEnv = z.object({
   ...queueEnv,
   TICKET_SECRET: words().pipe(z.array(z.string().min(16, "must be at least 16 characters")).min(1, "is not set")),
   API_KEYS: words().pipe(z.array(apiKey)).default([]),
   ALLOW_ANONYMOUS: flag(false),
+  /** Whose pages may call from a browser, besides our own; "*" for all, ":*" for every port. */
+  CORS_ORIGINS: words().pipe(z.array(origin)).default([]),
   DEFAULT_MODEL: z.string().optional(),
   JOB_DEADLINE_MS: wholeNumber(3_600_000),
 })

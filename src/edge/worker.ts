@@ -3,6 +3,7 @@ import { ERRORS } from "../lib/app-error.ts"
 import type { Env } from "../lib/env.ts"
 import { createApp } from "./app.ts"
 import type { EdgeEnv } from "./router.ts"
+import { DATA_HEADERS } from "./security-headers.ts"
 import { createServices } from "./services.ts"
 
 // One app per isolate: it holds what may be shared between requests, and nothing that may not.
@@ -23,7 +24,10 @@ export default {
       console.error(String(error))
       const detail = "The edge is not configured; its log names the variable"
       const problem = { type: "about:blank", title: ERRORS.internal[1], status: 500, code: "internal", detail }
-      return Response.json(problem, { status: 500, headers: { "content-type": "application/problem+json" } })
+      return Response.json(problem, {
+        status: 500,
+        headers: { ...DATA_HEADERS, "content-type": "application/problem+json" },
+      })
     }
     return app.fetch(request)
   },

@@ -3,6 +3,7 @@ export const ERRORS = {
   bad_request: [400, "The request cannot be understood"],
   empty_body: [400, "There is no image in the request"],
   unauthorized: [401, "The API key is not known"],
+  origin_not_allowed: [403, "Pages of that origin may not do this"],
   not_found: [404, "There is nothing here"],
   method_not_allowed: [405, "This address does not take that method"],
   already_finished: [409, "The job has already finished"],

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { deliveriesSchema } from "../../src/lib/delivery.ts"
 import { ticketSchema } from "../../src/lib/ticket.ts"
 import { WebhookSettingsStore } from "../../src/lib/webhook-settings.ts"
+import { conformingEdge } from "../support/conforming-edge.ts"
 import { startBackend } from "../support/edge-backend.ts"
 import { FakeClassifier } from "../support/edge-classifier.ts"
 import { uniqueJpeg } from "../support/edge-images.ts"
@@ -26,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => backend.stop())
 beforeEach(async () => {
   clock = new WebhookClock(Date.now())
-  edge = openInProcess(await edgeEnv(backend))
+  edge = conformingEdge(openInProcess(await edgeEnv(backend)))
   receiver = await startReceiver()
   deliverer = startDeliverer(classifier, clock)
 })

@@ -3,6 +3,7 @@ import { callerContract } from "./edge-contract/callers.ts"
 import { useEdge } from "./edge-contract/client.ts"
 import { limitContract } from "./edge-contract/limits.ts"
 import { outageContract } from "./edge-contract/outages.ts"
+import { pageContract } from "./edge-contract/pages.ts"
 import { predictContract } from "./edge-contract/predict.ts"
 import { repeatContract } from "./edge-contract/repeats.ts"
 import { sealingContract } from "./edge-contract/sealing.ts"
@@ -16,6 +17,7 @@ export function edgeContract(name: string, runtime: EdgeRuntime): void {
   edgeCallContract(name, runtime)
   limitContract(name, runtime)
   outageContract(name, runtime)
+  pageContract(name, runtime)
   sealingContract(name, runtime)
 }
 

@@ -77,3 +77,11 @@ describe("GET /openapi.json", () => {
     expect(topK?.schema).toEqual({ type: "integer", minimum: 1, maximum: 1_000, default: 5 })
   })
 })
+
+describe("security headers", () => {
+  it("pin https where the edge itself is called by https", async () => {
+    const app = await openDetachedApp()
+    const secure = await app.request("https://edge.test/healthz")
+    expect(secure.headers.get("strict-transport-security")).toBe("max-age=31536000")
+  })
+})

@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { ERRORS, type ErrorCode } from "../../lib/app-error.ts"
 import type { ApiResponse, ApiRoute, ApiSchema, JsonSchema } from "./api-route.ts"
-import { ANY_ERRORS, CALLER_ERRORS } from "./error-codes.ts"
+import { ANY_ERRORS, CALLER_ERRORS, UNSAFE_ERRORS } from "./error-codes.ts"
 import { problemSchema } from "./problem-schema.ts"
 import { RESPONSE_HEADERS, type ResponseHeader } from "./response-headers.ts"
 import { SchemaStore } from "./schema-store.ts"
@@ -112,8 +112,13 @@ function describeAnswers({ responses }: ApiRoute, schemas: SchemaStore): Record<
 }
 
 /** One response for each status, with the codes that it may stand for. */
-function describeProblems({ access, errors, problem }: ApiRoute, schemas: SchemaStore): Record<string, JsonSchema> {
-  const codes = new Set<ErrorCode>([...(access === "caller" ? CALLER_ERRORS : []), ...errors, ...ANY_ERRORS])
+function describeProblems({ method, access, errors, problem }: ApiRoute, schemas: SchemaStore) {
+  const common = [
+    ...(access === "caller" ? CALLER_ERRORS : []),
+    ...(method === "get" ? [] : UNSAFE_ERRORS),
+    ...ANY_ERRORS,
+  ]
+  const codes = new Set<ErrorCode>([...errors, ...common])
   const byStatus = new Map<number, ErrorCode[]>()
   for (const code of codes) byStatus.set(ERRORS[code][0], [...(byStatus.get(ERRORS[code][0]) ?? []), code])
   const base = schemas.response(problem ?? problemSchema)

@@ -5,6 +5,9 @@ import type { ErrorCode } from "../../lib/app-error.ts"
 /** Every route. */
 export const ANY_ERRORS = ["internal"] as const satisfies ErrorCode[]
 
+/** Whatever changes something: pages of other origins may not, unless CORS_ORIGINS lets them. */
+export const UNSAFE_ERRORS = ["origin_not_allowed"] as const satisfies ErrorCode[]
+
 /** Every route that asks who calls. */
 export const CALLER_ERRORS = ["unauthorized"] as const satisfies ErrorCode[]
 
