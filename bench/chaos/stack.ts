@@ -52,6 +52,7 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
     TICKET_SECRET: randomBytes(16).toString("hex"),
     API_KEYS: apiKeys,
     ALLOW_ANONYMOUS: "true",
+    RATE_LIMIT: "off",
   }
   const edgePart = () => {
     if (options.edge === "node") return nodeEdgePart(ground, edgeEnv, { port: edgePort })

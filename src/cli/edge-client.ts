@@ -50,6 +50,8 @@ function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError):
     case "timeout":
       return `${message}: claimcheck ticket --wait ${ticket?.id ?? ""}`.trimEnd()
     case "unauthorized":
+    case "unknown_key":
+    case "mistyped_key":
       return `${message}. An API key is given with --key or CLAIMCHECK_KEY`
     case "bad_response":
       return "Cannot understand the answer: is a claimcheck edge at that address?"

@@ -27,7 +27,12 @@ export type AppOptions = {
 /** The edge, the same on every runtime. */
 export function createApp(services: Services, { clientAddress }: AppOptions): Hono<EdgeEnv> {
   const { config } = services
-  const rules = { apiKeys: config.API_KEYS, allowAnonymous: config.ALLOW_ANONYMOUS }
+  const rules = {
+    apiKeys: config.API_KEYS,
+    knownKeys: services.knownKeys,
+    allowAnonymous: config.ALLOW_ANONYMOUS,
+    rateLimit: config.RATE_LIMIT,
+  }
   const authenticate = createMiddleware<EdgeEnv>(async (c, next) => {
     c.set("caller", await identifyCaller(c.req.header("authorization"), clientAddress(c), rules))
     await next()

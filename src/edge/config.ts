@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { type Env, flag, parseEnv, wholeNumber, words } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue-config.ts"
+import { rateLimitOrOffSchema } from "../lib/rate-limit.ts"
 
 const apiKey = z
   .string()
@@ -30,6 +31,8 @@ const edgeEnv = z.object({
   ALLOW_ANONYMOUS: flag(false),
   /** Whose pages may call from a browser, besides our own; "*" for all, ":*" for every port. */
   CORS_ORIGINS: words().pipe(z.array(origin)).default([]),
+  /** How often a caller may submit, unless its key says otherwise. */
+  RATE_LIMIT: rateLimitOrOffSchema.default({ count: 600, windowMs: 60_000 }),
   DEFAULT_MODEL: z.string().optional(),
   JOB_DEADLINE_MS: wholeNumber(3_600_000),
 })

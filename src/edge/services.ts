@@ -1,3 +1,4 @@
+import { ApiKeyStore } from "../lib/api-key-store.ts"
 import type { Env } from "../lib/env.ts"
 import { JobStore } from "../lib/job-store.ts"
 import { createKeys, type Keys } from "../lib/keys.ts"
@@ -12,6 +13,7 @@ import { createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-settings.ts"
 import { CachedRegistry } from "./cached-registry.ts"
 import { type EdgeConfig, readEdgeConfig } from "./config.ts"
+import { KnownKeys } from "./known-keys.ts"
 
 /** Who asks hears within two seconds that Redis is gone; the rest of them is for a busy machine and the way there. */
 const REDIS_TIMEOUT_MS = 1_200
@@ -25,6 +27,8 @@ export type Services = {
   registry: CachedRegistry
   outbox: Outbox
   webhooks: CachedWebhookSettings
+  apiKeys: ApiKeyStore
+  knownKeys: KnownKeys
   ticketIds: TicketIds
   now: () => number
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
@@ -44,6 +48,7 @@ export function createServices(
   })
   const keys = createKeys()
   const limits = storeLimits(config)
+  const apiKeys = new ApiKeyStore(redis, keys)
   return {
     config,
     redis,
@@ -52,6 +57,8 @@ export function createServices(
     registry: new CachedRegistry(new Registry(redis, keys), Date.now),
     outbox: new Outbox(redis, keys, limits),
     webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys), Date.now),
+    apiKeys,
+    knownKeys: new KnownKeys(apiKeys, Date.now),
     ticketIds: createTicketIds(config.TICKET_SECRET),
     now: Date.now,
     sleep,

@@ -35,6 +35,12 @@ export function createKeys(namespace = "claimcheck") {
     undelivered: `${prefix}:undelivered`,
     /** HASH, field caller: where its webhooks go by default, and the secrets that sign them. Made by a person; no TTL. */
     webhooks: `${prefix}:webhooks`,
+    /** HASH, field SHA-256 of an API key, value JSON: its name and limits. Made by a person; no TTL. */
+    apiKeys: `${prefix}:keys`,
+    /** HASH, field name of an API key, value its SHA-256, or "revoked:<ms>": a name is given once. No TTL. */
+    apiKeyNames: `${prefix}:key-names`,
+    /** HASH, field name of an API key, value the day of its last use. No TTL. */
+    apiKeyUse: `${prefix}:key-use`,
     /** HASH: "model:<id>" and "worker:<id>" to JSON; who serves what. */
     registry: `${prefix}:registry`,
     /** STRING: the schema version in use, read by whoever starts. Its name carries none. */

@@ -48,6 +48,30 @@ describe("the Node process of the edge", () => {
     expect(edge.logged()).not.toContain("request.failed")
   })
 
+  it("bears with any Authorization header that a network can bring", async () => {
+    const hostile = [
+      ["Bearer caf\xc3\xa9 ", 401],
+      ["Bearer ck_\xff\xfe\xfd", 401],
+      [`Bearer ${"a".repeat(12_000)}`, 401],
+      [`Bearer${" ".repeat(12_000)}`, 401],
+      ["Bearer alice-token\r\nAuthorization: Bearer bob-token", 401],
+      ["\x00", 400],
+      [`Bearer ${"a".repeat(100_000)}`, 431],
+    ] as const
+    for (const [authorization, status] of hostile) {
+      const socket = await dial("")
+      socket.end(
+        `GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: ${authorization}\r\n\r\n`,
+        "latin1",
+      )
+      let answer = ""
+      socket.on("data", (data) => (answer += data))
+      await once(socket, "close")
+      expect(answer, authorization.slice(0, 30)).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    }
+    expect((await edge.request("/healthz")).status).toBe(200)
+  })
+
   it("answers what is in its hands before it leaves, and leaves at once then", async () => {
     const idle = await dial("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
     await once(idle, "data")

@@ -16,6 +16,7 @@ const HANDED_ON = [
   "MAX_QUEUE_DEPTH",
   "MAX_QUEUE_DEPTH_PER_CALLER",
   "PAYLOAD_SECRET",
+  "RATE_LIMIT",
   "RESULT_TTL_S",
   "TICKET_SECRET",
 ] as const
@@ -34,6 +35,7 @@ export function edgeVariables(
   })
   return {
     ALLOW_ANONYMOUS: "true",
+    RATE_LIMIT: "off",
     TICKET_SECRET: ticketSecrets.join(" "),
     ...Object.fromEntries(given),
     UPSTASH_REDIS_REST_URL: rest.url,

@@ -8,11 +8,17 @@ export const ANY_ERRORS = ["internal"] as const satisfies ErrorCode[]
 /** Whatever changes something: pages of other origins may not, unless CORS_ORIGINS lets them. */
 export const UNSAFE_ERRORS = ["origin_not_allowed"] as const satisfies ErrorCode[]
 
-/** Every route that asks who calls. */
-export const CALLER_ERRORS = ["unauthorized"] as const satisfies ErrorCode[]
-
 /** Whatever asks Redis. */
 export const REDIS_ERRORS = ["redis_unavailable"] as const satisfies ErrorCode[]
+
+/** Every route that asks who calls. */
+export const CALLER_ERRORS = [
+  "unauthorized",
+  "unknown_key",
+  "mistyped_key",
+  "too_many_guesses",
+  ...REDIS_ERRORS,
+] as const satisfies ErrorCode[]
 
 /** Whatever takes an image, and checks it before anything is stored. */
 export const UPLOAD_ERRORS = [
@@ -42,6 +48,7 @@ export const JOB_ERRORS = [
   "empty_body",
   "unknown_model",
   "payload_expired",
+  "payload_unreadable",
   "deadline_exceeded",
   "attempts_exhausted",
   "job_timeout",

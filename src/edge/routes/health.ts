@@ -1,7 +1,7 @@
 import * as z from "zod"
-import { AppError } from "../../lib/app-error.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
+import { assertReady } from "../readiness.ts"
 import { newRouter } from "../router.ts"
 
 const status = (value: string) => ({ "application/json": z.object({ status: z.literal(value) }) })
@@ -22,10 +22,10 @@ const ready = createRoute({
   path: "/readyz",
   operationId: "isReady",
   tag: "About",
-  summary: "Work can be accepted: Redis answers",
+  summary: "Work can be accepted: Redis answers, and somebody may send it",
   access: "public",
   responses: { 200: { description: "It can", content: status("ready") } },
-  errors: [...REDIS_ERRORS],
+  errors: [...REDIS_ERRORS, "no_keys"],
 })
 
 export const health = newRouter()
@@ -33,7 +33,6 @@ export const health = newRouter()
 health.openapi(alive, (c) => c.json({ status: "ok" }))
 
 health.openapi(ready, async (c) => {
-  const pong = await c.var.services.redis.call((sdk) => sdk.ping())
-  if (pong !== "PONG") throw new AppError("redis_unavailable", "Redis gave an answer that is none")
+  await assertReady(c.var.services)
   return c.json({ status: "ready" })
 })

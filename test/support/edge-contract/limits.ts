@@ -1,4 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { hashApiKey, newApiKey } from "../../../src/lib/api-key.ts"
+import { ApiKeyStore } from "../../../src/lib/api-key-store.ts"
+import type { Ticket } from "../../../src/lib/ticket.ts"
 import { FakeClassifier } from "../edge-classifier.ts"
 import { ALICE, type Backend, BOB, type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"
 import { bearer, expectProblem, expectTicket, picture } from "./client.ts"
@@ -65,6 +68,38 @@ export function limitContract(name: string, runtime: EdgeRuntime): void {
         expect((await edge.request("/readyz")).status).toBe(200)
         await expectTicket(await post(edge, bearer(ALICE)), 202)
       })
+    })
+
+    it("says that it is not ready, and refuses work, as long as nobody may send any", async () => {
+      await withEdge({ ALLOW_ANONYMOUS: "", API_KEYS: "" }, async (edge) => {
+        const response = await edge.request("/readyz")
+        const { detail } = await expectProblem(response, 503, "no_keys")
+        expect(detail).toMatch(/claimcheck keys create.*ALLOW_ANONYMOUS=true/)
+        expect((await edge.request("/healthz")).status).toBe(200)
+        await expectProblem(await post(edge), 401, "unauthorized")
+        await expectProblem(await edge.request("/predict", { method: "POST", body: picture() }), 401, "unauthorized")
+
+        const key = await newApiKey()
+        const record = { name: "erin", weight: 1, createdMs: Date.now() }
+        await new ApiKeyStore(classifier.redis, classifier.keys).create(record, await hashApiKey(key))
+        expect((await edge.request("/readyz")).status).toBe(200)
+        await expectTicket(await post(edge, bearer(key)), 202)
+      })
+    })
+
+    it("signs tickets with the newest TICKET_SECRET, and still takes those of the one before", async () => {
+      const [older, newer] = ["the-secret-of-last-year", "the-secret-of-this-year"]
+      const tickets: Ticket[] = []
+      for (const TICKET_SECRET of [older, `${newer},${older}`]) {
+        await withEdge({ TICKET_SECRET }, async (edge) => void tickets.push(await expectTicket(await post(edge), 202)))
+      }
+      const statuses = (edge: RunningEdge) =>
+        Promise.all(tickets.map(async ({ id }) => (await edge.request(`/v1/classifications/${id}`)).status))
+      await withEdge({ TICKET_SECRET: `${newer},${older}` }, async (edge) =>
+        expect(await statuses(edge)).toEqual([200, 200]),
+      )
+      await withEdge({ TICKET_SECRET: newer }, async (edge) => expect(await statuses(edge)).toEqual([404, 200]))
+      await withEdge({ TICKET_SECRET: older }, async (edge) => expect(await statuses(edge)).toEqual([200, 404]))
     })
   })
 }

@@ -1,8 +1,11 @@
 import { describe, expect, it } from "vitest"
+import { newApiKey } from "../../../src/lib/api-key.ts"
+import { newJobId } from "../../../src/lib/job-id.ts"
+import { createTicketIds } from "../../../src/lib/ticket-id.ts"
 import { FakeClassifier } from "../edge-classifier.ts"
 import { segment } from "../edge-images.ts"
 import { type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"
-import { expectProblem, expectTicket, picture, until } from "./client.ts"
+import { bearer, expectProblem, expectTicket, picture, until } from "./client.ts"
 
 /** An edge whose Redis is gone. */
 export function outageContract(name: string, runtime: EdgeRuntime): void {
@@ -12,6 +15,7 @@ export function outageContract(name: string, runtime: EdgeRuntime): void {
       try {
         expect((await edge.request("/healthz")).status).toBe(200)
         for (const call of callsThatNeedRedis(edge)) await expectUnavailable(call)
+        await expectAnswersWithoutRedis(edge)
       } finally {
         await edge.close()
       }
@@ -78,4 +82,30 @@ async function expectUnavailable(call: () => Promise<Response>): Promise<void> {
   expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0)
   await expectProblem(response, 503, "redis_unavailable")
   expect(performance.now() - startMs).toBeLessThan(2_000)
+}
+
+/** What was never one of ours is refused by itself: nobody can make Redis work with it. */
+async function expectAnswersWithoutRedis(edge: RunningEdge): Promise<void> {
+  const jobId = newJobId(Date.now())
+  const forged = await createTicketIds(["a-secret-that-is-not-ours"]).sign(jobId)
+  for (const id of [forged, `cls_${jobId}`, "x"]) {
+    for (const [method, path] of [
+      ["GET", ""],
+      ["DELETE", ""],
+      ["GET", "/deliveries"],
+      ["POST", "/deliveries"],
+    ]) {
+      const response = await edge.request(`/v1/classifications/${id}${path}`, { method: method ?? "GET" })
+      await expectProblem(response, 404, "not_found")
+    }
+  }
+  const key = await newApiKey()
+  const mistyped = key.slice(0, -1) + (key.endsWith("0") ? "1" : "0")
+  for (const [token, code] of [
+    [mistyped, "mistyped_key"],
+    ["nobody", "unknown_key"],
+  ] as const) {
+    await expectProblem(await edge.request("/v1/queue", { headers: bearer(token) }), 401, code)
+  }
+  await expectUnavailable(() => edge.request("/v1/queue", { headers: bearer(key) }))
 }

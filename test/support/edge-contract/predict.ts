@@ -33,7 +33,7 @@ export function predictContract(client: EdgeClient): void {
         [
           await client.request("/predict", { headers: { authorization: "Bearer no" }, method: "POST" }),
           401,
-          "unauthorized",
+          "unknown_key",
         ],
         [await client.request("/predict"), 405, "method_not_allowed"],
       ] as const
