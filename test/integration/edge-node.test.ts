@@ -56,11 +56,11 @@ describe("the Node process of the edge", () => {
       [`Bearer${" ".repeat(12_000)}`, 401],
       ["Bearer alice-token\r\nAuthorization: Bearer bob-token", 401],
       ["\x00", 400],
-      [`Bearer ${"a".repeat(100_000)}`, 431],
+      [`Bearer ${"a".repeat(20_000)}`, 431],
     ] as const
     for (const [authorization, status] of hostile) {
       const socket = await dial("")
-      socket.end(
+      socket.write(
         `GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: ${authorization}\r\n\r\n`,
         "latin1",
       )
