@@ -11,13 +11,14 @@ import { deliveries } from "./routes/deliveries.ts"
 import { describeApi } from "./routes/describe-api.ts"
 import { health } from "./routes/health.ts"
 import { models } from "./routes/models.ts"
+import { outputs } from "./routes/outputs.ts"
 import { predict } from "./routes/predict.ts"
 import { queue } from "./routes/queue.ts"
 import { securityHeaders } from "./security-headers.ts"
 import type { Services } from "./services.ts"
 
 /** Every route there is, with its whole path. */
-const ROUTERS = [classifications, deliveries, models, queue, predict, health]
+const ROUTERS = [classifications, deliveries, outputs, models, queue, predict, health]
 
 export type AppOptions = {
   /** The address that the platform vouches for; never one that a client can write itself. */

@@ -4,11 +4,12 @@ import { JobStore } from "../lib/job-store.ts"
 import { createKeys, type Keys } from "../lib/keys.ts"
 import { createLog, type Log } from "../lib/log.ts"
 import { Outbox } from "../lib/outbox.ts"
-import { storeLimits } from "../lib/queue-config.ts"
+import { outputLimits, storeLimits } from "../lib/queue-config.ts"
 import { connectRedis, type RedisRest } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
 import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
+import { StoredOutputs } from "../lib/stored-outputs.ts"
 import { createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-settings.ts"
 import { CachedRegistry } from "./cached-registry.ts"
@@ -26,6 +27,7 @@ export type Services = {
   store: JobStore
   registry: CachedRegistry
   outbox: Outbox
+  outputs: StoredOutputs
   webhooks: CachedWebhookSettings
   apiKeys: ApiKeyStore
   knownKeys: KnownKeys
@@ -48,14 +50,16 @@ export function createServices(
   })
   const keys = createKeys()
   const limits = storeLimits(config)
+  const sealer = createSealer(config.PAYLOAD_SECRET)
   const apiKeys = new ApiKeyStore(redis, keys)
   return {
     config,
     redis,
     keys,
-    store: new JobStore(redis, keys, limits, createSealer(config.PAYLOAD_SECRET)),
+    store: new JobStore(redis, keys, limits, sealer),
     registry: new CachedRegistry(new Registry(redis, keys), Date.now),
     outbox: new Outbox(redis, keys, limits),
+    outputs: new StoredOutputs(redis, keys, outputLimits(config), sealer),
     webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys), Date.now),
     apiKeys,
     knownKeys: new KnownKeys(apiKeys, Date.now),

@@ -1,4 +1,5 @@
 import { type Ticket, ticketETag } from "../lib/ticket.ts"
+import { matchesETag } from "./matches-etag.ts"
 import type { EdgeContext } from "./router.ts"
 
 /** A ticket with the headers that every answer about it carries, a 304 too. */
@@ -13,10 +14,4 @@ export function ticketResponse(c: EdgeContext, ticket: Ticket, status: 200 | 202
   if (status === 202) c.header("Location", `/v1/classifications/${ticket.id}`)
   if (c.req.method === "GET" && matchesETag(c.req.header("if-none-match"), etag)) return c.body(null, 304)
   return c.json(ticket, status)
-}
-
-/** If-None-Match compares weakly: "W/" does not count (RFC 9110, 13.1.2). */
-function matchesETag(ifNoneMatch: string | undefined, etag: string): boolean {
-  const strong = (tag: string) => tag.trim().replace(/^W\//, "")
-  return (ifNoneMatch ?? "").split(",").some((tag) => tag.trim() === "*" || strong(tag) === strong(etag))
 }

@@ -15,6 +15,10 @@ export function createKeys(namespace = "claimcheck") {
     job: (id: string) => `${prefix}:job:${id}`,
     /** STRING, bytes: an image that waits for its job. */
     payload: (payloadId: string) => `${prefix}:payload:${payloadId}`,
+    /** STRING, a line of JSON and then bytes: what a job has made (src/lib/stored-outputs.ts). */
+    output: (jobId: string) => `${prefix}:output:${jobId}`,
+    /** HASH, field hour since the epoch: bytes of outputs that expire in it. */
+    outputBytes: `${prefix}:output-bytes`,
     /** STRING, job id: who answers for the same bytes, model version and options of one caller. */
     content: (contentKey: string) => `${prefix}:content:${contentKey}`,
     /** ZSET, member "id bytes caller", score start tag: jobs of one model that wait. */

@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { wholeNumber, words } from "./env.ts"
 import type { StoreLimits } from "./job-store.ts"
+import type { OutputLimits } from "./stored-outputs.ts"
 
 /** What edge and classifier must agree on; both read it from the same variables. */
 export const queueEnv = {
@@ -20,6 +21,8 @@ export const queueEnv = {
   PAYLOAD_SECRET: words()
     .pipe(z.array(z.string().min(32, "must be at least 32 characters")))
     .default([]),
+  MAX_OUTPUT_BYTES: wholeNumber(8_000_000),
+  MAX_ALL_OUTPUT_BYTES: wholeNumber(1_000_000_000),
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
 }
 
@@ -31,5 +34,14 @@ export function storeLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): StoreLi
     maxDepth: env.MAX_QUEUE_DEPTH,
     maxDepthPerCaller: env.MAX_QUEUE_DEPTH_PER_CALLER,
     maxBytes: env.MAX_QUEUE_BYTES,
+  }
+}
+
+/** Outputs outlive their results, whose life begins a little later. */
+export function outputLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): OutputLimits {
+  return {
+    maxBytes: env.MAX_OUTPUT_BYTES,
+    maxAllBytes: env.MAX_ALL_OUTPUT_BYTES,
+    ttlMs: env.RESULT_TTL_S * 1_000 + env.LEASE_MS + env.JOB_TIMEOUT_MS,
   }
 }

@@ -6,6 +6,8 @@ const SIGNATURE_CHARS = 16
 /** Turns job ids into ticket ids and back. A ticket id is "cls_", the job id, and 80 bits of HMAC-SHA256 over it. */
 export type TicketIds = {
   sign(jobId: string): Promise<string>
+  /** The job's ticket under each of our secrets, newest first. */
+  signAll(jobId: string): Promise<string[]>
   /** The job's id, or null for a ticket that none of our secrets has signed. */
   verify(ticketId: string): Promise<string | null>
 }
@@ -30,6 +32,7 @@ export function createTicketIds(secrets: readonly string[]): TicketIds {
     async sign(jobId) {
       return PREFIX + jobId + (await signature(newest, jobId))
     },
+    signAll: (jobId) => Promise.all(secrets.map(async (secret) => PREFIX + jobId + (await signature(secret, jobId)))),
     async verify(ticketId) {
       const jobId = ticketId.slice(PREFIX.length, -SIGNATURE_CHARS)
       if (!ticketId.startsWith(PREFIX) || !isJobId(jobId)) return null

@@ -82,6 +82,7 @@ export function edgeClockContract(name: string, { startBackend }: Pick<EdgeRunti
     it("answers a failure that nobody foresaw with a 500 that leaks nothing, logged once", async () => {
       const ticketIds: Services["ticketIds"] = {
         sign: () => Promise.reject(new Error("a detail of ours")),
+        signAll: () => Promise.reject(new Error("a detail of ours")),
         verify: () => Promise.reject(new Error("a detail of ours")),
       }
       const edge = openInProcess(await edgeEnv(backend), { ticketIds })

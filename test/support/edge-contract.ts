@@ -3,6 +3,7 @@ import { callerContract } from "./edge-contract/callers.ts"
 import { useEdge } from "./edge-contract/client.ts"
 import { limitContract } from "./edge-contract/limits.ts"
 import { outageContract } from "./edge-contract/outages.ts"
+import { outputContract } from "./edge-contract/outputs.ts"
 import { pageContract } from "./edge-contract/pages.ts"
 import { predictContract } from "./edge-contract/predict.ts"
 import { repeatContract } from "./edge-contract/repeats.ts"
@@ -27,6 +28,7 @@ export function edgeCallContract(name: string, runtime: EdgeRuntime): void {
     const client = useEdge(runtime)
     uploadContract(client)
     ticketContract(client)
+    outputContract(client)
     predictContract(client)
     repeatContract(client)
     callerContract(client)

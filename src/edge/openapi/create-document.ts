@@ -124,6 +124,7 @@ function describeProblems({ method, access, errors, problem }: ApiRoute, schemas
   const base = schemas.response(problem ?? problemSchema)
   const describe = (status: number, codesOfStatus: readonly ErrorCode[]): JsonSchema => {
     const headers: ResponseHeader[] = status === 401 ? ["WWW-Authenticate"] : []
+    if (status === 416) headers.push("Content-Range")
     if (status === 429 || status === 503) headers.push("Retry-After")
     const schema = { allOf: [base, { properties: { code: { enum: codesOfStatus } } }] }
     return {

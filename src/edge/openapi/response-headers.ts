@@ -4,11 +4,14 @@ type Described = { description: string; schema: JsonSchema }
 
 /** Every header that answers carry and a client may rely on; described once, named by the routes. */
 export const RESPONSE_HEADERS = {
+  "Accept-Ranges": { description: "Parts can be asked for with `Range`", schema: { type: "string" } },
   Allow: { description: "The methods that the address takes", schema: { type: "string" } },
   "Cache-Control": { description: "Who may keep the answer, and for how long", schema: { type: "string" } },
+  "Content-Range": { description: "Which bytes these are, and of how many", schema: { type: "string" } },
   ETag: {
-    description: "Changes when the ticket does; place in the queue and hints do not count. Send it as `If-None-Match`",
-    schema: { type: "string", pattern: '^W/".*"$' },
+    description:
+      "Changes when what is told does; a ticket's place in the queue and hints do not count. Send it as `If-None-Match`",
+    schema: { type: "string", pattern: '^(W/)?".*"$' },
   },
   Location: { description: "Where to ask for the result", schema: { type: "string", format: "uri-reference" } },
   "Poll-After-Ms": {

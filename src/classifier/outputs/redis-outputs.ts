@@ -1,0 +1,13 @@
+import type { StoredOutputs } from "../../lib/stored-outputs.ts"
+import type { OutputStore } from "./output-store.ts"
+
+/** Outputs in Redis, as long as results live; the edge hands them out. */
+export function redisOutputs(outputs: Pick<StoredOutputs, "put">, now: () => number): OutputStore {
+  return {
+    async put({ jobId, ...output }) {
+      const { caller, contentType, sha256, bytes } = output
+      await outputs.put(jobId, { caller, contentType, sha256, bytes }, now())
+      return {}
+    },
+  }
+}

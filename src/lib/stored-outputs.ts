@@ -1,0 +1,75 @@
+import * as z from "zod"
+import { AppError } from "./app-error.ts"
+import type { Keys } from "./keys.ts"
+import type { RedisRest } from "./redis.ts"
+import { RESERVE_OUTPUT } from "./scripts/reserve-output.ts"
+import { createSealer, type Sealer } from "./sealed-bytes.ts"
+
+const HOUR_MS = 3_600_000
+const NEW_LINE = 10
+
+const outputMetaSchema = z.object({ caller: z.string(), contentType: z.string(), sha256: z.string() })
+export type StoredOutput = z.infer<typeof outputMetaSchema> & { bytes: Uint8Array }
+
+export type OutputLimits = {
+  /** Of one output. Upstash takes requests of 10 MB. */
+  maxBytes: number
+  /** Of all outputs that lie in Redis. */
+  maxAllBytes: number
+  ttlMs: number
+}
+
+/** Outputs that lie in Redis, for the edge to hand out: one key each, which is a line of JSON and then the bytes. */
+export class StoredOutputs {
+  readonly #redis: RedisRest
+  readonly #keys: Keys
+  readonly #limits: OutputLimits
+  readonly #sealer: Sealer
+
+  /** @param sealer of the outputs; without one they lie open in Redis */
+  constructor(redis: RedisRest, keys: Keys, limits: OutputLimits, sealer: Sealer = createSealer([])) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#limits = limits
+    this.#sealer = sealer
+  }
+
+  /**
+   * Stores what the job has made, over what an earlier attempt has left.
+   * @throws AppError output_too_large, outputs_full; redis_unavailable, after which it may be repeated
+   */
+  async put(jobId: string, { bytes, ...meta }: StoredOutput, nowMs: number): Promise<void> {
+    const { maxBytes, maxAllBytes, ttlMs } = this.#limits
+    if (bytes.byteLength > maxBytes) {
+      const message = `Cannot keep the output: ${bytes.byteLength} bytes exceeds ${maxBytes}, and no bucket is configured`
+      throw new AppError("output_too_large", message)
+    }
+    const head = new TextEncoder().encode(`${JSON.stringify(meta)}\n`)
+    const open = new Uint8Array(head.length + bytes.length)
+    open.set(head)
+    open.set(bytes, head.length)
+    const record = await this.#sealer.seal(open, sealName(jobId))
+    const hourOf = (ms: number) => Math.floor(ms / HOUR_MS)
+    const args = [hourOf(nowMs), hourOf(nowMs + ttlMs), record.length, maxAllBytes]
+    const hasRoom = await this.#redis.script(RESERVE_OUTPUT, [this.#keys.outputBytes], args)
+    if (hasRoom !== 1) {
+      throw new AppError(
+        "outputs_full",
+        `Cannot keep the output: all outputs together would exceed ${maxAllBytes} bytes`,
+      )
+    }
+    await this.#redis.setBytes(this.#keys.output(jobId), record, ttlMs)
+  }
+
+  /** What the job has made, or null when there is nothing (any more). @throws AppError redis_unavailable, payload_unreadable */
+  async read(jobId: string): Promise<StoredOutput | null> {
+    const record = await this.#redis.getBytes(this.#keys.output(jobId))
+    if (record === null) return null
+    const open = await this.#sealer.open(record, sealName(jobId))
+    const end = open.indexOf(NEW_LINE)
+    const meta = outputMetaSchema.parse(JSON.parse(new TextDecoder().decode(open.subarray(0, end))))
+    return { ...meta, bytes: open.subarray(end + 1) }
+  }
+}
+
+const sealName = (jobId: string) => `output:${jobId}`

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { createKeys } from "../../src/lib/keys.ts"
+import { connectRedis, type RedisRest } from "../../src/lib/redis.ts"
+import { createSealer } from "../../src/lib/sealed-bytes.ts"
+import { type OutputLimits, StoredOutputs } from "../../src/lib/stored-outputs.ts"
+import { startGateway, startRedis, type TestGateway, type TestRedis } from "../support/redis-server.ts"
+
+const HOUR_MS = 3_600_000
+const T0 = 1_700_000_000_000
+const LIMITS: OutputLimits = { maxBytes: 1_000_000, maxAllBytes: 10_000_000, ttlMs: 24 * HOUR_MS }
+
+let server: TestRedis
+let gateway: TestGateway
+let redis: RedisRest
+const keys = createKeys("test")
+
+beforeAll(async () => {
+  server = await startRedis()
+  gateway = await startGateway({ redisUrl: server.url })
+  redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
+})
+afterAll(async () => {
+  await gateway.close()
+  await server.stop()
+})
+beforeEach(() => redis.call((sdk) => sdk.flushall()))
+
+const output = (bytes: Uint8Array) => ({ bytes, caller: "key:alice", contentType: "image/webp", sha256: "5ha" })
+const noise = (bytes: number) => crypto.getRandomValues(new Uint8Array(Math.min(bytes, 65_536)))
+const store = (limits: Partial<OutputLimits> = {}, secrets: string[] = []) =>
+  new StoredOutputs(redis, keys, { ...LIMITS, ...limits }, createSealer(secrets))
+
+describe("StoredOutputs", () => {
+  test("gives back what was put, of any bytes, until it expires; and nothing for another job", async () => {
+    for (const bytes of [noise(65_536), Uint8Array.of(10, 13, 0, 123, 10), new Uint8Array()]) {
+      await store().put("one", output(bytes), T0)
+      expect(await store().read("one")).toEqual(output(bytes))
+    }
+    expect(await store().read("two")).toBeNull()
+    const ttlMs = await redis.call((sdk) => sdk.pttl(keys.output("one")))
+    expect(ttlMs).toBeGreaterThan(LIMITS.ttlMs - 60_000)
+    expect(ttlMs).toBeLessThanOrEqual(LIMITS.ttlMs)
+  })
+
+  test("leaves no key without a TTL, and puts a repeated attempt over the first", async () => {
+    await store().put("one", output(noise(10)), T0)
+    await store().put("one", output(noise(20)), T0)
+    const all = await redis.call((sdk) => sdk.keys("*"))
+    expect(all.sort()).toEqual([keys.output("one"), keys.outputBytes].sort())
+    for (const key of all) expect(await redis.call((sdk) => sdk.pttl(key))).toBeGreaterThan(0)
+    expect((await store().read("one"))?.bytes).toHaveLength(20)
+  })
+
+  test("refuses one that is too large, and keeps nothing of it", async () => {
+    await expect(store({ maxBytes: 9 }).put("one", output(noise(10)), T0)).rejects.toMatchObject({
+      code: "output_too_large",
+    })
+    expect(await redis.call((sdk) => sdk.dbsize())).toBe(0)
+  })
+
+  test("refuses what all outputs together have no room for, until some have expired", async () => {
+    const limits = { maxAllBytes: 2_500 }
+    await store(limits).put("one", output(noise(1_000)), T0)
+    await store(limits).put("two", output(noise(1_000)), T0 + 2 * HOUR_MS)
+    const full = {
+      code: "outputs_full",
+      message: "Cannot keep the output: all outputs together would exceed 2500 bytes",
+    }
+    await expect(store(limits).put("three", output(noise(1_000)), T0 + 3 * HOUR_MS)).rejects.toMatchObject(full)
+    expect(await store(limits).read("three")).toBeNull()
+    // The first goes in the 25th hour.
+    await store(limits).put("three", output(noise(1_000)), T0 + 25 * HOUR_MS)
+    await expect(store(limits).put("four", output(noise(1_000)), T0 + 25 * HOUR_MS)).rejects.toMatchObject(full)
+  })
+
+  test("with a secret, what lies in Redis tells nothing, opens for its job alone, and was not changed", async () => {
+    const secret = "a secret of thirty-two characters"
+    const text = new TextEncoder().encode("a very private picture")
+    await store({}, [secret]).put("one", output(text), T0)
+    const lies = new TextDecoder("latin1").decode((await redis.getBytes(keys.output("one"))) ?? new Uint8Array())
+    for (const open of ["private", "alice", "image/webp"]) expect(lies).not.toContain(open)
+    expect((await store({}, [secret]).read("one"))?.bytes).toEqual(text)
+    await expect(store({}, ["another secret of 32 characters.."]).read("one")).rejects.toMatchObject({
+      code: "payload_unreadable",
+    })
+    await redis.call((sdk) => sdk.rename(keys.output("one"), keys.output("two")))
+    await expect(store({}, [secret]).read("two")).rejects.toMatchObject({ code: "payload_unreadable" })
+  })
+})
