@@ -10,7 +10,7 @@ import { silentLog } from "../dist/lib/log.js"
 
 const [folder = "../shared/images/imagenet", roundsText = "3"] = process.argv.slice(2)
 const rounds = Number(roundsText)
-const limits = { maxPixels: 50e6, maxBytes: 8e6, maxDecodeBytes: 2 ** 30 }
+const limits = { maxPixels: 50e6, maxBytes: 8e6, maxDecodeBytes: 2 ** 30, maxDecodeMs: 60_000 }
 const pictures = readdirSync(folder)
   .filter((name) => /\.jpe?g$/i.test(name))
   .map((name) => new Uint8Array(readFileSync(join(folder, name))))
@@ -26,6 +26,7 @@ for (const modelFolder of modelFolders) {
     const pool = await LanePool.start({
       lanes,
       modelFolders: [modelFolder],
+      codec: process.env.CODEC ?? "native",
       limits,
       jobTimeoutMs: 60_000,
       log: silentLog,

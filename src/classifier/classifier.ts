@@ -12,6 +12,7 @@ import { runClaimLoop } from "./claim-loop.ts"
 import type { ClassifierConfig } from "./config.ts"
 import { Hand } from "./hand.ts"
 import { startHealthServer } from "./health-server.ts"
+import { chooseCodec } from "./image/open-codec.ts"
 import { LanePool } from "./lane/lane-pool.ts"
 import { createMetrics } from "./metrics.ts"
 import type { ModelFolder } from "./models/find-models.ts"
@@ -36,7 +37,12 @@ export async function serve(config: ClassifierConfig, { modelFolders, log, signa
   const pool = await LanePool.start({
     lanes: config.LANES,
     modelFolders,
-    limits: { maxPixels: config.MAX_IMAGE_PIXELS, maxBytes: config.MAX_IMAGE_BYTES },
+    codec: await chooseCodec(config.CODEC, log),
+    limits: {
+      maxPixels: config.MAX_IMAGE_PIXELS,
+      maxBytes: config.MAX_IMAGE_BYTES,
+      maxDecodeBytes: config.MAX_DECODE_BYTES,
+    },
     jobTimeoutMs: config.JOB_TIMEOUT_MS,
     log,
   })

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os"
 import * as z from "zod"
 import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue-config.ts"
+import { CODEC_NAMES } from "./image/codec.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 
 const classifierEnv = z.object({
@@ -12,6 +13,9 @@ const classifierEnv = z.object({
     .transform((text) => text.split(":").filter((folder) => folder !== ""))
     .default([]),
   LANES: wholeNumber(availableParallelism()),
+  /** Left out: native, or portable where that does not load. */
+  CODEC: z.enum(CODEC_NAMES, `must be ${CODEC_NAMES.join(" or ")}`).optional(),
+  MAX_DECODE_BYTES: wholeNumber(2 ** 30),
   HEALTH_HOST: z.string().default("127.0.0.1"),
   HEALTH_PORT: wholeNumber(8788, 0),
 })

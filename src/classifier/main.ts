@@ -23,6 +23,7 @@ async function main(): Promise<number> {
     log.info("classifier.left")
     return 0
   } catch (error) {
+    if (error instanceof ConfigError) throw error
     log.error("classifier.failed", { error })
     return 1
   }

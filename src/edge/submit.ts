@@ -1,6 +1,6 @@
 import { AppError } from "../lib/app-error.ts"
 import { isKeyCaller } from "../lib/caller-id.ts"
-import { readImageHeader, uprightSize } from "../lib/image-header.ts"
+import { readImageHeader, refuseManyPixels, uprightSize } from "../lib/image-header.ts"
 import type { Job } from "../lib/job.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../lib/job-id.ts"
 import type { Enqueued, NewJob } from "../lib/job-store.ts"
@@ -30,11 +30,8 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   const { config, store, now } = services
   const { bytes, options, caller } = request
   const header = readImageHeader(bytes)
-  const pixels = header.width * header.height
-  if (pixels > config.MAX_IMAGE_PIXELS) {
-    const size = `${header.width} × ${header.height} is ${pixels} pixels`
-    throw new AppError("too_many_pixels", `Cannot accept image: ${size}, more than ${config.MAX_IMAGE_PIXELS}`)
-  }
+  refuseManyPixels(header, config.MAX_IMAGE_PIXELS)
+  const { format, orientation } = header
   const model = await services.registry.findModel(options.model, config.DEFAULT_MODEL ?? PREFERRED_MODEL)
   const sha256 = await sha256Hex(bytes)
   const asked = [sha256, model.id, options.operation, options.top_k].join("\0")
@@ -57,7 +54,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
     input: {
       ticketId: await services.ticketIds.sign(id),
       topK: options.top_k,
-      image: { ...header, ...uprightSize(header), bytes: bytes.length, sha256 },
+      image: { format, orientation, ...uprightSize(header), bytes: bytes.length, sha256 },
       fingerprint: await hashText(options.webhook_url === undefined ? asked : `${asked}\0${options.webhook_url}`),
     },
     ...(webhookUrl !== "" && { webhookUrl }),

@@ -1,10 +1,9 @@
 import { AppError } from "./app-error.ts"
+import { readExifOrientation } from "./tiff-directory.ts"
 
 const APP1 = 0xe1
 /** "Exif", which two zeros follow. */
 const EXIF = 0x45786966
-const ORIENTATION_TAG = 0x0112
-const TYPE_SHORT = 3
 /**
  * Segments, and bytes between them as some cameras leave them. More is damage, or is made to cost the edge its CPU time:
  * 8 MB hold two million segments.
@@ -41,30 +40,16 @@ export function readJpegHeader(bytes: Uint8Array): { width: number; height: numb
       break
     }
     if (marker === 0xda || marker === 0xd9 || length < 2) break
-    if (marker === APP1) orientation = readExifOrientation(bytes.subarray(at + 4, at + 2 + length)) ?? orientation
+    if (marker === APP1) orientation = readApp1Orientation(bytes.subarray(at + 4, at + 2 + length)) ?? orientation
     at += 2 + length
   }
   throw new AppError("invalid_image", "Cannot read image: the JPEG has no frame header")
 }
 
 /** The orientation in an APP1 segment, or null when it has none that makes sense. */
-function readExifOrientation(segment: Uint8Array): number | null {
+function readApp1Orientation(segment: Uint8Array): number | null {
   if (segment.length < 14) return null
   const view = new DataView(segment.buffer, segment.byteOffset, segment.byteLength)
   if (view.getUint32(0) !== EXIF || view.getUint16(4) !== 0) return null
-  const tiff = new DataView(segment.buffer, segment.byteOffset + 6, segment.byteLength - 6)
-  const littleEndian = tiff.getUint16(0) === 0x4949
-  const directory = tiff.getUint32(4, littleEndian)
-  if (directory + 2 > tiff.byteLength) return null
-
-  const entries = tiff.getUint16(directory, littleEndian)
-  for (let i = 0; i < entries; i++) {
-    const entry = directory + 2 + i * 12
-    if (entry + 12 > tiff.byteLength) return null
-    if (tiff.getUint16(entry, littleEndian) !== ORIENTATION_TAG) continue
-    const value = tiff.getUint16(entry + 8, littleEndian)
-    const isShort = tiff.getUint16(entry + 2, littleEndian) === TYPE_SHORT
-    return isShort && value >= 1 && value <= 8 ? value : null
-  }
-  return null
+  return readExifOrientation(segment.subarray(6))
 }

@@ -1,16 +1,33 @@
-import type { ImageHeader } from "../../lib/image-header.ts"
+import type { ImageFormat, ImageHeader } from "../../lib/image-header.ts"
+
+export const CODEC_NAMES = ["native", "portable"] as const
+export type CodecName = (typeof CODEC_NAMES)[number]
 
 export type DecodeLimits = {
   maxPixels: number
   /** What a decoder may hold at once for one image, by its own count. */
   maxDecodeBytes: number
+  /** How long a decode may run that can be ended; the lane's own time-out ends the others. */
+  maxDecodeMs: number
 }
 
-/** Pixels as the file stores them, before its orientation: rows of red, green, blue, a byte each. */
-export type DecodedImage = { width: number; height: number; rgb: Uint8Array }
+export type DecodeOptions = DecodeLimits & {
+  /** The picture may come out smaller than stored by up to this factor, where that is cheaper. At least 1. */
+  maxShrink: number
+}
+
+/** Rows of red, green and blue, a byte each, as the file stores them. */
+export type StoredImage = { width: number; height: number; rgb: Uint8Array }
+
+/** Pixels that are yet to be oriented (EXIF, 1 to 8). */
+export type DecodedImage = StoredImage & { orientation: number }
 
 /**
- * Turns the bytes of one format into pixels. Throws an AppError (invalid_image, unsupported_image, too_many_pixels) for
- * any bytes at all; what a library said stays in its cause.
+ * Turns the bytes of an image into pixels. `decode` rejects with an AppError (invalid_image, unsupported_image,
+ * too_many_pixels, job_timeout) for any bytes at all; what a library said stays in its cause.
  */
-export type Codec = (bytes: Uint8Array, header: ImageHeader, limits: DecodeLimits) => DecodedImage
+export type Codec = {
+  name: CodecName
+  formats: readonly ImageFormat[]
+  decode: (bytes: Uint8Array, header: ImageHeader, options: DecodeOptions) => Promise<DecodedImage>
+}

@@ -1,39 +1,43 @@
 import { AppError } from "../../lib/app-error.ts"
-import { type ImageHeader, readImageHeader } from "../../lib/image-header.ts"
+import {
+  IMAGE_FORMATS,
+  type ImageHeader,
+  listFormats,
+  readImageHeader,
+  refuseManyPixels,
+  uprightSize,
+} from "../../lib/image-header.ts"
 import type { Codec, DecodedImage, DecodeLimits } from "./codec.ts"
-import { decodeJpeg } from "./jpeg.ts"
-import { decodePng } from "./png.ts"
 
 export type ImageLimits = DecodeLimits & { maxBytes: number }
 
-export type Picture = DecodedImage & { format: string; orientation: number }
+/** Pixels, and what the file says of itself: `stored` is before its orientation and before any shrinking. */
+export type Picture = { pixels: DecodedImage; stored: ImageHeader }
 
-const CODECS: Readonly<Record<string, Codec | undefined>> = { jpeg: decodeJpeg, png: decodePng }
+export type DecodeRequest = {
+  codec: Codec
+  limits: ImageLimits
+  /** How many times smaller the picture may come out, given the size that a person sees. */
+  maxShrink?: (seen: { width: number; height: number }) => number
+}
 
 /**
- * Decodes an image, holding what its header claims and what came out of it to the limits. Throws an AppError for every
- * input that gives no pixels.
+ * Decodes an image, holding what its header claims and what came out of it to the limits. Rejects with an AppError for
+ * every input that gives no pixels.
  */
-export function decodeImage(bytes: Uint8Array, limits: ImageLimits): Picture {
+export async function decodeImage(bytes: Uint8Array, { codec, limits, maxShrink }: DecodeRequest): Promise<Picture> {
   if (bytes.byteLength === 0) throw new AppError("empty_body", "Cannot decode image: it has no bytes")
   if (bytes.byteLength > limits.maxBytes) {
     throw new AppError("image_too_large", `Cannot decode image: ${bytes.byteLength} bytes exceeds ${limits.maxBytes}`)
   }
   const header = readImageHeader(bytes)
-  const codec = CODECS[header.format]
-  if (!codec) throw new AppError("unsupported_image", `Cannot decode image: ${header.format} is not JPEG or PNG`)
-  refuseSize(header, limits)
-  const image = codec(bytes, header, limits)
-  // A header can lie: the decoder read its own.
-  if (image.width !== header.width || image.height !== header.height) {
-    throw new AppError("invalid_image", "Cannot decode image: its header and its content differ in size")
-  }
-  return { ...image, format: header.format, orientation: header.orientation }
+  if (!codec.formats.includes(header.format)) throw notReadBy(codec, header)
+  refuseManyPixels(header, limits.maxPixels)
+  const options = { ...limits, maxShrink: Math.max(1, maxShrink?.(uprightSize(header)) ?? 1) }
+  return { pixels: await codec.decode(bytes, header, options), stored: header }
 }
 
-function refuseSize({ width, height }: ImageHeader, { maxPixels }: DecodeLimits): void {
-  if (width < 1 || height < 1) throw new AppError("invalid_image", `Cannot decode image: it is ${width} × ${height}`)
-  if (width * height > maxPixels) {
-    throw new AppError("too_many_pixels", `Cannot decode image: ${width} × ${height} exceeds ${maxPixels} pixels`)
-  }
+function notReadBy({ name, formats }: Codec, { format }: ImageHeader): AppError {
+  const message = `Cannot decode image: ${IMAGE_FORMATS[format]} is not read by the ${name} codec of this classifier`
+  return new AppError("unsupported_image", `${message}; send ${listFormats(formats)}`)
 }

@@ -12,6 +12,18 @@ export type InputRule = {
   cropFraction: number
 }
 
+/**
+ * Source pixels for each pixel of the input that a codec has to leave: more of them change no answer that we know of, one
+ * alone costs two in a hundred (docs/decisions/0009-codecs.md).
+ */
+const OVERSAMPLING = 2
+
+/** How many times smaller a picture may be decoded, given the size that a person sees, without the model minding. */
+export function maxShrinkFor({ width, height }: { width: number; height: number }, rule: InputRule): number {
+  const scale = Math.min(width / rule.width, height / rule.height)
+  return ((rule.fit === "crop" ? rule.cropFraction : 1) * scale) / OVERSAMPLING
+}
+
 /** Two neighbouring pixels, as offsets, and the share of the second. */
 type Tap = { near: number; far: number; share: number }
 
@@ -19,7 +31,7 @@ type Tap = { near: number; far: number; share: number }
  * Orients, crops, resizes (bilinear, half-pixel centres, no antialias) and normalises in one pass, reading only the four
  * pixels that each target pixel needs, so that a photo costs the same at any size.
  */
-export function fillInput(input: Float32Array, image: DecodedImage & { orientation: number }, rule: InputRule): void {
+export function fillInput(input: Float32Array, image: DecodedImage, rule: InputRule): void {
   const view = orientedView(image, image.orientation)
   const scale = rule.cropFraction * Math.min(view.width / rule.width, view.height / rule.height)
   const crop = rule.fit === "crop"

@@ -1,12 +1,12 @@
 import { decode } from "jpeg-js"
 import { AppError } from "../../lib/app-error.ts"
-import type { Codec } from "./codec.ts"
+import type { DecodeLimits, StoredImage } from "./codec.ts"
 import { readJpegFrame } from "./jpeg-frame.ts"
 
 const SOF_PROGRESSIVE = 0xc2
 
 /** Baseline and progressive JPEG in plain JavaScript, which runs wherever Node does. */
-export const decodeJpeg: Codec = (bytes, _header, { maxPixels, maxDecodeBytes }) => {
+export function decodeJpeg(bytes: Uint8Array, { maxPixels, maxDecodeBytes }: DecodeLimits): StoredImage {
   const frame = readJpegFrame(bytes)
   if (frame && (frame.marker > SOF_PROGRESSIVE || frame.bitsPerSample !== 8)) {
     throw new AppError(

@@ -1,14 +1,14 @@
 import { inflateSync } from "node:zlib"
 import { type DecodedPng, decode } from "fast-png"
 import { AppError } from "../../lib/app-error.ts"
-import type { Codec } from "./codec.ts"
+import type { DecodeLimits, StoredImage } from "./codec.ts"
 import { damagedPng, type PngHeader, readPngChunks } from "./png-chunks.ts"
 import { pngToRgb } from "./png-to-rgb.ts"
 
 /** fast-png holds the samples three times while it decodes. */
 const COPIES = 3
 
-export const decodePng: Codec = (bytes, _header, { maxPixels, maxDecodeBytes }) => {
+export function decodePng(bytes: Uint8Array, { maxPixels, maxDecodeBytes }: DecodeLimits): StoredImage {
   const { header, data, bare } = readPngChunks(bytes)
   const { width, height } = header
   const sampleBytes = countSampleBytes(header)

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../lib/app-error.ts"
 import type { Prediction } from "../../lib/job.ts"
+import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelErrorCode } from "../models/model-error.ts"
@@ -31,6 +32,7 @@ export type BrokenModel = ModelFolder & { code: ModelErrorCode; message: string 
 /** What a lane is born with. */
 export type LaneSetup = {
   modelFolders: readonly ModelFolder[]
+  codec: CodecName
   limits: ImageLimits
   /** An Int32 that holds the number of the job to stop: a lane at work reads no messages. */
   stopFlag: SharedArrayBuffer

@@ -1,5 +1,7 @@
 import type { Log } from "../../lib/log.ts"
+import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
+import { openCodec } from "../image/open-codec.ts"
 import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelInfo } from "../models/model-info.ts"
 import { Lane } from "./lane.ts"
@@ -8,8 +10,13 @@ import type { LaneJob, LaneResult, LaneStats } from "./lane-messages.ts"
 export type LanePoolOptions = {
   lanes: number
   modelFolders: readonly ModelFolder[]
-  /** `maxDecodeBytes`, by the decoder's own count: the default fits 50 megapixels as cameras write them. */
-  limits: Omit<ImageLimits, "maxDecodeBytes"> & { maxDecodeBytes?: number }
+  /** What decodes; native unless said. */
+  codec?: CodecName
+  /**
+   * `maxDecodeBytes`, by the decoder's own count: the default fits 50 megapixels as cameras write them. A decode may take as
+   * long as a job, unless said.
+   */
+  limits: Pick<ImageLimits, "maxPixels" | "maxBytes"> & Partial<ImageLimits>
   jobTimeoutMs: number
   log: Log
   startTimeoutMs?: number
@@ -47,6 +54,8 @@ export class LanePool {
    */
   static async start(options: LanePoolOptions): Promise<LanePool> {
     const pool = new LanePool(options)
+    // Here too, so that a library it has stays loaded however many threads come and go.
+    await openCodec(options.codec ?? "native")
     const starts = await Promise.allSettled(Array.from({ length: options.lanes }, () => pool.#spawn()))
     const failed = starts.find((start) => start.status === "rejected")
     const first = starts.find((start) => start.status === "fulfilled")?.value
@@ -133,11 +142,12 @@ export class LanePool {
   }
 
   async #spawn(): Promise<Lane> {
-    const { modelFolders, limits, jobTimeoutMs, log } = this.#options
+    const { modelFolders, codec = "native", limits, jobTimeoutMs, log } = this.#options
     const { startTimeoutMs = 60_000, maxHeapMb = 1024 } = this.#options
     const lane = await Lane.start({
       modelFolders,
-      limits: { maxDecodeBytes: 2 ** 30, ...limits },
+      codec,
+      limits: { maxDecodeBytes: 2 ** 30, maxDecodeMs: jobTimeoutMs, ...limits },
       jobTimeoutMs,
       startTimeoutMs,
       maxHeapMb,

@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads"
 import { memory } from "@tensorflow/tfjs-core"
 import { AppError } from "../../lib/app-error.ts"
+import { openCodec } from "../image/open-codec.ts"
 import { type LoadedModel, loadModel } from "../models/load-model.ts"
 import { ModelError } from "../models/model-error.ts"
 import { classify } from "./classify.ts"
@@ -11,15 +12,19 @@ if (!parentPort) throw new Error("lane-thread runs as a worker thread only")
 await serve(parentPort, workerData)
 
 /** One lane: one thread, one WASM instance, one job at a time. */
-async function serve(port: MessagePort, { modelFolders, limits, stopFlag }: LaneSetup): Promise<void> {
+async function serve(
+  port: MessagePort,
+  { modelFolders, codec: codecName, limits, stopFlag }: LaneSetup,
+): Promise<void> {
   const answer = (message: FromLane) => port.postMessage(message)
   const stopCell = new Int32Array(stopFlag)
   const models = new Map<string, LoadedModel>()
+  const codec = await openCodec(codecName)
 
-  const work = (jobNumber: number, job: LaneJob): FromLane => {
+  const work = async (jobNumber: number, job: LaneJob): Promise<FromLane> => {
     const isStopped = () => Atomics.load(stopCell, 0) === jobNumber
     try {
-      const result = classify(job, { models, limits, isStopped, nowMs: () => performance.now() })
+      const result = await classify(job, { models, codec, limits, isStopped, nowMs: () => performance.now() })
       return result ? { type: "done", jobNumber, result } : { type: "stopped", jobNumber }
     } catch (error) {
       // Anything else may have left WASM in a bad state: the thread dies of it and is replaced.
@@ -30,10 +35,11 @@ async function serve(port: MessagePort, { modelFolders, limits, stopFlag }: Lane
 
   await startWasm()
   const broken = await loadModels(modelFolders, models)
-  port.on("message", (message: ToLane) => {
+  // Rejects for nothing but what a thread should die of.
+  port.on("message", async (message: ToLane) => {
     switch (message.type) {
       case "job":
-        return answer(work(message.jobNumber, message.job))
+        return answer(await work(message.jobNumber, message.job))
       case "stats":
         return answer({ type: "stats", stats: readStats() })
       default:

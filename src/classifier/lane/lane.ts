@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads"
 import { AppError } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
+import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelInfo } from "../models/model-info.ts"
@@ -9,6 +10,7 @@ import type { BrokenModel, FromLane, LaneJob, LaneResult, LaneSetup, LaneStats, 
 
 export type LaneOptions = {
   modelFolders: readonly ModelFolder[]
+  codec: CodecName
   limits: ImageLimits
   jobTimeoutMs: number
   startTimeoutMs: number
@@ -48,11 +50,11 @@ export class Lane {
 
   private constructor(options: LaneOptions, resolve: (lane: Lane) => void, reject: (error: Error) => void) {
     const stopFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
-    const { modelFolders, limits, log } = options
+    const { modelFolders, codec, limits, log } = options
     this.#options = options
     this.#stopCell = new Int32Array(stopFlag)
     this.#worker = new Worker(options.entry, {
-      workerData: { modelFolders, limits, stopFlag } satisfies LaneSetup,
+      workerData: { modelFolders, codec, limits, stopFlag } satisfies LaneSetup,
       resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb },
       stdout: true,
       stderr: true,
