@@ -2,7 +2,13 @@ import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import { startStack } from "../test/e2e/stack-harness.ts"
 
-export type BenchStack = { url: string; rest: { url: string; token: string }; stop(): Promise<void> }
+export type BenchStack = {
+  url: string
+  rest: { url: string; token: string }
+  /** The process of a part. */
+  pidOf(name: string): number
+  stop(): Promise<void>
+}
 
 /** The real local stack on free ports, with what is needed to look into its queue. */
 export async function startBenchStack(edge: "node" | "workerd", env: NodeJS.ProcessEnv = {}): Promise<BenchStack> {
@@ -15,6 +21,7 @@ export async function startBenchStack(edge: "node" | "workerd", env: NodeJS.Proc
   return {
     url: stack.url,
     rest: { url: `http://127.0.0.1:${stack.env.GATEWAY_PORT}`, token: gatewayToken },
+    pidOf: stack.groupOf,
     stop() {
       stopping ??= stack.dispose()
       return stopping

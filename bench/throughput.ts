@@ -7,12 +7,9 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { parseArgs } from "node:util"
 import { Worker } from "node:worker_threads"
-import { Claimcheck, Ticket, type TicketData } from "../src/lib/client/claimcheck.ts"
-import { DEFAULT_STORE_LIMITS } from "../src/lib/job-store.ts"
-import { createKeys } from "../src/lib/keys.ts"
-import { Operator } from "../src/lib/operator.ts"
-import { connectRedis } from "../src/lib/redis.ts"
-import { type BenchStack, startBenchStack } from "./stack.ts"
+import { Claimcheck, type TicketData } from "../src/lib/client/claimcheck.ts"
+import { fullQueue } from "./full-queue.ts"
+import { startBenchStack } from "./stack.ts"
 
 const { values } = parseArgs({
   options: {
@@ -53,32 +50,6 @@ async function bareLoop(): Promise<number> {
   const perSecond = (rounds * pictures.length * lanes * 1_000) / (performance.now() - startMs)
   await Promise.all(workers.map((worker) => worker.terminate()))
   return perSecond
-}
-
-/** Puts `count` pictures into the queue and waits for none. */
-async function submitAll(client: Claimcheck, count: number, clients: number): Promise<string[]> {
-  const ids: string[] = []
-  let next = 0
-  const work = async () => {
-    for (let i = next++; i < count; i = next++) {
-      ids.push((await client.submit(pictures[i % pictures.length] as Uint8Array, { noCache: true })).id)
-    }
-  }
-  await Promise.all(Array.from({ length: clients }, work))
-  return ids
-}
-
-/** First claim to last complete, by the classifier's own clock, while nobody uploads or polls. */
-async function fullQueue(stack: BenchStack, client: Claimcheck): Promise<number> {
-  const operator = new Operator(connectRedis(stack.rest), createKeys(), DEFAULT_STORE_LIMITS)
-  await operator.pause()
-  const ids = await submitAll(client, jobs, 8)
-  await operator.resume()
-  const done = []
-  for (const id of ids) done.push(await Ticket.from(id, { url: stack.url }).result())
-  const startMs = Math.min(...done.map(({ started_at: at = "" }) => Date.parse(at)))
-  const endMs = Math.max(...done.map(({ finished_at: at = "" }) => Date.parse(at)))
-  return (done.length * 1_000) / (endMs - startMs)
 }
 
 type Seen = { ticket: TicketData; latencyMs: number; delayMs: number }
@@ -125,7 +96,7 @@ try {
   const client = new Claimcheck({ url: stack.url, fetch: countingFetch })
   // The first jobs teach the classifier its own speed, and the edge hears of it within seconds.
   await classifyAll(client, 200, 4)
-  const queueFull = await fullQueue(stack, client)
+  const queueFull = (await fullQueue(stack, { client, pictures, jobs })).perSecond
   await classifyAll(client, 100, 1)
   polls = 0
   const idle = describe(await classifyAll(client, 100, 1))

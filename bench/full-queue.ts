@@ -1,0 +1,34 @@
+import { type Claimcheck, Ticket } from "../src/lib/client/claimcheck.ts"
+import { DEFAULT_STORE_LIMITS } from "../src/lib/job-store.ts"
+import { createKeys } from "../src/lib/keys.ts"
+import { Operator } from "../src/lib/operator.ts"
+import { connectRedis } from "../src/lib/redis.ts"
+import type { BenchStack } from "./stack.ts"
+
+export type Load = { client: Claimcheck; pictures: readonly Uint8Array[]; jobs: number }
+
+/** First claim to last complete, by the classifier's own clock, while nobody uploads or polls. */
+export async function fullQueue(stack: BenchStack, load: Load): Promise<{ perSecond: number }> {
+  const operator = new Operator(connectRedis(stack.rest), createKeys(), DEFAULT_STORE_LIMITS)
+  await operator.pause()
+  const ids = await submitAll(load)
+  await operator.resume()
+  const done = []
+  for (const id of ids) done.push(await Ticket.from(id, { url: stack.url }).result())
+  const startMs = Math.min(...done.map(({ started_at: at = "" }) => Date.parse(at)))
+  const endMs = Math.max(...done.map(({ finished_at: at = "" }) => Date.parse(at)))
+  return { perSecond: (done.length * 1_000) / (endMs - startMs) }
+}
+
+/** Puts pictures into the queue and waits for none. */
+async function submitAll({ client, pictures, jobs }: Load): Promise<string[]> {
+  const ids: string[] = []
+  let next = 0
+  const work = async () => {
+    for (let i = next++; i < jobs; i = next++) {
+      ids.push((await client.submit(pictures[i % pictures.length] as Uint8Array, { noCache: true })).id)
+    }
+  }
+  await Promise.all(Array.from({ length: 8 }, work))
+  return ids
+}
