@@ -5,8 +5,8 @@ import { startStack } from "../test/e2e/stack-harness.ts"
 export type BenchStack = {
   url: string
   rest: { url: string; token: string }
-  /** The process of a part. */
-  pidOf(name: string): number
+  /** The process group of a part. */
+  groupOf(name: string): number
   stop(): Promise<void>
 }
 
@@ -21,7 +21,7 @@ export async function startBenchStack(edge: "node" | "workerd", env: NodeJS.Proc
   return {
     url: stack.url,
     rest: { url: `http://127.0.0.1:${stack.env.GATEWAY_PORT}`, token: gatewayToken },
-    pidOf: stack.groupOf,
+    groupOf: stack.groupOf,
     stop() {
       stopping ??= stack.dispose()
       return stopping

@@ -9,6 +9,7 @@ import { parseArgs } from "node:util"
 import { Worker } from "node:worker_threads"
 import { Claimcheck, type TicketData } from "../src/lib/client/claimcheck.ts"
 import { fullQueue } from "./full-queue.ts"
+import { groupUse } from "./process-use.ts"
 import { startBenchStack } from "./stack.ts"
 
 const { values } = parseArgs({
@@ -92,6 +93,8 @@ const countingFetch: typeof fetch = (input, init) => {
 
 const bareBefore = await bareLoop()
 const stack = await startBenchStack(values.edge === "workerd" ? "workerd" : "node")
+const PARTS = ["redis", "gateway", "edge", "classifier"]
+const cpuOfParts = () => PARTS.map((part) => groupUse(stack.groupOf(part)).cpuMs)
 try {
   const client = new Claimcheck({ url: stack.url, fetch: countingFetch })
   // The first jobs teach the classifier its own speed, and the edge hears of it within seconds.
@@ -102,7 +105,9 @@ try {
   const idle = describe(await classifyAll(client, 100, 1))
   polls = 0
   const startMs = performance.now()
+  const before = cpuOfParts()
   const path = await classifyAll(client, jobs, Number(values.clients))
+  const after = cpuOfParts()
   const perSecond = (path.length * 1_000) / (performance.now() - startMs)
   await stack.stop()
   const bareAfter = await bareLoop()
@@ -118,6 +123,8 @@ try {
     `whole path, ${values.clients} clients              ${perSecond.toFixed(1).padStart(6)}   ${(perSecond / bare).toFixed(2)} of bare`,
   )
   print(`  under load: ${describe(path)}`)
+  const share = PARTS.map((part, i) => `${part} ${(((after[i] ?? 0) - (before[i] ?? 0)) / path.length).toFixed(1)} ms`)
+  print(`  CPU a picture: ${share.join(", ")}`)
   print(`  idle:       ${idle}`)
 } finally {
   await stack.stop()

@@ -12,9 +12,9 @@ import sharp from "sharp"
 import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
 import { startRedis } from "../../test/support/redis-server.ts"
 import { fullQueue } from "../full-queue.ts"
+import { groupUse } from "../process-use.ts"
 import { startBenchStack } from "../stack.ts"
 import { barChart } from "./bar-chart.ts"
-import { processUse } from "./process-use.ts"
 
 const { values } = parseArgs({
   options: {
@@ -71,9 +71,9 @@ async function claimcheckQueue(folder: string): Promise<Result> {
   try {
     const client = new Claimcheck({ url: stack.url })
     for (const picture of pictures.slice(0, threads)) await client.classify(picture, { noCache: true })
-    const before = processUse(stack.pidOf("classifier"))
+    const before = groupUse(stack.groupOf("classifier"))
     const { perSecond } = await fullQueue(stack, { client, pictures, jobs })
-    const after = processUse(stack.pidOf("classifier"))
+    const after = groupUse(stack.groupOf("classifier"))
     return { perSecond, cpuMs: (after.cpuMs - before.cpuMs) / jobs, peakMb: after.peakMb }
   } finally {
     await stack.stop()
