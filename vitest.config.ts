@@ -1,5 +1,9 @@
 import { cloudflareTest } from "@cloudflare/vitest-pool-workers"
 import { defineConfig } from "vitest/config"
+import { buildPage } from "./scripts/page/build-page.ts"
+
+// The edge imports it; a test must not run on the page of an earlier build.
+await buildPage()
 
 // Groups run one after the other and few files at once: tests that hold promises about time share two cores.
 export default defineConfig({

@@ -12,12 +12,16 @@ import { describeApi } from "./routes/describe-api.ts"
 import { health } from "./routes/health.ts"
 import { models } from "./routes/models.ts"
 import { outputs } from "./routes/outputs.ts"
+import { page } from "./routes/page.ts"
 import { predict } from "./routes/predict.ts"
 import { queue } from "./routes/queue.ts"
+import { samples } from "./routes/samples.ts"
 import { securityHeaders } from "./security-headers.ts"
 import type { Services } from "./services.ts"
 
-/** Every route there is, with its whole path. */
+/** Nobody is asked who they are: these come before the lock. */
+const PUBLIC_ROUTERS = [page, samples]
+/** Every other route there is, with its whole path. */
 const ROUTERS = [classifications, deliveries, outputs, models, queue, predict, health]
 
 export type AppOptions = {
@@ -45,9 +49,10 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
     c.set("services", services)
     await next()
   })
+  for (const router of PUBLIC_ROUTERS) app.route("/", router)
   app.use("/v1/*", authenticate)
   app.use("/predict", authenticate)
-  for (const router of [...ROUTERS, describeApi(ROUTERS)]) app.route("/", router)
+  for (const router of [...ROUTERS, describeApi([...ROUTERS, ...PUBLIC_ROUTERS])]) app.route("/", router)
 
   app.notFound((c) => {
     const methods = [...new Set(app.routes.filter(({ path }) => matches(path, c.req.path)).map(({ method }) => method))]

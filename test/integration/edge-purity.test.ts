@@ -26,6 +26,9 @@ const CASES: readonly (readonly [path: string, text: string, rule: string | null
   ["src/classifier/a.ts", 'import { createApp } from "../edge/app.ts"', IMPORTS],
   ["src/classifier/image/a.ts", 'import { createApp } from "../../edge/app.ts"', IMPORTS],
   ["src/gateway/a.ts", 'import { readConfig } from "../classifier/config.ts"', IMPORTS],
+  ["src/page/a.ts", 'import "node:fs"', IMPORTS],
+  ["src/page/b.ts", 'import * as z from "zod"', IMPORTS],
+  ["src/page/c.ts", 'import { createApp } from "../edge/app.ts"', IMPORTS],
   ...["process.env", "Buffer.from([1])", "Deno.env", "global.x", "setImmediate(() => 1)"].flatMap((text, i) =>
     [`src/lib/global-${i}.ts`, `src/edge/routes/global-${i}.ts`].map(
       (path) => [path, `export const x = ${text}`, GLOBALS] as const,
@@ -36,6 +39,7 @@ const CASES: readonly (readonly [path: string, text: string, rule: string | null
   ["src/lib/client/b.ts", 'import { sleep } from "../sleep.ts"', null],
   ["src/edge/routes/c.ts", 'import { routePath } from "hono/route"', null],
   ["src/edge/routes/d.ts", 'import { sleep } from "../../lib/sleep.ts"', null],
+  ["src/page/d.ts", 'import { sleep } from "../lib/sleep.ts"\nimport { Edge } from "./edge.ts"', null],
   ["src/edge/node.ts", 'import { serve } from "@hono/node-server"\nprocess.exit(1)', null],
   ["src/classifier/b.ts", 'import "node:fs"\nimport { sleep } from "../lib/sleep.ts"', null],
 ]

@@ -1,6 +1,7 @@
 import { describe } from "vitest"
 import { callerContract } from "./edge-contract/callers.ts"
 import { useEdge } from "./edge-contract/client.ts"
+import { frontPageContract } from "./edge-contract/front-page.ts"
 import { limitContract } from "./edge-contract/limits.ts"
 import { outageContract } from "./edge-contract/outages.ts"
 import { outputContract } from "./edge-contract/outputs.ts"
@@ -33,5 +34,6 @@ export function edgeCallContract(name: string, runtime: EdgeRuntime): void {
     repeatContract(client)
     callerContract(client)
     wholeContract(client)
+    frontPageContract(client)
   })
 }

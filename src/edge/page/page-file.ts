@@ -1,0 +1,10 @@
+/** A file of the web page. Its path holds the hash of its content. */
+export type PageFile = { path: string; contentType: string } & ({ text: string } | { base64: string })
+
+/** A picture for who has none at hand, and what the embedded model says to it. */
+export type Sample = { name: string; label: string; url: string }
+
+export function bodyOf(file: PageFile): string | Uint8Array<ArrayBuffer> {
+  if ("text" in file) return file.text
+  return Uint8Array.from(atob(file.base64), (char) => char.charCodeAt(0))
+}

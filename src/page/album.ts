@@ -1,0 +1,125 @@
+import type { History } from "./history.ts"
+import { comparePictures, isDone, newPicture, type Picture, type Progress } from "./picture.ts"
+
+/** More than anybody looks at; beyond it the oldest go. */
+const MAX_KEPT = 500
+
+export type AlbumEvents = {
+  /** In the order in which they stand, in front of all others of their age. */
+  added: (pictures: readonly Picture[]) => void
+  changed: (picture: Picture) => void
+  removed: (ids: readonly string[]) => void
+}
+
+/** All pictures of this page, and what is kept of them. */
+export class Album {
+  readonly #history: History
+  readonly #pictures = new Map<string, Picture>()
+  readonly #files = new Map<string, Blob>()
+  readonly #listeners: AlbumEvents[] = []
+
+  constructor(history: History) {
+    this.#history = history
+  }
+
+  listen(events: AlbumEvents): void {
+    this.#listeners.push(events)
+  }
+
+  get pictures(): Picture[] {
+    return [...this.#pictures.values()].sort(comparePictures)
+  }
+
+  get(id: string): Picture | undefined {
+    return this.#pictures.get(id)
+  }
+
+  /** Brings back what an earlier visit left. */
+  async load(): Promise<Picture[]> {
+    const kept = (await this.#history.load()).sort(comparePictures)
+    await this.#history.remove(kept.splice(MAX_KEPT).map(({ id }) => id))
+    for (const picture of kept) this.#pictures.set(picture.id, picture)
+    this.#tell(({ added }) => added(kept))
+    return kept
+  }
+
+  async add(files: readonly File[], { model, nowMs }: { model: string; nowMs: number }): Promise<Picture[]> {
+    const added = files.map((file, index) => {
+      const picture = newPicture({ name: file.name, addedMs: nowMs, index, model })
+      this.#pictures.set(picture.id, picture)
+      this.#files.set(picture.id, file)
+      return picture
+    })
+    this.#tell((events) => events.added(added))
+    const tooMany = this.pictures.slice(MAX_KEPT).filter(isDone)
+    this.remove(tooMany.map(({ id }) => id))
+    for (const picture of added) {
+      this.#keep(this.#history.save(picture))
+      // Until it is uploaded, the only copy that outlives a reload.
+      const file = this.#files.get(picture.id)
+      if (file !== undefined) this.#keep(this.#history.saveBlob(picture.id, "file", file))
+    }
+    return added
+  }
+
+  /** The bytes of a picture: as chosen, or as kept until their upload. */
+  async file(id: string): Promise<Blob | undefined> {
+    return this.#files.get(id) ?? (await this.#history.readBlob(id, "file").catch(() => undefined))
+  }
+
+  /** The bytes as long as the page has them at hand. */
+  fileAtHand(id: string): Blob | undefined {
+    return this.#files.get(id)
+  }
+
+  progress(id: string, progress: Progress): void {
+    const before = this.#pictures.get(id)
+    if (before === undefined) return
+    const picture = { ...before, progress }
+    this.#pictures.set(id, picture)
+    // "Uploading" is true of this page alone; the next one begins again.
+    if (progress.phase !== "uploading") this.#keep(this.#history.save(picture))
+    if (progress.phase === "ticket" && before.progress.phase !== "ticket") {
+      this.#keep(this.#history.removeBlob(id, "file"))
+    }
+    this.#tell(({ changed }) => changed(picture))
+  }
+
+  /** From the start: a new upload that is answered by a new ticket. */
+  renew(id: string): Picture | undefined {
+    const before = this.#pictures.get(id)
+    if (before === undefined) return undefined
+    const { name, addedMs, index, model } = before
+    const renewed = { ...newPicture({ name, addedMs, index, model }), id }
+    this.#pictures.set(id, renewed)
+    this.progress(id, { phase: "waiting" })
+    return renewed
+  }
+
+  saveThumbnail(id: string, thumbnail: Blob): void {
+    if (this.#pictures.has(id)) this.#keep(this.#history.saveBlob(id, "thumbnail", thumbnail))
+  }
+
+  readThumbnail(id: string): Promise<Blob | undefined> {
+    return this.#history.readBlob(id, "thumbnail").catch(() => undefined)
+  }
+
+  remove(ids: readonly string[]): void {
+    if (ids.length === 0) return
+    for (const id of ids) {
+      this.#pictures.delete(id)
+      this.#files.delete(id)
+    }
+    this.#keep(this.#history.remove(ids))
+    this.#tell(({ removed }) => removed(ids))
+  }
+
+  #tell(how: (events: AlbumEvents) => void): void {
+    for (const events of this.#listeners) how(events)
+  }
+
+  /** The history is a convenience: a full disk must not stop the pictures of this page. */
+  #keep(saving: Promise<unknown>): void {
+    saving.catch(() => undefined)
+  }
+}

@@ -1,0 +1,51 @@
+import type { Album } from "./album.ts"
+import { byId } from "./element.ts"
+import { failureOf, isDone, type Picture } from "./picture.ts"
+import { countOf, failureSentence, stateWords } from "./sentences.ts"
+
+/** A screen reader that is told of each of two hundred pictures says nothing else any more. */
+const AT_MOST_EVERY_MS = 2_500
+
+/** Tells a screen reader how the pictures of this visit are getting on. */
+export function announceProgress(album: Album): void {
+  const region = byId("announcer")
+  const ours = new Set<string>()
+  let told = 0
+  let timer: ReturnType<typeof setTimeout> | undefined
+
+  const tell = () => {
+    timer = undefined
+    const pictures = [...ours].map((id) => album.get(id)).filter((picture) => picture !== undefined)
+    const done = pictures.filter(isDone)
+    if (done.length === told) return
+    told = done.length
+    region.textContent = wordsFor(pictures, done)
+    if (done.length === pictures.length) {
+      ours.clear()
+      told = 0
+    }
+  }
+  album.listen({
+    added: (pictures) => {
+      const open = pictures.filter((picture) => !isDone(picture))
+      for (const { id } of open) ours.add(id)
+      if (open.length > 0) region.textContent = `${countOf(open.length, "picture")} handed in.`
+    },
+    changed: (picture) => {
+      if (!ours.has(picture.id) || !isDone(picture)) return
+      if (timer === undefined) timer = setTimeout(tell, ours.size === 1 ? 0 : AT_MOST_EVERY_MS)
+    },
+    removed: (ids) => {
+      for (const id of ids) ours.delete(id)
+    },
+  })
+}
+
+function wordsFor(pictures: readonly Picture[], done: readonly Picture[]): string {
+  const [only] = done
+  if (pictures.length === 1 && only !== undefined) {
+    const failure = failureOf(only)
+    return `${only.name}: ${failure === null ? stateWords(only) : failureSentence(failure)}`
+  }
+  return `${done.length} of ${countOf(pictures.length, "picture")} done.`
+}

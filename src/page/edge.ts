@@ -1,0 +1,55 @@
+import { Claimcheck, ClaimcheckError } from "../lib/client/claimcheck.ts"
+import type { Access } from "./access.ts"
+
+/** Whether the server is there: `null` while it answers, else what to tell. */
+export type Trouble = "unreachable" | "busy" | null
+
+/** The edge that this page came from. */
+export class Edge {
+  readonly #access: Access
+  readonly #onTrouble: (trouble: Trouble) => void
+
+  constructor(access: Access, onTrouble: (trouble: Trouble) => void) {
+    this.#access = access
+    this.#onTrouble = onTrouble
+  }
+
+  /** Works with a client that has the API key; where the server wants another one, waits for it and begins again. */
+  async use<T>(work: (client: Claimcheck) => Promise<T>): Promise<T> {
+    for (;;) {
+      const { key } = this.#access
+      try {
+        return await work(new Claimcheck({ url: "", key, fetch: this.#fetch }))
+      } catch (error) {
+        // A TypeError is a key that no header can carry.
+        const isRefused = error instanceof ClaimcheckError ? error.status === 401 : error instanceof TypeError
+        if (!isRefused) throw error
+        await this.#access.replace(key)
+      }
+    }
+  }
+
+  /** Asks once. @throws for anything but an answer */
+  async get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    for (;;) {
+      const { key } = this.#access
+      const headers = { accept: "application/json", ...(key !== undefined && { authorization: `Bearer ${key}` }) }
+      const response = await this.#fetch(path, { headers, ...(signal && { signal }) })
+      if (response.ok) return (await response.json()) as T
+      if (response.status !== 401) throw new Error(`${path} answered ${response.status}`)
+      await this.#access.replace(key)
+    }
+  }
+
+  /** The client rides out an outage of minutes in silence; whoever looks at the page should know of it at once. */
+  readonly #fetch: typeof fetch = async (input, init) => {
+    try {
+      const response = await fetch(input, init)
+      this.#onTrouble(response.status === 429 || response.status >= 500 ? "busy" : null)
+      return response
+    } catch (error) {
+      if (init?.signal?.aborted !== true) this.#onTrouble("unreachable")
+      throw error
+    }
+  }
+}

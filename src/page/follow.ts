@@ -1,0 +1,122 @@
+import { ClaimcheckError, type Ticket } from "../lib/client/claimcheck.ts"
+import type { Album } from "./album.ts"
+import type { Edge } from "./edge.ts"
+import { createLimiter } from "./limiter.ts"
+import { isDone, type Picture } from "./picture.ts"
+
+/** A browser has six connections to a server: some must be left for asking how the tickets are. */
+const MAX_UPLOADS = 3
+
+/** Sees pictures through: upload, ticket, answer. What happens to one of them is told to the album. */
+export class Follower {
+  readonly #album: Album
+  readonly #edge: Edge
+  readonly #uploads = createLimiter(MAX_UPLOADS)
+  readonly #aborts = new Map<string, AbortController>()
+
+  constructor(album: Album, edge: Edge) {
+    this.#album = album
+    this.#edge = edge
+  }
+
+  async follow(picture: Picture): Promise<void> {
+    const { id } = picture
+    const abort = new AbortController()
+    this.#aborts.set(id, abort)
+    try {
+      const ticket = await this.#upload(picture, abort.signal)
+      if (ticket !== null) await this.#collect(id, ticket, abort.signal)
+    } catch (error) {
+      if (!abort.signal.aborted) this.#refuse(id, error)
+    } finally {
+      if (this.#aborts.get(id) === abort) this.#aborts.delete(id)
+    }
+  }
+
+  /** Gives up what is not done; who has a ticket hands it back. */
+  async cancel({ id }: Picture): Promise<void> {
+    this.#aborts.get(id)?.abort()
+    const picture = this.#album.get(id)
+    if (picture === undefined || isDone(picture)) return
+    const { progress } = picture
+    if (progress.phase !== "ticket") {
+      this.#album.progress(id, { phase: "refused", error: { code: "canceled", message: "Canceled" } })
+      return
+    }
+    try {
+      const ticket = await this.#edge.use((client) => client.ticket(progress.ticket.id).cancel())
+      this.#album.progress(id, { phase: "ticket", ticket })
+    } catch (error) {
+      // It was done before the server heard of it: its answer is worth having.
+      if (error instanceof ClaimcheckError && error.code === "already_finished") await this.follow(picture)
+      else this.#refuse(id, error)
+    }
+  }
+
+  /** Lets go of a picture that is removed from the album. */
+  forget(id: string): void {
+    this.#aborts.get(id)?.abort()
+  }
+
+  /** Once more: a ticket that could not be asked for is asked for again, anything else starts from the bytes. */
+  async retry({ id, progress }: Picture): Promise<void> {
+    const isLost = progress.phase === "refused" && progress.ticket !== undefined && progress.error.code !== "not_found"
+    if (isLost && progress.ticket !== undefined) this.#album.progress(id, { phase: "ticket", ticket: progress.ticket })
+    const picture = isLost ? this.#album.get(id) : this.#album.renew(id)
+    if (picture !== undefined) await this.follow(picture)
+  }
+
+  /** @returns a ticket to be collected, or its id where it is of an earlier visit; null when there is nothing to collect */
+  #upload(picture: Picture, signal: AbortSignal): Promise<Ticket | string | null> {
+    const { id, progress, model, idempotencyKey } = picture
+    if (progress.phase === "refused") return Promise.resolve(null)
+    if (progress.phase === "ticket") return Promise.resolve(progress.ticket.done ? null : progress.ticket.id)
+    return this.#uploads(async () => {
+      signal.throwIfAborted()
+      const file = await this.#album.file(id)
+      if (file === undefined) throw new ClaimcheckError("not_uploaded", "The bytes are gone")
+      await assertReadable(file)
+      this.#album.progress(id, { phase: "uploading" })
+      const options = { model: model === "" ? undefined : model, idempotencyKey, signal }
+      const ticket = await this.#edge.use((client) => client.submit(file, options))
+      if (ticket.latest === undefined) throw new ClaimcheckError("bad_response", "The answer is not a ticket")
+      this.#album.progress(id, { phase: "ticket", ticket: ticket.latest })
+      return ticket.latest.done ? null : ticket
+    })
+  }
+
+  async #collect(id: string, first: Ticket | string, signal: AbortSignal): Promise<void> {
+    let known: Ticket | null = typeof first === "string" ? null : first
+    await this.#edge.use((client) => {
+      // With another API key, the ticket has to be asked for by another client.
+      const ticket = known ?? client.ticket(typeof first === "string" ? first : first.id)
+      known = null
+      return ticket.result({
+        signal,
+        onUpdate: (latest) => this.#album.progress(id, { phase: "ticket", ticket: latest }),
+      })
+    })
+  }
+
+  #refuse(id: string, error: unknown): void {
+    const picture = this.#album.get(id)
+    // A ticket that failed says so itself.
+    if (picture === undefined || isDone(picture)) return
+    const refusal =
+      error instanceof ClaimcheckError
+        ? { code: error.code, message: error.message }
+        : { code: "internal", message: "Something broke in this page" }
+    const { progress } = picture
+    const ticket = progress.phase === "ticket" ? progress.ticket : undefined
+    this.#album.progress(id, { phase: "refused", error: refusal, ...(ticket !== undefined && { ticket }) })
+  }
+}
+
+/** A file that was changed or taken away would look like a lost connection, and be tried for minutes. */
+async function assertReadable(file: Blob): Promise<void> {
+  try {
+    await file.slice(0, 1).arrayBuffer()
+  } catch (cause) {
+    throw new ClaimcheckError("unreadable", "The file cannot be read", { cause })
+  }
+}

@@ -1,0 +1,27 @@
+/** The files of a drop or a paste; those in dropped folders, too. */
+export async function filesOf(data: DataTransfer): Promise<File[]> {
+  // Entries are gone once the event is over, so they are taken before anything is waited for.
+  const entries = [...data.items].map((item) => (item.kind === "file" ? item.webkitGetAsEntry() : null))
+  const files = [...data.files]
+  if (!entries.some((entry) => entry?.isDirectory)) return files
+  return (await Promise.all(entries.filter((entry) => entry !== null).map(filesIn))).flat()
+}
+
+async function filesIn(entry: FileSystemEntry): Promise<File[]> {
+  if (entry.isFile) return [await new Promise<File>((...done) => (entry as FileSystemFileEntry).file(...done))]
+  const reader = (entry as FileSystemDirectoryEntry).createReader()
+  const found: File[] = []
+  for (;;) {
+    // A hundred at a time, and none at the end.
+    const some = await new Promise<FileSystemEntry[]>((...done) => reader.readEntries(...done))
+    if (some.length === 0) return found
+    found.push(...(await Promise.all(some.map(filesIn))).flat())
+  }
+}
+
+const PICTURE_NAME = /\.(jpe?g|png|webp|gif|avif|tiff?|bmp|heic|jfif)$/i
+
+/** Whether it is worth asking the server: it decides by the bytes. */
+export function looksLikePicture({ type, name }: File): boolean {
+  return type.startsWith("image/") || (type === "" && PICTURE_NAME.test(name))
+}

@@ -1,0 +1,49 @@
+import { byId } from "./element.ts"
+import { filesOf, looksLikePicture } from "./incoming.ts"
+
+/** Files come by choosing, by the camera, by a drop anywhere on the page, and by a paste. */
+export function takeFiles(take: (files: File[]) => void, refuse: (sentence: string) => void): void {
+  const hand = (files: File[]) => {
+    const pictures = files.filter(looksLikePicture)
+    const [other] = files.filter((file) => !looksLikePicture(file))
+    if (pictures.length > 0) take(pictures)
+    else if (other !== undefined) refuse(`${other.name} is not a picture.`)
+  }
+  for (const id of ["choose", "camera"]) {
+    const input = byId<HTMLInputElement>(id)
+    input.addEventListener("change", () => {
+      hand([...(input.files ?? [])])
+      // The same file may be chosen again.
+      input.value = ""
+    })
+  }
+  // Where there is a finger, there is a camera, mostly; elsewhere `capture` is a second way to choose a file.
+  byId("camera-label").hidden = navigator.maxTouchPoints === 0
+  document.addEventListener("paste", (event) => {
+    const files = [...(event.clipboardData?.files ?? [])]
+    if (files.length === 0) return
+    event.preventDefault()
+    hand(files)
+  })
+  takeDrops(hand)
+}
+
+function takeDrops(hand: (files: File[]) => void): void {
+  const root = document.documentElement
+  const hasFiles = (event: DragEvent) => event.dataTransfer?.types.includes("Files") === true
+  document.addEventListener("dragover", (event) => {
+    if (!hasFiles(event)) return
+    event.preventDefault()
+    root.classList.add("dragging")
+  })
+  document.addEventListener("dragleave", (event) => {
+    // Between elements of the page there is somewhere to go to; out of it there is not.
+    if (event.relatedTarget === null) root.classList.remove("dragging")
+  })
+  document.addEventListener("drop", async (event) => {
+    root.classList.remove("dragging")
+    if (!hasFiles(event) || event.dataTransfer === null) return
+    event.preventDefault()
+    hand(await filesOf(event.dataTransfer))
+  })
+}

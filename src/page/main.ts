@@ -1,0 +1,117 @@
+import { Access } from "./access.ts"
+import { Album } from "./album.ts"
+import { announceProgress } from "./announcer.ts"
+import { Edge, type Trouble } from "./edge.ts"
+import { byId } from "./element.ts"
+import { Follower } from "./follow.ts"
+import { type History, openForgetfulHistory, openHistory } from "./history.ts"
+import { Images } from "./images.ts"
+import { takeFiles } from "./intake.ts"
+import { createKeyForm } from "./key-form.ts"
+import { ModelChoice } from "./model-choice.ts"
+import { isDone, type Picture } from "./picture.ts"
+import { QueueView } from "./queue-view.ts"
+import { showSamples } from "./sample-list.ts"
+import { showSheetHead } from "./sheet-head.ts"
+import { SheetView } from "./sheet-view.ts"
+import { TicketView } from "./ticket-view.ts"
+import { watchQueue } from "./watch-queue.ts"
+
+const TROUBLE: Record<NonNullable<Trouble>, string> = {
+  unreachable: "The server cannot be reached. Trying again …",
+  busy: "The server is busy. Trying again …",
+}
+
+async function main(): Promise<void> {
+  const notice = createNotice()
+  const access = new Access(() => keyForm.render())
+  const keyForm = createKeyForm(access)
+  const edge = new Edge(access, (trouble) => notice.trouble(trouble))
+  const album = new Album(await openHistory().catch((): History => openForgetfulHistory()))
+  const images = new Images(album)
+  const follower = new Follower(album, edge)
+  const models = new ModelChoice()
+
+  const removeAll = (ids: readonly string[]) => {
+    for (const id of ids) follower.forget(id)
+    album.remove(ids)
+  }
+  const ticket = new TicketView(album, images, {
+    cancel: (picture) => void follower.cancel(picture),
+    retry: (picture) => void follower.retry(picture),
+    remove: ({ id }) => {
+      const order = sheet.order
+      const next = order[order.indexOf(id) + 1] ?? order[order.indexOf(id) - 1] ?? null
+      removeAll([id])
+      select(next)
+    },
+  })
+  const select = (id: string | null) => {
+    sheet.select(id)
+    ticket.show(id)
+  }
+  const sheet = new SheetView(album, images, (id, { byHand }) => {
+    select(id)
+    if (byHand) ticket.focus()
+  })
+  showSheetHead(album, {
+    cancel: (pictures) => {
+      for (const picture of pictures) void follower.cancel(picture)
+    },
+    clear: () => {
+      const open = album.pictures.filter((picture) => !isDone(picture))
+      for (const picture of open) void follower.cancel(picture)
+      removeAll(album.pictures.map(({ id }) => id))
+    },
+  })
+  announceProgress(album)
+
+  const follow = (pictures: readonly Picture[]) => {
+    for (const picture of pictures) void follower.follow(picture)
+    queue.look()
+  }
+  const take = async (files: File[]) => {
+    notice.say("")
+    const pictures = await album.add(files, { model: models.value, nowMs: Date.now() })
+    select(pictures[0]?.id ?? null)
+    follow(pictures)
+  }
+  const queueView = new QueueView()
+  const queue = watchQueue(edge, {
+    isBusy: () => album.pictures.some((picture) => !isDone(picture)),
+    seen: (stats) => {
+      queueView.show(stats)
+      const served = stats.models.filter(({ classifiers }) => classifiers > 0).map(({ id }) => id)
+      models.refresh(edge, served).catch(() => undefined) // the next look asks again
+    },
+    away: () => queueView.showAway(),
+  })
+  takeFiles((files) => void take(files), notice.say)
+  void showSamples((files) => void take(files)).catch(() => notice.say("The samples could not be loaded."))
+
+  const kept = await album.load()
+  select(kept[0]?.id ?? null)
+  follow(kept.filter((picture) => !isDone(picture)))
+}
+
+/** One line at the top for what concerns the whole page. A trouble goes by itself; a sentence stays until the next thing. */
+function createNotice() {
+  const line = byId("notice")
+  let [sentence, trouble]: [string, Trouble] = ["", null]
+  const render = () => {
+    const text = trouble === null ? sentence : TROUBLE[trouble]
+    if (line.textContent !== text) line.textContent = text
+  }
+  return {
+    say: (next: string) => {
+      sentence = next
+      render()
+    },
+    trouble: (next: Trouble) => {
+      trouble = next
+      render()
+    },
+  }
+}
+
+void main()

@@ -1,0 +1,44 @@
+import { store } from "./access.ts"
+import type { Edge } from "./edge.ts"
+import { byId, element } from "./element.ts"
+
+const STORAGE_KEY = "claimcheck-model"
+
+type ServedModel = { id: string; name: string; labels: number }
+
+/** Which model is asked. Empty stands for the server's choice. */
+export class ModelChoice {
+  readonly #select = byId<HTMLSelectElement>("model")
+  #shown = ""
+
+  constructor() {
+    this.#show([])
+    this.#select.addEventListener("change", () => store(() => localStorage.setItem(STORAGE_KEY, this.value)))
+  }
+
+  get value(): string {
+    return this.#select.value
+  }
+
+  /** Asks for the list when the queue tells of other models than are shown. */
+  async refresh(edge: Edge, ids: readonly string[]): Promise<void> {
+    const served = ids.join(" ")
+    if (served === this.#shown) return
+    this.#shown = served
+    const { models } = await edge.get<{ models: ServedModel[] }>("/v1/models")
+    this.#show(models)
+  }
+
+  #show(models: readonly ServedModel[]): void {
+    const wished = store(() => localStorage.getItem(STORAGE_KEY)) ?? ""
+    const options = models.map(({ id, name, labels }) =>
+      element("option", { value: id }, `${name} · ${labels.toLocaleString("en")} labels`),
+    )
+    // Of one there is nothing to choose.
+    this.#select.replaceChildren(
+      ...(models.length === 1 ? [] : [element("option", { value: "" }, "The server's choice")]),
+      ...options,
+    )
+    if (models.some(({ id }) => id === wished)) this.#select.value = wished
+  }
+}

@@ -1,0 +1,53 @@
+import type { TicketData } from "../lib/client/claimcheck.ts"
+
+export type Refusal = { code: string; message: string }
+
+/** How far a picture has come. A ticket has states of its own, as the server tells them. */
+export type Progress =
+  | { phase: "waiting" }
+  | { phase: "uploading" }
+  | { phase: "ticket"; ticket: TicketData }
+  | { phase: "refused"; error: Refusal; ticket?: TicketData }
+
+/** A picture as the history keeps it; its bytes and its thumbnail are kept beside it. */
+export type Picture = {
+  id: string
+  name: string
+  /** When it was added, and its place among those that were added with it. */
+  addedMs: number
+  index: number
+  /** Empty for the server's choice. */
+  model: string
+  /** A repeated upload, after a reload for example, finds the same ticket. */
+  idempotencyKey: string
+  progress: Progress
+}
+
+export function newPicture(given: Pick<Picture, "name" | "addedMs" | "index" | "model">): Picture {
+  return { ...given, id: randomId(), idempotencyKey: randomId(), progress: { phase: "waiting" } }
+}
+
+/** `crypto.randomUUID` is missing from pages that came by plain http. */
+function randomId(): string {
+  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+}
+
+export function isDone({ progress }: Picture): boolean {
+  return progress.phase === "refused" || (progress.phase === "ticket" && progress.ticket.done)
+}
+
+export function isSucceeded({ progress }: Picture): boolean {
+  return progress.phase === "ticket" && progress.ticket.status === "succeeded"
+}
+
+/** Why there is no answer, if there will be none. */
+export function failureOf({ progress }: Picture): Refusal | null {
+  if (progress.phase === "refused") return progress.error
+  if (progress.phase !== "ticket" || !progress.ticket.done || progress.ticket.status === "succeeded") return null
+  return progress.ticket.error ?? { code: progress.ticket.status, message: `The ticket is ${progress.ticket.status}` }
+}
+
+/** Newest first; what was added together stays in its order. */
+export function comparePictures(a: Picture, b: Picture): number {
+  return b.addedMs - a.addedMs || a.index - b.index
+}

@@ -1,0 +1,65 @@
+import { failureOf, type Picture, type Refusal } from "./picture.ts"
+
+const SENTENCES: Record<string, string> = {
+  image_too_large: "This file is larger than the server takes.",
+  too_many_pixels: "This picture has more pixels than the server takes.",
+  unsupported_image: "This is not a picture that the server can read.",
+  empty_body: "This file is empty.",
+  invalid_image: "This picture is damaged and cannot be decoded.",
+  unknown_model: "The server has never served this model.",
+  not_found: "The server no longer knows this ticket; it may have expired.",
+  network: "The server could not be reached.",
+  bad_response: "Something other than claimcheck answered.",
+  queue_full: "The queue is full. Try again in a while.",
+  caller_queue_full: "Too many of your pictures are waiting already. Try again in a while.",
+  redis_unavailable: "The server cannot reach its queue. Try again in a while.",
+  deadline_exceeded: "Nobody came to this picture before its deadline.",
+  attempts_exhausted: "This picture failed every time it was tried.",
+  canceled: "Canceled.",
+  unreadable: "The browser could not read this file.",
+  not_uploaded: "The page was closed before this picture was uploaded.",
+}
+
+/** What went wrong, for people. */
+export function failureSentence({ code, message }: Refusal): string {
+  return SENTENCES[code] ?? `${message}.`.replace(/([.!?…])\.$/, "$1")
+}
+
+/** What a picture is doing, in a few words. */
+export function stateWords(picture: Picture): string {
+  const failure = failureOf(picture)
+  if (failure !== null) return failure.code === "canceled" ? "canceled" : "failed"
+  const { progress } = picture
+  if (progress.phase === "waiting") return "waiting for its upload"
+  if (progress.phase !== "ticket") return "uploading"
+  const { status, queue, predictions } = progress.ticket
+  const [first] = predictions ?? []
+  if (first !== undefined) return `${first.label}, ${percent(first.probability)}`
+  if (status === "queued" && queue?.position != null) return `queued, ${placeWords(queue.position)}`
+  return status
+}
+
+export function placeWords(position: number): string {
+  return position === 0 ? "next in line" : `${position} ahead`
+}
+
+export function percent(probability: number): string {
+  const value = probability * 100
+  return `${value >= 99.95 ? "100" : value.toFixed(1)} %`
+}
+
+export function humanBytes(bytes: number): string {
+  if (bytes < 1_000) return `${bytes} bytes`
+  return bytes < 1_000_000 ? `${Math.round(bytes / 1_000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`
+}
+
+export function humanMs(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)} ms`
+  if (ms < 60_000) return `${(ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`
+  const minutes = Math.round(ms / 60_000)
+  return minutes < 90 ? `${minutes} min` : `${Math.round(minutes / 60)} h`
+}
+
+export function countOf(count: number, what: string): string {
+  return `${count.toLocaleString("en")} ${what}${count === 1 ? "" : "s"}`
+}

@@ -1,0 +1,52 @@
+import type { Album } from "./album.ts"
+import { picturesToCsv } from "./csv.ts"
+import { byId, element } from "./element.ts"
+import { failureOf, isDone, isSucceeded, type Picture } from "./picture.ts"
+import { countOf } from "./sentences.ts"
+
+export type SheetActions = { cancel: (pictures: readonly Picture[]) => void; clear: () => void }
+
+/** How many there are and how far they are, and what can be done with all of them. */
+export function showSheetHead(album: Album, actions: SheetActions): void {
+  const [sheet, count, clear] = [byId("sheet"), byId("count"), byId("clear")]
+  const progress = byId<HTMLProgressElement>("sheet-progress")
+  const [cancelAll, saveCsv] = [byId("cancel-all"), byId("save-csv")]
+  let isDue = false
+
+  const render = () => {
+    isDue = false
+    const pictures = album.pictures
+    const open = pictures.filter((picture) => !isDone(picture)).length
+    const failed = pictures.filter((picture) => failureOf(picture) !== null).length
+    sheet.hidden = pictures.length === 0
+    const done = pictures.length - open
+    count.textContent = [
+      open === 0 ? countOf(pictures.length, "picture") : `${done} of ${countOf(pictures.length, "picture")} done`,
+      failed > 0 && `${failed} without an answer`,
+    ]
+      .filter(Boolean)
+      .join(" · ")
+    progress.hidden = open === 0
+    progress.max = Math.max(1, pictures.length)
+    progress.value = done
+    cancelAll.hidden = open < 2
+    saveCsv.hidden = pictures.filter(isSucceeded).length === 0
+  }
+  // Two hundred pictures change often; a frame is often enough to count them.
+  const renderSoon = () => {
+    if (isDue) return
+    isDue = true
+    requestAnimationFrame(render)
+  }
+  album.listen({ added: render, changed: renderSoon, removed: render })
+
+  cancelAll.addEventListener("click", () => actions.cancel(album.pictures.filter((picture) => !isDone(picture))))
+  clear.addEventListener("click", actions.clear)
+  saveCsv.addEventListener("click", () => saveAs("claimcheck.csv", picturesToCsv(album.pictures)))
+}
+
+function saveAs(name: string, text: string): void {
+  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }))
+  element("a", { href: url, download: name }).click()
+  setTimeout(() => URL.revokeObjectURL(url), 60_000)
+}

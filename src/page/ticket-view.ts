@@ -1,0 +1,185 @@
+import type { TicketData } from "../lib/client/claimcheck.ts"
+import type { Album } from "./album.ts"
+import { byId, element } from "./element.ts"
+import type { Images } from "./images.ts"
+import { failureOf, isDone, type Picture } from "./picture.ts"
+import { failureSentence, humanBytes, humanMs, percent, placeWords } from "./sentences.ts"
+
+export type TicketActions = {
+  cancel: (picture: Picture) => void
+  retry: (picture: Picture) => void
+  remove: (picture: Picture) => void
+}
+
+/** The selected picture as a ticket: what it is, how far it has come, and the answer. */
+export class TicketView {
+  readonly #root = byId("ticket")
+  readonly #album: Album
+  readonly #images: Images
+  readonly #actions: TicketActions
+  readonly #photo = element("div", { class: "photo" })
+  readonly #stub = element("div", { class: "stub" })
+  #id: string | null = null
+
+  constructor(album: Album, images: Images, actions: TicketActions) {
+    this.#album = album
+    this.#images = images
+    this.#actions = actions
+    album.listen({
+      added: () => undefined,
+      changed: ({ id }) => id === this.#id && this.#render(),
+      removed: (ids) => this.#id !== null && ids.includes(this.#id) && this.show(null),
+    })
+    this.show(null)
+  }
+
+  show(id: string | null): void {
+    this.#id = id
+    const picture = id === null ? undefined : this.#album.get(id)
+    this.#root.classList.toggle("empty", picture === undefined)
+    if (picture === undefined) {
+      this.#root.replaceChildren(
+        element(
+          "div",
+          { class: "photo" },
+          element("h2", { id: "ticket-title" }, "No ticket yet"),
+          element("p", {}, "Your picture will be here, and below it what the model sees."),
+        ),
+        element("div", { class: "stub" }, answer(undefined)),
+      )
+      return
+    }
+    this.#root.replaceChildren(this.#photo, this.#stub)
+    void this.#showPhoto(picture)
+    this.#render()
+  }
+
+  /** Where a reader goes on after choosing a picture. */
+  focus(): void {
+    this.#root.focus({ preventScroll: true })
+    this.#root.scrollIntoView({ block: "nearest" })
+  }
+
+  async #showPhoto({ id, name }: Picture): Promise<void> {
+    this.#photo.replaceChildren()
+    const url = await this.#images.large(id)
+    if (this.#id !== id) return
+    if (url === null) {
+      this.#photo.replaceChildren(element("p", {}, "No preview"))
+      return
+    }
+    const img = element("img", { src: url, alt: `Your picture ${name}` })
+    img.addEventListener("error", () => this.#photo.replaceChildren(element("p", {}, "No preview")), { once: true })
+    this.#photo.replaceChildren(img)
+  }
+
+  #render(): void {
+    const picture = this.#id === null ? undefined : this.#album.get(this.#id)
+    if (picture === undefined) return
+    const hadFocus = this.#stub.contains(document.activeElement)
+    const ticket = picture.progress.phase === "ticket" ? picture.progress.ticket : undefined
+    const failure = failureOf(picture)
+    this.#stub.replaceChildren(
+      element(
+        "div",
+        { class: "what" },
+        element("h2", { id: "ticket-title" }, picture.name),
+        element("p", { class: "meta" }, describeImage(ticket)),
+      ),
+      steps(picture),
+      failure === null
+        ? answer(ticket)
+        : element(
+            "div",
+            { class: "failure" },
+            element("p", {}, failureSentence(failure)),
+            failure.code !== "canceled" && element("p", { class: "note" }, failure.message),
+          ),
+      element(
+        "div",
+        { class: "foot" },
+        element("p", { class: "number", title: "The ticket's id" }, ticket === undefined ? "" : shortId(ticket.id)),
+        element("div", { class: "actions" }, ...this.#buttons(picture)),
+      ),
+    )
+    // A button that is gone takes the focus with it, and a keyboard would start from the top of the page.
+    if (hadFocus && !this.#stub.contains(document.activeElement)) this.#root.focus({ preventScroll: true })
+  }
+
+  #buttons(picture: Picture): HTMLButtonElement[] {
+    const button = (label: string, act: (picture: Picture) => void) => {
+      const made = element("button", { type: "button", class: "button" }, label)
+      made.addEventListener("click", () => act(picture))
+      return made
+    }
+    if (!isDone(picture)) return [button("Cancel", this.#actions.cancel)]
+    const remove = button("Remove", this.#actions.remove)
+    const mayRetry = failureOf(picture) !== null && this.#album.fileAtHand(picture.id) !== undefined
+    return mayRetry ? [button("Try again", this.#actions.retry), remove] : [remove]
+  }
+}
+
+function describeImage(ticket: TicketData | undefined): string {
+  if (ticket === undefined) return ""
+  const { width, height, format, bytes } = ticket.image
+  return `${width} × ${height} · ${format} · ${humanBytes(bytes)} · ${ticket.model.id}`
+}
+
+const STEPS = ["Sent", "Queued", "In work", "Done"] as const
+
+/** The ticket's life as steps; the one that it is at says more. */
+function steps(picture: Picture): HTMLOListElement {
+  const { progress } = picture
+  const status = progress.phase === "ticket" ? progress.ticket.status : null
+  const failed = failureOf(picture) !== null
+  const at = isDone(picture) ? 3 : status === "processing" ? 2 : status === "queued" ? 1 : 0
+  const last = failed ? (failureOf(picture)?.code === "canceled" ? "Canceled" : "Failed") : "Done"
+  const items = STEPS.map((name, i) => {
+    const isNow = i === at
+    const state = failed && i === 3 ? "bad" : i < at || (isNow && at === 3) ? "past" : isNow ? "now" : "next"
+    return element(
+      "li",
+      { class: state, ...(isNow && { "aria-current": "step" }) },
+      element("span", { class: "step" }, i === 0 && at === 0 ? sendingWord(picture) : i === 3 ? last : name),
+      isNow && element("span", { class: "more" }, moreOf(picture)),
+    )
+  })
+  return element("ol", { class: "steps", "aria-label": "How far it has come" }, ...items)
+}
+
+function sendingWord({ progress }: Picture): string {
+  return progress.phase === "uploading" ? "Sending" : "Waiting"
+}
+
+function moreOf({ progress }: Picture): string {
+  if (progress.phase !== "ticket") return ""
+  const { status, queue, timings_ms: timings, cached, done } = progress.ticket
+  if (done) return cached === true ? "known already" : timings === undefined ? "" : `in ${humanMs(timings.total)}`
+  if (queue?.classifiers === 0) return "no classifier is there"
+  const eta = queue?.eta_ms == null ? "" : `about ${humanMs(Math.max(queue.eta_ms, 100))}`
+  return status === "queued" && queue?.position != null
+    ? [placeWords(queue.position), eta].filter(Boolean).join(", ")
+    : ""
+}
+
+function answer(ticket: TicketData | undefined): HTMLElement {
+  const predictions = ticket?.predictions?.slice(0, 5) ?? []
+  if (predictions.length === 0) return element("div", { class: "bars blank", "aria-hidden": "true" })
+  const rows = predictions.map(({ label, probability }) => {
+    const bar = element("span", { class: "bar", "aria-hidden": "true" })
+    bar.style.setProperty("--share", String(probability))
+    return element(
+      "li",
+      {},
+      element("span", { class: "label" }, label),
+      " ",
+      element("span", { class: "share" }, percent(probability)),
+      bar,
+    )
+  })
+  return element("ol", { class: "bars", "aria-label": "What the model sees" }, ...rows)
+}
+
+function shortId(id: string): string {
+  return id.length > 20 ? `${id.slice(0, 12)}…${id.slice(-6)}` : id
+}

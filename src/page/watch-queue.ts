@@ -1,0 +1,53 @@
+import { fullJitterMs } from "../lib/backoff.ts"
+import type { QueueStats } from "../lib/queue-stats.ts"
+import type { Edge } from "./edge.ts"
+
+/** Each look costs the server a few Redis commands, and somebody pays for them. */
+const BUSY_MS = 2_000
+const IDLE_MS = 10_000
+/** Nobody has touched the page for so long: nobody looks. */
+const DOZE_AFTER_MS = 300_000
+const MAX_BACKOFF_MS = 60_000
+const HANDS = ["pointerdown", "keydown", "wheel", "focus"] as const
+
+export type QueueWatch = {
+  /** Pictures are under way, or not. */
+  isBusy: () => boolean
+  seen: (stats: QueueStats) => void
+  away: () => void
+}
+
+/** Looks at the queue for as long as somebody looks at the page. */
+export function watchQueue(edge: Edge, { isBusy, seen, away }: QueueWatch): { look: () => void } {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  let handMs = Date.now()
+  let failures = 0
+  let isLooking = false
+
+  const isWatched = () => !document.hidden && (isBusy() || Date.now() - handMs < DOZE_AFTER_MS)
+  const look = async () => {
+    clearTimeout(timer)
+    timer = undefined
+    if (isLooking || !isWatched()) return
+    isLooking = true
+    try {
+      seen(await edge.get<QueueStats>("/v1/queue"))
+      failures = 0
+    } catch {
+      failures++
+      away()
+    } finally {
+      isLooking = false
+    }
+    const patienceMs = failures === 0 ? 0 : fullJitterMs(failures, { baseMs: BUSY_MS, capMs: MAX_BACKOFF_MS })
+    timer = setTimeout(look, patienceMs + (isBusy() ? BUSY_MS : IDLE_MS))
+  }
+  const lookIfAsleep = () => {
+    handMs = Date.now()
+    if (timer === undefined) void look()
+  }
+  document.addEventListener("visibilitychange", () => void look())
+  for (const event of HANDS) window.addEventListener(event, lookIfAsleep, { passive: true })
+  void look()
+  return { look: () => void look() }
+}
