@@ -18,6 +18,7 @@ export function wholeContract(client: EdgeClient): void {
             version: "1",
             input: { width: 224, height: 224 },
             labels: 1_000,
+            languages: [],
             classifiers: 1,
           },
         ],
