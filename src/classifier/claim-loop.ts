@@ -54,6 +54,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
   let reapDueMs = 0
   let emptyInARow = 0
   let mustDrain = false
+  let served = ""
 
   for (let turn = 0; !signal.aborted; turn++) {
     // Two jobs a lane: one is worked on while the bytes of the next are fetched. Claims are made for several at once.
@@ -63,6 +64,13 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     }
     mustDrain = false
     const nowMs = loop.now()
+    // What is served has changed: edges are told with the very next claim.
+    const serves = loop
+      .models()
+      .map(({ id, version }) => `${id}@${version}`)
+      .join()
+    if (serves !== served) beatDueMs = nowMs
+    served = serves
     const beats = nowMs >= beatDueMs || (jobsSinceBeat >= BEAT_JOBS && nowMs >= beatDueMs - BUSY_BEAT_MS + RUSH_BEAT_MS)
     const reaps = nowMs >= reapDueMs
     const claimed = await claimOnce(loop, { signal, beats, reaps, turn })

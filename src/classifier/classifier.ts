@@ -15,7 +15,9 @@ import { startHealthServer } from "./health-server.ts"
 import { chooseCodec } from "./image/open-codec.ts"
 import { LanePool } from "./lane/lane-pool.ts"
 import { createMetrics } from "./metrics.ts"
-import type { ModelFolder } from "./models/find-models.ts"
+import { addModelMetrics, reportModels } from "./model-metrics.ts"
+import type { ModelShelf } from "./models/model-shelf.ts"
+import { openShelf } from "./models/open-shelf.ts"
 import { listenToQueue } from "./queue-listener.ts"
 import { RedisClock } from "./redis-clock.ts"
 import { renewLeases } from "./renew-leases.ts"
@@ -30,42 +32,59 @@ const ENROLL_MS = 3_600_000
 /** How long jobs in hand may still try to reach Redis once the process is asked to leave. */
 const LEAVE_MS = 20_000
 
-export type ServeOptions = { modelFolders: readonly ModelFolder[]; log: Log; signal: AbortSignal }
+export type ServeOptions = { modelRoots: readonly string[]; log: Log; signal: AbortSignal }
 
 /** Serves models until the signal is aborted; then finishes what is in hand and returns. @throws when it cannot start */
-export async function serve(config: ClassifierConfig, { modelFolders, log, signal }: ServeOptions): Promise<void> {
-  const pool = await LanePool.start({
-    lanes: config.LANES,
-    modelFolders,
-    codec: await chooseCodec(config.CODEC, log),
-    limits: {
-      maxPixels: config.MAX_IMAGE_PIXELS,
-      maxBytes: config.MAX_IMAGE_BYTES,
-      maxDecodeBytes: config.MAX_DECODE_BYTES,
-    },
-    jobTimeoutMs: config.JOB_TIMEOUT_MS,
-    log,
-  })
+export async function serve(config: ClassifierConfig, { modelRoots, log, signal }: ServeOptions): Promise<void> {
+  const { shelf, close } = await openShelf(modelRoots, log)
+  try {
+    const pool = await LanePool.start({
+      lanes: config.LANES,
+      models: shelf.served,
+      warmModel: config.DEFAULT_MODEL,
+      modelMemoryBytes: config.MODEL_MEMORY_MB * 2 ** 20,
+      codec: await chooseCodec(config.CODEC, log),
+      limits: {
+        maxPixels: config.MAX_IMAGE_PIXELS,
+        maxBytes: config.MAX_IMAGE_BYTES,
+        maxDecodeBytes: config.MAX_DECODE_BYTES,
+      },
+      jobTimeoutMs: config.JOB_TIMEOUT_MS,
+      log,
+    })
+    try {
+      await serveWith(config, { shelf, pool, log, signal })
+    } finally {
+      await pool.close()
+    }
+  } finally {
+    close()
+  }
+}
+
+type Ground = Pick<ServeOptions, "log" | "signal"> & { shelf: ModelShelf; pool: LanePool }
+
+async function serveWith(config: ClassifierConfig, { shelf, pool, log, signal }: Ground): Promise<void> {
   const reachability = new Reachability(log)
   const handWaker = new Waker()
   const hand = new Hand(() => handWaker.wake())
   const metrics = createMetrics({ lanes: () => pool.lanes, free: () => pool.free, inHand: () => hand.size })
-  try {
-    const health = await startHealthServer({
-      host: config.HEALTH_HOST,
-      port: config.HEALTH_PORT,
-      metrics,
-      problem: () => (reachability.isUp ? null : "Redis cannot be reached"),
-    })
-    await work(config, { pool, hand, handWaker, metrics, reachability, health: health.url, log, signal })
-    await health.close()
-  } finally {
-    await pool.close()
-  }
+  addModelMetrics(metrics.registry, pool)
+  const health = await startHealthServer({
+    host: config.HEALTH_HOST,
+    port: config.HEALTH_PORT,
+    metrics,
+    problem: () => (reachability.isUp ? null : "Redis cannot be reached"),
+    models: () => ({
+      models: reportModels(pool),
+      broken: shelf.broken.map(({ id, folder, code, message }) => ({ id, folder, code, message })),
+    }),
+  })
+  await work(config, { shelf, pool, hand, handWaker, metrics, reachability, health: health.url, log, signal })
+  await health.close()
 }
 
-type Parts = Pick<ServeOptions, "log" | "signal"> & {
-  pool: LanePool
+type Parts = Ground & {
   hand: Hand
   handWaker: Waker
   metrics: ReturnType<typeof createMetrics>
@@ -74,7 +93,7 @@ type Parts = Pick<ServeOptions, "log" | "signal"> & {
 }
 
 async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
-  const { pool, hand, handWaker, metrics, reachability, log, signal } = parts
+  const { shelf, pool, hand, handWaker, metrics, reachability, log, signal } = parts
   const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
   const keys = createKeys()
   const store = new JobStore(redis, keys, storeLimits(config), createSealer(config.PAYLOAD_SECRET))
@@ -107,7 +126,18 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const listener = listenToQueue({ redis, channel: keys.wakeChannel, hand, onOutbox, signal, log })
   const delivering = deliverer.run(signal)
   const renewing = renewLeases({ store, hand, leaseMs, now, reachability }, giveUp.signal)
-  const chores = [listener.ended, every(CLOCK_MS, signal, () => clock.correct()), every(ENROLL_MS, signal, enroll)]
+  // The lanes first, then those who send jobs for what is new; an outage is made up for by the next enrolment.
+  const onModels = async () => {
+    pool.setModels(shelf.served)
+    listener.waker.wake()
+    await untilReached(enroll, { reachability, signal })
+  }
+  const chores = [
+    listener.ended,
+    every(CLOCK_MS, signal, () => clock.correct()),
+    every(ENROLL_MS, signal, enroll),
+    shelf.watch(config.MODEL_LOOK_MS, onModels, signal),
+  ]
   const claiming = runClaimLoop(
     {
       store,

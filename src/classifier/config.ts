@@ -12,6 +12,11 @@ const classifierEnv = z.object({
     .string()
     .transform((text) => text.split(":").filter((folder) => folder !== ""))
     .default([]),
+  /** Of one lane. */
+  MODEL_MEMORY_MB: wholeNumber(512),
+  MODEL_LOOK_MS: wholeNumber(2_000, 50),
+  /** Warm in every lane from the start. */
+  DEFAULT_MODEL: z.string().optional(),
   LANES: wholeNumber(availableParallelism()),
   /** Left out: native, or portable where that does not load. */
   CODEC: z.enum(CODEC_NAMES, `must be ${CODEC_NAMES.join(" or ")}`).optional(),

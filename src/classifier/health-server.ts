@@ -10,10 +10,18 @@ export type HealthOptions = {
   metrics: Metrics
   /** Why no work can be done now, or null. */
   problem: () => string | null
+  /** Which models are served, loaded, and broken. */
+  models: () => object
 }
 
-/** `/healthz` (the process is alive), `/readyz` (it can work), `/metrics` (Prometheus), on a port of their own. */
-export async function startHealthServer({ host, port, metrics, problem }: HealthOptions): Promise<HealthServer> {
+/** `/healthz` (the process is alive), `/readyz` (it can work), `/models`, `/metrics` (Prometheus), on a port of their own. */
+export async function startHealthServer({
+  host,
+  port,
+  metrics,
+  problem,
+  models,
+}: HealthOptions): Promise<HealthServer> {
   const server = createServer(async (request, response) => {
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
@@ -25,11 +33,13 @@ export async function startHealthServer({ host, port, metrics, problem }: Health
         const reason = problem()
         return reason === null ? answer(200, { status: "ready" }) : answer(503, { status: "not ready", reason })
       }
+      case "/models":
+        return answer(200, models())
       case "/metrics":
         response.writeHead(200, { "content-type": metrics.registry.contentType }).end(await metrics.registry.metrics())
         return
       default:
-        answer(404, { error: "There are /healthz, /readyz and /metrics here" })
+        answer(404, { error: "There are /healthz, /readyz, /models and /metrics here" })
     }
   })
   await listen(server, host, port)

@@ -4,7 +4,6 @@ import { ConfigError } from "../lib/env.ts"
 import { createLog } from "../lib/log.ts"
 import { serve } from "./classifier.ts"
 import { readClassifierConfig } from "./config.ts"
-import { findModels } from "./models/find-models.ts"
 
 /** The models that come with us, beside src and dist. */
 const OWN_MODELS = fileURLToPath(new URL("../../models", import.meta.url))
@@ -18,8 +17,8 @@ async function main(): Promise<number> {
   const leave = new AbortController()
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => leave.abort())
   try {
-    const modelFolders = findModels([OWN_MODELS, ...config.CLAIMCHECK_MODELS], log)
-    await serve(config, { modelFolders, log, signal: leave.signal })
+    const modelRoots = [OWN_MODELS, ...config.CLAIMCHECK_MODELS]
+    await serve(config, { modelRoots, log, signal: leave.signal })
     log.info("classifier.left")
     return 0
   } catch (error) {

@@ -1,9 +1,11 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { afterEach, describe, expect, test, vi } from "vitest"
+import { afterEach, beforeAll, describe, expect, test, vi } from "vitest"
 import { LanePool, type LanePoolOptions } from "../../src/classifier/lane/lane-pool.ts"
+import { inspectModels } from "../../src/classifier/lane/model-inspector.ts"
 import { findModels } from "../../src/classifier/models/find-models.ts"
+import type { ServedFolder } from "../../src/classifier/models/served-folder.ts"
 import { createLog, silentLog } from "../../src/lib/log.ts"
 import { flatJpeg, flatPng, withOrientation } from "../support/images.ts"
 import { newRoot, writeTinyModel } from "../support/tiny-model.ts"
@@ -16,10 +18,16 @@ afterEach(async () => {
   await Promise.all(pools.splice(0).map((pool) => pool.close()))
 })
 
+let tiny: readonly ServedFolder[]
+beforeAll(async () => {
+  const folders = findModels([writeTinyModel("tiny")], silentLog)
+  tiny = (await inspectModels(folders, { entry: ENTRY, copyTo: null })).served
+})
+
 async function startPool(options: Partial<LanePoolOptions> = {}): Promise<LanePool> {
   const pool = await LanePool.start({
     lanes: 1,
-    modelFolders: findModels([writeTinyModel("tiny")], silentLog),
+    ...(options.modelFolders === undefined && { models: tiny }),
     limits: { maxPixels: 50_000_000, maxBytes: 8_000_000 },
     jobTimeoutMs: 20_000,
     log: silentLog,
@@ -221,6 +229,10 @@ describe("LanePool.start()", () => {
     await expect(startPool({ entry: new URL("./no-such-thread.js", import.meta.url) })).rejects.toMatchObject({
       name: "LaneCrash",
     })
+    const modelFolders = findModels([writeTinyModel("tiny")], silentLog)
+    await expect(startPool({ modelFolders, entry: new URL("./no-such-thread.js", import.meta.url) })).rejects.toThrow(
+      "thread that checks models cannot start",
+    )
   })
 })
 

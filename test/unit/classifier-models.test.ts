@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs"
+import { mkdirSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { findModels } from "../../src/classifier/models/find-models.ts"
@@ -13,7 +13,8 @@ describe("findModels()", () => {
   test("takes a folder of model folders, and a model folder itself", () => {
     const root = writeTinyModel("one")
     writeTinyModel("two", {}, root)
-    mkdirSync(join(root, "not-a-model"))
+    mkdirSync(join(root, ".half-pulled"))
+    writeFileSync(join(root, "README.md"), "not a folder")
     const single = join(writeTinyModel("three"), "three")
     expect(findModels([root, single], silentLog).map(({ id }) => id)).toEqual(["one", "two", "three"])
   })

@@ -5,6 +5,7 @@ import type { ImageLimits } from "../image/decode-image.ts"
 import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelErrorCode } from "../models/model-error.ts"
 import type { ModelInfo } from "../models/model-info.ts"
+import type { ServedFolder } from "../models/served-folder.ts"
 
 export type LaneJob = {
   modelId: string
@@ -26,23 +27,39 @@ export type LaneResult = {
 
 export type LaneStats = { tensors: number; tensorBytes: number; heapBytes: number; externalBytes: number }
 
-/** A model folder that a lane left out, and why. */
+/** A model folder that is left out, and why. */
 export type BrokenModel = ModelFolder & { code: ModelErrorCode; message: string }
+
+/** A model as a lane holds it. */
+export type HeldModel = Pick<ModelInfo, "id" | "version" | "memoryBytes">
 
 /** What a lane is born with. */
 export type LaneSetup = {
-  modelFolders: readonly ModelFolder[]
+  /** Loaded and warm before the lane takes its first job. */
+  preload: readonly ServedFolder[]
+  /** What the models it holds may take together; one alone may take more. */
+  modelMemoryBytes: number
   codec: CodecName
   limits: ImageLimits
   /** An Int32 that holds the number of the job to stop: a lane at work reads no messages. */
   stopFlag: SharedArrayBuffer
 }
 
-export type ToLane = { type: "job"; jobNumber: number; job: LaneJob } | { type: "stats" }
+export type ToLane =
+  | { type: "job"; jobNumber: number; job: LaneJob; model: ServedFolder }
+  /** Load a folder, check it, let it go; keep a copy of what was read below `copyTo`. */
+  | { type: "inspect"; model: ModelFolder; copyTo: string | null }
+  | { type: "stats" }
 
 export type FromLane =
-  | { type: "ready"; models: ModelInfo[]; broken: BrokenModel[] }
+  | { type: "ready" }
   | { type: "done"; jobNumber: number; result: LaneResult }
   | { type: "refused"; jobNumber: number; code: ErrorCode; message: string }
   | { type: "stopped"; jobNumber: number }
+  /** The version that the job is for cannot be loaded any more. */
+  | { type: "unloadable"; jobNumber: number; message: string }
+  /** What the lane holds has changed. */
+  | { type: "holds"; models: HeldModel[]; loads: number; unloads: number }
+  | { type: "inspected"; model: ServedFolder }
+  | { type: "broken"; model: BrokenModel }
   | { type: "stats"; stats: LaneStats }

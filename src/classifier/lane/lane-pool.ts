@@ -1,15 +1,24 @@
+import { AppError } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { openCodec } from "../image/open-codec.ts"
 import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelInfo } from "../models/model-info.ts"
+import type { ServedFolder } from "../models/served-folder.ts"
 import { Lane } from "./lane.ts"
-import type { LaneJob, LaneResult, LaneStats } from "./lane-messages.ts"
+import type { HeldModel, LaneJob, LaneResult, LaneStats } from "./lane-messages.ts"
+import { inspectModels } from "./model-inspector.ts"
 
 export type LanePoolOptions = {
   lanes: number
-  modelFolders: readonly ModelFolder[]
+  /** Checked at the start; or `models`, which were checked before. */
+  modelFolders?: readonly ModelFolder[]
+  models?: readonly ServedFolder[]
+  /** Of the models, which every lane has warm before its first job; the first unless said. The others load when asked for. */
+  warmModel?: string | undefined
+  /** What the models that one lane holds may take together. */
+  modelMemoryBytes?: number
   /** What decodes; native unless said. */
   codec?: CodecName
   /**
@@ -30,6 +39,7 @@ export type LanePoolOptions = {
 
 type Waiting = {
   job: LaneJob
+  model: ServedFolder
   signal: AbortSignal | undefined
   start: (lane: Lane) => void
   refuse: (reason: unknown) => void
@@ -43,29 +53,27 @@ export class LanePool {
   readonly #waiting: Waiting[] = []
   readonly #inHand = new Set<Promise<unknown>>()
   readonly #respawnTimers = new Set<NodeJS.Timeout>()
-  #models: readonly ModelInfo[] = []
+  #models: readonly ServedFolder[] = []
+  /** The last version of every model that was ever served: jobs may wait for one that has just been taken away. */
+  readonly #known = new Map<string, ServedFolder>()
   /** Lanes lost since one last did a job. */
   #lossesInARow = 0
   #isClosed = false
 
   /**
-   * Resolves when every lane has loaded and warmed up every model that loads; a broken model is logged and left out.
-   * Throws when none loads, or when a lane cannot start.
+   * Resolves when every lane has the first model warm; a broken model is logged and left out.
+   * Throws when none can be served, or when a lane cannot start.
    */
   static async start(options: LanePoolOptions): Promise<LanePool> {
     const pool = new LanePool(options)
+    pool.setModels(options.models ?? (await inspect(options)))
     // Here too, so that a library it has stays loaded however many threads come and go.
     await openCodec(options.codec ?? "native")
     const starts = await Promise.allSettled(Array.from({ length: options.lanes }, () => pool.#spawn()))
     const failed = starts.find((start) => start.status === "rejected")
-    const first = starts.find((start) => start.status === "fulfilled")?.value
-    pool.#models = first?.models ?? []
-    for (const { id, folder, code, message } of first?.broken ?? []) {
-      options.log.error("model.broken", { model: id, folder, code, reason: message })
-    }
-    if (!failed && pool.#models.length > 0) return pool
+    if (!failed) return pool
     await pool.close()
-    throw failed ? failed.reason : new Error(`No model could be loaded: ${reasons(first)}`)
+    throw failed.reason
   }
 
   private constructor(options: LanePoolOptions) {
@@ -75,7 +83,18 @@ export class LanePool {
   }
 
   get models(): readonly ModelInfo[] {
-    return this.#models
+    return this.#models.map(({ info }) => info)
+  }
+
+  /** From now on these are served. Jobs that are at work, or wait, end with what they were given. */
+  setModels(models: readonly ServedFolder[]): void {
+    this.#models = models
+    for (const model of models) this.#known.set(model.info.id, model)
+  }
+
+  /** What each living lane holds, and how often it has loaded a model and let one go. */
+  get held(): { models: readonly HeldModel[]; loads: number; unloads: number }[] {
+    return [...this.#alive].map(({ holds, loads, unloads }) => ({ models: holds, loads, unloads }))
   }
 
   /** Lanes that could take a job at once. */
@@ -117,6 +136,8 @@ export class LanePool {
   async #acquire(job: LaneJob, signal: AbortSignal | undefined): Promise<LaneResult> {
     signal?.throwIfAborted()
     if (this.#isClosed) throw new Error("The pool was closed")
+    const model = this.#known.get(job.modelId)
+    if (!model) throw new AppError("unknown_model", `Cannot classify: no model ${job.modelId} is served here`)
     const { maxWaiting = 64 } = this.#options
     if (this.#waiting.length >= maxWaiting) throw new Error(`The pool has ${maxWaiting} jobs waiting already`)
     return await new Promise((resolve, reject) => {
@@ -126,9 +147,10 @@ export class LanePool {
       }
       const start = (lane: Lane) => {
         signal?.removeEventListener("abort", onAbort)
-        resolve(lane.run(job, signal))
+        // By now it may have been replaced.
+        resolve(lane.run(job, this.#known.get(job.modelId) ?? model, signal))
       }
-      const waiting: Waiting = { job, signal, start, refuse: reject }
+      const waiting: Waiting = { job, model, signal, start, refuse: reject }
       signal?.addEventListener("abort", onAbort, { once: true })
       this.#waiting.push(waiting)
       this.#dispatch()
@@ -136,22 +158,41 @@ export class LanePool {
   }
 
   #dispatch(): void {
-    for (const lane of this.#alive) {
-      if (lane.isIdle) this.#waiting.shift()?.start(lane)
+    for (;;) {
+      const next = this.#waiting[0]
+      const lane = next && this.#idleLaneFor(next.model)
+      if (!lane) return
+      this.#waiting.shift()
+      next.start(lane)
     }
   }
 
+  /** One that has the model loaded, else the one that would have to let go the least. */
+  #idleLaneFor({ info: { id } }: ServedFolder): Lane | undefined {
+    const idle = [...this.#alive].filter((lane) => lane.isIdle)
+    const holds = (lane: Lane) => lane.holds.some((model) => model.id === id)
+    return idle.find(holds) ?? idle.sort((a, b) => a.holds.length - b.holds.length)[0]
+  }
+
+  get #preload(): ServedFolder[] {
+    const { warmModel } = this.#options
+    return [this.#models.find(({ info }) => info.id === warmModel) ?? this.#models[0]].filter(
+      (model) => model !== undefined,
+    )
+  }
+
   async #spawn(): Promise<Lane> {
-    const { modelFolders, codec = "native", limits, jobTimeoutMs, log } = this.#options
-    const { startTimeoutMs = 60_000, maxHeapMb = 1024 } = this.#options
+    const { codec = "native", limits, jobTimeoutMs, log } = this.#options
+    const { startTimeoutMs = 60_000, maxHeapMb = 1024, modelMemoryBytes = 512 * 2 ** 20 } = this.#options
     const lane = await Lane.start({
-      modelFolders,
+      preload: this.#preload,
+      modelMemoryBytes,
       codec,
       limits: { maxDecodeBytes: 2 ** 30, maxDecodeMs: jobTimeoutMs, ...limits },
       jobTimeoutMs,
       startTimeoutMs,
       maxHeapMb,
-      entry: this.#options.entry ?? new URL("./lane-thread.js", import.meta.url),
+      entry: entryOf(this.#options),
       log,
       onIdle: () => {
         this.#lossesInARow = 0
@@ -189,6 +230,17 @@ export function respawnDelayMs(losses: number, { baseMs = 100, capMs = 30_000 } 
   return losses === 0 ? 0 : Math.min(capMs, baseMs * 2 ** (losses - 1))
 }
 
-function reasons(lane: Lane | undefined): string {
-  return lane?.broken.map(({ id, message }) => `${id}: ${message}`).join("; ") || "no model folder was found"
+/** The compiled lane thread. */
+export function entryOf({ entry }: { entry?: URL }): URL {
+  return entry ?? new URL("./lane-thread.js", import.meta.url)
+}
+
+async function inspect(options: LanePoolOptions): Promise<ServedFolder[]> {
+  const { served, broken } = await inspectModels(options.modelFolders ?? [], { entry: entryOf(options), copyTo: null })
+  for (const { id, folder, code, message } of broken) {
+    options.log.error("model.broken", { model: id, folder, code, reason: message })
+  }
+  if (served.length > 0) return served
+  const reasons = broken.map(({ id, message }) => `${id}: ${message}`).join("; ")
+  throw new Error(`No model could be loaded: ${reasons || "no model folder was found"}`)
 }

@@ -3,13 +3,13 @@ import { AppError } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
-import type { ModelFolder } from "../models/find-models.ts"
-import type { ModelInfo } from "../models/model-info.ts"
+import type { ServedFolder } from "../models/served-folder.ts"
 import { LaneCrash } from "./lane-crash.ts"
-import type { BrokenModel, FromLane, LaneJob, LaneResult, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
+import type { FromLane, HeldModel, LaneJob, LaneResult, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
 
 export type LaneOptions = {
-  modelFolders: readonly ModelFolder[]
+  preload: readonly ServedFolder[]
+  modelMemoryBytes: number
   codec: CodecName
   limits: ImageLimits
   jobTimeoutMs: number
@@ -32,8 +32,10 @@ type LaneState =
 
 /** The host's side of one worker thread: one job at a time, each ended by an answer, a timeout, or the thread's death. */
 export class Lane {
-  models: ModelInfo[] = []
-  broken: BrokenModel[] = []
+  /** The models that are loaded in it, and how often it has loaded one and let one go. */
+  holds: readonly HeldModel[] = []
+  loads = 0
+  unloads = 0
   readonly #worker: Worker
   readonly #options: LaneOptions
   readonly #stopCell: Int32Array
@@ -43,18 +45,18 @@ export class Lane {
   /** Why the thread ends, where that is known before it has. */
   #endReason: Error | undefined
 
-  /** Resolves when the thread has loaded and warmed up its models; rejects with a LaneCrash when it cannot. */
+  /** Resolves when the thread has loaded and warmed up what it is to have from the start; rejects with a LaneCrash when it cannot. */
   static start(options: LaneOptions): Promise<Lane> {
     return new Promise((resolve, reject) => new Lane(options, resolve, reject))
   }
 
   private constructor(options: LaneOptions, resolve: (lane: Lane) => void, reject: (error: Error) => void) {
     const stopFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
-    const { modelFolders, codec, limits, log } = options
+    const { preload, modelMemoryBytes, codec, limits, log } = options
     this.#options = options
     this.#stopCell = new Int32Array(stopFlag)
     this.#worker = new Worker(options.entry, {
-      workerData: { modelFolders, codec, limits, stopFlag } satisfies LaneSetup,
+      workerData: { preload, modelMemoryBytes, codec, limits, stopFlag } satisfies LaneSetup,
       resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb },
       stdout: true,
       stderr: true,
@@ -76,7 +78,7 @@ export class Lane {
   }
 
   /** Runs one job; the bytes are handed over and are empty here afterwards. Only for an idle lane. */
-  run(job: LaneJob, signal?: AbortSignal): Promise<LaneResult> {
+  run(job: LaneJob, model: ServedFolder, signal?: AbortSignal): Promise<LaneResult> {
     if (!this.isIdle) throw new Error("Cannot run a job on a lane that is not idle")
     const jobNumber = this.#nextJobNumber()
     return new Promise((resolve, reject) => {
@@ -91,7 +93,7 @@ export class Lane {
       }
       const bytes = transferable(job.bytes)
       // Before the state changes: bytes that cannot be handed over make this throw, and the lane stays idle.
-      this.#post({ type: "job", jobNumber, job: { ...job, bytes } }, [bytes.buffer])
+      this.#post({ type: "job", jobNumber, job: { ...job, bytes }, model }, [bytes.buffer])
       const { jobTimeoutMs } = this.#options
       const late = () => this.#end(new AppError("job_timeout", `The job took longer than ${jobTimeoutMs} ms`))
       this.#state = { state: "busy", jobNumber, settle, timer: setTimeout(late, jobTimeoutMs) }
@@ -130,7 +132,7 @@ export class Lane {
   #onMessage(message: FromLane): void {
     switch (message.type) {
       case "ready":
-        this.#onReady(message.models, message.broken)
+        this.#onReady()
         break
       case "done":
         this.#onAnswer(message.jobNumber, message.result)
@@ -142,6 +144,18 @@ export class Lane {
         // Its caller was given the signal's reason when it aborted; this error reaches nobody.
         this.#onAnswer(message.jobNumber, new Error("The job was stopped"))
         break
+      case "unloadable":
+        this.#onAnswer(message.jobNumber, new LaneCrash(message.message))
+        break
+      case "holds":
+        this.holds = message.models
+        this.loads = message.loads
+        this.unloads = message.unloads
+        break
+      case "inspected":
+      case "broken":
+        // Answers to an inspector, which is no lane.
+        break
       case "stats":
         this.#statsWaiters.shift()?.resolve(message.stats)
         break
@@ -150,12 +164,10 @@ export class Lane {
     }
   }
 
-  #onReady(models: ModelInfo[], broken: BrokenModel[]): void {
+  #onReady(): void {
     if (this.#state.state !== "starting") return
     const { resolve, timer } = this.#state
     clearTimeout(timer)
-    this.models = models
-    this.broken = broken
     this.#state = { state: "idle" }
     resolve(this)
   }

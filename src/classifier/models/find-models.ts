@@ -1,14 +1,18 @@
-import { existsSync, readdirSync } from "node:fs"
+import { existsSync, readdirSync, statSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import type { Log } from "../../lib/log.ts"
+import { MANIFEST_FILE } from "./manifest.ts"
 
 export type ModelFolder = { id: string; folder: string }
 
 const MODEL_ID = /^[a-z0-9][a-z0-9_.-]{0,63}$/i
+/** A root with one of these is itself a model's folder. */
+const TELLING_FILES = ["model.json", MANIFEST_FILE, "cvexport.manifest"]
 
 /**
- * Lists the model folders under the roots, in order. A root is a folder of model folders, or itself a folder with a
- * model.json. An id is a folder's name; ids that differ only by case are the same, and the first one wins.
+ * Lists the model folders under the roots, in order. A root is a folder of model folders, or itself one. An id is a
+ * folder's name; ids that differ only by case are the same, and the first one wins. Whether a folder holds a model that
+ * can be served is for who loads it to say.
  */
 export function findModels(roots: readonly string[], log: Log): ModelFolder[] {
   const found = new Map<string, ModelFolder>()
@@ -24,17 +28,20 @@ export function findModels(roots: readonly string[], log: Log): ModelFolder[] {
 }
 
 function modelFoldersIn(root: string, log: Log): string[] {
-  if (isModelFolder(root)) return [root]
-  if (!existsSync(root)) {
-    log.warn("model.root_missing", { folder: root })
+  if (TELLING_FILES.some((file) => existsSync(join(root, file)))) return [root]
+  try {
+    return readdirSync(root)
+      .filter((name) => !name.startsWith("."))
+      .sort()
+      .map((name) => join(root, name))
+      .filter(isFolder)
+  } catch (error) {
+    log.warn("model.root_missing", { folder: root, error })
     return []
   }
-  return readdirSync(root)
-    .sort()
-    .map((name) => join(root, name))
-    .filter(isModelFolder)
 }
 
-function isModelFolder(folder: string): boolean {
-  return existsSync(join(folder, "model.json"))
+/** False, too, for what is gone by now. */
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false
 }

@@ -1,0 +1,40 @@
+import { mkdir, rename, rm, writeFile } from "node:fs/promises"
+import { dirname, join } from "node:path"
+import type { ModelFolder } from "../models/find-models.ts"
+import { loadModel } from "../models/load-model.ts"
+import { ModelError } from "../models/model-error.ts"
+import type { FromLane } from "./lane-messages.ts"
+
+/** Loads a folder's model, checks it, and lets it go. What was read is kept as a copy, which no later change can touch. */
+export async function inspectFolder(model: ModelFolder, copyTo: string | null): Promise<FromLane> {
+  const { id, folder } = model
+  try {
+    const loaded = await loadModel(id, folder)
+    try {
+      const copy =
+        copyTo === null ? [] : [await keepCopy(join(copyTo, `${id}@${loaded.info.version}`), loaded.files.files)]
+      return { type: "inspected", model: { info: loaded.info, places: [...copy, folder] } }
+    } finally {
+      loaded.dispose()
+    }
+  } catch (error) {
+    const code = error instanceof ModelError ? error.code : "load_failed"
+    return {
+      type: "broken",
+      model: { ...model, code, message: error instanceof Error ? error.message : String(error) },
+    }
+  }
+}
+
+/** A copy that is there is whole: it gets its name when all is written. */
+async function keepCopy(target: string, files: ReadonlyMap<string, Uint8Array>): Promise<string> {
+  const draft = `${target}.draft`
+  await rm(draft, { recursive: true, force: true })
+  for (const [path, bytes] of files) {
+    await mkdir(dirname(join(draft, path)), { recursive: true })
+    await writeFile(join(draft, path), bytes)
+  }
+  await rm(target, { recursive: true, force: true })
+  await rename(draft, target)
+  return target
+}
