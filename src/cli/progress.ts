@@ -12,8 +12,15 @@ export type Progress = {
   stop(): void
 }
 
+export type ProgressOptions = {
+  stream?: NodeJS.WriteStream
+  /** How a count is written: as a number, unless said. */
+  show?: (count: number) => string
+}
+
 /** A progress bar on stderr, for somebody who looks: elsewhere it does nothing. */
-export function showProgress(total: number, stream: NodeJS.WriteStream = process.stderr): Progress {
+export function showProgress(total: number, options: ProgressOptions = {}): Progress {
+  const { stream = process.stderr, show = String } = options
   if (!stream.isTTY || total < 2) {
     return { update: () => undefined, above: (write) => write(), stop: () => undefined }
   }
@@ -28,7 +35,7 @@ export function showProgress(total: number, stream: NodeJS.WriteStream = process
     gracefulExit: false,
     format: () => {
       const drawn = paint("cyan", strip(done / total, BAR_COLUMNS).padEnd(BAR_COLUMNS))
-      return `  ${paint("dim", "▕")}${drawn}${paint("dim", "▏")} ${done}/${total}  ${paint("dim", note)}`
+      return `  ${paint("dim", "▕")}${drawn}${paint("dim", "▏")} ${show(done)}/${show(total)}  ${paint("dim", note)}`
     },
   })
   bar.start(total, 0)

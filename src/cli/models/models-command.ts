@@ -1,15 +1,19 @@
 import type { Command } from "commander"
 import { z } from "zod"
-import { createApi, parseBody } from "./api.ts"
-import { type EdgeOptions, withEdgeOptions } from "./edge-options.ts"
-import { interruptible } from "./interrupted.ts"
-import { paintFor, print } from "./terminal.ts"
-import { renderTable } from "./text-table.ts"
+import { createApi, parseBody } from "../api.ts"
+import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
+import { interruptible } from "../interrupted.ts"
+import { paintFor, print } from "../terminal.ts"
+import { renderTable } from "../text-table.ts"
+import { addCheckCommand } from "./check-command.ts"
+import { addPullCommand } from "./pull-command.ts"
 
 const HELP = `
 Examples:
   $ claimcheck models
-  $ claimcheck models --json | jq -r '.models[].id'`
+  $ claimcheck models --json | jq -r '.models[].id'
+  $ claimcheck models pull mobilenet_v2
+  $ claimcheck models check models/my-model --picture photo.jpg`
 
 const modelsSchema = z.looseObject({
   models: z.array(
@@ -20,8 +24,10 @@ const modelsSchema = z.looseObject({
 export function addModelsCommand(program: Command): void {
   const command = program
     .command("models")
-    .summary("list the models that are served")
+    .summary("list the models that are served; check a folder, or pull a model")
     .description("List the models that live classifiers serve.")
+    // What follows the name of a subcommand is that one's.
+    .enablePositionalOptions()
   withEdgeOptions(command)
     .addHelpText("after", HELP)
     .action(async (options: EdgeOptions) => {
@@ -31,6 +37,8 @@ export function addModelsCommand(program: Command): void {
         print(options.json ? JSON.stringify(body) : renderModels(parseBody(modelsSchema, body)))
       })
     })
+  addCheckCommand(command)
+  addPullCommand(command)
 }
 
 function renderModels({ models }: z.infer<typeof modelsSchema>): string {

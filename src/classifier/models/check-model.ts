@@ -1,0 +1,81 @@
+import { BackendWasm } from "@tensorflow/tfjs-backend-wasm"
+import { backend } from "@tensorflow/tfjs-core"
+import { AppError } from "../../lib/app-error.ts"
+import type { Prediction } from "../../lib/job.ts"
+import type { ImageLimits } from "../image/decode-image.ts"
+import { classify } from "../lane/classify.ts"
+import { startWasm } from "../lane/start-wasm.ts"
+import { type LoadedModel, loadModel } from "./load-model.ts"
+import { ModelError } from "./model-error.ts"
+import { factsOf, type ModelFact } from "./model-facts.ts"
+
+const LIMITS: ImageLimits = { maxPixels: 50_000_000, maxBytes: 50_000_000, maxDecodeBytes: 2 ** 30 }
+
+export type CheckReport =
+  | {
+      ok: true
+      id: string
+      version: string
+      facts: ModelFact[]
+      /** Of the picture that was run; the times are medians. */
+      picture: { predictions: Prediction[]; decodeMs: number; inferMs: number; runs: number }
+      loadMs: number
+      /** Weights by TF.js's count; the heap of WASM and the process, as large as they became. */
+      memory: { weightBytes: number; wasmBytes: number; processBytes: number }
+    }
+  | { ok: false; code: string; message: string }
+
+export type Check = { id: string; folder: string; picture: Uint8Array; runs: number }
+
+/** Loads a model as a lane does, runs a picture through it, and says what was found. */
+export async function checkModel({ id, folder, picture, runs }: Check): Promise<CheckReport> {
+  await startWasm()
+  try {
+    const startMs = performance.now()
+    const model = await loadModel(id, folder)
+    const loadMs = performance.now() - startMs
+    return {
+      ok: true,
+      id,
+      version: model.info.version,
+      facts: factsOf(model),
+      picture: await runPicture(model, picture, runs),
+      loadMs,
+      memory: {
+        weightBytes: model.info.memoryBytes,
+        wasmBytes: wasmBytes(),
+        processBytes: process.memoryUsage.rss(),
+      },
+    }
+  } catch (error) {
+    if (!(error instanceof ModelError || error instanceof AppError)) throw error
+    return { ok: false, code: error.code, message: error.message }
+  }
+}
+
+async function runPicture(model: LoadedModel, picture: Uint8Array, runs: number) {
+  const { id } = model.info
+  const context = { models: new Map([[id, model]]), limits: LIMITS, isStopped: () => false }
+  const times: { decode: number; infer: number }[] = []
+  let predictions: Prediction[] = []
+  for (let run = 0; run < runs; run++) {
+    const job = { modelId: id, bytes: picture, topK: 5 }
+    const result = await classify(job, { ...context, nowMs: () => performance.now() })
+    if (result === null) throw new Error("The run was stopped, though nobody asked for that")
+    predictions = result.predictions
+    times.push(result.timingsMs)
+  }
+  const [decodeMs, inferMs] = [median(times.map(({ decode }) => decode)), median(times.map(({ infer }) => infer))]
+  return { predictions, decodeMs, inferMs, runs }
+}
+
+function median(values: number[]): number {
+  return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
+
+function wasmBytes(): number {
+  const current = backend()
+  if (!(current instanceof BackendWasm)) return 0
+  // Emscripten's view of its memory, which TF.js's types leave out.
+  return "HEAPU8" in current.wasm && current.wasm.HEAPU8 instanceof Uint8Array ? current.wasm.HEAPU8.byteLength : 0
+}

@@ -1,0 +1,105 @@
+import { readFile } from "node:fs/promises"
+import { join } from "node:path"
+import { type Command, Option } from "commander"
+import { checkUrl } from "../api.ts"
+import { CliError, EXIT } from "../cli-error.ts"
+import { humanBytes } from "../human-units.ts"
+import { interruptible } from "../interrupted.ts"
+import { packageRoot } from "../package-root.ts"
+import { type Progress, showProgress } from "../progress.ts"
+import { paintFor, print, printError } from "../terminal.ts"
+import { renderTable } from "../text-table.ts"
+import { CATALOGUE, type CatalogueRow, PUBLISHER } from "./catalogue.ts"
+import { type Pulled, pullModel } from "./pull-model.ts"
+import { runCheck } from "./run-check.ts"
+
+const HELP = `
+Without a name it lists what there is. What is fetched goes into models/ (or the first folder of CLAIMCHECK_MODELS), where a
+classifier finds it at once. The first pull of a model writes its hashes into models.lock.json beside it; a later one that
+brings anything else is refused. A pull that was broken off goes on where it was.
+
+Examples:
+  $ claimcheck models pull
+  $ claimcheck models pull mobilenet_v2
+  $ claimcheck models pull mobilenet_v2 --from https://mirror.example.com/tfjs-models/ --into /srv/models
+
+Exit codes: 0 it is there, 1 it is not, 2 the command was not understood, 130 interrupted.`
+
+type Options = { from: string; into?: string; force?: true; json?: true }
+
+export function addPullCommand(models: Command): void {
+  models
+    .command("pull")
+    .summary("fetch a well-known model by name")
+    .description("Fetch a well-known model from its publisher, check it, and put it where classifiers find it.")
+    .argument("[name]", "which model")
+    .addOption(new Option("--from <url>", "address of a mirror").env("CLAIMCHECK_MODELS_URL").default(PUBLISHER))
+    .option("--into <folder>", "folder of model folders")
+    .option("--force", "replace a folder of that name")
+    .option("--json", "print what was pulled as JSON")
+    .addHelpText("after", HELP)
+    .action((name: string | undefined, options: Options) =>
+      interruptible(async (signal) => {
+        if (name === undefined) return print(options.json ? JSON.stringify(CATALOGUE) : renderCatalogue())
+        const pulled = await pullByName(name, options, signal)
+        if (options.json) print(JSON.stringify(pulled))
+        else
+          print(pulled.status === "present" ? `${pulled.folder} is there, as it was pulled` : `pulled ${pulled.folder}`)
+      }),
+    )
+}
+
+async function pullByName(name: string, options: Options, signal: AbortSignal): Promise<Pulled> {
+  const row = CATALOGUE.find((candidate) => candidate.name === name)
+  if (!row) {
+    const names = CATALOGUE.map((candidate) => candidate.name).join(", ")
+    throw new CliError(`There is no model ${name} to pull; there are ${names}`, { exitCode: EXIT.usage })
+  }
+  const base = `${checkUrl(options.from)}/`
+  const into = options.into ?? process.env.CLAIMCHECK_MODELS?.split(":").find(Boolean) ?? join(packageRoot(), "models")
+  say(row, { base, into })
+  let progress: Progress | undefined
+  try {
+    return await pullModel({
+      row,
+      base,
+      into,
+      force: options.force === true,
+      imagenet: await readImagenet(),
+      check: (folder) => loadOnce(folder, signal),
+      onSize: (bytes) => {
+        progress = showProgress(bytes, { show: humanBytes })
+      },
+      onBytes: (bytes) => progress?.update(bytes),
+      signal,
+    })
+  } finally {
+    progress?.stop()
+  }
+}
+
+function say(row: CatalogueRow, { base, into }: { base: string; into: string }): void {
+  const paint = paintFor(process.stderr)
+  printError(`${paint("bold", row.name)}  ${row.title}`)
+  printError(`  from     ${new URL(row.path, base).href}`)
+  printError(`  into     ${join(into, row.name)}`)
+  printError(`  size     about ${humanBytes(row.aboutBytes)}`)
+  printError(`  licence  ${row.licence}`)
+}
+
+/** What came must be a model that can be served: said here, before it is. */
+async function loadOnce(folder: string, signal: AbortSignal): Promise<void> {
+  const report = await runCheck(folder, { runs: 1, signal })
+  if (!report.ok) throw new CliError(`What came cannot be served: ${report.message}`, { code: report.code })
+}
+
+/** The labels of ImageNet's classes, in their usual order: those of the model that we bring. */
+async function readImagenet(): Promise<string[]> {
+  const text = await readFile(join(packageRoot(), "models/efficientnet_lite0/labels.txt"), "utf8")
+  return text.trimEnd().split("\n")
+}
+
+function renderCatalogue(): string {
+  const rows = CATALOGUE.map((row) => [row.name, humanBytes(row.aboutBytes), row.licence, row.title])
+  return renderTable([["name", "about", "licence", "what"], ...rows], paintFor(process.stdout), { right: [1] })
+}
