@@ -2,14 +2,21 @@ import { BackendWasm } from "@tensorflow/tfjs-backend-wasm"
 import { backend } from "@tensorflow/tfjs-core"
 import { AppError } from "../../lib/app-error.ts"
 import type { Prediction } from "../../lib/job.ts"
+import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
+import { openCodec } from "../image/open-codec.ts"
 import { classify } from "../lane/classify.ts"
 import { startWasm } from "../lane/start-wasm.ts"
 import { type LoadedModel, loadModel } from "./load-model.ts"
 import { ModelError } from "./model-error.ts"
 import { factsOf, type ModelFact } from "./model-facts.ts"
 
-const LIMITS: ImageLimits = { maxPixels: 50_000_000, maxBytes: 50_000_000, maxDecodeBytes: 2 ** 30 }
+const LIMITS: ImageLimits = {
+  maxPixels: 50_000_000,
+  maxBytes: 50_000_000,
+  maxDecodeBytes: 2 ** 30,
+  maxDecodeMs: 60_000,
+}
 
 export type CheckReport =
   | {
@@ -25,10 +32,10 @@ export type CheckReport =
     }
   | { ok: false; code: string; message: string }
 
-export type Check = { id: string; folder: string; picture: Uint8Array; runs: number }
+export type Check = { id: string; folder: string; codec: CodecName; picture: Uint8Array; runs: number }
 
 /** Loads a model as a lane does, runs a picture through it, and says what was found. */
-export async function checkModel({ id, folder, picture, runs }: Check): Promise<CheckReport> {
+export async function checkModel({ id, folder, codec, picture, runs }: Check): Promise<CheckReport> {
   await startWasm()
   try {
     const startMs = performance.now()
@@ -39,7 +46,7 @@ export async function checkModel({ id, folder, picture, runs }: Check): Promise<
       id,
       version: model.info.version,
       facts: factsOf(model),
-      picture: await runPicture(model, picture, runs),
+      picture: await runPicture(model, { picture, codec, runs }),
       loadMs,
       memory: {
         weightBytes: model.info.memoryBytes,
@@ -53,13 +60,20 @@ export async function checkModel({ id, folder, picture, runs }: Check): Promise<
   }
 }
 
-async function runPicture(model: LoadedModel, picture: Uint8Array, runs: number) {
+type Run = Pick<Check, "picture" | "codec" | "runs">
+
+async function runPicture(model: LoadedModel, { picture, codec, runs }: Run) {
   const { id } = model.info
-  const context = { models: new Map([[id, model]]), limits: LIMITS, isStopped: () => false }
+  const context = {
+    models: new Map([[id, model]]),
+    codec: await openCodec(codec),
+    limits: LIMITS,
+    isStopped: () => false,
+  }
   const times: { decode: number; infer: number }[] = []
   let predictions: Prediction[] = []
   for (let run = 0; run < runs; run++) {
-    const job = { modelId: id, bytes: picture, topK: 5 }
+    const job = { modelId: id, bytes: picture.slice(), topK: 5 }
     const result = await classify(job, { ...context, nowMs: () => performance.now() })
     if (result === null) throw new Error("The run was stopped, though nobody asked for that")
     predictions = result.predictions
