@@ -1,21 +1,21 @@
 // Decode and infer in a bare loop, on a thread of its own: the least that a classifier can cost. After `npm run build`.
 import { parentPort, workerData } from "node:worker_threads"
 import { openCodec } from "../dist/classifier/image/open-codec.js"
-import { classify } from "../dist/classifier/lane/classify.js"
 import { startWasm } from "../dist/classifier/lane/start-wasm.js"
 import { loadModel } from "../dist/classifier/models/load-model.js"
+import { classify } from "../dist/classifier/operations/classify.js"
 
 const { modelFolder, pictures, limits } = workerData
 await startWasm()
-const models = new Map([[modelFolder.id, await loadModel(modelFolder.id, modelFolder.folder)]])
+const model = await loadModel(modelFolder.id, modelFolder.folder)
 const codec = await openCodec(process.env.CODEC ?? "native")
-const context = { models, codec, limits, isStopped: () => false, nowMs: () => performance.now() }
+const context = { model, codec, limits, isStopped: () => false, nowMs: () => performance.now() }
 
 parentPort.on("message", async (rounds) => {
   const timingsMs = { decode: 0, infer: 0 }
   for (let round = 0; round < rounds; round++) {
     for (const bytes of pictures) {
-      const result = await classify({ modelId: modelFolder.id, bytes, topK: 5 }, context)
+      const result = await classify({ operation: { name: "classify", topK: 5 }, bytes }, context)
       timingsMs.decode += result.timingsMs.decode
       timingsMs.infer += result.timingsMs.infer
     }

@@ -69,7 +69,9 @@ async function runPool(pool, lanes) {
   const timingsMs = []
   const feed = async () => {
     for (let bytes = queue.shift(); bytes; bytes = queue.shift()) {
-      timingsMs.push((await pool.run({ modelId, bytes: bytes.slice(), topK: 5 })).timingsMs)
+      timingsMs.push(
+        (await pool.run({ modelId, bytes: bytes.slice(), operation: { name: "classify", topK: 5 } })).timingsMs,
+      )
     }
   }
   await Promise.all(Array.from({ length: lanes + 1 }, feed))

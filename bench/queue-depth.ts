@@ -35,7 +35,7 @@ async function fill({ client, keys }: StoreHarness, depth: number): Promise<void
     const sent = Array.from({ length: Math.min(1_000, left) }, () => {
       const { weight: _, ...job } = nextJob()
       const record = encodeJob({ ...job, bytes: 1, attempts: 0, start: "0", state: "queued" })
-      client.set(keys.payload(job.payloadId), "x", { PX: 60_000 })
+      client.set(keys.payload(String(job.payloadId)), "x", { PX: 60_000 })
       return client.evalSha(sha, { keys: [keys.prefix], arguments: [record, settings] })
     })
     await Promise.all(sent)
@@ -72,7 +72,7 @@ async function measureAt({ client, keys }: StoreHarness, depth: number) {
   const memory = Number((await client.info("memory")).match(/used_memory:(\d+)/)?.[1])
   for (let round = 0; round < ROUNDS; round++) {
     const jobs = Array.from({ length: JOBS_A_ROUND }, nextJob)
-    await Promise.all(jobs.map(({ payloadId }) => store.putPayload(payloadId, new Uint8Array(1))))
+    await Promise.all(jobs.map(({ payloadId }) => store.putPayload(String(payloadId), new Uint8Array(1))))
     await measure(costs.enqueue, jobs.length, () => Promise.all(jobs.map((job) => store.enqueue(job))))
 
     const max = round % 2 === 0 ? 1 : 4

@@ -121,7 +121,7 @@ function describeWrongAnswer(
   { upload }: Entry,
   expected: Ticket["predictions"] = [],
 ): string | null {
-  if (image.sha256 !== upload.sha256) return `the picture was ${upload.sha256}, its ticket says ${image.sha256}`
+  if (image?.sha256 !== upload.sha256) return `the picture was ${upload.sha256}, its ticket says ${image?.sha256}`
   // The same bytes on the same code: nothing but rounding may differ, and that does not.
   const same =
     predictions.length === expected.length &&

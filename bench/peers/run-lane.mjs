@@ -24,7 +24,11 @@ async function startLanes(codec) {
   return {
     // A lane takes the bytes away with it.
     classify: async (bytes) => {
-      const { predictions } = await pool.run({ modelId: id, bytes: bytes.slice(), topK: 1 })
+      const { predictions } = await pool.run({
+        modelId: id,
+        bytes: bytes.slice(),
+        operation: { name: "classify", topK: 1 },
+      })
       return predictions[0].classIndex
     },
     close: () => pool.close(),

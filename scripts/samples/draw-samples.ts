@@ -4,9 +4,9 @@ import { fileURLToPath } from "node:url"
 import sharp from "sharp"
 import { CODEC_NAMES } from "../../src/classifier/image/codec.ts"
 import { openCodec } from "../../src/classifier/image/open-codec.ts"
-import { classify } from "../../src/classifier/lane/classify.ts"
 import { startWasm } from "../../src/classifier/lane/start-wasm.ts"
 import { loadModel } from "../../src/classifier/models/load-model.ts"
+import { classify } from "../../src/classifier/operations/classify.ts"
 import { type Drawing, drawings } from "./drawings.ts"
 
 const MODEL = "efficientnet_lite0"
@@ -20,7 +20,7 @@ await startWasm()
 const model = await loadModel(MODEL, fileURLToPath(new URL(`../../models/${MODEL}`, import.meta.url)))
 const codecs = await Promise.all(CODEC_NAMES.map(openCodec))
 const context = {
-  models: new Map([[MODEL, model]]),
+  model,
   limits: { maxPixels: 1e6, maxBytes: 1e6, maxDecodeBytes: 2 ** 28, maxDecodeMs: 10_000 },
   isStopped: () => false,
   nowMs: () => performance.now(),
@@ -33,8 +33,8 @@ for (const { name, label, jpeg } of drawn) {
   const said: string[] = []
   let isRight = true
   for (const codec of codecs) {
-    const job = { modelId: MODEL, bytes: new Uint8Array(jpeg), topK: 1 }
-    const first = (await classify(job, { ...context, codec }))?.predictions[0]
+    const job = { operation: { name: "classify", topK: 1 }, bytes: new Uint8Array(jpeg) } as const
+    const first = (await classify(job, { ...context, codec }))?.predictions?.[0]
     isRight &&= first?.label === label && first.probability >= MIN_PROBABILITY
     said.push(`${first?.label} ${Math.round((first?.probability ?? 0) * 100)} %`)
   }

@@ -1,6 +1,7 @@
 import { newJobId } from "../lib/job-id.ts"
 import type { Claimed, JobStore } from "../lib/job-store.ts"
 import type { WorkerBeat } from "../lib/registry.ts"
+import type { DryQueues } from "./dry-queues.ts"
 import type { Hand } from "./hand.ts"
 import type { Metrics } from "./metrics.ts"
 import type { ServiceMeter } from "./service-meter.ts"
@@ -8,11 +9,11 @@ import { type Reachability, untilReached } from "./until-reached.ts"
 import type { Waker } from "./waker.ts"
 
 /**
- * An idle look is billed as the script, the beat, the leases, and one per model: 160 commands an hour at this pace. With the
+ * An idle look is billed as the script, the beat, the leases, and one per queue: 160 commands an hour at this pace. With the
  * clock's 60 and the deliverer's 12, 240 are the budget.
  */
 const IDLE_COMMAND_MS = 22_500
-const idlePollMs = (models: number) => IDLE_COMMAND_MS * (3 + models)
+const idlePollMs = (queues: number) => IDLE_COMMAND_MS * (3 + queues)
 const BUSY_BEAT_MS = 60_000
 /** Many jobs change the speed sooner, and share what a beat costs. */
 const RUSH_BEAT_MS = 5_000
@@ -27,12 +28,14 @@ const BLIND_POLL_MS = 5_000
 export type ClaimLoop = {
   store: JobStore
   worker: string
-  models: () => readonly { id: string; version: string }[]
+  /** The queues that it takes jobs from. */
+  queues: () => readonly string[]
   lanes: number
   leaseMs: number
   hand: Hand
   /** Woken when something may have come into the queue. */
   queueWaker: Waker
+  dryQueues: DryQueues
   /** Woken when a job leaves the hand. */
   handWaker: Waker
   /** Whether wake-ups arrive now. */
@@ -55,6 +58,9 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
   let emptyInARow = 0
   let mustDrain = false
   let served = ""
+  let lookedMs = 0
+  let lookDueMs = 0
+  let claimDueMs = 0
 
   for (let turn = 0; !signal.aborted; turn++) {
     // Two jobs a lane: one is worked on while the bytes of the next are fetched. Claims are made for several at once.
@@ -62,19 +68,27 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
       await loop.handWaker.sleep(loop.leaseMs, signal)
       continue
     }
-    mustDrain = false
     const nowMs = loop.now()
+    const queues = loop.queues()
     // What is served has changed: edges are told with the very next claim.
-    const serves = loop
-      .models()
-      .map(({ id, version }) => `${id}@${version}`)
-      .join()
-    if (serves !== served) beatDueMs = nowMs
+    const serves = queues.join()
+    if (serves !== served) beatDueMs = claimDueMs = nowMs
     served = serves
+    if (nowMs < claimDueMs && queues.every((queue) => loop.dryQueues.isDry(queue))) {
+      await loop.queueWaker.sleep(claimDueMs - nowMs, signal)
+      continue
+    }
+    mustDrain = false
+    const looksAtAll = nowMs >= lookDueMs || !loop.isListening()
+    if (looksAtAll) lookedMs = nowMs
+    // Each claim is a look at something; those that are known to be empty must not wait for ever behind the others.
+    const idleMs = idlePollMs(queues.length)
+    lookDueMs = Math.min(nowMs + idleMs, lookedMs + 2 * idleMs)
     const beats = nowMs >= beatDueMs || (jobsSinceBeat >= BEAT_JOBS && nowMs >= beatDueMs - BUSY_BEAT_MS + RUSH_BEAT_MS)
     const reaps = nowMs >= reapDueMs
-    const claimed = await claimOnce(loop, { signal, beats, reaps, turn })
+    const claimed = await claimOnce(loop, { signal, looksAtAll, beats, reaps, turn })
     if (claimed === null) return
+    loop.dryQueues.found(claimed.dry)
     // The first jobs tell the speed that edges compute their hints from: it is passed on soon.
     if (beats) beatDueMs = nowMs + Math.min(BUSY_BEAT_MS, FIRST_BEAT_MS * 2 ** beatCount++)
     jobsSinceBeat = claimed.jobs.length + (beats ? 0 : jobsSinceBeat)
@@ -91,12 +105,11 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
         break
       case "paused":
       case "empty": {
-        const pollMs = loop.isListening()
-          ? idlePollMs(loop.models().length)
-          : Math.min(BLIND_POLL_MS, 125 * 2 ** emptyInARow)
+        const pollMs = loop.isListening() ? lookDueMs - nowMs : Math.min(BLIND_POLL_MS, 125 * 2 ** emptyInARow)
         // Whose lease ends next may be dead: be there when it does.
         const leaseMs = reaps ? (claimed.nextLeaseEndMs ?? Number.POSITIVE_INFINITY) - nowMs + 20 : REAP_MS
-        await loop.queueWaker.sleep(Math.max(20, Math.min(pollMs, leaseMs)), signal)
+        claimDueMs = nowMs + Math.max(20, Math.min(pollMs, leaseMs))
+        await loop.queueWaker.sleep(claimDueMs - nowMs, signal)
         break
       }
       default:
@@ -105,21 +118,27 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
   }
 }
 
-type OneClaim = { signal: AbortSignal; beats: boolean; reaps: boolean; turn: number }
+type OneClaim = { signal: AbortSignal; looksAtAll: boolean; beats: boolean; reaps: boolean; turn: number }
 
 /** One claim, repeated under its token until Redis answers; null when the loop ends meanwhile. */
-async function claimOnce(loop: ClaimLoop, { signal, beats, reaps, turn }: OneClaim): Promise<Claimed | null> {
+async function claimOnce(
+  loop: ClaimLoop,
+  { signal, looksAtAll, beats, reaps, turn }: OneClaim,
+): Promise<Claimed | null> {
   const token = newJobId(loop.now())
-  const models = loop.models()
-  const ids = models.map((_model, i) => models[(i + turn) % models.length]?.id ?? "")
-  const untilMs = loop.now() + idlePollMs(models.length) + BEAT_GRACE_MS
-  const beat: WorkerBeat = { untilMs, lanes: loop.lanes, models: loop.meter.describe(models, loop.lanes) }
+  const queues = loop.queues()
+  // Asked for before it is sent: what is heard from now on may have come after its answer.
+  const known = loop.dryQueues.toSkip()
+  const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
+  const untilMs = loop.now() + idlePollMs(queues.length) + BEAT_GRACE_MS
+  const beat: WorkerBeat = { untilMs, lanes: loop.lanes, queues: loop.meter.describe(queues, loop.lanes) }
   try {
     return await untilReached(
       (attempt) =>
         loop.store.claim({
           worker: loop.worker,
-          models: ids,
+          queues: rotated,
+          skip: looksAtAll ? [] : known,
           max: loop.lanes,
           nowMs: loop.now(),
           leaseMs: loop.leaseMs,

@@ -1,11 +1,13 @@
 import { hostname } from "node:os"
 import { newJobId } from "../lib/job-id.ts"
 import { JobStore } from "../lib/job-store.ts"
-import { createKeys } from "../lib/keys.ts"
+import { createKeys, SCHEMA_VERSION } from "../lib/keys.ts"
 import type { Log } from "../lib/log.ts"
 import { storeLimits } from "../lib/queue-config.ts"
+import { queuesOf } from "../lib/queue-name.ts"
 import { connectRedis } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
+import { announceSchema } from "../lib/schema-version.ts"
 import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
 import { runClaimLoop } from "./claim-loop.ts"
@@ -101,7 +103,11 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const clock = new RedisClock(redis)
   const meter = new ServiceMeter()
   const worker = `${hostname()}-${process.pid}-${newJobId(Date.now()).slice(-6)}`
-  const enroll = () => registry.enroll(pool.models, clock.now())
+  const enroll = async () => {
+    const found = await announceSchema(redis, keys)
+    if (found !== null) log.warn("schema.other_version", { found, own: SCHEMA_VERSION })
+    await registry.enroll(pool.models, clock.now())
+  }
   const { now } = clock
   const { LEASE_MS: leaseMs } = config
 
@@ -142,12 +148,17 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
     {
       store,
       worker,
-      models: () => pool.models,
+      queues: () =>
+        queuesOf(
+          pool.models.map(({ id }) => id),
+          { urls: false },
+        ),
       lanes: pool.lanes,
       leaseMs,
       hand,
       handWaker,
       queueWaker: listener.waker,
+      dryQueues: listener.dryQueues,
       isListening: listener.isListening,
       start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped)),
       now,

@@ -31,13 +31,13 @@ export function createMetrics({
     jobs: new Counter({
       name: "claimcheck_jobs_total",
       help: "Attempts by how they ended",
-      labelNames: ["model", "outcome"] as const,
+      labelNames: ["queue", "outcome"] as const,
       registers: [registry],
     }),
     stageSeconds: new Histogram({
       name: "claimcheck_stage_seconds",
       help: "Time of one job in fetch, decode, infer and finish",
-      labelNames: ["model", "stage"] as const,
+      labelNames: ["queue", "stage"] as const,
       buckets: [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
       registers: [registry],
     }),

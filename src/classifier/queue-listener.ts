@@ -1,12 +1,14 @@
 import type { Log } from "../lib/log.ts"
 import type { RedisRest } from "../lib/redis.ts"
 import { listenForWakeUps } from "../lib/wake-up.ts"
+import { DryQueues } from "./dry-queues.ts"
 import type { Hand } from "./hand.ts"
 import { Waker } from "./waker.ts"
 
 export type QueueListener = {
   /** Woken when something may have come into the queue. */
   waker: Waker
+  dryQueues: DryQueues
   isListening: () => boolean
   ended: Promise<void>
 }
@@ -22,22 +24,26 @@ export function listenToQueue(options: {
   log: Log
 }): QueueListener {
   const waker = new Waker()
+  const dryQueues = new DryQueues()
   let isListening = false
   const setListening = (value: boolean) => () => {
     isListening = value
+    dryQueues.hear()
     waker.wake()
     options.onOutbox()
   }
   const ended = listenForWakeUps({
     ...options,
     onMessage: (message) => {
-      const canceled = message.match(/^canceled:(.+)$/)?.[1]
-      if (message === "outbox") options.onOutbox()
-      else if (canceled === undefined) waker.wake()
-      else options.hand.stop(canceled, "the ticket was canceled")
+      const [, kind, name] = message.match(/^(\w+):(.+)$/) ?? []
+      if (message === "outbox") return options.onOutbox()
+      if (kind === "canceled" && name !== undefined) return options.hand.stop(name, "the ticket was canceled")
+      // Without a name it may be any queue.
+      dryQueues.hear(kind === "queued" ? name : undefined)
+      waker.wake()
     },
     onConnected: setListening(true),
     onDisconnected: setListening(false),
   })
-  return { waker, isListening: () => isListening, ended }
+  return { waker, dryQueues, isListening: () => isListening, ended }
 }

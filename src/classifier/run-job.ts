@@ -2,6 +2,7 @@ import { AppError } from "../lib/app-error.ts"
 import type { ClaimedJob } from "../lib/job.ts"
 import type { JobStore, Lease, Outcome } from "../lib/job-store.ts"
 import type { Log } from "../lib/log.ts"
+import { sha256Hex } from "../lib/sha256.ts"
 import { JobStopped } from "./hand.ts"
 import { LaneCrash } from "./lane/lane-crash.ts"
 import type { LanePool } from "./lane/lane-pool.ts"
@@ -26,18 +27,18 @@ export type JobRunner = {
 /** Carries one claimed job to its end: fetch, lane, outcome. Never rejects. */
 export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSignal): Promise<void> {
   const { log, metrics } = runner
-  const about = { jobId: job.id, model: job.model, attempt: job.attempts }
+  const about = { jobId: job.id, queue: job.queue, attempt: job.attempts }
   try {
     const end = await attempt(runner, job, signal)
-    metrics.jobs.inc({ model: job.model, outcome: end })
+    metrics.jobs.inc({ queue: job.queue, outcome: end })
   } catch (error) {
     if (error instanceof JobStopped) {
-      metrics.jobs.inc({ model: job.model, outcome: "stopped" })
+      metrics.jobs.inc({ queue: job.queue, outcome: "stopped" })
       log.info("job.stopped", { ...about, reason: error.message })
       return
     }
     // The lease runs out by itself, and the job is tried again.
-    metrics.jobs.inc({ model: job.model, outcome: "abandoned" })
+    metrics.jobs.inc({ queue: job.queue, outcome: "abandoned" })
     log.error("job.abandoned", { ...about, error })
   }
 }
@@ -47,7 +48,7 @@ type End = "succeeded" | "failed" | "retried" | "lease_lost"
 async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal): Promise<End> {
   const { store, log, now } = runner
   const lease: Lease = { jobId: job.id, token: job.leaseToken }
-  const about = { jobId: job.id, model: job.model, attempt: job.attempts }
+  const about = { jobId: job.id, queue: job.queue, attempt: job.attempts }
   const reach = <T>(call: () => Promise<T>) =>
     untilReached(call, { reachability: runner.reachability, signal: runner.giveUp })
 
@@ -70,11 +71,11 @@ async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal):
     const laneMs = timings.decode + timings.infer
     const endedMs = performance.now()
     const jobMs = timings.fetch + laneMs + finishMs
-    const { width, height } = job.input.image
+    const { width, height } = outcome.result.image
     const picture = { decodeMs: timings.decode, megapixels: (width * height) / 1e6 }
-    runner.meter.record(job.model, { laneMs, jobMs, ...picture, endedMs, isBacklogged: runner.isBacklogged() })
+    runner.meter.record(job.queue, { laneMs, jobMs, ...picture, endedMs, isBacklogged: runner.isBacklogged() })
     for (const [stage, ms] of Object.entries({ ...timings, finish: finishMs })) {
-      runner.metrics.stageSeconds.observe({ model: job.model, stage }, ms / 1_000)
+      runner.metrics.stageSeconds.observe({ queue: job.queue, stage }, ms / 1_000)
     }
     log.info("job.completed", { ...about, fetchMs: timings.fetch, decodeMs: timings.decode, inferMs: timings.infer })
   }
@@ -92,19 +93,20 @@ async function infer(
   { signal, reach }: { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> },
 ): Promise<Inferred> {
   const fetchStart = performance.now()
-  const bytes = await reach(() => store.getPayload(job.payloadId)).catch(ifUnreadable)
+  const { payloadId } = job
+  const read = async () => (payloadId === undefined ? null : reach(() => store.getPayload(payloadId)))
+  const bytes = await read().catch(ifUnreadable)
   const fetch = roundMs(performance.now() - fetchStart)
   try {
     if (bytes instanceof AppError) throw bytes
     if (bytes === null) throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
-    const result = await pool.run({ modelId: job.model, bytes, topK: job.input.topK }, { signal })
-    const { modelVersion, predictions } = result
-    const timings = { fetch, decode: roundMs(result.timingsMs.decode), infer: roundMs(result.timingsMs.infer) }
-    const image = { ...job.input.image, ...result.image }
-    return {
-      timings,
-      outcome: { state: "succeeded", result: { modelVersion, predictions, image, timingsMs: timings } },
-    }
+    const known = job.input.image ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
+    const { operation } = job.input
+    const work = { operation, bytes, ...(job.model !== undefined && { modelId: job.model }) }
+    const { timingsMs, image, ...answer } = await pool.run(work, { signal })
+    const timings = { fetch, decode: roundMs(timingsMs.decode), infer: roundMs(timingsMs.infer) }
+    const result = { ...answer, image: { ...known, ...image }, timingsMs: timings }
+    return { timings, outcome: { state: "succeeded", result } }
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof LaneCrash) return { retryReason: "the lane died" }

@@ -24,20 +24,20 @@ type Averages = Pick<JobSample, "laneMs" | "jobMs" | "decodeMs" | "megapixels"> 
   intervalMs?: number
 }
 
-/** How fast jobs are answered, by model, as exponentially weighted moving averages. */
+/** How fast jobs are answered, by queue, as exponentially weighted moving averages. */
 export class ServiceMeter {
-  readonly #byModel = new Map<string, Averages>()
+  readonly #byQueue = new Map<string, Averages>()
   /** When the last job ended, if all lanes have been busy since. */
   #busySinceMs: number | undefined
 
-  record(model: string, sample: JobSample): void {
+  record(queue: string, sample: JobSample): void {
     const { endedMs, isBacklogged } = sample
-    const old = this.#byModel.get(model)
+    const old = this.#byQueue.get(queue)
     const intervalMs = this.#busySinceMs === undefined ? undefined : endedMs - this.#busySinceMs
     this.#busySinceMs = isBacklogged ? endedMs : undefined
     const { jobs, intervals } = old ?? { jobs: 0, intervals: 0 }
     const interval = intervalMs === undefined ? old?.intervalMs : average(old?.intervalMs, intervalMs, intervals)
-    this.#byModel.set(model, {
+    this.#byQueue.set(queue, {
       jobs: jobs + 1,
       intervals: intervals + (intervalMs === undefined ? 0 : 1),
       laneMs: average(old?.laneMs, sample.laneMs, jobs),
@@ -49,12 +49,13 @@ export class ServiceMeter {
   }
 
   /** What the registry is told (src/lib/registry.ts): the completion rate as measured under load, else as the lanes promise. */
-  describe(models: readonly { id: string; version: string }[], lanes: number): WorkerBeat["models"] {
-    const entries = models.map(({ id, version }) => {
-      const { jobMs, laneMs, decodeMs, megapixels, intervalMs = laneMs / lanes } = this.#byModel.get(id) ?? FIRST_GUESS
+  describe(queues: readonly string[], lanes: number): WorkerBeat["queues"] {
+    const entries = queues.map((queue) => {
+      const averages = this.#byQueue.get(queue) ?? FIRST_GUESS
+      const { jobMs, laneMs, decodeMs, megapixels, intervalMs = laneMs / lanes } = averages
       const perSecond = round(1_000 / Math.max(0.1, intervalMs))
       const msPerMegapixel = megapixels > 0 ? round(decodeMs / megapixels) : 0
-      return [id, { version, jobMs: round(jobMs), perSecond, megapixels: round(megapixels), msPerMegapixel }]
+      return [queue, { jobMs: round(jobMs), perSecond, megapixels: round(megapixels), msPerMegapixel }]
     })
     return Object.fromEntries(entries)
   }

@@ -32,10 +32,10 @@ export class CachedRegistry {
     return this.#snapshot
   }
 
-  async rate(model: string, megapixels?: number): Promise<ServiceRate> {
+  async rate(queue: string, megapixels?: number): Promise<ServiceRate> {
     const rateAt = async (maxAgeMs?: number) => {
       const snapshot = await this.snapshot(maxAgeMs)
-      return serviceRate(snapshot, model, { nowMs: this.#now(), ...(megapixels !== undefined && { megapixels }) })
+      return serviceRate(snapshot, queue, { nowMs: this.#now(), ...(megapixels !== undefined && { megapixels }) })
     }
     const rate = await rateAt()
     // A classifier that has just come would make all the difference.

@@ -1,36 +1,35 @@
 import * as z from "zod"
 import { AppError } from "../lib/app-error.ts"
+import { wholeNumberOption } from "../lib/operations/option.ts"
+import { type Operation, operationNames, operationOptions, parseOperation } from "../lib/operations.ts"
 import { webhookUrlOrNoneSchema } from "../lib/webhook-url.ts"
 import { MAX_DEADLINE_MS } from "./config.ts"
 import { reasonsOf } from "./reasons-of.ts"
 
-const number = (min: number, max: number) =>
-  z
-    .string()
-    .regex(/^\d{1,15}$/, "must be a whole number")
-    .transform(Number)
-    .pipe(z.int().min(min).max(max))
-
-/** Options of a submit, as they come in the query or as form fields. Others are left alone. */
-export const submitOptionsSchema = z.object({
+/** Options that every submit has. */
+const commonOptionsSchema = z.object({
   model: z.string().min(1).max(64).optional().meta({ description: "Which model; without it the server's default" }),
-  top_k: number(1, 1_000).default(5).meta({ description: "How many predictions" }),
-  deadline_ms: number(1, MAX_DEADLINE_MS)
+  deadline_ms: wholeNumberOption(1, MAX_DEADLINE_MS)
     .optional()
     .meta({ description: "Not started by then means failed, in milliseconds from now; an hour unless said" }),
   webhook_url: webhookUrlOrNoneSchema.optional().meta({
     description: "Where the ticket is posted to when it is done; empty for nowhere, whatever the API key says",
   }),
   operation: z
-    .literal("classify", "must be classify")
+    .enum(operationNames, `must be one of ${operationNames.join(", ")}`)
     .default("classify")
     .meta({ description: "What is to be done with the image" }),
 })
-export type SubmitOptions = z.infer<typeof submitOptionsSchema>
+
+/** All options of a submit, as they come in the query or as form fields; which of them go together is up to the operation. */
+export const submitOptionsSchema = commonOptionsSchema.extend(operationOptions)
+export type SubmitOptions = Omit<z.output<typeof commonOptionsSchema>, "operation"> & { operation: Operation }
 
 /** @throws AppError invalid_options that names the option */
-export function parseSubmitOptions(options: Record<string, string>): SubmitOptions {
-  const parsed = submitOptionsSchema.safeParse(options)
-  if (parsed.success) return parsed.data
-  throw new AppError("invalid_options", `Cannot accept options: ${reasonsOf(parsed.error)}`)
+export function parseSubmitOptions(options: Readonly<Record<string, string>>): SubmitOptions {
+  const parsed = commonOptionsSchema.safeParse(options)
+  if (!parsed.success) throw new AppError("invalid_options", `Cannot accept options: ${reasonsOf(parsed.error)}`)
+  const { operation, ...common } = parsed.data
+  const own = Object.entries(options).filter(([name]) => !Object.hasOwn(commonOptionsSchema.shape, name))
+  return { ...common, operation: parseOperation(operation, Object.fromEntries(own)) }
 }

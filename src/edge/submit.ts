@@ -1,9 +1,12 @@
 import { AppError } from "../lib/app-error.ts"
 import { isKeyCaller } from "../lib/caller-id.ts"
-import { readImageHeader, refuseManyPixels, uprightSize } from "../lib/image-header.ts"
-import type { Job } from "../lib/job.ts"
+import { readImageHeader, refuseManyPixels, seenImage } from "../lib/image-header.ts"
+import type { ImageInfo, Job } from "../lib/job.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../lib/job-id.ts"
 import type { Enqueued, NewJob } from "../lib/job-store.ts"
+import { OPERATIONS } from "../lib/operations.ts"
+import { queueName } from "../lib/queue-name.ts"
+import type { ServedModel } from "../lib/registry.ts"
 import { sha256Hex } from "../lib/sha256.ts"
 import type { Caller } from "./caller.ts"
 import type { Services } from "./services.ts"
@@ -29,12 +32,9 @@ export type Submit = {
 export async function submit(services: Services, request: Submit): Promise<Enqueued> {
   const { config, store, now } = services
   const { bytes, options, caller } = request
-  const header = readImageHeader(bytes)
-  refuseManyPixels(header, config.MAX_IMAGE_PIXELS)
-  const { format, orientation } = header
-  const model = await services.registry.findModel(options.model, config.DEFAULT_MODEL ?? PREFERRED_MODEL)
-  const sha256 = await sha256Hex(bytes)
-  const asked = [sha256, model.id, options.operation, options.top_k].join("\0")
+  const image = await describeImage(bytes, config.MAX_IMAGE_PIXELS)
+  const model = await findModel(services, options)
+  const asked = [image.sha256, model?.id ?? "", JSON.stringify(options.operation)].join("\0")
   const webhookUrl = await webhookUrlOf(services, request)
   const createdMs = now()
   const id =
@@ -42,34 +42,54 @@ export async function submit(services: Services, request: Submit): Promise<Enque
       ? newJobId(createdMs)
       : await jobIdForIdempotencyKey(caller.id, request.idempotencyKey)
 
+  const payloadId = newJobId(createdMs)
   const job: NewJob = {
     id,
-    model: model.id,
+    ...(model !== null && { model: model.id }),
+    queue: queueName({ model: model?.id, operation: options.operation.name, isUrl: false }),
     caller: caller.id,
     weight: caller.weight,
-    payloadId: newJobId(createdMs),
+    payloadId,
     createdMs,
     deadlineMs: createdMs + (options.deadline_ms ?? config.JOB_DEADLINE_MS),
     maxAttempts: config.MAX_ATTEMPTS,
     input: {
       ticketId: await services.ticketIds.sign(id),
-      topK: options.top_k,
-      image: { format, orientation, ...uprightSize(header), bytes: bytes.length, sha256 },
+      operation: options.operation,
+      image,
       fingerprint: await hashText(options.webhook_url === undefined ? asked : `${asked}\0${options.webhook_url}`),
     },
     ...(webhookUrl !== "" && { webhookUrl }),
-    ...(request.noCache !== true && { contentKey: await hashText(`${caller.id}\0${asked}\0${model.version}`) }),
+    ...(request.noCache !== true && {
+      contentKey: await hashText(`${caller.id}\0${asked}\0${model?.version ?? ""}`),
+    }),
   }
-  await store.putPayload(job.payloadId, bytes)
+  await store.putPayload(payloadId, bytes)
   const enqueued = await repeatOnce(() => store.enqueue(job), now)
   assertSameRequest(enqueued.job, job)
   services.log.info("job.accepted", {
     jobId: enqueued.job.id,
     status: enqueued.status,
-    model: job.model,
+    queue: job.queue,
     bytes: bytes.length,
   })
   return enqueued
+}
+
+/** What the header says of an image. @throws AppError unsupported_image, invalid_image, too_many_pixels, empty_body */
+async function describeImage(bytes: Uint8Array, maxPixels: number): Promise<ImageInfo> {
+  const header = readImageHeader(bytes)
+  refuseManyPixels(header, maxPixels)
+  return { ...seenImage(header), bytes: bytes.length, sha256: await sha256Hex(bytes) }
+}
+
+/** @throws AppError unknown_model; invalid_options for a model where the operation needs none */
+async function findModel({ registry, config }: Services, options: SubmitOptions): Promise<ServedModel | null> {
+  if (OPERATIONS[options.operation.name].usesModel) {
+    return registry.findModel(options.model, config.DEFAULT_MODEL ?? PREFERRED_MODEL)
+  }
+  if (options.model === undefined) return null
+  throw new AppError("invalid_options", `Cannot accept options: model: ${options.operation.name} uses none`)
 }
 
 /** Where the end of the job is posted to: as the submit says, else as its API key does; empty for nowhere. */

@@ -44,12 +44,12 @@ async function waitOf(
   job: Job,
   { knownPosition, pace }: { knownPosition?: number | null | undefined; pace?: Pace } = {},
 ): Promise<Wait> {
-  const { width, height } = job.input.image
-  const rate = await services.registry.rate(job.model, (width * height) / 1e6)
+  const { image } = job.input
+  const rate = await services.registry.rate(job.queue, image && (image.width * image.height) / 1e6)
   const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
   const ageMs = (sinceMs: number) => Math.max(0, services.now() - sinceMs)
   if (position === 0 && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS) {
-    await unlessAway(() => services.store.wakeClassifiers())
+    await unlessAway(() => services.store.wakeClassifiers(job.queue))
   }
   const progress =
     position === null

@@ -33,6 +33,7 @@ export const ERRORS = {
   queue_full: [503, "The queue is full"],
   outputs_full: [503, "The outputs have no room"],
   redis_unavailable: [503, "The queue cannot be reached"],
+  schema_mismatch: [503, "Edge and classifiers are of different versions"],
   deadline_exceeded: [504, "The job was not started before its deadline"],
   attempts_exhausted: [500, "The job failed every time it was tried"],
   job_timeout: [504, "The job took longer than a lane may work on it"],

@@ -90,6 +90,12 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader {
   throw new AppError("unsupported_image", `Cannot read image: ${what}; send ${listFormats()}`)
 }
 
+/** What a ticket says of a picture: as a person sees it, and how many there are where it is not one. */
+export function seenImage(header: ImageHeader) {
+  const { format, orientation, frames } = header
+  return { format, ...uprightSize(header), orientation, ...(frames > 1 && { frames }) }
+}
+
 /** Holds the pixels of all frames to a limit. @throws AppError too_many_pixels */
 export function refuseManyPixels({ width, height, frames, pixels }: ImageHeader, maxPixels: number): void {
   if (pixels <= maxPixels) return

@@ -29,13 +29,17 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
 }
 
 const ORPHAN_TTL_MS = 60_000
+/** The rows of a caller's batches together, beside one single job of the same caller. */
+const BATCH_SHARE = 0.25
 
 /** A job as the edge makes it, before the queue gives it a place. */
 export type NewJob = Pick<
   Job,
   | "id"
   | "model"
+  | "queue"
   | "caller"
+  | "batch"
   | "payloadId"
   | "createdMs"
   | "deadlineMs"
@@ -49,7 +53,10 @@ export type Enqueued = { status: "queued" | "known" | "following" | "exists"; jo
 
 export type Claim = {
   worker: string
-  models: readonly string[]
+  /** Tried in this order. */
+  queues: readonly string[]
+  /** Those of them that are known to be empty. */
+  skip?: readonly string[]
   max: number
   nowMs: number
   leaseMs: number
@@ -70,6 +77,8 @@ export type Claimed = {
   jobs: ClaimedJob[]
   status: "more" | "drain" | "empty" | "paused"
   nextLeaseEndMs: number | null
+  /** Those of the claim's queues that hold nothing now. */
+  dry: string[]
 }
 
 export type Lease = { jobId: string; token: string }
@@ -114,7 +123,7 @@ export class JobStore {
     const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * limits.attemptMs
     const settings = {
       nowMs: job.createdMs,
-      weight,
+      weight: job.batch === undefined ? weight : weight * BATCH_SHARE,
       payloadTtlMs,
       jobTtlMs: payloadTtlMs + limits.resultTtlMs,
       resultTtlMs: limits.resultTtlMs,
@@ -123,7 +132,7 @@ export class JobStore {
       maxDepthPerCaller: limits.maxDepthPerCaller,
       maxBytes: limits.maxBytes,
     }
-    const bytes = job.input.image.bytes + this.#sealer.overheadBytes
+    const bytes = job.input.image === undefined ? 0 : job.input.image.bytes + this.#sealer.overheadBytes
     const record = encodeJob({ ...job, bytes, attempts: 0, start: "0", state: "queued" })
     const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)])
     const [status, text, position] = reply as [string, string, number]
@@ -152,9 +161,9 @@ export class JobStore {
     const { resultTtlMs, deadTtlMs } = this.#limits
     const settings = { ...claim, resultTtlMs, deadTtlMs }
     const reply = await this.#run(CLAIM, [JSON.stringify(settings)])
-    const [texts, status, nextLeaseEnd] = reply as [string[], Claimed["status"], string]
+    const [texts, status, nextLeaseEnd, dry] = reply as [string[], Claimed["status"], string, string[]]
     const jobs = texts.map(decodeJob).filter((job): job is ClaimedJob => job.state === "processing")
-    return { jobs, status, nextLeaseEndMs: nextLeaseEnd === "" ? null : Number(nextLeaseEnd) }
+    return { jobs, status, nextLeaseEndMs: nextLeaseEnd === "" ? null : Number(nextLeaseEnd), dry }
   }
 
   /** Moves the end of the leases to `untilMs`. Returns the leases that are lost. */
@@ -209,15 +218,15 @@ export class JobStore {
     return typeof text === "string" ? decodeJob(text) : null
   }
 
-  /** How many jobs of the model are claimed before this one, or null when it does not wait. */
+  /** How many jobs of its queue are claimed before this one, or null when it does not wait. */
   async position(job: Job): Promise<number | null> {
     const member = `${job.id} ${job.bytes} ${job.caller}`
-    return this.#redis.call((sdk) => sdk.zrank(this.#keys.queue(job.model), member))
+    return this.#redis.call((sdk) => sdk.zrank(this.#keys.queue(job.queue), member))
   }
 
-  /** Says to all classifiers that something may be there for them. A hint: it may be lost, or be for nothing. */
-  async wakeClassifiers(): Promise<void> {
-    await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, "queued"))
+  /** Says to all classifiers that something may be in the queue. A hint: it may be lost, or be for nothing. */
+  async wakeClassifiers(queue: string): Promise<void> {
+    await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, `queued:${queue}`))
   }
 
   #run(script: string, args: readonly (string | number)[]): Promise<unknown> {

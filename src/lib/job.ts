@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { type ErrorCode, isErrorCode } from "./app-error.ts"
+import { operationSchema } from "./operations.ts"
 
 const errorCode = z.custom<ErrorCode>(isErrorCode, "Not an error code")
 
@@ -18,23 +19,46 @@ export const imageInfoSchema = z.object({
   bytes: z.number(),
   sha256: z.string(),
   orientation: z.number(),
+  /** Pictures in it, where its format can hold several. */
+  frames: z.number().optional(),
 })
 export type ImageInfo = z.infer<typeof imageInfoSchema>
 
 /** What the caller asked for. The scripts carry it through unread. */
 export const jobInputSchema = z.object({
   ticketId: z.string(),
-  topK: z.number(),
-  image: imageInfoSchema,
+  operation: operationSchema,
+  /** Where the picture is, when it was not sent: nobody has looked at it before the classifier fetches it. */
+  source: z.object({ url: z.string() }).optional(),
+  /** What is known of the picture that was sent. */
+  image: imageInfoSchema.optional(),
   /** SHA-256 over payload and options: what a repeated Idempotency-Key is held against. */
   fingerprint: z.string(),
+  /** The `traceparent` that the request came with (https://www.w3.org/TR/trace-context/). */
+  trace: z.string().optional(),
 })
 export type JobInput = z.infer<typeof jobInputSchema>
 
+/** A picture that an operation has made. */
+export const outputInfoSchema = z.object({
+  id: z.string(),
+  contentType: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  width: z.number().optional(),
+  height: z.number().optional(),
+  /** Where it lies, unless the edge hands it out itself. */
+  url: z.string().optional(),
+})
+export type OutputInfo = z.infer<typeof outputInfoSchema>
+
 export const jobResultSchema = z.object({
-  modelVersion: z.string(),
-  predictions: z.array(predictionSchema),
+  modelVersion: z.string().optional(),
+  predictions: z.array(predictionSchema).optional(),
+  /** The probability of every class, by class index. */
+  scores: z.array(z.number()).optional(),
   image: imageInfoSchema,
+  output: outputInfoSchema.optional(),
   timingsMs: z.object({ fetch: z.number(), decode: z.number(), infer: z.number() }),
 })
 export type JobResult = z.infer<typeof jobResultSchema>
@@ -44,10 +68,18 @@ export type JobError = z.infer<typeof jobErrorSchema>
 
 const base = {
   id: z.string(),
-  model: z.string(),
+  /** None where the operation needs none. */
+  model: z.string().optional(),
+  /** Where it waits (src/lib/queue-name.ts). */
+  queue: z.string(),
   caller: z.string(),
-  /** Names the payload's key; its own id, so that a repeated upload overwrites no bytes that somebody works on. */
-  payloadId: z.string(),
+  /** The batch that it is a row of: background work of its caller. */
+  batch: z.object({ id: z.string() }).optional(),
+  /**
+   * Names the payload's key; its own id, so that a repeated upload overwrites no bytes that somebody works on. None for what
+   * must be fetched.
+   */
+  payloadId: z.string().optional(),
   bytes: z.number(),
   createdMs: z.number(),
   /** Not started by then means failed. */

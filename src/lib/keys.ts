@@ -1,5 +1,7 @@
-/** Raised with every change that an older edge or classifier would misread. It is part of every key. */
-export const SCHEMA_VERSION = 1
+/** Raised with every change that an older edge or classifier would misread. It is part of every key but those that a person made. */
+export const SCHEMA_VERSION = 2
+/** What a person made outlives the schema of jobs. */
+const SETTINGS_VERSION = 1
 
 /**
  * The names of everything that lies in Redis. One hash tag keeps all keys on one node of a cluster; the scripts build the
@@ -9,6 +11,7 @@ export type Keys = ReturnType<typeof createKeys>
 
 export function createKeys(namespace = "claimcheck") {
   const prefix = `{${namespace}}:${SCHEMA_VERSION}`
+  const kept = `{${namespace}}:${SETTINGS_VERSION}`
   return {
     prefix,
     /** STRING, JSON: one job. */
@@ -21,8 +24,8 @@ export function createKeys(namespace = "claimcheck") {
     outputBytes: `${prefix}:output-bytes`,
     /** STRING, job id: who answers for the same bytes, model version and options of one caller. */
     content: (contentKey: string) => `${prefix}:content:${contentKey}`,
-    /** ZSET, member "id bytes caller", score start tag: jobs of one model that wait. */
-    queue: (model: string) => `${prefix}:queue:${model}`,
+    /** ZSET, member "id bytes caller", score start tag: jobs that wait in one queue (src/lib/queue-name.ts). */
+    queue: (queue: string) => `${prefix}:queue:${queue}`,
     /** HASH: virtual times, depths and bytes (src/lib/scripts/prelude.ts has the fields). */
     flow: `${prefix}:flow`,
     /** ZSET, member "id:token", score lease end in ms: jobs that are worked on; and "-", which keeps the key. */
@@ -38,16 +41,16 @@ export function createKeys(namespace = "claimcheck") {
     /** ZSET, member event id, score when it was given up in ms. */
     undelivered: `${prefix}:undelivered`,
     /** HASH, field caller: where its webhooks go by default, and the secrets that sign them. Made by a person; no TTL. */
-    webhooks: `${prefix}:webhooks`,
+    webhooks: `${kept}:webhooks`,
     /** HASH, field SHA-256 of an API key, value JSON: its name and limits. Made by a person; no TTL. */
-    apiKeys: `${prefix}:keys`,
+    apiKeys: `${kept}:keys`,
     /** HASH, field name of an API key, value its SHA-256, or "revoked:<ms>": a name is given once. No TTL. */
-    apiKeyNames: `${prefix}:key-names`,
+    apiKeyNames: `${kept}:key-names`,
     /** HASH, field name of an API key, value the day of its last use. No TTL. */
-    apiKeyUse: `${prefix}:key-use`,
+    apiKeyUse: `${kept}:key-use`,
     /** HASH: "model:<id>" and "worker:<id>" to JSON; who serves what. */
     registry: `${prefix}:registry`,
-    /** STRING: the schema version in use, read by whoever starts. Its name carries none. */
+    /** STRING: the schema version that classifiers last came with; whoever starts reads it. Its name carries none. */
     schema: `{${namespace}}:schema`,
     /** Channel of the wake-up. No braces: the name stands in a URL, where Upstash's client does not encode it. */
     wakeChannel: `${namespace}:${SCHEMA_VERSION}:wake`,

@@ -1,21 +1,22 @@
 import * as z from "zod"
 import { decodeJob } from "./job.ts"
 import type { Keys } from "./keys.ts"
+import { queuesOf } from "./queue-name.ts"
 import type { RedisRest } from "./redis.ts"
 import { type RegistrySnapshot, serviceRate } from "./registry.ts"
 
 /** Each caller's oldest job stands near the head: the fair queue keeps a caller's jobs in order. */
 const LOOKED_AT = 32
 
-const modelQueueSchema = z.object({
+const oneQueueSchema = z.object({
   id: z.string(),
-  depth: z.number().int().meta({ description: "Jobs that wait for this model" }),
+  depth: z.number().int().meta({ description: "Jobs that wait in it" }),
   oldest_age_ms: z
     .number()
     .int()
     .nullable()
     .meta({ description: "Age of the oldest job that waits; null when none does" }),
-  classifiers: z.number().int().meta({ description: "Classifiers that serve the model now" }),
+  classifiers: z.number().int().meta({ description: "Classifiers that take jobs from it now" }),
   per_second: z.number().meta({ description: "Answers a second that they can give" }),
   eta_ms: z.number().int().nullable().meta({ description: "Until a job that comes now would be answered" }),
 })
@@ -29,7 +30,11 @@ export const queueStatsSchema = z
     dead: z.number().int().meta({ description: "Jobs that failed every time they were tried" }),
     paused: z.boolean(),
     classifiers: z.number().int(),
-    models: z.array(modelQueueSchema),
+    models: z.array(oneQueueSchema).meta({ description: "Uploads that wait for each model that was ever served" }),
+    others: z.array(oneQueueSchema).meta({
+      description:
+        "What waits for an operation without a model, or to be fetched from its URL (`@url`), where something does",
+    }),
   })
   .meta({ id: "Queue" })
 export type QueueStats = z.infer<typeof queueStatsSchema>
@@ -39,8 +44,9 @@ export async function readQueueStats(
   snapshot: RegistrySnapshot,
   nowMs: number,
 ): Promise<QueueStats> {
-  const ids = snapshot.models.map(({ id }) => id).sort()
-  const fields = ["n", "bytes", "paused", ...ids.map((id) => `n:${id}`)]
+  const models = snapshot.models.map(({ id }) => id).sort()
+  const names = [...queuesOf(models, { urls: false }), ...queuesOf(models, { urls: true })]
+  const fields = ["n", "bytes", "paused", ...names.map((name) => `n:${name}`)]
   const [flow, processing, dead] = await Promise.all([
     redis.call((sdk) => sdk.hmget(keys.flow, ...fields)) as Promise<unknown>,
     redis.call((sdk) => sdk.zcount(keys.leases, "-inf", "(+inf")),
@@ -48,9 +54,11 @@ export async function readQueueStats(
   ])
   const [n, bytes, paused, ...depths] = flow as (string | null)[]
 
-  const models = await Promise.all(
-    ids.map(async (id, i) => {
-      const depth = Number(depths[i] ?? 0)
+  const shown = names
+    .map((id, i) => ({ id, depth: Number(depths[i] ?? 0) }))
+    .filter(({ id, depth }) => depth > 0 || models.includes(id))
+  const queues = await Promise.all(
+    shown.map(async ({ id, depth }) => {
       const { classifiers, perSecond, jobMs } = serviceRate(snapshot, id, { nowMs })
       const createdMs = depth === 0 ? null : await oldestCreatedMs({ redis, keys }, id)
       return {
@@ -71,15 +79,16 @@ export async function readQueueStats(
     dead,
     paused: paused === "1",
     classifiers,
-    models,
+    models: queues.filter(({ id }) => models.includes(id)),
+    others: queues.filter(({ id }) => !models.includes(id)),
   }
 }
 
 async function oldestCreatedMs(
   { redis, keys }: { redis: RedisRest; keys: Keys },
-  model: string,
+  queue: string,
 ): Promise<number | null> {
-  const members = await redis.call((sdk) => sdk.zrange<string[]>(keys.queue(model), 0, LOOKED_AT - 1))
+  const members = await redis.call((sdk) => sdk.zrange<string[]>(keys.queue(queue), 0, LOOKED_AT - 1))
   const jobKeys = members.map((member) => keys.job(member.split(" ")[0] ?? ""))
   if (jobKeys.length === 0) return null
   const texts = await redis.call((sdk) => sdk.mget<(string | null)[]>(...jobKeys))

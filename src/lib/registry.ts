@@ -1,5 +1,6 @@
 import * as z from "zod"
 import type { Keys } from "./keys.ts"
+import { queueName } from "./queue-name.ts"
 import type { RedisRest } from "./redis.ts"
 import { EXPIRE_WAITING } from "./scripts/expire-waiting.ts"
 
@@ -23,10 +24,10 @@ const workerBeatSchema = z.object({
   /** The worker counts as gone when it was not heard of by then. */
   untilMs: z.number(),
   lanes: z.number(),
-  models: z.record(
+  /** How fast it is, by the queues that it takes jobs from. */
+  queues: z.record(
     z.string(),
     z.object({
-      version: z.string(),
       /** What one job takes from claim to answer, for a picture of the mean size. */
       jobMs: z.number(),
       /** How many jobs this worker finishes when all lanes work. */
@@ -69,14 +70,17 @@ export class Registry {
     await this.#redis.call((sdk) => sdk.pexpire(this.#key, FORGET_MODEL_MS))
     if (gone.length > 0) await this.#redis.call((sdk) => sdk.hdel(this.#key, ...gone))
     for (const { id } of known.models) {
-      const isServed = models.some((model) => model.id === id) || serviceRate(known, id, { nowMs }).classifiers > 0
-      if (!isServed) await this.#expireWaiting(id, nowMs)
+      if (models.some((model) => model.id === id)) continue
+      const queues = [false, true].map((isUrl) => queueName({ model: id, operation: "classify", isUrl }))
+      for (const queue of queues) {
+        if (serviceRate(known, queue, { nowMs }).classifiers === 0) await this.#expireWaiting(queue, nowMs)
+      }
     }
   }
 
-  async #expireWaiting(model: string, nowMs: number): Promise<void> {
+  async #expireWaiting(queue: string, nowMs: number): Promise<void> {
     for (let left = 0; left >= 0; ) {
-      left = Number(await this.#redis.script(EXPIRE_WAITING, [this.#prefix], [model, nowMs, left]))
+      left = Number(await this.#redis.script(EXPIRE_WAITING, [this.#prefix], [queue, nowMs, left]))
     }
   }
 
@@ -100,24 +104,24 @@ export class Registry {
   }
 }
 
-/** How fast the living workers answer for one model. `jobMs` is for a picture of the size that was asked about. */
+/** How fast the living workers answer what waits in one queue. `jobMs` is for a picture of the size that was asked about. */
 export type ServiceRate = { classifiers: number; perSecond: number; jobMs: number }
 
 /** @param megapixels of the picture that waits; without it, one of the mean size */
 export function serviceRate(
   snapshot: RegistrySnapshot,
-  model: string,
+  queue: string,
   { nowMs, megapixels }: { nowMs: number; megapixels?: number },
 ): ServiceRate {
   const serving = snapshot.workers
     .filter((worker) => worker.untilMs > nowMs)
-    .flatMap((worker) => worker.models[model] ?? [])
+    .flatMap((worker) => worker.queues[queue] ?? [])
   const perSecond = serving.reduce((sum, rate) => sum + rate.perSecond, 0)
   const jobMs = serving.reduce((sum, rate) => sum + jobMsFor(rate, megapixels), 0) / Math.max(1, serving.length)
   return { classifiers: serving.length, perSecond, jobMs }
 }
 
-function jobMsFor(rate: WorkerBeat["models"][string], megapixels = rate.megapixels): number {
+function jobMsFor(rate: WorkerBeat["queues"][string], megapixels = rate.megapixels): number {
   return Math.max(1, rate.jobMs + (megapixels - rate.megapixels) * rate.msPerMegapixel)
 }
 

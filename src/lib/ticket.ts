@@ -1,5 +1,5 @@
 import * as z from "zod"
-import type { Job } from "./job.ts"
+import type { Job, JobResult, OutputInfo } from "./job.ts"
 import type { PollHint } from "./poll-hint.ts"
 
 const instant = z.iso.datetime()
@@ -10,7 +10,11 @@ export const ticketSchema = z
     id: z.string().meta({ description: "The capability to read and cancel this ticket" }),
     status: z.enum(["queued", "processing", "succeeded", "failed", "canceled"]),
     done: z.boolean().meta({ description: "Whether the ticket will change no more" }),
-    model: z.object({ id: z.string(), version: z.string().optional() }),
+    operation: z.string().meta({ description: "What is done with the picture", examples: ["classify"] }),
+    model: z
+      .object({ id: z.string(), version: z.string().optional() })
+      .optional()
+      .meta({ description: "Not there where the operation needs none" }),
     created_at: instant,
     started_at: instant.optional(),
     finished_at: instant.optional(),
@@ -28,14 +32,31 @@ export const ticketSchema = z
       .array(z.object({ label: z.string(), probability: z.number(), class_index: z.number().int() }))
       .optional()
       .meta({ description: "Best first" }),
-    image: z.object({
-      format: z.string(),
-      width: z.number().int(),
-      height: z.number().int(),
-      bytes: z.number().int(),
-      sha256: z.string(),
-      orientation: z.number().int(),
-    }),
+    scores: z.array(z.number()).optional().meta({ description: "The probability of every class, by class index" }),
+    output: z
+      .object({
+        url: z.string(),
+        content_type: z.string(),
+        bytes: z.number().int(),
+        sha256: z.string(),
+        width: z.number().int().optional(),
+        height: z.number().int().optional(),
+      })
+      .optional()
+      .meta({ description: "The picture that was made" }),
+    image: z
+      .object({
+        format: z.string(),
+        width: z.number().int(),
+        height: z.number().int(),
+        bytes: z.number().int(),
+        sha256: z.string(),
+        orientation: z.number().int(),
+        frames: z.number().int().optional(),
+      })
+      .optional()
+      .meta({ description: "Not there before a picture that is named by its URL was fetched" }),
+    image_url: z.string().optional().meta({ description: "Where the picture is fetched from" }),
     timings_ms: z
       .object({
         queued: z.number(),
@@ -69,16 +90,19 @@ export function resolveJob(job: Job, leader: Job | null): Job {
 export type Wait = PollHint & { position: number | null; classifiers: number }
 
 export function toTicket(job: Job, wait: Wait | null): Ticket {
+  const { source, image } = job.input
   const ticket: Ticket = {
     id: job.input.ticketId,
     status: job.state,
     done: true,
-    model: { id: job.model, ...(job.state === "succeeded" && { version: job.result.modelVersion }) },
+    operation: job.input.operation.name,
+    ...(job.model !== undefined && { model: modelOf(job, job.model) }),
     created_at: isoInstant(job.createdMs),
     ...(job.startedMs !== undefined && { started_at: isoInstant(job.startedMs) }),
     attempts: job.attempts,
     ...(job.cached === true && { cached: true }),
-    image: job.input.image,
+    ...(image !== undefined && { image }),
+    ...(source !== undefined && { image_url: source.url }),
   }
   switch (job.state) {
     case "queued":
@@ -91,11 +115,7 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
       return ticket
     }
     case "succeeded":
-      ticket.predictions = job.result.predictions.map(({ label, probability, classIndex }) => ({
-        label,
-        probability,
-        class_index: classIndex,
-      }))
+      Object.assign(ticket, answerOf(job.result))
       break
     case "failed":
       ticket.error = job.error
@@ -111,6 +131,28 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
   const stages = job.state === "succeeded" && job.cached !== true ? job.result.timingsMs : {}
   ticket.timings_ms = { queued, ...stages, total: Math.max(0, job.finishedMs - job.createdMs) }
   return ticket
+}
+
+function modelOf(job: Job, id: string): { id: string; version?: string } {
+  const version = job.state === "succeeded" ? job.result.modelVersion : undefined
+  return { id, ...(version !== undefined && { version }) }
+}
+
+function answerOf({ predictions, scores, output, image }: JobResult): Partial<Ticket> {
+  return {
+    image,
+    ...(predictions !== undefined && {
+      predictions: predictions.map(({ label, probability, classIndex }) => {
+        return { label, probability, class_index: classIndex }
+      }),
+    }),
+    ...(scores !== undefined && { scores }),
+    ...(output !== undefined && { output: toTicketOutput(output) }),
+  }
+}
+
+function toTicketOutput({ id, url, contentType, ...info }: OutputInfo): NonNullable<Ticket["output"]> {
+  return { url: url ?? `/v1/outputs/${id}`, content_type: contentType, ...info }
 }
 
 /** A weak ETag over what does not move by itself: place in the queue and hints are left out. */

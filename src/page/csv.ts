@@ -14,7 +14,7 @@ export function picturesToCsv(pictures: readonly Picture[]): string {
       first?.probability,
       second?.label,
       second?.probability,
-      ticket?.model.id,
+      ticket?.model?.id,
       failureOf(picture)?.code,
       ticket?.id,
     ]

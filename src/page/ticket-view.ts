@@ -120,9 +120,9 @@ export class TicketView {
 }
 
 function describeImage(ticket: TicketData | undefined): string {
-  if (ticket === undefined) return ""
-  const { width, height, format, bytes } = ticket.image
-  return `${width} × ${height} · ${format} · ${humanBytes(bytes)} · ${ticket.model.id}`
+  const { image, model, operation } = ticket ?? {}
+  if (image === undefined) return ""
+  return `${image.width} × ${image.height} · ${image.format} · ${humanBytes(image.bytes)} · ${model?.id ?? operation}`
 }
 
 const STEPS = ["Sent", "Queued", "In work", "Done"] as const

@@ -121,7 +121,7 @@ describe("claimcheck queue, pause, resume", () => {
   test("show what waits and whether anybody works", async () => {
     await paused()
     const id = await waitingTicket()
-    expect(await ok("queue")).toMatch(/^1 waiting \(.* kB\) · 0 in work · 0 dead · 1 classifier · paused\n\nmodel /)
+    expect(await ok("queue")).toMatch(/^1 waiting \(.* kB\) · 0 in work · 0 dead · 1 classifier · paused\n\nqueue /)
     await ok("ticket", "--cancel", id)
     expect(JSON.parse(await ok("queue", "--json"))).toMatchObject({ depth: 0, paused: true })
     await ok("resume")
@@ -152,7 +152,7 @@ describe("claimcheck dead", () => {
       const nowMs = Date.now()
       const { jobs } = await store.claim({
         worker: "a-test",
-        models: models.map(({ id }) => id),
+        queues: models.map(({ id }) => id),
         max: 1,
         nowMs,
         leaseMs: 60_000,

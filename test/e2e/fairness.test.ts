@@ -67,12 +67,13 @@ async function fillQueue(store: JobStore): Promise<void> {
         id,
         payloadId,
         model: "efficientnet_lite0",
+        queue: "efficientnet_lite0",
         caller: "key:busy",
         weight: 1,
         createdMs: Date.now(),
         deadlineMs: Date.now() + 3_600_000,
         maxAttempts: 3,
-        input: { ticketId: id, topK: 1, image, fingerprint: "" },
+        input: { ticketId: id, operation: { name: "classify", topK: 1 }, image, fingerprint: "" },
       })
     }
   }

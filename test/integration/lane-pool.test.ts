@@ -60,17 +60,21 @@ function frailEntry(): URL {
 }
 
 const words = (text: string) => new TextEncoder().encode(text)
-const redJob = () => ({ modelId: "tiny", bytes: flatJpeg(RED), topK: 2 })
+const redJob = () => ({ modelId: "tiny", bytes: flatJpeg(RED), operation: { name: "classify", topK: 2 } as const })
 
 describe("LanePool.run()", () => {
   test("gives the best classes first, with what was seen of the image", async () => {
     const pool = await startPool()
-    const job = { modelId: "tiny", bytes: withOrientation(flatJpeg(RED, { width: 40, height: 20 }), 6), topK: 2 }
+    const job = {
+      modelId: "tiny",
+      bytes: withOrientation(flatJpeg(RED, { width: 40, height: 20 }), 6),
+      operation: { name: "classify", topK: 2 } as const,
+    }
     const result = await pool.run(job)
     expect(result.modelVersion).toBe(pool.models[0]?.version)
     expect(result.predictions).toHaveLength(2)
-    expect(result.predictions[0]).toMatchObject({ label: "red", classIndex: 0 })
-    expect(result.predictions[0]?.probability).toBeGreaterThan(0.99)
+    expect(result.predictions?.[0]).toMatchObject({ label: "red", classIndex: 0 })
+    expect(result.predictions?.[0]?.probability).toBeGreaterThan(0.99)
     expect(result.image).toEqual({ format: "jpeg", width: 20, height: 40, orientation: 6 })
     expect(result.timingsMs.decode).toBeGreaterThan(0)
     expect(result.timingsMs.infer).toBeGreaterThan(0)
@@ -79,20 +83,28 @@ describe("LanePool.run()", () => {
   test("takes the bytes over without a copy, but leaves a larger buffer whole", async () => {
     const pool = await startPool()
     const own = new Uint8Array(flatPng(RED))
-    await pool.run({ modelId: "tiny", bytes: own, topK: 1 })
+    await pool.run({ modelId: "tiny", bytes: own, operation: { name: "classify", topK: 1 } as const })
     expect(own.byteLength).toBe(0)
 
     const larger = Buffer.concat([flatPng(RED), Buffer.from("neighbour")])
-    await pool.run({ modelId: "tiny", bytes: larger.subarray(0, -9), topK: 1 })
+    await pool.run({
+      modelId: "tiny",
+      bytes: larger.subarray(0, -9),
+      operation: { name: "classify", topK: 1 } as const,
+    })
     expect(larger.subarray(-9).toString()).toBe("neighbour")
   })
 
   test("rejects bytes that were handed over before, and goes on with those that wait", async () => {
     const pool = await startPool()
-    const job = { modelId: "tiny", bytes: new Uint8Array(flatPng(RED)), topK: 1 }
+    const job = {
+      modelId: "tiny",
+      bytes: new Uint8Array(flatPng(RED)),
+      operation: { name: "classify", topK: 1 } as const,
+    }
     const [again, third] = [pool.run(job).then(() => pool.run(job)), pool.run(redJob())]
     await expect(again).rejects.toThrow("detached")
-    expect((await third).predictions[0]?.label).toBe("red")
+    expect((await third).predictions?.[0]?.label).toBe("red")
   })
 
   test("refuses bad input by its code, and goes on", async () => {
@@ -116,7 +128,7 @@ describe("LanePool.run()", () => {
     expect([pool.lanes, pool.free]).toEqual([2, 2])
     const running = Array.from({ length: 20 }, () => pool.run(redJob()))
     expect(pool.free).toBe(0)
-    expect((await Promise.all(running)).every(({ predictions }) => predictions[0]?.label === "red")).toBe(true)
+    expect((await Promise.all(running)).every(({ predictions }) => predictions?.[0]?.label === "red")).toBe(true)
     expect(pool.free).toBe(2)
   })
 
@@ -131,7 +143,8 @@ describe("LanePool.run()", () => {
     const pool = await startPool()
     const jpeg = flatJpeg(RED)
     const runMany = async (count: number) => {
-      for (let job = 0; job < count; job++) await pool.run({ modelId: "tiny", bytes: jpeg.slice(), topK: 1 })
+      for (let job = 0; job < count; job++)
+        await pool.run({ modelId: "tiny", bytes: jpeg.slice(), operation: { name: "classify", topK: 1 } as const })
       return (await pool.stats())[0]
     }
     const [before, after] = [await runMany(100), await runMany(1000)]
@@ -147,7 +160,11 @@ describe("LanePool.run() with a signal", () => {
     const reason = new Error("canceled by its owner")
     const atWork = new AbortController()
     const waiting = new AbortController()
-    const large = { modelId: "tiny", bytes: flatJpeg(RED, { width: 3000, height: 2000 }), topK: 1 }
+    const large = {
+      modelId: "tiny",
+      bytes: flatJpeg(RED, { width: 3000, height: 2000 }),
+      operation: { name: "classify", topK: 1 } as const,
+    }
 
     await expect(pool.run(redJob(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
     const first = pool.run(large, { signal: atWork.signal })
@@ -157,7 +174,7 @@ describe("LanePool.run() with a signal", () => {
     await expect(second).rejects.toBe(reason)
     atWork.abort(reason)
     await expect(first).rejects.toBe(reason)
-    expect((await third).predictions[0]?.label).toBe("red")
+    expect((await third).predictions?.[0]?.label).toBe("red")
     expect(pool.free).toBe(1)
   })
 
@@ -166,35 +183,41 @@ describe("LanePool.run() with a signal", () => {
     const controller = new AbortController()
     await pool.run(redJob(), { signal: controller.signal })
     controller.abort()
-    expect((await pool.run(redJob())).predictions[0]?.label).toBe("red")
+    expect((await pool.run(redJob())).predictions?.[0]?.label).toBe("red")
   })
 })
 
 describe("a lane that fails", () => {
   test.each(["die", "throw", "eat"])("dies of %s: its job is told so, and it is replaced", async (word) => {
     const pool = await startPool({ entry: frailEntry(), maxHeapMb: 64 })
-    const doomed = pool.run({ modelId: "tiny", bytes: words(word), topK: 1 })
+    const doomed = pool.run({ modelId: "tiny", bytes: words(word), operation: { name: "classify", topK: 1 } as const })
     const next = pool.run(redJob())
     await expect(doomed).rejects.toMatchObject({ name: "LaneCrash" })
-    expect((await next).predictions[0]?.label).toBe("red")
+    expect((await next).predictions?.[0]?.label).toBe("red")
     expect(pool.free).toBe(1)
   })
 
   test("hangs: its job times out, and it is replaced", async () => {
     const pool = await startPool({ entry: frailEntry(), jobTimeoutMs: 1500 })
-    const hanging = pool.run({ modelId: "tiny", bytes: words("hang"), topK: 1 })
+    const hanging = pool.run({
+      modelId: "tiny",
+      bytes: words("hang"),
+      operation: { name: "classify", topK: 1 } as const,
+    })
     const next = pool.run(redJob())
     await expect(hanging).rejects.toMatchObject({ name: "AppError", code: "job_timeout" })
-    expect((await next).predictions[0]?.label).toBe("red")
+    expect((await next).predictions?.[0]?.label).toBe("red")
   })
 
   test("holds up no other lane", async () => {
     const pool = await startPool({ lanes: 2, entry: frailEntry(), jobTimeoutMs: 5000 })
     let isHanging = true
-    const hanging = pool.run({ modelId: "tiny", bytes: words("hang"), topK: 1 }).catch(() => {
-      isHanging = false
-    })
-    for (let job = 0; job < 10; job++) expect((await pool.run(redJob())).predictions[0]?.label).toBe("red")
+    const hanging = pool
+      .run({ modelId: "tiny", bytes: words("hang"), operation: { name: "classify", topK: 1 } as const })
+      .catch(() => {
+        isHanging = false
+      })
+    for (let job = 0; job < 10; job++) expect((await pool.run(redJob())).predictions?.[0]?.label).toBe("red")
     expect(isHanging).toBe(true)
     await hanging
     await vi.waitFor(() => expect(pool.free).toBe(2), { timeout: 10_000 })
@@ -216,7 +239,7 @@ describe("LanePool.start()", () => {
       ["few-labels", "labels_count"],
       ["no-shard", "missing_file"],
     ])
-    expect((await pool.run({ ...redJob(), modelId: "graph" })).predictions[0]?.label).toBe("red")
+    expect((await pool.run({ ...redJob(), modelId: "graph" })).predictions?.[0]?.label).toBe("red")
   })
 
   test("throws when no model loads", async () => {

@@ -3,6 +3,7 @@ import type { JobStore } from "../../src/lib/job-store.ts"
 import type { Operator } from "../../src/lib/operator.ts"
 import { readQueueStats } from "../../src/lib/queue-stats.ts"
 import { Registry } from "../../src/lib/registry.ts"
+import { announceSchema, readOtherSchema } from "../../src/lib/schema-version.ts"
 import { auditStore, dumpStore } from "../support/store-audit.ts"
 import {
   claimOf,
@@ -161,17 +162,26 @@ describe("pause()", () => {
 })
 
 describe("readQueueStats()", () => {
-  const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
+  const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3, languages: [] }
   const beat = {
     untilMs: T0 + 60_000,
     lanes: 2,
-    models: { m: { version: "v1", jobMs: 50, perSecond: 40, megapixels: 0, msPerMegapixel: 0 } },
+    queues: { m: { jobMs: 50, perSecond: 40, megapixels: 0, msPerMegapixel: 0 } },
   }
 
   it("says of a queue that nothing is in it", async () => {
     const registry = new Registry(harness.redis, harness.keys)
     const stats = await readQueueStats(harness, await registry.read(), T0)
-    const nothing = { depth: 0, bytes: 0, processing: 0, dead: 0, paused: false, classifiers: 0, models: [] }
+    const nothing = {
+      depth: 0,
+      bytes: 0,
+      processing: 0,
+      dead: 0,
+      paused: false,
+      classifiers: 0,
+      models: [],
+      others: [],
+    }
     expect(stats).toEqual(nothing)
   })
 
@@ -195,16 +205,32 @@ describe("readQueueStats()", () => {
         { id: "idle", depth: 0, oldest_age_ms: null, classifiers: 0, per_second: 0, eta_ms: null },
         { id: "m", depth: 2, oldest_age_ms: 4_000, classifiers: 1, per_second: 40, eta_ms: 100 },
       ],
+      others: [],
     })
   })
 })
 
+describe("announceSchema()", () => {
+  it("tells a classifier, and an edge that asks, that others came with another version", async () => {
+    const { redis, keys, client } = harness
+    expect(await readOtherSchema(redis, keys)).toBe(null)
+    expect(await announceSchema(redis, keys)).toBe(null)
+    expect(await announceSchema(redis, keys)).toBe(null)
+    expect(await readOtherSchema(redis, keys)).toBe(null)
+    expect(await client.pTTL(keys.schema)).toBeGreaterThan(0)
+    await client.set(keys.schema, "99")
+    expect(await readOtherSchema(redis, keys)).toBe("99")
+    expect(await announceSchema(redis, keys)).toBe("99")
+    expect(await announceSchema(redis, keys)).toBe(null)
+  })
+})
+
 describe("Registry", () => {
-  const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
+  const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3, languages: [] }
   const beat = {
     untilMs: T0 + 60_000,
     lanes: 2,
-    models: { m: { version: "v1", jobMs: 50, perSecond: 40, megapixels: 0, msPerMegapixel: 0 } },
+    queues: { m: { jobMs: 50, perSecond: 40, megapixels: 0, msPerMegapixel: 0 } },
   }
 
   it("knows a model from enroll(), a worker from its claims, and forgets both in time", async () => {

@@ -52,7 +52,7 @@ const step = fc.oneof(
     arbitrary: fc.record({
       do: fc.constant("claim" as const),
       worker: fc.nat({ max: 2 }),
-      models: fc.constantFrom(["m"], ["n"], ["m", "n"], ["n", "m"]),
+      queues: fc.constantFrom(["m"], ["n"], ["m", "n"], ["n", "m"]),
       max: fc.integer({ min: 1, max: 4 }),
       handEmpty: fc.boolean(),
       reap: fc.boolean(),

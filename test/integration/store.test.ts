@@ -65,7 +65,7 @@ describe("enqueue()", () => {
     await subscriber.connect()
     const heard = new Promise<string>((resolve) => subscriber.subscribe(harness.keys.wakeChannel, resolve))
     await submit(store, jobOf("a"))
-    expect(await heard).toBe("queued")
+    expect(await heard).toBe("queued:m")
     subscriber.destroy()
   })
 
@@ -131,6 +131,43 @@ describe("enqueue()", () => {
   })
 })
 
+describe("queues", () => {
+  it("of URLs and of operations are apart from a model's, and each is claimed from by its name", async () => {
+    const url = jobOf("u", { queue: "m@url" })
+    delete url.payloadId
+    delete url.input.image
+    expect(await store.enqueue(url)).toMatchObject({ status: "queued", position: 0, job: { bytes: 0 } })
+    await submit(store, jobOf("i", { queue: "@inspect" }))
+    await submit(store, jobOf("c"))
+    expect(idsOf(await store.claim(claimOf({ max: 9 })))).toEqual(["c"])
+    expect(idsOf(await store.claim(claimOf({ max: 9, queues: ["@inspect", "m@url"] })))).toEqual(["i", "u"])
+  })
+
+  it("that are known to be empty are not asked, but for what came back to them", async () => {
+    await submit(store, jobOf("a"))
+    expect(await store.claim(claimOf({ skip: ["m"] }))).toMatchObject({ jobs: [], status: "empty", dry: [] })
+    await store.claim(claimOf())
+    const late = claimOf({ nowMs: LATER, reap: true, skip: ["m"] })
+    expect(idsOf(await store.claim(late))).toEqual(["a"])
+  })
+
+  it("tell which of them hold nothing", async () => {
+    await submit(store, jobOf("a"))
+    await submit(store, jobOf("b"))
+    const claim = { queues: ["x", "m", "y"], max: 2 }
+    expect((await store.claim(claimOf(claim))).dry).toEqual(["x"])
+    expect((await store.claim(claimOf(claim))).dry).toEqual(["x", "m", "y"])
+  })
+
+  it("put a caller's rows behind its own single pictures, and beside another caller's", async () => {
+    const row = (id: string) => submit(store, jobOf(id, { batch: { id: "bat_1" } }))
+    for (const id of ["r1", "r2", "r3"]) await row(id)
+    await submit(store, jobOf("s1"))
+    await submit(store, jobOf("s2"))
+    expect(idsOf(await store.claim(claimOf({ max: 9 })))).toEqual(["r1", "s1", "s2", "r2", "r3"])
+  })
+})
+
 describe("read() and position()", () => {
   it("read() gives null for a job that never was", async () => {
     expect(await store.read("nobody")).toBeNull()
@@ -150,7 +187,12 @@ describe("read() and position()", () => {
 
 describe("claim()", () => {
   it("returns nothing when the queue is empty", async () => {
-    expect(await store.claim(claimOf({ reap: true }))).toEqual({ jobs: [], status: "empty", nextLeaseEndMs: null })
+    expect(await store.claim(claimOf({ reap: true }))).toEqual({
+      jobs: [],
+      status: "empty",
+      nextLeaseEndMs: null,
+      dry: ["m"],
+    })
   })
 
   it("hands out jobs in order, with their lease", async () => {
@@ -172,8 +214,8 @@ describe("claim()", () => {
     await submit(store, jobOf("y1", { model: "y" }))
     await submit(store, jobOf("y2", { model: "y" }))
     await submit(store, jobOf("z1", { model: "z" }))
-    expect(idsOf(await store.claim(claimOf({ models: ["y", "x"], max: 3 })))).toEqual(["y1", "y2", "x1"])
-    expect(await store.claim(claimOf({ models: ["y", "x"], max: 3 }))).toMatchObject({ status: "empty", jobs: [] })
+    expect(idsOf(await store.claim(claimOf({ queues: ["y", "x"], max: 3 })))).toEqual(["y1", "y2", "x1"])
+    expect(await store.claim(claimOf({ queues: ["y", "x"], max: 3 }))).toMatchObject({ status: "empty", jobs: [] })
     expect((await dump()).queues.get("z")).toHaveLength(1)
   })
 
@@ -317,7 +359,7 @@ describe("a job whose earlier attempt ended without an answer", () => {
 
   it("ends a batch of others that stand before it", async () => {
     await submit(store, jobOf("x", { model: "x" }))
-    const claimed = await store.claim(claimOf({ nowMs: LATER, reap: true, max: 4, models: ["x", "m"] }))
+    const claimed = await store.claim(claimOf({ nowMs: LATER, reap: true, max: 4, queues: ["x", "m"] }))
     expect(claimed).toMatchObject({ status: "more", jobs: [{ id: "x" }] })
     expect(await store.claim(claimOf({ nowMs: LATER, max: 4, handEmpty: false }))).toMatchObject({ status: "drain" })
   })
@@ -361,7 +403,7 @@ describe("finish()", () => {
   })
 
   it("of a worker that was stalled is refused, before and after the job is tried again", async () => {
-    await store.claim(claimOf({ nowMs: LATER, reap: true, models: ["other"] }))
+    await store.claim(claimOf({ nowMs: LATER, reap: true, queues: ["other"] }))
     expect(await store.finish({ jobId: "a", token }, success("late"), LATER)).toBe(false)
     expect(await store.read("a")).toMatchObject({ state: "queued" })
     await store.claim(claimOf({ nowMs: LATER, token: "t2" }))
@@ -407,7 +449,7 @@ describe("retry()", () => {
     })
     await subscriber.subscribe(harness.keys.wakeChannel, (message) => hear(message))
     expect(await store.retry({ jobId: "a", token }, "the lane died", counted)).toBe(true)
-    expect(await heard).toBe("queued")
+    expect(await heard).toBe("queued:m")
     subscriber.destroy()
     expect(idsOf(await store.claim(claimOf({ max: 2 })))).toEqual(["a"])
   })
@@ -491,7 +533,7 @@ describe("cancel()", () => {
   it("of a job that waits for its second attempt counts it out once", async () => {
     await submit(store, jobOf("a"))
     await store.claim(claimOf())
-    await store.claim(claimOf({ nowMs: LATER, reap: true, models: ["other"] }))
+    await store.claim(claimOf({ nowMs: LATER, reap: true, queues: ["other"] }))
     expect(await store.cancel("a", LATER)).toMatchObject({ status: "left" })
     expect((await dump()).flow.get("n")).toBe("0")
   })
@@ -513,7 +555,7 @@ describe("expire()", () => {
     await submit(store, jobOf("a"))
     await store.claim(claimOf())
     expect(await store.expire("a", T0)).toMatchObject({ status: "started", job: { state: "processing" } })
-    await store.claim(claimOf({ nowMs: LATER, reap: true, models: ["other"] }))
+    await store.claim(claimOf({ nowMs: LATER, reap: true, queues: ["other"] }))
     expect(await store.expire("a", LATER)).toMatchObject({ status: "started", job: { state: "queued" } })
   })
 })

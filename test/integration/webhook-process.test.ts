@@ -98,7 +98,7 @@ describe("the classifier's process", () => {
       deadlineMs: nowMs + 60_000,
       bytes: bytes.length,
     })
-    await store.putPayload(job.payloadId, bytes)
+    await store.putPayload(String(job.payloadId), bytes)
     await store.enqueue(job)
     await until(async () => (await stateOf("red")) === "delivered")
     expect(receiver.received[0]?.body).toMatchObject({

@@ -13,6 +13,7 @@ import { JobStore } from "../../src/lib/job-store.ts"
 import type { Keys } from "../../src/lib/keys.ts"
 import { silentLog } from "../../src/lib/log.ts"
 import { Outbox } from "../../src/lib/outbox.ts"
+import { queuesOf } from "../../src/lib/queue-name.ts"
 import type { RedisRest } from "../../src/lib/redis.ts"
 import { Registry } from "../../src/lib/registry.ts"
 import { sleep } from "../../src/lib/sleep.ts"
@@ -109,12 +110,13 @@ export async function startBilledClassifier(
       {
         store,
         worker: "w",
-        models: () => [MODEL],
+        queues: () => queuesOf([MODEL.id], { urls: false }),
         lanes,
         leaseMs: LEASE_MS,
         hand,
         handWaker,
         queueWaker: listener.waker,
+        dryQueues: listener.dryQueues,
         isListening: listener.isListening,
         start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped).then(() => void done++)),
         now,

@@ -15,6 +15,8 @@ const PREDICTIONS = [
   { label: "church", probability: 0.125, classIndex: 497 },
 ]
 
+const IMAGE = { format: "png", width: 4, height: 3, bytes: 3, sha256: "0".repeat(64), orientation: 1 }
+
 const servedModel = (id: string): Omit<ServedModel, "seenMs"> => ({
   id,
   version: "1",
@@ -47,11 +49,11 @@ export class FakeClassifier {
     const beat: WorkerBeat = {
       untilMs: Date.now() + 3_600_000,
       lanes: 1,
-      models: { [AWAKE]: { version: "1", jobMs: 40, perSecond: 25, megapixels: 0, msPerMegapixel: 0 } },
+      queues: { [AWAKE]: { jobMs: 40, perSecond: 25, megapixels: 0, msPerMegapixel: 0 } },
     }
     const claimed = await this.store.claim({
       worker: "fake",
-      models: [AWAKE],
+      queues: [AWAKE],
       max: 16,
       nowMs: Date.now(),
       leaseMs: 60_000,
@@ -86,13 +88,13 @@ export class FakeClassifier {
   }
 }
 
-export function succeed(job: ClaimedJob): Outcome {
+export function succeed({ input: { operation, image } }: ClaimedJob): Outcome {
   return {
     state: "succeeded",
     result: {
       modelVersion: "1",
-      predictions: PREDICTIONS.slice(0, job.input.topK),
-      image: job.input.image,
+      predictions: PREDICTIONS.slice(0, operation.name === "classify" ? operation.topK : 0),
+      image: image ?? IMAGE,
       timingsMs: { fetch: 1, decode: 2, infer: 3 },
     },
   }

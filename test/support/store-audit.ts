@@ -9,9 +9,9 @@ export type Client = RedisClientType<{}, {}, {}, 3>
 export type StoredJob = {
   id: string
   state: "queued" | "processing" | "succeeded" | "failed" | "canceled"
-  model: string
+  queue: string
   caller: string
-  payloadId: string
+  payloadId?: string
   bytes: number
   start: string
   attempts: number
@@ -28,7 +28,7 @@ export type StoredJob = {
 export type Waiting = { id: string; bytes: number; caller: string; start: number }
 export type StoreDump = OutboxDump & {
   jobs: Map<string, StoredJob>
-  /** By model, in the order in which they are claimed. */
+  /** By queue, in the order in which they are claimed. */
   queues: Map<string, Waiting[]>
   leases: { id: string; token: string; endMs: number }[]
   dead: string[]
@@ -66,6 +66,7 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
     withoutTtl: rows.filter(([, ttlMs]) => ttlMs === -1).map(([key]) => key),
   }
   for (const [key, , value] of rows) {
+    if (key === keys.schema) continue
     const [kind = "", ...rest] = key.slice(keys.prefix.length + 1).split(":")
     const name = rest.join(":")
     if (kind === "job") dump.jobs.set(name, JSON.parse(String(value)))
@@ -124,11 +125,11 @@ function auditTtls({ withoutTtl, flow }: StoreDump, keys: Keys): string[] {
 function auditCounters({ queues, flow }: StoreDump): string[] {
   const want = new Map<string, number>()
   const add = (name: string, by: number) => want.set(name, (want.get(name) ?? 0) + by)
-  for (const [model, waiting] of queues) {
+  for (const [queue, waiting] of queues) {
     for (const { bytes, caller } of waiting) {
       add("n", 1)
       add("bytes", bytes)
-      add(`n:${model}`, 1)
+      add(`n:${queue}`, 1)
       add(`d:${caller}`, 1)
     }
   }
@@ -143,14 +144,14 @@ function auditPlaces({ jobs, queues, leases, dead, payloadIds }: StoreDump): str
   const wrong: string[] = []
   const places = new Map<string, string[]>()
   const put = (id: string, place: string) => places.set(id, [...(places.get(id) ?? []), place])
-  for (const [model, waiting] of queues) for (const { id, start } of waiting) put(id, `queued ${model} ${start}`)
+  for (const [queue, waiting] of queues) for (const { id, start } of waiting) put(id, `queued ${queue} ${start}`)
   for (const { id, token } of leases) put(id, `processing ${token}`)
   for (const id of dead) put(id, "dead")
 
   for (const job of jobs.values()) {
     const place = (places.get(job.id) ?? []).join(" and ")
     const expected = {
-      queued: job.leader === undefined ? [`queued ${job.model} ${Number(job.start)}`] : [""],
+      queued: job.leader === undefined ? [`queued ${job.queue} ${Number(job.start)}`] : [""],
       processing: [`processing ${job.leaseToken}`],
       succeeded: [""],
       failed: ["", "dead"],
@@ -158,7 +159,8 @@ function auditPlaces({ jobs, queues, leases, dead, payloadIds }: StoreDump): str
     }[job.state]
     if (!expected.includes(place)) wrong.push(`${job.id} is ${job.state}, and lies in: ${place}`)
     const needsBytes = place !== ""
-    if (job.leader === undefined && needsBytes !== payloadIds.has(job.payloadId)) {
+    const { payloadId } = job
+    if (payloadId !== undefined && job.leader === undefined && needsBytes !== payloadIds.has(payloadId)) {
       wrong.push(`${job.id} is ${job.state}, and its bytes are ${needsBytes ? "gone" : "still there"}`)
     }
     if (job.attempts > job.maxAttempts) wrong.push(`${job.id} was tried ${job.attempts} times`)

@@ -103,20 +103,26 @@ export function jobOf(id: string, options: Partial<NewJob> & { bytes?: number } 
   return {
     id,
     model: "m",
+    queue: options.model ?? "m",
     caller: "key:a",
     payloadId: `${id}-bytes`,
     createdMs: T0,
     deadlineMs: (options.createdMs ?? T0) + DEADLINE_MS,
     maxAttempts: 3,
     weight: 1,
-    input: { ticketId: `cls_${id}`, topK: 5, image: { ...IMAGE, bytes }, fingerprint: `print-of-${id}` },
+    input: {
+      ticketId: `cls_${id}`,
+      operation: { name: "classify", topK: 5 },
+      image: { ...IMAGE, bytes },
+      fingerprint: `print-of-${id}`,
+    },
     ...job,
   }
 }
 
 /** Bytes first, then the job, as an edge does it. */
 export async function submit(store: JobStore, job: NewJob): Promise<Enqueued> {
-  await store.putPayload(job.payloadId, new Uint8Array(job.input.image.bytes))
+  if (job.payloadId !== undefined) await store.putPayload(job.payloadId, new Uint8Array(job.input.image?.bytes ?? 0))
   return store.enqueue(job)
 }
 
@@ -126,7 +132,7 @@ let claims = 0
 export function claimOf(options: Partial<Claim> = {}): Claim {
   return {
     worker: "w",
-    models: ["m"],
+    queues: ["m"],
     max: 1,
     nowMs: T0,
     leaseMs: LEASE_MS,

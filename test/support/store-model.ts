@@ -4,7 +4,7 @@ import type { StoreDump, StoredJob } from "./store-audit.ts"
 
 type Ticket = {
   id: string
-  model: string
+  queue: string
   caller: string
   contentKey: string | undefined
   state: Job["state"]
@@ -80,8 +80,8 @@ export class StoreModel {
   }
 
   #add(job: NewJob, more: Partial<Ticket>): void {
-    const { id, model, caller, contentKey, maxAttempts, deadlineMs } = job
-    const base = { id, model, caller, contentKey, maxAttempts, deadlineMs }
+    const { id, queue, caller, contentKey, maxAttempts, deadlineMs } = job
+    const base = { id, queue, caller, contentKey, maxAttempts, deadlineMs }
     this.tickets.set(id, { ...base, state: "queued", attempts: 0, isStarted: false, followers: 0, ...more })
   }
 
@@ -96,7 +96,7 @@ export class StoreModel {
     if (claim.reap) for (const ticket of this.tickets.values()) this.#reap(ticket, claim.nowMs)
 
     const wrong: string[] = []
-    const mine = (ticket: Ticket) => claim.models.includes(ticket.model)
+    const mine = (ticket: Ticket) => claim.queues.includes(ticket.queue)
     if (ids.length > claim.max) wrong.push(`${ids.length} jobs were claimed instead of ${claim.max}`)
     for (const { id } of claimed.jobs) {
       const ticket = this.tickets.get(id)
@@ -126,8 +126,8 @@ export class StoreModel {
   }
 
   #outOfOrder({ jobs }: Claimed, dump: StoreDump): string[] {
-    return jobs.flatMap(({ id, model, start }) =>
-      (dump.queues.get(model) ?? [])
+    return jobs.flatMap(({ id, queue, start }) =>
+      (dump.queues.get(queue) ?? [])
         .filter((waiting) => waiting.start < Number(start))
         .map((waiting) => `${id} was claimed before ${waiting.id}`),
     )

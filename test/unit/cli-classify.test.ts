@@ -29,6 +29,7 @@ const succeeded = {
   done: true,
   created_at: "2026-01-01T00:00:00.000Z",
   attempts: 1,
+  operation: "classify",
   model: { id: "m", version: "1" },
   image: { format: "jpeg", width: 4, height: 2, bytes: 4, sha256: "", orientation: 1 },
   timings_ms: { queued: 1, total: 41.6 },

@@ -20,10 +20,13 @@ const ID = "7z3k0v5c8mq2x9r4t6w1y8a0bd"
 const NOW_MS = Date.parse("2026-01-02T00:00:00.000Z")
 const signal = new AbortController().signal
 
+const IMAGE = { format: "jpeg", width: 4, height: 2, bytes: 12_345, sha256: "ab12", orientation: 1 }
+
 const job: Job = {
   id: ID,
   state: "failed",
   model: "m",
+  queue: "m",
   caller: "key:alice",
   payloadId: "p",
   bytes: 12_345,
@@ -38,8 +41,8 @@ const job: Job = {
   error: { code: "attempts_exhausted", message: "Given up after 3 attempts: the process died" },
   input: {
     ticketId: `cls_${ID}signature`,
-    topK: 5,
-    image: { format: "jpeg", width: 4, height: 2, bytes: 12_345, sha256: "ab12", orientation: 1 },
+    operation: { name: "classify", topK: 5 },
+    image: IMAGE,
     fingerprint: "f",
   },
 }
@@ -120,7 +123,7 @@ describe("dead letters", () => {
     const view = { paint: plain, nowMs: NOW_MS }
     const expired: DeadLetter = { id: "other", diedMs: NOW_MS, job: null }
     expect(renderDeadList([letter, expired], view).split("\n")).toEqual([
-      "job                              died  model    image  caller     reason",
+      "job                              died  queue    image  caller     reason",
       `${ID}  1 min ago  m      12.3 kB  key:alice  the process died`,
       "other                        0 ms ago                             its record has expired",
     ])
@@ -175,13 +178,14 @@ describe("renderQueue()", () => {
     paused: false,
     classifiers: 2,
     models: [model],
+    others: [],
   }
 
   test("says how it stands, and how each model does", () => {
     expect(renderQueue(queue, plain).split("\n")).toEqual([
       "1,200 waiting (5.0 MB) · 4 in work · 1 dead · 2 classifiers",
       "",
-      "model  waiting     oldest  classifiers    rate  a new one takes",
+      "queue  waiting     oldest  classifiers    rate  a new one takes",
       "m        1,200  1 min 5 s            2  20.0/s            1 min",
     ])
   })
@@ -216,10 +220,11 @@ describe("renderTicket()", () => {
     id: "cls_1",
     status: "queued",
     done: false,
+    operation: "classify",
     model: { id: "m" },
     created_at: "2026-01-01T23:59:48.000Z",
     attempts: 0,
-    image: job.input.image,
+    image: IMAGE,
     queue: { position: 12, eta_ms: 3_100, classifiers: 0 },
   }
 

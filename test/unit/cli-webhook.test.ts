@@ -173,6 +173,7 @@ const job: Job = {
   id: JOB_ID,
   state: "canceled",
   model: "m",
+  queue: "m",
   caller: "key:alice",
   payloadId: "p",
   bytes: 1,
@@ -184,7 +185,7 @@ const job: Job = {
   start: "0",
   input: {
     ticketId: `cls_${JOB_ID}signature`,
-    topK: 5,
+    operation: { name: "classify", topK: 5 },
     image: { format: "jpeg", width: 4, height: 2, bytes: 1, sha256: "ab12", orientation: 1 },
     fingerprint: "f",
   },

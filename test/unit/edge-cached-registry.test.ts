@@ -17,7 +17,7 @@ const worker = (id: string, untilMs: number) => ({
   id: `worker of ${id}`,
   untilMs,
   lanes: 1,
-  models: { [id]: { version: "1", jobMs: 40, perSecond: 25, megapixels: 0, msPerMegapixel: 0 } },
+  queues: { [id]: { jobMs: 40, perSecond: 25, megapixels: 0, msPerMegapixel: 0 } },
 })
 
 let nowMs: number

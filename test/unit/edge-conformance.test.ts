@@ -3,7 +3,7 @@ import { type Checker, createChecker } from "../support/conforming-edge.ts"
 import { readDocument } from "../support/edge-document.ts"
 
 const asked = { method: "GET", path: "/v1/queue" }
-const queue = { depth: 0, bytes: 0, processing: 0, dead: 0, paused: false, classifiers: 0, models: [] }
+const queue = { depth: 0, bytes: 0, processing: 0, dead: 0, paused: false, classifiers: 0, models: [], others: [] }
 const problem = { type: "about:blank", title: "x", status: 503, code: "redis_unavailable", detail: "x" }
 const refusal = (body: object, status = 503) =>
   Response.json(body, { status, headers: { "content-type": "application/problem+json", "retry-after": "2" } })

@@ -7,6 +7,7 @@ const image = { format: "jpeg", width: 100, height: 100, bytes: 9, sha256: "", o
 const waiting: Job = {
   id: "j",
   model: "m",
+  queue: "m",
   caller: "c",
   payloadId: "p",
   bytes: 9,
@@ -15,7 +16,7 @@ const waiting: Job = {
   attempts: 0,
   maxAttempts: 3,
   start: "0",
-  input: { ticketId: "cls_j", topK: 5, image, fingerprint: "" },
+  input: { ticketId: "cls_j", operation: { name: "classify", topK: 5 }, image, fingerprint: "" },
   state: "queued",
 }
 const claimed: ClaimedJob = {

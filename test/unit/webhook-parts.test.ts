@@ -151,7 +151,7 @@ describe("webhookBody()", () => {
       result: {
         modelVersion: "v1",
         predictions: labels.map((label, classIndex) => ({ label, probability: 1 / (classIndex + 2), classIndex })),
-        image: job.input.image,
+        image: { format: "png", width: 4, height: 3, bytes: 3, sha256: "0".repeat(64), orientation: 1 },
         timingsMs: { fetch: 1, decode: 2, infer: 3 },
       },
     }

@@ -1,5 +1,6 @@
 import type { ErrorCode } from "../../lib/app-error.ts"
-import type { Prediction } from "../../lib/job.ts"
+import type { ImageInfo, JobResult } from "../../lib/job.ts"
+import type { Operation } from "../../lib/operations.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ModelFolder } from "../models/find-models.ts"
@@ -7,20 +8,11 @@ import type { ModelErrorCode } from "../models/model-error.ts"
 import type { ModelInfo } from "../models/model-info.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
 
-export type LaneJob = {
-  modelId: string
-  bytes: Uint8Array
-  topK: number
-  /** Of the labels (BCP 47), where the model has it. */
-  language?: string
-}
+export type LaneJob = { operation: Operation; modelId?: string; bytes: Uint8Array }
 
-export type LaneResult = {
-  modelVersion: string
-  /** Best first. */
-  predictions: Prediction[]
+export type LaneResult = Pick<JobResult, "modelVersion" | "predictions" | "scores"> & {
   /** Width and height as the image is seen, after its orientation. */
-  image: { format: string; width: number; height: number; orientation: number }
+  image: Omit<ImageInfo, "bytes" | "sha256">
   /** `decode` is from bytes to the model's input. */
   timingsMs: { decode: number; infer: number }
 }
@@ -46,7 +38,7 @@ export type LaneSetup = {
 }
 
 export type ToLane =
-  | { type: "job"; jobNumber: number; job: LaneJob; model: ServedFolder }
+  | { type: "job"; jobNumber: number; job: LaneJob; model: ServedFolder | null }
   /** Load a folder, check it, let it go; keep a copy of what was read below `copyTo`. */
   | { type: "inspect"; model: ModelFolder; copyTo: string | null }
   | { type: "stats" }

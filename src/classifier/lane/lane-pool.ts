@@ -39,7 +39,8 @@ export type LanePoolOptions = {
 
 type Waiting = {
   job: LaneJob
-  model: ServedFolder
+  /** None for an operation that needs none. */
+  model: ServedFolder | null
   signal: AbortSignal | undefined
   start: (lane: Lane) => void
   refuse: (reason: unknown) => void
@@ -136,8 +137,7 @@ export class LanePool {
   async #acquire(job: LaneJob, signal: AbortSignal | undefined): Promise<LaneResult> {
     signal?.throwIfAborted()
     if (this.#isClosed) throw new Error("The pool was closed")
-    const model = this.#known.get(job.modelId)
-    if (!model) throw new AppError("unknown_model", `Cannot classify: no model ${job.modelId} is served here`)
+    const model = this.#modelOf(job)
     const { maxWaiting = 64 } = this.#options
     if (this.#waiting.length >= maxWaiting) throw new Error(`The pool has ${maxWaiting} jobs waiting already`)
     return await new Promise((resolve, reject) => {
@@ -148,13 +148,21 @@ export class LanePool {
       const start = (lane: Lane) => {
         signal?.removeEventListener("abort", onAbort)
         // By now it may have been replaced.
-        resolve(lane.run(job, this.#known.get(job.modelId) ?? model, signal))
+        resolve(lane.run(job, this.#modelOf(job), signal))
       }
       const waiting: Waiting = { job, model, signal, start, refuse: reject }
       signal?.addEventListener("abort", onAbort, { once: true })
       this.#waiting.push(waiting)
       this.#dispatch()
     })
+  }
+
+  /** @throws AppError unknown_model */
+  #modelOf({ modelId }: LaneJob): ServedFolder | null {
+    if (modelId === undefined) return null
+    const model = this.#known.get(modelId)
+    if (!model) throw new AppError("unknown_model", `Cannot classify: no model ${modelId} is served here`)
+    return model
   }
 
   #dispatch(): void {
@@ -168,9 +176,9 @@ export class LanePool {
   }
 
   /** One that has the model loaded, else the one that would have to let go the least. */
-  #idleLaneFor({ info: { id } }: ServedFolder): Lane | undefined {
+  #idleLaneFor(wanted: ServedFolder | null): Lane | undefined {
     const idle = [...this.#alive].filter((lane) => lane.isIdle)
-    const holds = (lane: Lane) => lane.holds.some((model) => model.id === id)
+    const holds = (lane: Lane) => lane.holds.some(({ id }) => id === wanted?.info.id)
     return idle.find(holds) ?? idle.sort((a, b) => a.holds.length - b.holds.length)[0]
   }
 

@@ -4,7 +4,7 @@ import { AppError } from "../../lib/app-error.ts"
 import { openCodec } from "../image/open-codec.ts"
 import { ModelError } from "../models/model-error.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
-import { classify } from "./classify.ts"
+import { runOperation } from "../operations/run-operation.ts"
 import { inspectFolder } from "./inspect-folder.ts"
 import type { FromLane, LaneJob, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
 import { LaneModels } from "./lane-models.ts"
@@ -21,12 +21,12 @@ async function serve(port: MessagePort, setup: LaneSetup): Promise<void> {
   const held = new LaneModels(modelMemoryBytes, (models, counts) => answer({ type: "holds", models, ...counts }))
   const codec = await openCodec(setup.codec)
 
-  const work = async (jobNumber: number, job: LaneJob, served: ServedFolder): Promise<FromLane> => {
+  const work = async (jobNumber: number, job: LaneJob, served: ServedFolder | null): Promise<FromLane> => {
     const isStopped = () => Atomics.load(stopCell, 0) === jobNumber
     try {
       if (isStopped()) return { type: "stopped", jobNumber }
-      const models = new Map([[job.modelId, await held.take(served)]])
-      const result = await classify(job, { models, codec, limits, isStopped, nowMs: () => performance.now() })
+      const model = served && (await held.take(served))
+      const result = await runOperation(job, { model, codec, limits, isStopped, nowMs: () => performance.now() })
       return result ? { type: "done", jobNumber, result } : { type: "stopped", jobNumber }
     } catch (error) {
       if (error instanceof ModelError) return { type: "unloadable", jobNumber, message: error.message }

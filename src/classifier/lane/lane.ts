@@ -78,7 +78,7 @@ export class Lane {
   }
 
   /** Runs one job; the bytes are handed over and are empty here afterwards. Only for an idle lane. */
-  run(job: LaneJob, model: ServedFolder, signal?: AbortSignal): Promise<LaneResult> {
+  run(job: LaneJob, model: ServedFolder | null, signal?: AbortSignal): Promise<LaneResult> {
     if (!this.isIdle) throw new Error("Cannot run a job on a lane that is not idle")
     const jobNumber = this.#nextJobNumber()
     return new Promise((resolve, reject) => {

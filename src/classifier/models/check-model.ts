@@ -5,8 +5,8 @@ import type { Prediction } from "../../lib/job.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { openCodec } from "../image/open-codec.ts"
-import { classify } from "../lane/classify.ts"
 import { startWasm } from "../lane/start-wasm.ts"
+import { classify } from "../operations/classify.ts"
 import { type LoadedModel, loadModel } from "./load-model.ts"
 import { ModelError } from "./model-error.ts"
 import { factsOf, type ModelFact } from "./model-facts.ts"
@@ -63,9 +63,8 @@ export async function checkModel({ id, folder, codec, picture, runs }: Check): P
 type Run = Pick<Check, "picture" | "codec" | "runs">
 
 async function runPicture(model: LoadedModel, { picture, codec, runs }: Run) {
-  const { id } = model.info
   const context = {
-    models: new Map([[id, model]]),
+    model,
     codec: await openCodec(codec),
     limits: LIMITS,
     isStopped: () => false,
@@ -73,10 +72,10 @@ async function runPicture(model: LoadedModel, { picture, codec, runs }: Run) {
   const times: { decode: number; infer: number }[] = []
   let predictions: Prediction[] = []
   for (let run = 0; run < runs; run++) {
-    const job = { modelId: id, bytes: picture.slice(), topK: 5 }
+    const job = { operation: { name: "classify", topK: 5 }, bytes: picture.slice() } as const
     const result = await classify(job, { ...context, nowMs: () => performance.now() })
     if (result === null) throw new Error("The run was stopped, though nobody asked for that")
-    predictions = result.predictions
+    predictions = result.predictions ?? []
     times.push(result.timingsMs)
   }
   const [decodeMs, inferMs] = [median(times.map(({ decode }) => decode)), median(times.map(({ infer }) => infer))]

@@ -11,12 +11,12 @@ export function renderDeadList(
   const rows = letters.map(({ id, diedMs, job }) => [
     id,
     `${humanMs(Math.max(0, nowMs - diedMs))} ago`,
-    job?.model ?? "",
+    job?.queue ?? "",
     job === null ? "" : humanBytes(job.bytes),
     job?.caller ?? "",
     reasonOf({ job }),
   ])
-  return renderTable([["job", "died", "model", "image", "caller", "reason"], ...rows], paint, { right: [1, 3] })
+  return renderTable([["job", "died", "queue", "image", "caller", "reason"], ...rows], paint, { right: [1, 3] })
 }
 
 /** All that is known of one. */
@@ -28,13 +28,15 @@ export function renderDead({ id, diedMs, job }: DeadLetter, { paint, nowMs }: { 
     ["reason", reasonOf({ job })],
     ["attempts", job === null ? undefined : `${job.attempts} of ${job.maxAttempts}`],
     ["last worker", job?.state === "failed" ? job.worker : undefined],
+    ["operation", job?.input.operation.name],
     ["model", job?.model],
     ["caller", job?.caller],
     ["created", job === null ? undefined : instant(job.createdMs)],
     ["started", job?.startedMs === undefined ? undefined : instant(job.startedMs)],
     ["died", instant(diedMs)],
-    ["image", job === null ? undefined : imageText(job.input.image)],
-    ["sha256", job?.input.image.sha256],
+    ["image", job?.input.image && imageText(job.input.image)],
+    ["sha256", job?.input.image?.sha256],
+    ["fetched from", job?.input.source?.url],
     ["shared by", job?.followers ? `${job.followers} more tickets` : undefined],
   ]
   const known = rows.filter((row): row is [string, string] => row[1] !== undefined)

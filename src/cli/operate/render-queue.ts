@@ -3,6 +3,15 @@ import { countOf, humanBytes, humanMs } from "../human-units.ts"
 import type { Paint } from "../terminal.ts"
 import { renderTable } from "../text-table.ts"
 
+const line = z.looseObject({
+  id: z.string(),
+  depth: z.number(),
+  oldest_age_ms: z.number().nullable(),
+  classifiers: z.number(),
+  per_second: z.number(),
+  eta_ms: z.number().nullable(),
+})
+
 /** What `GET /v1/queue` says (src/lib/queue-stats.ts); fields that came later stay for `--json`. */
 export const queueSchema = z.looseObject({
   depth: z.number(),
@@ -11,22 +20,15 @@ export const queueSchema = z.looseObject({
   dead: z.number(),
   paused: z.boolean(),
   classifiers: z.number(),
-  models: z.array(
-    z.looseObject({
-      id: z.string(),
-      depth: z.number(),
-      oldest_age_ms: z.number().nullable(),
-      classifiers: z.number(),
-      per_second: z.number(),
-      eta_ms: z.number().nullable(),
-    }),
-  ),
+  models: z.array(line),
+  others: z.array(line).default([]),
 })
 export type Queue = z.infer<typeof queueSchema>
 
-/** How the queue stands, in a line, and a line for each model. */
+/** How the queue stands, in a line, and a line for each queue. */
 export function renderQueue(queue: Queue, paint: Paint): string {
-  const { depth, bytes, processing, dead, classifiers, paused, models } = queue
+  const { depth, bytes, processing, dead, classifiers, paused } = queue
+  const lines = [...queue.models, ...queue.others]
   const facts = [
     `${depth.toLocaleString("en-US")} waiting${bytes > 0 ? ` (${humanBytes(bytes)})` : ""}`,
     `${processing} in work`,
@@ -34,15 +36,15 @@ export function renderQueue(queue: Queue, paint: Paint): string {
     classifiers > 0 ? countOf(classifiers, "classifier") : paint("yellow", "no classifier"),
   ]
   const heading = facts.join(" · ") + (paused ? ` · ${paint("yellow", "paused")}` : "")
-  if (models.length === 0) return `${heading}\nNo classifier has served a model yet.`
-  const rows = models.map((model) => [
-    model.id,
-    model.depth.toLocaleString("en-US"),
-    model.oldest_age_ms === null ? "–" : humanMs(model.oldest_age_ms),
-    String(model.classifiers),
-    model.per_second > 0 ? `${model.per_second.toFixed(1)}/s` : "–",
-    model.eta_ms === null || paused ? "–" : humanMs(model.eta_ms),
+  if (lines.length === 0) return `${heading}\nNo classifier has served a model yet.`
+  const rows = lines.map((waiting) => [
+    waiting.id,
+    waiting.depth.toLocaleString("en-US"),
+    waiting.oldest_age_ms === null ? "–" : humanMs(waiting.oldest_age_ms),
+    String(waiting.classifiers),
+    waiting.per_second > 0 ? `${waiting.per_second.toFixed(1)}/s` : "–",
+    waiting.eta_ms === null || paused ? "–" : humanMs(waiting.eta_ms),
   ])
-  const titles = ["model", "waiting", "oldest", "classifiers", "rate", "a new one takes"]
+  const titles = ["queue", "waiting", "oldest", "classifiers", "rate", "a new one takes"]
   return `${heading}\n\n${renderTable([titles, ...rows], paint, { right: [1, 2, 3, 4, 5] })}`
 }

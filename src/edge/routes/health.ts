@@ -22,10 +22,10 @@ const ready = createRoute({
   path: "/readyz",
   operationId: "isReady",
   tag: "About",
-  summary: "Work can be accepted: Redis answers, and somebody may send it",
+  summary: "Work can be accepted: Redis answers, classifiers read what this edge writes, and somebody may send it",
   access: "public",
   responses: { 200: { description: "It can", content: status("ready") } },
-  errors: [...REDIS_ERRORS, "no_keys"],
+  errors: ["schema_mismatch", ...REDIS_ERRORS, "no_keys"],
 })
 
 export const health = newRouter()

@@ -11,6 +11,7 @@ const modelSchema = z
     version: z.string(),
     input: z.object({ width: z.number().int(), height: z.number().int() }),
     labels: z.number().int().meta({ description: "How many classes it tells apart" }),
+    languages: z.array(z.string()).meta({ description: "What the option `lang` takes, where the model brings it" }),
     classifiers: z.number().int().meta({ description: "Classifiers that serve it now" }),
   })
   .meta({ id: "Model" })

@@ -46,11 +46,14 @@ predict.openapi(create, async (c) => {
   const { services, caller } = c.var
   const { bytes, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
   const request = { bytes, options: parseSubmitOptions(options), caller, noCache: wantsFreshAnswer(c.req.raw) }
+  if (request.options.operation.name !== "classify") {
+    throw new AppError("invalid_options", "Cannot accept options: operation: /predict only classifies")
+  }
   const { job: submitted } = await submit(services, request)
   const job = await waitForJob(services, submitted, MAX_WAIT_S * 1_000, c.req.raw.signal)
   switch (job.state) {
     case "succeeded": {
-      const predictions = job.result.predictions.map(({ label, probability }) => ({ label, probability }))
+      const predictions = job.result.predictions?.map(({ label, probability }) => ({ label, probability }))
       return c.json({ success: true, predictions })
     }
     case "failed":

@@ -2,13 +2,13 @@ import { PRELUDE } from "./prelude.ts"
 
 /**
  * KEYS[1] prefix
- * ARGV[1] settings, JSON: nowMs, token, worker, models, max, leaseMs, handEmpty, ahead, again, reap, beat, resultTtlMs,
+ * ARGV[1] settings, JSON: nowMs, token, worker, queues, max, leaseMs, handEmpty, skip, ahead, again, reap, beat, resultTtlMs,
  *         deadTtlMs
  *
- * Takes up to `max` jobs of `models`, tried in that order, under one lease token. A job whose earlier attempt ended without
+ * Takes up to `max` jobs of `queues`, tried in that order, under one lease token. A job whose earlier attempt ended without
  * an answer may have killed its process: it is handed out alone, to a worker whose hand is empty.
  *
- * Returns { jobs JSON[], status, end of the next lease in ms or "" }; status is one of
+ * Returns { jobs JSON[], status, end of the next lease in ms or "", queues that are empty now }; status is one of
  *   more    the queue had all that was asked for: ask again when there is room
  *   drain   a suspect waits at the head: finish what is in hand, then ask with handEmpty
  *   empty   nothing is left to claim
@@ -16,6 +16,10 @@ import { PRELUDE } from "./prelude.ts"
  */
 export const CLAIM = `${PRELUDE}
 local s = cjson.decode(ARGV[1])
+
+-- Queues that the caller knows to be empty; what comes back to one is seen all the same.
+local skip = {}
+for _, queue in ipairs(s.skip or {}) do skip[queue] = true end
 
 -- A lease of nobody that never ends: it keeps the key, and so its TTL, while no job is in work.
 local KEEPER = "-"
@@ -45,41 +49,48 @@ local function reap()
     redis.call("ZREM", LEASES, leases[i])
     local id, token = leases[i]:match("^(.-):(.+)$")
     local job = load(id)
-    if job and job.leaseToken == token then giveBack(job, "the lease of " .. job.worker .. " ran out", s) end
+    if job and job.leaseToken == token then
+      giveBack(job, "the lease of " .. job.worker .. " ran out", s)
+      if job.state == "queued" then
+        skip[job.queue] = nil
+        redis.call("PUBLISH", WAKE, "queued:" .. job.queue)
+      end
+    end
   end
   return #leases == 64 and tag(s.nowMs) or ""
 end
 
 local function pop()
-  local popped, wanted = {}, false
-  for _, model in ipairs(s.models) do
-    local want = s.max - #popped
-    local rows = want > 0 and redis.call("ZPOPMIN", queueKey(model), want) or {}
-    wanted = wanted or #rows / 2 == want
+  local popped, wanted, dry = {}, false, {}
+  for _, queue in ipairs(s.queues) do
+    local want = skip[queue] and 0 or s.max - #popped
+    local rows = want > 0 and redis.call("ZPOPMIN", queueKey(queue), want) or {}
+    wanted = wanted or (want > 0 and #rows / 2 == want)
+    if #rows / 2 < want then dry[#dry + 1] = queue end
     for i = 1, #rows, 2 do
       local id, bytes, caller = rows[i]:match("^(%S+) (%S+) (.+)$")
       popped[#popped + 1] =
-        { id = id, bytes = tonumber(bytes), caller = caller, model = model, member = rows[i], start = rows[i + 1] }
+        { id = id, bytes = tonumber(bytes), caller = caller, queue = queue, member = rows[i], start = rows[i + 1] }
     end
   end
-  return popped, wanted
+  return popped, wanted, dry
 end
 
 local function unpop(popped, from)
   local rows = {}
   for i = from, #popped do
     local p = popped[i]
-    rows[p.model] = rows[p.model] or {}
-    table.insert(rows[p.model], p.start)
-    table.insert(rows[p.model], p.member)
+    rows[p.queue] = rows[p.queue] or {}
+    table.insert(rows[p.queue], p.start)
+    table.insert(rows[p.queue], p.member)
   end
-  for model, back in pairs(rows) do addToQueue(model, back) end
+  for queue, back in pairs(rows) do addToQueue(queue, back) end
 end
 
 local function readFlow(popped)
   local names, seen = { "paused", "n", "bytes", "served", "cursor", "leases" }, {}
   for _, p in ipairs(popped) do
-    for _, name in ipairs({ "d:" .. p.caller, "n:" .. p.model, "v:" .. p.model, "last:" .. p.model }) do
+    for _, name in ipairs({ "d:" .. p.caller, "n:" .. p.queue, "v:" .. p.queue, "last:" .. p.queue }) do
       if not seen[name] then names[#names + 1], seen[name] = name, true end
     end
   end
@@ -94,21 +105,21 @@ local function leaveQueue(flow, p)
   lower("n", 1)
   lower("bytes", p.bytes)
   lower("d:" .. p.caller, 1)
-  lower("n:" .. p.model, 1)
+  lower("n:" .. p.queue, 1)
   -- Nobody waits: the next round begins where all of this one ends, and its callers can be forgotten.
-  local reached = flow["n:" .. p.model] == 0 and flow["last:" .. p.model] or tonumber(p.start)
-  flow["v:" .. p.model] = math.max(flow["v:" .. p.model], reached)
+  local reached = flow["n:" .. p.queue] == 0 and flow["last:" .. p.queue] or tonumber(p.start)
+  flow["v:" .. p.queue] = math.max(flow["v:" .. p.queue], reached)
 end
 
--- Piece by piece, as jobs are claimed: callers whose finish tag is behind the virtual time go, and depths that are zero.
+-- Piece by piece, as jobs are claimed: flows whose finish tag is behind the virtual time go, and depths that are zero.
 -- A job can bring two fields; four are looked at.
 local function sweep(cursor, jobs)
   local page, gone, v = redis.call("HSCAN", FLOW, cursor, "COUNT", 4 * jobs), {}, {}
   for i = 1, #page[2], 2 do
     local name, value = page[2][i], tonumber(page[2][i + 1])
-    local model = name:match("^f:([^:]+):")
-    if model and not v[model] then v[model] = tonumber(redis.call("HGET", FLOW, "v:" .. model) or 0) end
-    if (model and value <= v[model]) or (name:sub(1, 2) == "d:" and value == 0) then gone[#gone + 1] = name end
+    local queue = name:match("^f:([^:]+):")
+    if queue and not v[queue] then v[queue] = tonumber(redis.call("HGET", FLOW, "v:" .. queue) or 0) end
+    if (queue and value <= v[queue]) or (name:sub(1, 2) == "d:" and value == 0) then gone[#gone + 1] = name end
   end
   if #gone > 0 then redis.call("HDEL", FLOW, unpack(gone)) end
   redis.call("HSET", FLOW, "cursor", page[1])
@@ -130,16 +141,16 @@ if s.beat and redis.call("HSET", REGISTRY, "worker:" .. s.worker, s.beat) == 1 t
 end
 if s.again then
   local held = heldByToken()
-  if #held > 0 then return { held, "more", "" } end
+  if #held > 0 then return { held, "more", "", {} } end
 end
 local nextLeaseEnd = s.reap and reap() or ""
-local popped, wanted = pop()
-if #popped == 0 then return { {}, "empty", nextLeaseEnd } end
+local popped, wanted, dry = pop()
+if #popped == 0 then return { {}, "empty", nextLeaseEnd, dry } end
 
 local flow = readFlow(popped)
 if flow.paused > 0 then
   unpop(popped, 1)
-  return { {}, "paused", nextLeaseEnd }
+  return { {}, "paused", nextLeaseEnd, {} }
 end
 
 local ids = {}
@@ -152,6 +163,7 @@ for i, p in ipairs(popped) do
   local suspect = job and job.attempts > 0
   if suspect and (#taken > 0 or not s.handEmpty) then
     unpop(popped, i)
+    dry = {}
     status = #taken > 0 and "more" or "drain"
     break
   end
@@ -171,6 +183,7 @@ for i, p in ipairs(popped) do
   end
   if suspect and i < #popped then
     unpop(popped, i + 1)
+    dry = {}
     status = "more"
     break
   end
@@ -184,5 +197,5 @@ if #leases > 0 then
   end
 end
 if served > 0 then writeFlow(flow, served) end
-return { taken, status, nextLeaseEnd }
+return { taken, status, nextLeaseEnd, dry }
 `

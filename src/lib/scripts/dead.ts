@@ -19,9 +19,9 @@ if not job then
   redis.call("ZREM", DEAD, id)
   return "missing"
 end
-if redis.call("PEXPIRE", payloadKey(job), s.jobTtlMs) == 0 then return "payload_missing" end
+if not keepPayload(job, s.jobTtlMs) then return "payload_missing" end
 redis.call("ZREM", DEAD, id)
-local v, f, last = "v:" .. job.model, "f:" .. job.model .. ":" .. job.caller, "last:" .. job.model
+local v, f, last = "v:" .. job.queue, "f:" .. job.queue .. ":" .. flowOf(job), "last:" .. job.queue
 local flow = redis.call("HMGET", FLOW, v, f, last, "paused")
 local start = math.max(tonumber(flow[1] or 0), tonumber(flow[2] or 0))
 job.state, job.attempts, job.start, job.deadlineMs = "queued", 0, tag(start), s.deadlineMs
@@ -30,7 +30,7 @@ redis.call("HSET", FLOW, f, tag(start + 1), last, tag(math.max(start + 1, tonumb
 if not flow[4] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
 putBack(job)
 saveFor(job, s.jobTtlMs)
-redis.call("PUBLISH", s.wakeChannel, "queued")
+redis.call("PUBLISH", s.wakeChannel, "queued:" .. job.queue)
 return "queued"
 `
 
@@ -42,7 +42,7 @@ export const DROP = `${PRELUDE}
 if redis.call("ZREM", DEAD, ARGV[1]) == 0 then return 0 end
 local job = load(ARGV[1])
 if job then
-  redis.call("UNLINK", payloadKey(job))
+  dropPayload(job)
   saveFor(job, tonumber(ARGV[2]))
 end
 return 1

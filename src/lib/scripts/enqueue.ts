@@ -31,7 +31,7 @@ end
 local leads = false
 local function answerExisting(existing)
   if leads then redis.call("DEL", contentKey) end
-  if existing.payloadId ~= job.payloadId then redis.call("UNLINK", payloadKey(job)) end
+  if existing.payloadId ~= job.payloadId then dropPayload(job) end
   return { "exists", cjson.encode(existing), -1 }
 end
 
@@ -39,7 +39,7 @@ local function refuse(status)
   local existing = load(job.id)
   if existing then return answerExisting(existing) end
   if leads then redis.call("DEL", contentKey) end
-  redis.call("UNLINK", payloadKey(job))
+  dropPayload(job)
   return { status, "", -1 }
 end
 
@@ -47,7 +47,7 @@ local function takeOver(leader)
   job.state, job.startedMs, job.finishedMs = "succeeded", s.nowMs, s.nowMs
   job.result, job.cached, job.contentKey = leader.result, true, nil
   if not create(s.resultTtlMs) then return answerExisting(load(job.id)) end
-  redis.call("UNLINK", payloadKey(job))
+  dropPayload(job)
   announce(job)
   return { "known", cjson.encode(job), -1 }
 end
@@ -60,11 +60,11 @@ local function follow(leader)
     leader.tell = leader.tell or {}
     table.insert(leader.tell, job.id)
   end
-  redis.call("UNLINK", payloadKey(job))
+  dropPayload(job)
   if job.deadlineMs > leader.deadlineMs then
     -- The work may start as long as one of its tickets still waits for it; its bytes and record must last as long.
     leader.deadlineMs = job.deadlineMs
-    redis.call("PEXPIRE", payloadKey(leader), s.payloadTtlMs)
+    keepPayload(leader, s.payloadTtlMs)
     saveFor(leader, s.jobTtlMs)
   else
     save(leader)
@@ -87,26 +87,26 @@ if contentKey then
   end
 end
 
-local modelN, fresh, v = "n:" .. job.model, "fresh:" .. job.model, "v:" .. job.model
-local depth, finishTag = "d:" .. job.caller, "f:" .. job.model .. ":" .. job.caller
-local newest, last = "new:" .. job.model, "last:" .. job.model
-local flow = redis.call("HMGET", FLOW, "n", "bytes", modelN, depth, v, finishTag, fresh, newest, last, "paused")
+local queueN, fresh, v = "n:" .. job.queue, "fresh:" .. job.queue, "v:" .. job.queue
+local depth, finishTag = "d:" .. job.caller, "f:" .. job.queue .. ":" .. flowOf(job)
+local newest, last = "new:" .. job.queue, "last:" .. job.queue
+local flow = redis.call("HMGET", FLOW, "n", "bytes", queueN, depth, v, finishTag, fresh, newest, last, "paused")
 for i = 1, 9 do flow[i] = tonumber(flow[i] or 0) end
 
 if flow[1] >= s.maxDepth or flow[2] + job.bytes > s.maxBytes then return refuse("queue_full") end
 if flow[4] >= s.maxDepthPerCaller then return refuse("caller_queue_full") end
-if redis.call("PEXPIRE", payloadKey(job), s.payloadTtlMs) == 0 then return refuse("payload_missing") end
+if not keepPayload(job, s.payloadTtlMs) then return refuse("payload_missing") end
 
--- Start-time fair queueing (Goyal, Vin, Cheng 1996): a caller's next job starts where its last one ends, or now. Of
--- callers that start now each comes a little after the one before: in order, and a stream of them cannot stop the time.
+-- Start-time fair queueing (Goyal, Vin, Cheng 1996): a flow's next job starts where its last one ends, or now. Of
+-- flows that start now each comes a little after the one before: in order, and a stream of them cannot stop the time.
 local isNew = flow[6] <= flow[5]
 local start = isNew and math.max(flow[5], flow[8] + NEWCOMER_STEP) or flow[6]
 local finishes = start + 1 / s.weight
 job.start = tag(start)
 if not create() then return answerExisting(load(job.id)) end
 
-redis.call("ZADD", queueKey(job.model), job.start, member(job))
-local write = { "n", flow[1] + 1, "bytes", flow[2] + job.bytes, modelN, flow[3] + 1, depth, flow[4] + 1 }
+redis.call("ZADD", queueKey(job.queue), job.start, member(job))
+local write = { "n", flow[1] + 1, "bytes", flow[2] + job.bytes, queueN, flow[3] + 1, depth, flow[4] + 1 }
 local function set(name, value) write[#write + 1], write[#write + 2] = name, tag(value) end
 set(finishTag, finishes)
 if isNew then set(newest, start) end
@@ -115,14 +115,14 @@ if finishes > flow[9] then set(last, finishes) end
 local stale = math.abs(s.nowMs - flow[7]) > SHARED_TTL_MS / 100
 if stale then set(fresh, s.nowMs) end
 -- An empty queue is no key at all: its first job gives it its TTL.
-if stale or flow[3] == 0 then redis.call("PEXPIRE", queueKey(job.model), SHARED_TTL_MS) end
+if stale or flow[3] == 0 then redis.call("PEXPIRE", queueKey(job.queue), SHARED_TTL_MS) end
 redis.call("HSET", FLOW, unpack(write))
 -- A pause is a person's wish and has no end of its own.
 if stale and not flow[10] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
 
 -- Behind a long queue every classifier is awake already.
-if flow[3] < 32 then redis.call("PUBLISH", s.wakeChannel, "queued") end
+if flow[3] < 32 then redis.call("PUBLISH", s.wakeChannel, "queued:" .. job.queue) end
 local position = 0
-if flow[3] > 0 then position = redis.call("ZRANK", queueKey(job.model), member(job)) end
+if flow[3] > 0 then position = redis.call("ZRANK", queueKey(job.queue), member(job)) end
 return { "queued", cjson.encode(job), position }
 `

@@ -20,7 +20,7 @@ if held and ARGV[6] ~= "" then
   conclude(job, outcome, nowMs)
   local before = decode(redis.call("SET", jobKey(id), cjson.encode(job), "XX", "GET", "PX", ttlMs))
   if before and not (before.followers or before.left) then
-    redis.call("UNLINK", payloadKey(job))
+    dropPayload(job)
     announce(job)
     return 1
   end
@@ -57,7 +57,7 @@ if not s.counts then
 end
 giveBack(job, ARGV[3], s)
 -- Its worker may have looked, and sleep by now.
-if job.state == "queued" then redis.call("PUBLISH", s.wakeChannel, "queued") end
+if job.state == "queued" then redis.call("PUBLISH", s.wakeChannel, "queued:" .. job.queue) end
 return 1
 `
 

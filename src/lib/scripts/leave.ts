@@ -15,7 +15,7 @@ local id, outcome, ttlMs = ARGV[1], cjson.decode(ARGV[2]), tonumber(ARGV[3])
 
 local function stopWork(job)
   if job.state == "queued" then
-    if redis.call("ZREM", queueKey(job.model), member(job)) == 1 then countWaiting(job, -1) end
+    if redis.call("ZREM", queueKey(job.queue), member(job)) == 1 then countWaiting(job, -1) end
   elseif job.state == "processing" then
     redis.call("ZREM", LEASES, leaseOf(job))
     redis.call("PUBLISH", ARGV[4], "canceled:" .. job.id)

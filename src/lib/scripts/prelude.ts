@@ -5,10 +5,10 @@
  * Instants are arguments, never read here: Upstash asks for deterministic scripts. A move writes the job last, so that a
  * script that is read from top to bottom shows what a crash between two scripts can leave behind (nothing).
  *
- * The hash `flow` holds, over all models: n and bytes (waiting), d:<caller> (its waiting jobs), served and cursor (of the
- * sweep), paused, leases (when their TTL was set); and per model: n:<model>, fresh:<model> (when the TTLs were set), v:<model> (virtual time),
- * f:<model>:<caller> (the caller's last finish tag), last:<model> (the last of all finish tags) and new:<model> (the start
- * tag of the latest caller that had nothing waiting).
+ * The hash `flow` holds, over all queues: n and bytes (waiting), d:<caller> (its waiting jobs), served and cursor (of the
+ * sweep), paused, leases (when their TTL was set); and per queue: n:<queue>, fresh:<queue> (when the TTLs were set), v:<queue> (virtual time),
+ * f:<queue>:<flow> (the flow's last finish tag), last:<queue> (the last of all finish tags) and new:<queue> (the start
+ * tag of the latest flow that had nothing waiting). A flow is a caller's single jobs, or the rows of its batches.
  */
 export const PRELUDE = `
 local P = KEYS[1]
@@ -25,7 +25,7 @@ local LATE = cjson.encode({ code = "deadline_exceeded", message = "No classifier
 
 local function jobKey(id) return P .. ":job:" .. id end
 local function payloadKey(job) return P .. ":payload:" .. job.payloadId end
-local function queueKey(model) return P .. ":queue:" .. model end
+local function queueKey(queue) return P .. ":queue:" .. queue end
 local function deliveryKey(jobId) return P .. ":delivery:" .. jobId end
 local function lineKey(receiver) return P .. ":outbox:" .. receiver end
 local function tag(number) return string.format("%.17g", number) end
@@ -45,24 +45,35 @@ local function saveFor(job, ttlMs)
   end
 end
 
+-- A job that is to be fetched has no bytes here.
+local function keepPayload(job, ttlMs)
+  return not job.payloadId or redis.call("PEXPIRE", payloadKey(job), ttlMs) == 1
+end
+local function dropPayload(job)
+  if job.payloadId then redis.call("UNLINK", payloadKey(job)) end
+end
+
+-- A caller's rows must not stand before its own single pictures.
+local function flowOf(job) return job.batch and job.caller .. "+batch" or job.caller end
+
 local function member(job) return job.id .. " " .. job.bytes .. " " .. job.caller end
 local function leaseOf(job) return job.id .. ":" .. job.leaseToken end
 
 local function countWaiting(job, by)
   redis.call("HINCRBY", FLOW, "n", by)
-  redis.call("HINCRBY", FLOW, "n:" .. job.model, by)
+  redis.call("HINCRBY", FLOW, "n:" .. job.queue, by)
   redis.call("HINCRBY", FLOW, "bytes", by * job.bytes)
   redis.call("HINCRBY", FLOW, "d:" .. job.caller, by)
 end
 
 -- A queue that was empty is a new key: whoever puts jobs into it gives it its TTL. Rows are score, member, score, ...
-local function addToQueue(model, rows)
-  redis.call("ZADD", queueKey(model), unpack(rows))
-  redis.call("PEXPIRE", queueKey(model), SHARED_TTL_MS)
+local function addToQueue(queue, rows)
+  redis.call("ZADD", queueKey(queue), unpack(rows))
+  redis.call("PEXPIRE", queueKey(queue), SHARED_TTL_MS)
 end
 
 local function putBack(job)
-  addToQueue(job.model, { job.start, member(job) })
+  addToQueue(job.queue, { job.start, member(job) })
   countWaiting(job, 1)
 end
 
@@ -103,7 +114,7 @@ end
 local function sharedEnd(follower, leader)
   local job = {}
   for name, value in pairs(leader) do job[name] = value end
-  for _, name in ipairs({ "id", "input", "createdMs", "deadlineMs", "webhookUrl" }) do job[name] = follower[name] end
+  for _, name in ipairs({ "id", "input", "createdMs", "deadlineMs", "webhookUrl", "batch" }) do job[name] = follower[name] end
   job.leader, job.left, job.tell = leader.id, nil, nil
   return job
 end
@@ -134,7 +145,7 @@ end
 
 local function finish(job, outcome, nowMs, ttlMs)
   conclude(job, outcome, nowMs)
-  redis.call("UNLINK", payloadKey(job))
+  dropPayload(job)
   saveFor(job, ttlMs)
   announce(job)
 end
@@ -143,7 +154,7 @@ local function bury(job, reason, s)
   local message = "Given up after " .. job.attempts .. " attempts: " .. reason
   job.state, job.finishedMs, job.leaseToken = "failed", s.nowMs, nil
   job.error = cjson.encode({ code = "attempts_exhausted", message = message })
-  redis.call("PEXPIRE", payloadKey(job), s.deadTtlMs)
+  keepPayload(job, s.deadTtlMs)
   redis.call("ZADD", DEAD, s.nowMs, job.id)
   redis.call("ZREMRANGEBYSCORE", DEAD, "-inf", "(" .. tag(s.nowMs - s.deadTtlMs))
   redis.call("PEXPIRE", DEAD, s.deadTtlMs)

@@ -1,0 +1,10 @@
+import { readImageHeader, refuseManyPixels, seenImage } from "../../lib/image-header.ts"
+import type { Work } from "./run-operation.ts"
+
+/** What the header says. */
+export const inspect: Work<"inspect"> = ({ bytes }, { limits, nowMs }) => {
+  const startMs = nowMs()
+  const header = readImageHeader(bytes)
+  refuseManyPixels(header, limits.maxPixels)
+  return { image: seenImage(header), timingsMs: { decode: nowMs() - startMs, infer: 0 } }
+}
