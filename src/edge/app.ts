@@ -5,6 +5,7 @@ import { AppError } from "../lib/app-error.ts"
 import { identifyCaller } from "./caller.ts"
 import { cors } from "./cors.ts"
 import { problemResponse } from "./problem.ts"
+import { discardRest } from "./read-body.ts"
 import { type EdgeContext, type EdgeEnv, newRouter } from "./router.ts"
 import { classifications } from "./routes/classifications.ts"
 import { deliveries } from "./routes/deliveries.ts"
@@ -44,6 +45,10 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
   })
 
   const app = newRouter()
+  app.use(async (c, next) => {
+    await next()
+    await discardRest(c.req.raw, services.sleep)
+  })
   app.use(securityHeaders(config.CORS_ORIGINS), cors(config.CORS_ORIGINS))
   app.use(async (c, next) => {
     c.set("services", services)

@@ -1,7 +1,9 @@
 import { AppError } from "../lib/app-error.ts"
+import type { Services } from "./services.ts"
 
 /** How much of a body that is too long is read and thrown away, so that its sender hears the answer. */
 const MAX_DISCARDED_BYTES = 64_000_000
+const MAX_DISCARDING_MS = 2_000
 
 /**
  * Reads a body of at most `maxBytes`. A longer one is refused by its Content-Length, or counted and discarded as it streams:
@@ -29,6 +31,28 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
   }
   if (length > maxBytes) throw tooLarge()
   return concat(chunks, length)
+}
+
+/**
+ * Reads on what a refusal left unread, and throws it away: a sender in the middle of its body hears no answer before it
+ * has ended. What is announced as too long, or comes too slowly, is broken off.
+ */
+export async function discardRest(request: Request, sleep: Services["sleep"]): Promise<void> {
+  if (request.method === "GET" || request.method === "HEAD" || request.bodyUsed || request.body === null) return
+  if (Number(request.headers.get("content-length") ?? 0) > MAX_DISCARDED_BYTES) return
+  const over = new AbortController()
+  const reader = request.body.getReader()
+  const discard = async () => {
+    for (let length = 0; length <= MAX_DISCARDED_BYTES && !over.signal.aborted; ) {
+      // A sender that goes away has nobody left to hear the answer.
+      const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }))
+      if (done || value === undefined) return
+      length += value.length
+    }
+  }
+  // One race, not one for each chunk: what waits for the same promise is kept until it settles, and its chunk with it.
+  await Promise.race([discard(), sleep(MAX_DISCARDING_MS, over.signal)])
+  over.abort()
 }
 
 /** A client that goes away is no failure of ours. */

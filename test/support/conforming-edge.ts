@@ -1,5 +1,6 @@
 import { Ajv2020, type ValidateFunction } from "ajv/dist/2020.js"
 import addFormats from "ajv-formats"
+import { CALLER_ERRORS, UNSAFE_ERRORS } from "../../src/edge/openapi/error-codes.ts"
 import type { EdgeRuntime, RunningEdge } from "./edge-runtime.ts"
 
 type Schema = { [keyword: string]: unknown }
@@ -60,8 +61,8 @@ export function createChecker(document: Document): Checker {
     }
     if (!template || !operation) {
       const isPreflight = method === "OPTIONS" && response.status === 204
-      const body = isPreflight ? null : ((await response.json()) as { code?: string })
-      const expected = template === undefined ? ["not_found", "unauthorized"] : ["method_not_allowed", "unauthorized"]
+      const body = isPreflight || method === "HEAD" ? null : ((await response.json()) as { code?: string })
+      const expected: string[] = [...CALLER_ERRORS, ...UNSAFE_ERRORS, template ? "method_not_allowed" : "not_found"]
       if (body !== null && !expected.includes(body.code ?? "")) fail(JSON.stringify(body))
       return
     }

@@ -48,7 +48,11 @@ export function wranglerEdge(env: Record<string, string>): EdgeCommand {
   }
 }
 
-export type EdgeProcess = RunningEdge & { url: string; ended: Promise<{ code: number | null; output: string }> }
+export type EdgeProcess = RunningEdge & {
+  url: string
+  pid: number
+  ended: Promise<{ code: number | null; output: string }>
+}
 
 /** Starts the edge as a process of its own, with nothing of our environment but the PATH, and waits until it is ready. */
 export async function openProcess(edge: EdgeCommand, env: Record<string, string>): Promise<EdgeProcess> {
@@ -64,6 +68,7 @@ export async function openProcess(edge: EdgeCommand, env: Record<string, string>
   })
   return {
     url,
+    pid: child.pid as number,
     logged,
     ended,
     request: (path, init) => fetch(url + path, init),

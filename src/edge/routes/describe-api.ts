@@ -9,7 +9,13 @@ const read = createRoute({
   tag: "About",
   summary: "This document",
   access: "public",
-  responses: { 200: { description: "OpenAPI 3.1", content: { "application/json": { type: "object" } } } },
+  responses: {
+    200: {
+      description: "OpenAPI 3.1",
+      content: { "application/json": { type: "object" } },
+      headers: ["Cache-Control"],
+    },
+  },
   errors: [],
 })
 
