@@ -19,11 +19,17 @@ import { queue } from "./routes/queue.ts"
 import { samples } from "./routes/samples.ts"
 import { securityHeaders } from "./security-headers.ts"
 import type { Services } from "./services.ts"
+import { limitSubmits } from "./submit-rates.ts"
 
 /** Nobody is asked who they are: these come before the lock. */
 const PUBLIC_ROUTERS = [page, samples]
 /** Every other route there is, with its whole path. */
 const ROUTERS = [classifications, deliveries, outputs, models, queue, predict, health]
+
+/** Where a POST counts against the rate limit of its caller: wherever it may be refused for it. */
+const SUBMIT_PATHS = ROUTERS.flatMap(({ described }) => described)
+  .filter(({ errors }) => errors.includes("rate_limited"))
+  .map(({ path }) => path)
 
 export type AppOptions = {
   /** The address that the platform vouches for; never one that a client can write itself. */
@@ -57,6 +63,7 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
   for (const router of PUBLIC_ROUTERS) app.route("/", router)
   app.use("/v1/*", authenticate)
   app.use("/predict", authenticate)
+  for (const path of SUBMIT_PATHS) app.use(path, limitSubmits)
   for (const router of [...ROUTERS, describeApi([...ROUTERS, ...PUBLIC_ROUTERS])]) app.route("/", router)
 
   app.notFound((c) => {

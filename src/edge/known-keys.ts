@@ -1,6 +1,6 @@
 import type { ApiKeyRecord, ApiKeyStore } from "../lib/api-key-store.ts"
 import { AppError } from "../lib/app-error.ts"
-import { type RateLimit, waitMsOf } from "../lib/rate-limit.ts"
+import { type RateLimit, stepMsOf, waitMsOf } from "../lib/rate-limit.ts"
 
 /** A key that is revoked, or changed, is so everywhere after so long. */
 export const KNOWN_KEY_MS = 15_000
@@ -63,7 +63,7 @@ export class KnownKeys {
 
   #countGuess(network: string): void {
     const fromMs = Math.max(this.#now(), this.#guessers.get(network) ?? 0)
-    remember(this.#guessers, MAX_GUESSERS, network, fromMs + GUESSES.windowMs / GUESSES.count)
+    remember(this.#guessers, MAX_GUESSERS, network, fromMs + stepMsOf(GUESSES))
   }
 }
 

@@ -15,6 +15,7 @@ import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-sett
 import { CachedRegistry } from "./cached-registry.ts"
 import { type EdgeConfig, readEdgeConfig } from "./config.ts"
 import { KnownKeys } from "./known-keys.ts"
+import { SubmitRates } from "./submit-rates.ts"
 
 /** Who asks hears within two seconds that Redis is gone; the rest of them is for a busy machine and the way there. */
 const REDIS_TIMEOUT_MS = 1_200
@@ -31,6 +32,7 @@ export type Services = {
   webhooks: CachedWebhookSettings
   apiKeys: ApiKeyStore
   knownKeys: KnownKeys
+  submitRates: SubmitRates
   ticketIds: TicketIds
   now: () => number
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
@@ -63,6 +65,7 @@ export function createServices(
     webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys), Date.now),
     apiKeys,
     knownKeys: new KnownKeys(apiKeys, Date.now),
+    submitRates: new SubmitRates(Date.now),
     ticketIds: createTicketIds(config.TICKET_SECRET),
     now: Date.now,
     sleep,

@@ -49,6 +49,8 @@ export async function submit(services: Services, request: Submit): Promise<Enque
     queue: queueName({ model: model?.id, operation: options.operation.name, isUrl: false }),
     caller: caller.id,
     weight: caller.weight,
+    ...(caller.maxDepth !== undefined && { maxDepth: caller.maxDepth }),
+    rateLimit: caller.rateLimit,
     payloadId,
     createdMs,
     deadlineMs: createdMs + (options.deadline_ms ?? config.JOB_DEADLINE_MS),
@@ -65,7 +67,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
     }),
   }
   await store.putPayload(payloadId, bytes)
-  const enqueued = await repeatOnce(() => store.enqueue(job), now)
+  const enqueued = await services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))
   assertSameRequest(enqueued.job, job)
   services.log.info("job.accepted", {
     jobId: enqueued.job.id,

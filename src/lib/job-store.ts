@@ -1,6 +1,7 @@
 import { AppError } from "./app-error.ts"
 import { type ClaimedJob, decodeJob, encodeJob, type Job, type JobError, type JobResult } from "./job.ts"
 import type { Keys } from "./keys.ts"
+import { MAX_CLOCK_SKEW_MS, type RateLimit, rateLimited, stepMsOf, waitMsOf } from "./rate-limit.ts"
 import type { RedisRest } from "./redis.ts"
 import { CLAIM } from "./scripts/claim.ts"
 import { ENQUEUE } from "./scripts/enqueue.ts"
@@ -47,9 +48,21 @@ export type NewJob = Pick<
   | "input"
   | "contentKey"
   | "webhookUrl"
-> & { weight: number }
+> & {
+  weight: number
+  /** Instead of the limit that holds for everybody. */
+  maxDepth?: number
+  /** How often its caller may submit. Whatever a job is made for but a submit has none. */
+  rateLimit?: RateLimit | null
+}
 
-export type Enqueued = { status: "queued" | "known" | "following" | "exists"; job: Job; position: number | null }
+export type Enqueued = {
+  status: "queued" | "known" | "following" | "exists"
+  job: Job
+  position: number | null
+  /** When the caller's rate limit is whole again; null when it has none. */
+  rateWholeMs: number | null
+}
 
 export type Claim = {
   worker: string
@@ -117,8 +130,8 @@ export class JobStore {
     return bytes && this.#sealer.open(bytes, payloadId)
   }
 
-  /** @throws AppError queue_full, caller_queue_full; then nothing is kept */
-  async enqueue({ weight, ...job }: NewJob): Promise<Enqueued> {
+  /** @throws AppError queue_full, caller_queue_full, rate_limited; then nothing is kept */
+  async enqueue({ weight, maxDepth, rateLimit, ...job }: NewJob): Promise<Enqueued> {
     const limits = this.#limits
     const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * limits.attemptMs
     const settings = {
@@ -129,19 +142,23 @@ export class JobStore {
       resultTtlMs: limits.resultTtlMs,
       wakeChannel: this.#keys.wakeChannel,
       maxDepth: limits.maxDepth,
-      maxDepthPerCaller: limits.maxDepthPerCaller,
+      maxDepthPerCaller: maxDepth ?? limits.maxDepthPerCaller,
       maxBytes: limits.maxBytes,
+      ...(rateLimit && { rate: rateSettings(rateLimit) }),
     }
     const bytes = job.input.image === undefined ? 0 : job.input.image.bytes + this.#sealer.overheadBytes
     const record = encodeJob({ ...job, bytes, attempts: 0, start: "0", state: "queued" })
     const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)])
-    const [status, text, position] = reply as [string, string, number]
+    const [status, text, position, whole] = reply as [string, string, number, string]
+    const rateWholeMs = whole === "" ? null : Number(whole)
     switch (status) {
       case "queued":
       case "known":
       case "following":
       case "exists":
-        return { status, job: decodeJob(text), position: position < 0 ? null : position }
+        return { status, job: decodeJob(text), position: position < 0 ? null : position, rateWholeMs }
+      case "rate_limited":
+        throw rateLimited(rateLimit as RateLimit, waitMsOf(rateLimit as RateLimit, rateWholeMs ?? 0, job.createdMs))
       case "queue_full":
         throw new AppError(
           "queue_full",
@@ -150,7 +167,7 @@ export class JobStore {
       case "caller_queue_full":
         throw new AppError(
           "caller_queue_full",
-          `Cannot accept the job: ${limits.maxDepthPerCaller} of yours are waiting`,
+          `Cannot accept the job: ${settings.maxDepthPerCaller} of yours are waiting`,
         )
       default:
         throw new AppError("redis_unavailable", `Cannot accept the job: ${status}`)
@@ -232,4 +249,8 @@ export class JobStore {
   #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
     return this.#redis.script(script, [this.#keys.prefix], args)
   }
+}
+
+function rateSettings(limit: RateLimit) {
+  return { windowMs: limit.windowMs, stepMs: stepMsOf(limit), maxSkewMs: MAX_CLOCK_SKEW_MS }
 }

@@ -7,6 +7,7 @@ import { outageContract } from "./edge-contract/outages.ts"
 import { outputContract } from "./edge-contract/outputs.ts"
 import { pageContract } from "./edge-contract/pages.ts"
 import { predictContract } from "./edge-contract/predict.ts"
+import { rateContract } from "./edge-contract/rates.ts"
 import { repeatContract } from "./edge-contract/repeats.ts"
 import { sealingContract } from "./edge-contract/sealing.ts"
 import { ticketContract } from "./edge-contract/tickets.ts"
@@ -20,6 +21,7 @@ export function edgeContract(name: string, runtime: EdgeRuntime): void {
   limitContract(name, runtime)
   outageContract(name, runtime)
   pageContract(name, runtime)
+  rateContract(name, runtime)
   sealingContract(name, runtime)
 }
 

@@ -3,7 +3,7 @@ import { ERRORS, type ErrorCode } from "../../lib/app-error.ts"
 import type { ApiResponse, ApiRoute, ApiSchema, JsonSchema } from "./api-route.ts"
 import { ANY_ERRORS, CALLER_ERRORS, UNSAFE_ERRORS } from "./error-codes.ts"
 import { problemSchema } from "./problem-schema.ts"
-import { RESPONSE_HEADERS, type ResponseHeader } from "./response-headers.ts"
+import { RATE_HEADERS, RESPONSE_HEADERS, type ResponseHeader } from "./response-headers.ts"
 import { SchemaStore } from "./schema-store.ts"
 
 export type OpenApiDocument = {
@@ -102,17 +102,22 @@ function toContent<S>(content: Readonly<Record<string, S>>, convert: (schema: S)
 const toHeaders = (names: readonly ResponseHeader[]) =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 
-function describeAnswers({ responses }: ApiRoute, schemas: SchemaStore): Record<string, JsonSchema> {
+/** A submit is told how much is left, whatever becomes of it. */
+const rateHeadersOf = ({ errors }: ApiRoute) => (errors.includes("rate_limited") ? RATE_HEADERS : [])
+
+function describeAnswers(route: ApiRoute, schemas: SchemaStore): Record<string, JsonSchema> {
+  const rates = rateHeadersOf(route)
   const describe = ({ description, content, headers = [] }: ApiResponse) => ({
     description,
-    ...(headers.length > 0 && { headers: toHeaders(headers) }),
+    ...(headers.length + rates.length > 0 && { headers: toHeaders([...headers, ...rates]) }),
     ...(content !== undefined && { content: toContent(content, (schema) => schemas.response(schema)) }),
   })
-  return Object.fromEntries(Object.entries(responses).map(([status, response]) => [status, describe(response)]))
+  return Object.fromEntries(Object.entries(route.responses).map(([status, response]) => [status, describe(response)]))
 }
 
 /** One response for each status, with the codes that it may stand for. */
-function describeProblems({ method, access, errors, problem }: ApiRoute, schemas: SchemaStore) {
+function describeProblems(route: ApiRoute, schemas: SchemaStore) {
+  const { method, access, errors, problem } = route
   const common = [
     ...(access === "caller" ? CALLER_ERRORS : []),
     ...(method === "get" ? [] : UNSAFE_ERRORS),
@@ -129,7 +134,7 @@ function describeProblems({ method, access, errors, problem }: ApiRoute, schemas
     const schema = { allOf: [base, { properties: { code: { enum: codesOfStatus } } }] }
     return {
       description: codesOfStatus.map((code) => `\`${code}\`: ${ERRORS[code][1]}`).join("; "),
-      headers: toHeaders([...headers, "Cache-Control"]),
+      headers: toHeaders([...headers, "Cache-Control", ...rateHeadersOf(route)]),
       content: { "application/problem+json": { schema } },
     }
   }

@@ -34,6 +34,7 @@ export const UPLOAD_ERRORS = [
 /** Whatever puts a job into the queue. */
 export const ENQUEUE_ERRORS = [
   "unknown_model",
+  "rate_limited",
   "caller_queue_full",
   "queue_full",
   ...REDIS_ERRORS,

@@ -20,11 +20,22 @@ export const RESPONSE_HEADERS = {
     schema: { type: "integer", minimum: 1 },
   },
   "Preference-Applied": { description: "The `Prefer: wait` that was honoured", schema: { type: "string" } },
+  RateLimit: {
+    description: "How many submits are left (`r`), and in how many seconds all will be again (`t`)",
+    schema: { type: "string", examples: ['"submit";r=99;t=1'] },
+  },
+  "RateLimit-Policy": {
+    description: "How many submits (`q`) in how many seconds (`w`); absent where there is no limit",
+    schema: { type: "string", examples: ['"submit";q=100;w=60'] },
+  },
   "Retry-After": { description: "When to ask again, in whole seconds", schema: { type: "integer", minimum: 0 } },
   "WWW-Authenticate": { description: "How to say who you are", schema: { type: "string" } },
 } as const satisfies Record<string, Described>
 
 export type ResponseHeader = keyof typeof RESPONSE_HEADERS
+
+/** What every answer to a submit carries (draft-ietf-httpapi-ratelimit-headers-10). */
+export const RATE_HEADERS = ["RateLimit", "RateLimit-Policy"] as const
 
 /** What every answer about a ticket carries. */
 export const TICKET_HEADERS = ["Cache-Control", "ETag", "Poll-After-Ms", "Retry-After", "Preference-Applied"] as const

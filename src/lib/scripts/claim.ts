@@ -111,15 +111,17 @@ local function leaveQueue(flow, p)
   flow["v:" .. p.queue] = math.max(flow["v:" .. p.queue], reached)
 end
 
--- Piece by piece, as jobs are claimed: flows whose finish tag is behind the virtual time go, and depths that are zero.
--- A job can bring two fields; four are looked at.
+-- Piece by piece, as jobs are claimed: flows whose finish tag is behind the virtual time go, depths that are zero, and
+-- rates that are whole again. A job can bring three fields; four are looked at.
 local function sweep(cursor, jobs)
   local page, gone, v = redis.call("HSCAN", FLOW, cursor, "COUNT", 4 * jobs), {}, {}
   for i = 1, #page[2], 2 do
     local name, value = page[2][i], tonumber(page[2][i + 1])
     local queue = name:match("^f:([^:]+):")
     if queue and not v[queue] then v[queue] = tonumber(redis.call("HGET", FLOW, "v:" .. queue) or 0) end
-    if (queue and value <= v[queue]) or (name:sub(1, 2) == "d:" and value == 0) then gone[#gone + 1] = name end
+    local kind = name:sub(1, 2)
+    local isOver = (kind == "d:" and value == 0) or (kind == "r:" and value <= s.nowMs)
+    if isOver or (queue and value <= v[queue]) then gone[#gone + 1] = name end
   end
   if #gone > 0 then redis.call("HDEL", FLOW, unpack(gone)) end
   redis.call("HSET", FLOW, "cursor", page[1])

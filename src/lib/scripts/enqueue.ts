@@ -4,14 +4,14 @@ import { PRELUDE } from "./prelude.ts"
  * KEYS[1] prefix
  * ARGV[1] job, JSON without its start tag
  * ARGV[2] settings, JSON: nowMs, weight, payloadTtlMs, jobTtlMs, resultTtlMs, wakeChannel, maxDepth,
- *         maxDepthPerCaller, maxBytes
+ *         maxDepthPerCaller, maxBytes; rate: windowMs, stepMs, maxSkewMs, if the caller may submit only so often
  *
- * Returns { status, job JSON, position }; status is one of
+ * Returns { status, job JSON, position, when the caller's rate is whole again in ms or "" }; status is one of
  *   queued           the job waits at position
  *   known            its answer was known: the job has it already
  *   following        it shares the work of a job that waits or is worked on
  *   exists           this id was submitted before; the job is the first one
- *   queue_full, caller_queue_full, payload_missing   refused, nothing kept, no job
+ *   queue_full, caller_queue_full, rate_limited, payload_missing   refused, nothing kept, no job
  */
 export const ENQUEUE = `${PRELUDE}
 -- Exact in binary. A thousand callers that come once stand before somebody's second job, and no more.
@@ -26,13 +26,39 @@ local function create(ttlMs)
   return redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", ttlMs or s.jobTtlMs)
 end
 
+-- The generic cell rate algorithm (src/lib/rate-limit.ts). It is charged for what is accepted, once.
+local rateField, charge, wholeAgain = "r:" .. job.caller, nil, ""
+local function affords(value)
+  if not s.rate then return true end
+  local from = math.max(s.nowMs, tonumber(value or 0))
+  -- An edge whose clock once ran fast shuts nobody out.
+  if from > s.nowMs + s.rate.windowMs + s.rate.maxSkewMs then from = s.nowMs end
+  wholeAgain, charge = tag(from), from + s.rate.stepMs
+  return charge <= s.nowMs + s.rate.windowMs
+end
+
+-- Work that is shared needs no other field of the flow. A paused flow has no TTL, and is to have none.
+local flowIsPaused
+local function affordsToShare()
+  if not s.rate then return true end
+  local fields = redis.call("HMGET", FLOW, rateField, "paused")
+  flowIsPaused = fields[2]
+  return affords(fields[1])
+end
+local function chargeForSharing()
+  if not charge then return end
+  wholeAgain = tag(charge)
+  local isNewField = redis.call("HSET", FLOW, rateField, wholeAgain) == 1
+  if isNewField and not flowIsPaused then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
+end
+
 -- The id was submitted before: the first job stands. What came with the repeat goes, its claim on the content too: the
 -- first job may be of other content, or follow somebody.
 local leads = false
 local function answerExisting(existing)
   if leads then redis.call("DEL", contentKey) end
   if existing.payloadId ~= job.payloadId then dropPayload(job) end
-  return { "exists", cjson.encode(existing), -1 }
+  return { "exists", cjson.encode(existing), -1, wholeAgain }
 end
 
 local function refuse(status)
@@ -40,7 +66,7 @@ local function refuse(status)
   if existing then return answerExisting(existing) end
   if leads then redis.call("DEL", contentKey) end
   dropPayload(job)
-  return { status, "", -1 }
+  return { status, "", -1, wholeAgain }
 end
 
 local function takeOver(leader)
@@ -48,8 +74,9 @@ local function takeOver(leader)
   job.result, job.cached, job.contentKey = leader.result, true, nil
   if not create(s.resultTtlMs) then return answerExisting(load(job.id)) end
   dropPayload(job)
+  chargeForSharing()
   announce(job)
-  return { "known", cjson.encode(job), -1 }
+  return { "known", cjson.encode(job), -1, wholeAgain }
 end
 
 local function follow(leader)
@@ -69,7 +96,8 @@ local function follow(leader)
   else
     save(leader)
   end
-  return { "following", cjson.encode(job), -1 }
+  chargeForSharing()
+  return { "following", cjson.encode(job), -1, wholeAgain }
 end
 
 if contentKey then
@@ -79,9 +107,11 @@ if contentKey then
     local leader = load(leaderId)
     -- The key is the caller's own already; nobody learns another's answer even if one is made without.
     if leader and leader.caller ~= job.caller then leader = nil end
-    if leader and leader.state == "succeeded" then return takeOver(leader) end
     local isFull = job.webhookUrl and leader and leader.tell and #leader.tell >= MAX_TOLD
-    if leader and not isFull and (leader.state == "queued" or leader.state == "processing") then return follow(leader) end
+    local share = leader and ({ succeeded = takeOver, queued = follow, processing = follow })[leader.state]
+    if share and not (isFull and share == follow) then
+      return affordsToShare() and share(leader) or refuse("rate_limited")
+    end
     redis.call("SET", contentKey, job.id, "PX", s.jobTtlMs)
     leads = true
   end
@@ -90,11 +120,12 @@ end
 local queueN, fresh, v = "n:" .. job.queue, "fresh:" .. job.queue, "v:" .. job.queue
 local depth, finishTag = "d:" .. job.caller, "f:" .. job.queue .. ":" .. flowOf(job)
 local newest, last = "new:" .. job.queue, "last:" .. job.queue
-local flow = redis.call("HMGET", FLOW, "n", "bytes", queueN, depth, v, finishTag, fresh, newest, last, "paused")
+local flow = redis.call("HMGET", FLOW, "n", "bytes", queueN, depth, v, finishTag, fresh, newest, last, "paused", rateField)
 for i = 1, 9 do flow[i] = tonumber(flow[i] or 0) end
 
 if flow[1] >= s.maxDepth or flow[2] + job.bytes > s.maxBytes then return refuse("queue_full") end
 if flow[4] >= s.maxDepthPerCaller then return refuse("caller_queue_full") end
+if not affords(flow[11]) then return refuse("rate_limited") end
 if not keepPayload(job, s.payloadTtlMs) then return refuse("payload_missing") end
 
 -- Start-time fair queueing (Goyal, Vin, Cheng 1996): a flow's next job starts where its last one ends, or now. Of
@@ -110,6 +141,10 @@ local write = { "n", flow[1] + 1, "bytes", flow[2] + job.bytes, queueN, flow[3] 
 local function set(name, value) write[#write + 1], write[#write + 2] = name, tag(value) end
 set(finishTag, finishes)
 if isNew then set(newest, start) end
+if charge then
+  wholeAgain = tag(charge)
+  set(rateField, charge)
+end
 if finishes > flow[9] then set(last, finishes) end
 -- By how far, not by which way: an edge whose clock once ran ahead must not put this off for as long.
 local stale = math.abs(s.nowMs - flow[7]) > SHARED_TTL_MS / 100
@@ -124,5 +159,5 @@ if stale and not flow[10] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
 if flow[3] < 32 then redis.call("PUBLISH", s.wakeChannel, "queued:" .. job.queue) end
 local position = 0
 if flow[3] > 0 then position = redis.call("ZRANK", queueKey(job.queue), member(job)) end
-return { "queued", cjson.encode(job), position }
+return { "queued", cjson.encode(job), position, wholeAgain }
 `

@@ -5,8 +5,8 @@
  * Instants are arguments, never read here: Upstash asks for deterministic scripts. A move writes the job last, so that a
  * script that is read from top to bottom shows what a crash between two scripts can leave behind (nothing).
  *
- * The hash `flow` holds, over all queues: n and bytes (waiting), d:<caller> (its waiting jobs), served and cursor (of the
- * sweep), paused, leases (when their TTL was set); and per queue: n:<queue>, fresh:<queue> (when the TTLs were set), v:<queue> (virtual time),
+ * The hash `flow` holds, over all queues: n and bytes (waiting), d:<caller> (its waiting jobs), r:<caller> (when its rate
+ * is whole again), served and cursor (of the sweep), paused, leases (when their TTL was set); and per queue: n:<queue>, fresh:<queue> (when the TTLs were set), v:<queue> (virtual time),
  * f:<queue>:<flow> (the flow's last finish tag), last:<queue> (the last of all finish tags) and new:<queue> (the start
  * tag of the latest flow that had nothing waiting). A flow is a caller's single jobs, or the rows of its batches.
  */
