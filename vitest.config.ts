@@ -46,6 +46,7 @@ export default defineConfig({
           include: ["test/e2e/**/*.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
+          expect: { poll: { timeout: 30_000, interval: 50 } },
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 3 },

@@ -14,6 +14,7 @@ import { paintFor, print, printError, survivesGoneReader } from "./terminal.ts"
 const HELP = `
 Examples:
   $ claimcheck classify photo.jpg
+  $ claimcheck classify sample:pumpkin
   $ claimcheck classify holiday/ --recursive
   $ claimcheck classify --model mobilenet_v2 --top-k 3 'photos/**/*.png'
   $ claimcheck classify --webhook https://example.com/hooks photo.jpg
@@ -39,7 +40,7 @@ export function addClassifyCommand(program: Command): void {
     .command("classify")
     .summary("classify pictures")
     .description("Upload pictures, wait for their tickets, and print what is on them.")
-    .argument("<file...>", "JPEG or PNG files, folders of them, or patterns in quotes")
+    .argument("<file...>", "JPEG or PNG files, folders of them, patterns in quotes, or sample:NAME")
     .option("--model <id>", "model to classify with (default: the server's)")
     .option("--top-k <n>", "how many predictions (default: 5)", parseCount)
     .option("-c, --concurrency <n>", "how many at once", parseCount, 4)

@@ -2,6 +2,7 @@ import type { Claimcheck, TicketData } from "../lib/client/claimcheck.ts"
 import { CliError } from "./cli-error.ts"
 import { forTerminal } from "./edge-client.ts"
 import { readImageFile } from "./read-image-file.ts"
+import { readSample, sampleNameOf } from "./read-sample.ts"
 import { runInOrder } from "./run-in-order.ts"
 
 export type ClassifyOptions = {
@@ -53,7 +54,8 @@ async function classifyFile(
   noClassifier: Listener["noClassifier"],
 ): Promise<Outcome> {
   try {
-    const { bytes, contentType } = await readImageFile(file)
+    const sample = sampleNameOf(file)
+    const { bytes, contentType } = await (sample === null ? readImageFile(file) : readSample(sample, { url, signal }))
     const ticket = await client.submit(new Blob([bytes], { type: contentType }), { ...options, signal })
     if (ticket.latest?.queue?.classifiers === 0) noClassifier(ticket.latest)
     return { file, ticket: await ticket.result({ signal, timeoutMs }) }

@@ -16,6 +16,7 @@ export class Album {
   readonly #history: History
   readonly #pictures = new Map<string, Picture>()
   readonly #files = new Map<string, Blob>()
+  readonly #haveThumbnails = new Set<string>()
   readonly #listeners: AlbumEvents[] = []
 
   constructor(history: History) {
@@ -79,9 +80,7 @@ export class Album {
     this.#pictures.set(id, picture)
     // "Uploading" is true of this page alone; the next one begins again.
     if (progress.phase !== "uploading") this.#keep(this.#history.save(picture))
-    if (progress.phase === "ticket" && before.progress.phase !== "ticket") {
-      this.#keep(this.#history.removeBlob(id, "file"))
-    }
+    if (isUploaded(picture) && !isUploaded(before)) this.#dropFile(id)
     this.#tell(({ changed }) => changed(picture))
   }
 
@@ -96,8 +95,12 @@ export class Album {
     return renewed
   }
 
-  saveThumbnail(id: string, thumbnail: Blob): void {
-    if (this.#pictures.has(id)) this.#keep(this.#history.saveBlob(id, "thumbnail", thumbnail))
+  /** Null where there can be none. */
+  saveThumbnail(id: string, thumbnail: Blob | null): void {
+    if (!this.#pictures.has(id)) return
+    if (thumbnail !== null) this.#keep(this.#history.saveBlob(id, "thumbnail", thumbnail))
+    this.#haveThumbnails.add(id)
+    this.#dropFile(id)
   }
 
   readThumbnail(id: string): Promise<Blob | undefined> {
@@ -109,9 +112,17 @@ export class Album {
     for (const id of ids) {
       this.#pictures.delete(id)
       this.#files.delete(id)
+      this.#haveThumbnails.delete(id)
     }
     this.#keep(this.#history.remove(ids))
     this.#tell(({ removed }) => removed(ids))
+  }
+
+  /** The bytes are kept until they are uploaded and there is a small picture of them. */
+  #dropFile(id: string): void {
+    const picture = this.#pictures.get(id)
+    if (picture === undefined || !isUploaded(picture) || !this.#haveThumbnails.has(id)) return
+    this.#keep(this.#history.removeBlob(id, "file"))
   }
 
   #tell(how: (events: AlbumEvents) => void): void {
@@ -122,4 +133,9 @@ export class Album {
   #keep(saving: Promise<unknown>): void {
     saving.catch(() => undefined)
   }
+}
+
+/** No later visit will need its bytes. */
+function isUploaded({ progress }: Picture): boolean {
+  return progress.phase === "ticket" || progress.phase === "refused"
 }

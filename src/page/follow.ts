@@ -6,6 +6,7 @@ import { isDone, type Picture } from "./picture.ts"
 
 /** A browser has six connections to a server: some must be left for asking how the tickets are. */
 const MAX_UPLOADS = 3
+const GRACE_MS = 10_000
 
 /** Sees pictures through: upload, ticket, answer. What happens to one of them is told to the album. */
 export class Follower {
@@ -35,9 +36,9 @@ export class Follower {
 
   /** Gives up what is not done; who has a ticket hands it back. */
   async cancel({ id }: Picture): Promise<void> {
-    this.#aborts.get(id)?.abort()
     const picture = this.#album.get(id)
     if (picture === undefined || isDone(picture)) return
+    this.#abort(picture)
     const { progress } = picture
     if (progress.phase !== "ticket") {
       this.#album.progress(id, { phase: "refused", error: { code: "canceled", message: "Canceled" } })
@@ -51,11 +52,6 @@ export class Follower {
       if (error instanceof ClaimcheckError && error.code === "already_finished") await this.follow(picture)
       else this.#refuse(id, error)
     }
-  }
-
-  /** Lets go of a picture that is removed from the album. */
-  forget(id: string): void {
-    this.#aborts.get(id)?.abort()
   }
 
   /** Once more: a ticket that could not be asked for is asked for again, anything else starts from the bytes. */
@@ -76,12 +72,15 @@ export class Follower {
       const file = await this.#album.file(id)
       if (file === undefined) throw new ClaimcheckError("not_uploaded", "The bytes are gone")
       await assertReadable(file)
+      signal.throwIfAborted()
       this.#album.progress(id, { phase: "uploading" })
       const options = { model: model === "" ? undefined : model, idempotencyKey, signal }
       const ticket = await this.#edge.use((client) => client.submit(file, options))
       if (ticket.latest === undefined) throw new ClaimcheckError("bad_response", "The answer is not a ticket")
-      this.#album.progress(id, { phase: "ticket", ticket: ticket.latest })
-      return ticket.latest.done ? null : ticket
+      const isWanted = this.#album.get(id)?.progress.phase === "uploading"
+      if (isWanted) this.#album.progress(id, { phase: "ticket", ticket: ticket.latest })
+      else if (!ticket.latest.done) await ticket.cancel()
+      return isWanted && !ticket.latest.done ? ticket : null
     })
   }
 
@@ -96,6 +95,13 @@ export class Follower {
         onUpdate: (latest) => this.#album.progress(id, { phase: "ticket", ticket: latest }),
       })
     })
+  }
+
+  /** An upload that is on its way may have a ticket already: it gets a moment, so that the ticket can be handed back. */
+  #abort({ id, progress }: Picture): void {
+    const abort = this.#aborts.get(id)
+    if (progress.phase === "uploading") setTimeout(() => abort?.abort(), GRACE_MS)
+    else abort?.abort()
   }
 
   #refuse(id: string, error: unknown): void {

@@ -43,8 +43,7 @@ export class Images {
     if (kept !== undefined) return URL.createObjectURL(kept)
     const file = await this.#album.file(id)
     const made = file === undefined ? null : await makeThumbnail(file)
-    if (made === null) return null
     this.#album.saveThumbnail(id, made)
-    return URL.createObjectURL(made)
+    return made === null ? null : URL.createObjectURL(made)
   }
 }

@@ -32,9 +32,8 @@ async function main(): Promise<void> {
   const follower = new Follower(album, edge)
   const models = new ModelChoice()
 
-  const removeAll = (ids: readonly string[]) => {
-    for (const id of ids) follower.forget(id)
-    album.remove(ids)
+  const cancel = (pictures: readonly Picture[]) => {
+    for (const picture of pictures) void follower.cancel(picture)
   }
   const ticket = new TicketView(album, images, {
     cancel: (picture) => void follower.cancel(picture),
@@ -42,7 +41,7 @@ async function main(): Promise<void> {
     remove: ({ id }) => {
       const order = sheet.order
       const next = order[order.indexOf(id) + 1] ?? order[order.indexOf(id) - 1] ?? null
-      removeAll([id])
+      album.remove([id])
       select(next)
     },
   })
@@ -55,13 +54,10 @@ async function main(): Promise<void> {
     if (byHand) ticket.focus()
   })
   showSheetHead(album, {
-    cancel: (pictures) => {
-      for (const picture of pictures) void follower.cancel(picture)
-    },
+    cancel,
     clear: () => {
-      const open = album.pictures.filter((picture) => !isDone(picture))
-      for (const picture of open) void follower.cancel(picture)
-      removeAll(album.pictures.map(({ id }) => id))
+      cancel(album.pictures)
+      album.remove(album.pictures.map(({ id }) => id))
     },
   })
   announceProgress(album)

@@ -71,12 +71,13 @@ export class SheetView {
     button.dataset.state = state
     const first = picture.progress.phase === "ticket" ? picture.progress.ticket.predictions?.[0] : undefined
     const words = stateWords(picture)
-    button.setAttribute("aria-label", `${picture.name}: ${words}`)
     button.title = picture.name
     button
       .querySelector(".caption")
       ?.replaceChildren(
+        element("span", { class: "unseen" }, `${picture.name}: `),
         element("span", { class: "label" }, first?.label ?? words),
+        " ",
         element("span", { class: "share" }, first === undefined ? "" : percent(first.probability)),
       )
     button.toggleAttribute("data-busy", !isDone(picture))

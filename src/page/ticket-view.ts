@@ -37,19 +37,11 @@ export class TicketView {
     this.#id = id
     const picture = id === null ? undefined : this.#album.get(id)
     this.#root.classList.toggle("empty", picture === undefined)
-    if (picture === undefined) {
-      this.#root.replaceChildren(
-        element(
-          "div",
-          { class: "photo" },
-          element("h2", { id: "ticket-title" }, "No ticket yet"),
-          element("p", {}, "Your picture will be here, and below it what the model sees."),
-        ),
-        element("div", { class: "stub" }, answer(undefined)),
-      )
-      return
-    }
-    this.#root.replaceChildren(this.#photo, this.#stub)
+    this.#keepFocus(() => {
+      if (picture === undefined) this.#root.replaceChildren(...blankTicket())
+      else this.#root.replaceChildren(this.#photo, this.#stub)
+    })
+    if (picture === undefined) return
     void this.#showPhoto(picture)
     this.#render()
   }
@@ -76,34 +68,40 @@ export class TicketView {
   #render(): void {
     const picture = this.#id === null ? undefined : this.#album.get(this.#id)
     if (picture === undefined) return
-    const hadFocus = this.#stub.contains(document.activeElement)
     const ticket = picture.progress.phase === "ticket" ? picture.progress.ticket : undefined
     const failure = failureOf(picture)
-    this.#stub.replaceChildren(
-      element(
-        "div",
-        { class: "what" },
-        element("h2", { id: "ticket-title" }, picture.name),
-        element("p", { class: "meta" }, describeImage(ticket)),
-      ),
-      steps(picture),
-      failure === null
-        ? answer(ticket)
-        : element(
-            "div",
-            { class: "failure" },
-            element("p", {}, failureSentence(failure)),
-            failure.code !== "canceled" && element("p", { class: "note" }, failure.message),
-          ),
-      element(
-        "div",
-        { class: "foot" },
-        element("p", { class: "number", title: "The ticket's id" }, ticket === undefined ? "" : shortId(ticket.id)),
-        element("div", { class: "actions" }, ...this.#buttons(picture)),
+    this.#keepFocus(() =>
+      this.#stub.replaceChildren(
+        element(
+          "div",
+          { class: "what" },
+          element("h2", { id: "ticket-title" }, picture.name),
+          element("p", { class: "meta" }, describeImage(ticket)),
+        ),
+        steps(picture),
+        failure === null
+          ? answer(ticket)
+          : element(
+              "div",
+              { class: "failure" },
+              element("p", {}, failureSentence(failure)),
+              failure.code !== "canceled" && element("p", { class: "note" }, failure.message),
+            ),
+        element(
+          "div",
+          { class: "foot" },
+          element("p", { class: "number", title: "The ticket's id" }, ticket === undefined ? "" : shortId(ticket.id)),
+          element("div", { class: "actions" }, ...this.#buttons(picture)),
+        ),
       ),
     )
-    // A button that is gone takes the focus with it, and a keyboard would start from the top of the page.
-    if (hadFocus && !this.#stub.contains(document.activeElement)) this.#root.focus({ preventScroll: true })
+  }
+
+  /** A button that is gone takes the focus with it, and a keyboard would start from the top of the page. */
+  #keepFocus(change: () => void): void {
+    const hadFocus = this.#root.contains(document.activeElement)
+    change()
+    if (hadFocus && !this.#root.contains(document.activeElement)) this.#root.focus({ preventScroll: true })
   }
 
   #buttons(picture: Picture): HTMLButtonElement[] {
@@ -117,6 +115,18 @@ export class TicketView {
     const mayRetry = failureOf(picture) !== null && this.#album.fileAtHand(picture.id) !== undefined
     return mayRetry ? [button("Try again", this.#actions.retry), remove] : [remove]
   }
+}
+
+function blankTicket(): HTMLElement[] {
+  return [
+    element(
+      "div",
+      { class: "photo" },
+      element("h2", { id: "ticket-title" }, "No ticket yet"),
+      element("p", {}, "Your picture will be here, and below it what the model sees."),
+    ),
+    element("div", { class: "stub" }, answer(undefined)),
+  ]
 }
 
 function describeImage(ticket: TicketData | undefined): string {

@@ -1,0 +1,367 @@
+import { readFileSync } from "node:fs"
+import { join } from "node:path"
+import type { Browser, Page } from "playwright-core"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
+import { DEFAULT_STORE_LIMITS } from "../../src/lib/job-store.ts"
+import { createKeys } from "../../src/lib/keys.ts"
+import { Operator } from "../../src/lib/operator.ts"
+import { connectRedis } from "../../src/lib/redis.ts"
+import { launchChromium } from "../support/chromium.ts"
+import { nodeEdge, openProcess } from "../support/edge-process.ts"
+import { sha256Hex } from "../support/edge-runtime.ts"
+import { flatJpeg } from "../support/images.ts"
+import { handOver, jpegFile, visit } from "../support/page-harness.ts"
+import { runCli, type Stack, startStack } from "./stack-harness.ts"
+
+const sample = (name: string) => readFileSync(new URL(`../../src/page/samples/${name}.jpg`, import.meta.url))
+const PUMPKIN = jpegFile("pumpkin.jpg", sample("pumpkin"))
+const CANDLE = jpegFile("candle.jpg", sample("candle"))
+const CLOCK = jpegFile("clock.jpg", sample("clock"))
+const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
+
+let stack: Stack
+let browser: Browser
+
+beforeAll(async () => {
+  ;[stack, browser] = await Promise.all([startStack(["--edge", "node"]), launchChromium()])
+  await stack.printed(/^ready /m)
+}, 120_000)
+afterAll(async () => {
+  await browser?.close()
+  await stack?.dispose()
+})
+
+/** Nothing is claimed until `resume` is called, or the test ends. */
+async function paused(): Promise<() => Promise<void>> {
+  const operator = new Operator(connectRedis(restOf(stack)), createKeys(), DEFAULT_STORE_LIMITS)
+  await operator.pause()
+  const resume = () => operator.resume()
+  onTestFinished(resume)
+  return resume
+}
+function restOf({ home }: Stack): { url: string; token: string } {
+  return (JSON.parse(readFileSync(join(home, "run.json"), "utf8")) as { rest: { url: string; token: string } }).rest
+}
+const now = (page: Page) => page.locator(".steps [aria-current=step]")
+const says = (page: Page, selector: string, text: string | RegExp) =>
+  expect.poll(() => page.locator(selector).innerText()).toMatch(text)
+
+describe("a picture handed in", () => {
+  test("by choosing: its ticket's life, then the five best as bars", async () => {
+    const resume = await paused()
+    const { page, answered } = await visit(browser, stack.url)
+    await page.setInputFiles("#choose", PUMPKIN)
+    await expect.poll(() => now(page).innerText()).toMatch(/Queued[\s\S]*next in line/)
+    expect(await page.locator("#ticket h2").innerText()).toBe("pumpkin.jpg")
+    await says(page, "#queue-note", "The queue is paused")
+    await resume()
+    await answered(1)
+    await expect.poll(() => now(page).innerText()).toMatch(/Done[\s\S]*in \d/)
+    expect(await page.locator(".bars li").count()).toBe(5)
+    expect(await page.locator(".bars li").first().innerText()).toMatch(/^jack-o'-lantern\s+9\d\.\d %/)
+    await says(page, "#announcer", /^pumpkin\.jpg: jack-o'-lantern, 9\d\.\d %$/)
+  })
+
+  test.each(["drop", "paste"] as const)("by a %s", async (how) => {
+    const { page, answered } = await visit(browser, stack.url)
+    await handOver(page, how, [CANDLE, CLOCK])
+    await answered(2)
+    expect(await page.locator(".tile .label").allInnerTexts()).toEqual(["candle", "analog clock"])
+    // What is kept of them is small.
+    const sides = await page
+      .locator(".thumb img")
+      .evaluateAll((images) => (images as HTMLImageElement[]).map(({ naturalHeight }) => naturalHeight))
+    expect(sides).toEqual([256, 256])
+  })
+
+  test("by clicking a sample, for the model that was chosen", async () => {
+    const { page, requests, answered } = await visit(browser, stack.url)
+    await expect.poll(() => page.locator("#model").inputValue()).toBe("efficientnet_lite0")
+    await page.locator(".sample").nth(2).click()
+    await answered(1)
+    expect(await page.locator(".tile .label").innerText()).toBe("soccer ball")
+    const upload = requests.find(({ method }) => method === "POST")
+    expect(upload?.url).toContain("model=efficientnet_lite0")
+  })
+
+  test("by keyboard alone, and looked at, and removed", async () => {
+    const { page, answered } = await visit(browser, stack.url)
+    const choosing = page.waitForEvent("filechooser")
+    await tabTo(page, "#choose")
+    await page.keyboard.press("Enter")
+    await (await choosing).setFiles([PUMPKIN, CANDLE, CLOCK])
+    await answered(3)
+    await tabTo(page, ".tile")
+    await page.keyboard.press("ArrowRight")
+    await page.keyboard.press("End")
+    await page.keyboard.press("ArrowLeft")
+    expect(await page.locator("#ticket h2").innerText()).toBe("candle.jpg")
+    await page.keyboard.press("Enter")
+    expect(await page.evaluate(() => document.activeElement?.id)).toBe("ticket")
+    await page.keyboard.press("Tab")
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe("Remove")
+    await page.keyboard.press("Enter")
+    expect(await page.locator(".tile").count()).toBe(2)
+    expect(await page.evaluate(() => document.activeElement === document.body)).toBe(false)
+  })
+})
+
+/** Presses Tab until the keyboard is there. */
+async function tabTo(page: Page, selector: string): Promise<void> {
+  for (let presses = 0; presses < 40; presses++) {
+    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) return
+    await page.keyboard.press("Tab")
+  }
+  throw new Error(`Forty times Tab, and not at ${selector}`)
+}
+
+describe("two hundred pictures", () => {
+  test("are a contact sheet: three uploads at once, each with a thumbnail and an answer, and a CSV of all", async () => {
+    const { page, requests, answered } = await visit(browser, stack.url)
+    let [running, most] = [0, 0]
+    const isUpload = (request: { method(): string }) => request.method() === "POST"
+    page.on("request", (request) => {
+      if (isUpload(request)) most = Math.max(most, ++running)
+    })
+    page.on("requestfinished", (request) => isUpload(request) && running--)
+    const files = Array.from({ length: 200 }, (_, i) => {
+      const shade = (i % 8) * 30
+      return jpegFile(`shade ${i}.jpg`, flatJpeg([shade, 255 - shade, 90], { width: 48, height: 32 }))
+    })
+    await page.setInputFiles("#choose", files)
+    await says(page, "#announcer", /^\d+ of 200 pictures done\.$/)
+    await answered(200)
+    expect(most).toBeLessThanOrEqual(3)
+    expect(requests.filter(({ method }) => method === "POST")).toHaveLength(200)
+    await says(page, "#count", /^200 pictures$/)
+    await expect.poll(() => page.locator(".thumb img").count()).toBe(200)
+    const saving = page.waitForEvent("download")
+    await page.locator("#save-csv").click()
+    const lines = readFileSync(await (await saving).path(), "utf8")
+      .trimEnd()
+      .split("\r\n")
+    expect(lines).toHaveLength(201)
+    expect(lines[1]).toMatch(/^shade 0\.jpg,.+,0\.\d+,.+,cls_\w+$/)
+    await page.locator("#clear").click()
+    expect(await page.locator(".tile").count()).toBe(0)
+  })
+
+  test("that wait can be canceled together, and only those", async () => {
+    await paused()
+    const { page } = await visit(browser, stack.url)
+    await page.setInputFiles(
+      "#choose",
+      [0, 1, 2, 3, 4, 5].map((i) => jpegFile(`${i}.jpg`, flatJpeg([i, 7, 99]))),
+    )
+    await page.locator("#cancel-all").click()
+    await expect.poll(() => page.locator(".tile .label").allInnerTexts()).toEqual(Array(6).fill("canceled"))
+    expect(await queueDepth()).toBe(0)
+  })
+})
+
+async function queueDepth(): Promise<number> {
+  const response = await fetch(`${stack.url}/v1/queue`)
+  return ((await response.json()) as { depth: number }).depth
+}
+
+describe("what goes wrong is said", () => {
+  test("by a sentence, each beside its picture, and the next picture is answered", async () => {
+    const { page, answered } = await visit(browser, stack.url)
+    const whole = sample("umbrella")
+    const cases = [
+      ["cut.jpg", whole.subarray(0, 900), /damaged/],
+      ["text.jpg", Buffer.from("This is a text"), /not a picture that the server can read/],
+      ["large.jpg", Buffer.concat([whole, Buffer.alloc(9_000_000, 7)]), /larger than the server takes/],
+      ["empty.jpg", Buffer.alloc(0), /empty/],
+    ] as const
+    for (const [name, bytes, sentence] of cases) {
+      await page.setInputFiles("#choose", jpegFile(name, bytes))
+      await says(page, ".failure p:first-child", sentence)
+      await says(page, "#announcer", sentence)
+    }
+    await handOver(page, "drop", [{ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("notes") }])
+    await says(page, "#notice", /^notes\.txt is not a picture\.$/)
+    await page.setInputFiles("#choose", jpegFile("umbrella.jpg", whole))
+    await answered(1)
+    await says(page, "#count", /^5 pictures · 4 without an answer$/)
+    expect(await page.locator("#notice").innerText()).toBe("")
+  })
+
+  test("while the server is gone, and its return is noticed by itself", async () => {
+    const { page, answered } = await visit(browser, stack.url)
+    await page.context().setOffline(true)
+    await page.setInputFiles("#choose", PUMPKIN)
+    await says(page, "#notice", /^The server cannot be reached\. Trying again/)
+    await page.context().setOffline(false)
+    await answered(1)
+    expect(await page.locator("#notice").innerText()).toBe("")
+  })
+})
+
+describe("a reload in the middle", () => {
+  test("keeps tickets and pictures, uploads nothing twice, and collects the answers", async () => {
+    const resume = await paused()
+    const { page, requests, answered } = await visit(browser, stack.url)
+    await page.setInputFiles(
+      "#choose",
+      [0, 1, 2].map((i) => jpegFile(`${i}.jpg`, flatJpeg([200, i * 9, 31]))),
+    )
+    await expect
+      .poll(() => page.locator(".tile .label").allInnerTexts())
+      .toEqual(["queued, next in line", "queued, 1 ahead", "queued, 2 ahead"])
+    await page.reload()
+    await expect.poll(() => page.locator(".thumb img").count()).toBe(3)
+    await resume()
+    await answered(3)
+    expect(requests.filter(({ method }) => method === "POST")).toHaveLength(3)
+    await page.reload()
+    expect(await page.locator('.tile[data-state="good"]').count()).toBe(3)
+    expect(await page.locator(".bars li").count()).toBe(5)
+  })
+
+  test("uploads what was not uploaded yet, as the same request", async () => {
+    const { page, requests, answered } = await visit(browser, stack.url)
+    let isStuck = true
+    await page.route("**/v1/classifications*", (route) => (isStuck ? new Promise(() => undefined) : route.continue()))
+    await page.setInputFiles("#choose", CLOCK)
+    const uploads = () => requests.filter(({ method }) => method === "POST")
+    await expect.poll(() => uploads().length).toBe(1)
+    isStuck = false
+    await page.reload()
+    await answered(1)
+    const [first, second] = uploads()
+    expect(first?.idempotencyKey).toMatch(/^[0-9a-f]{32}$/)
+    expect(second?.idempotencyKey).toBe(first?.idempotencyKey)
+  })
+})
+
+describe("an edge that wants an API key", () => {
+  test("is given one, says when it is wrong, and goes on where it stood", async () => {
+    const rest = restOf(stack)
+    const edge = await openProcess(nodeEdge(), {
+      UPSTASH_REDIS_REST_URL: rest.url,
+      UPSTASH_REDIS_REST_TOKEN: rest.token,
+      TICKET_SECRET: "a-secret-of-this-test",
+      API_KEYS: `page:${await sha256Hex("the-right-key")}`,
+    })
+    onTestFinished(() => edge.close())
+    const { page, answered } = await visit(browser, edge.url)
+    await page.locator("#key-form").waitFor()
+    await page.setInputFiles("#choose", PUMPKIN)
+    for (const key of ["the-wrong-key", "kein Schlüssel"]) {
+      await page.fill("#key", key)
+      await page.keyboard.press("Enter")
+      await says(page, "#key-note", "The server does not know this key.")
+    }
+    await page.fill("#key", "the-right-key")
+    await page.keyboard.press("Enter")
+    await answered(1)
+    expect(await page.locator("#key-form").isVisible()).toBe(false)
+    await page.reload()
+    await page.locator(".sample").first().click()
+    await answered(2)
+  })
+})
+
+describe("the view of the queue", () => {
+  test("shows what there is, and rests while nobody looks", async () => {
+    const { page, requests } = await visit(browser, stack.url)
+    await says(page, "#figure-classifiers", /^1$/)
+    await says(page, "#pulse", /^idle$/)
+    expect(await page.locator("#figure-rate").innerText()).toMatch(/^\d+(\.\d)?$/)
+    const looks = () => requests.filter(({ url }) => url.endsWith("/v1/queue")).length
+    await page.clock.install()
+    await page.reload()
+    await says(page, "#pulse", /^idle$/)
+    await hide(page, true)
+    const before = looks()
+    await page.clock.runFor(120_000)
+    expect(looks()).toBeLessThanOrEqual(before)
+    await hide(page, false)
+    await expect.poll(looks).toBe(before + 1)
+  })
+})
+
+async function hide(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, "hidden", { value, configurable: true })
+    document.dispatchEvent(new Event("visibilitychange"))
+  }, hidden)
+}
+
+describe("for everybody", () => {
+  test.each(["light", "dark"] as const)(
+    "axe finds nothing serious in %s: empty, waiting, answered, failed",
+    async (colorScheme) => {
+      const { page, answered } = await visit(browser, stack.url, { colorScheme, reducedMotion: "reduce" })
+      await page.evaluate(AXE)
+      expect(await seriousFindings(page)).toEqual([])
+      const resume = await paused()
+      await page.setInputFiles("#choose", jpegFile("one.jpg", flatJpeg([colorScheme === "dark" ? 1 : 2, 80, 10])))
+      await expect.poll(() => now(page).innerText()).toMatch(/Queued/)
+      expect(await seriousFindings(page)).toEqual([])
+      await resume()
+      await answered(1)
+      expect(await seriousFindings(page)).toEqual([])
+      await page.setInputFiles("#choose", jpegFile("bad.jpg", Buffer.from("a text")))
+      await page.locator(".failure").waitFor()
+      expect(await seriousFindings(page)).toEqual([])
+    },
+  )
+
+  test("on a phone: nothing wider than the screen, a camera to take a picture with, fingers find the buttons", async () => {
+    const viewport = { width: 360, height: 740 }
+    const { page, answered } = await visit(browser, stack.url, { viewport, hasTouch: true, isMobile: true })
+    expect(await page.locator("#camera").getAttribute("capture")).toBe("environment")
+    expect(await page.locator("#camera-label").isVisible()).toBe(true)
+    await page.setInputFiles("#camera", jpegFile(`${"a very long name ".repeat(8)}.jpg`, sample("balloon")))
+    await answered(1)
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
+    const low = await page
+      .locator(".button:visible")
+      .evaluateAll((buttons) =>
+        buttons.filter((button) => button.getBoundingClientRect().height < 40).map((button) => button.textContent),
+      )
+    expect(low).toEqual([])
+  })
+})
+
+type Finding = { id: string; impact: string; nodes: { html: string }[] }
+
+async function seriousFindings(page: Page): Promise<string[]> {
+  const { violations } = await page.evaluate<{ violations: Finding[] }>("axe.run()")
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+  return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)
+}
+
+describe("the samples", () => {
+  test("are named rightly by the embedded model", async () => {
+    const { samples } = (await (await fetch(`${stack.url}/v1/samples`)).json()) as {
+      samples: { name: string; label: string; url: string }[]
+    }
+    const said = await Promise.all(
+      samples.map(async ({ url }) => {
+        const bytes = await (await fetch(stack.url + url)).arrayBuffer()
+        const headers = { prefer: "wait=30", "cache-control": "no-cache" }
+        const response = await fetch(`${stack.url}/v1/classifications`, { method: "POST", body: bytes, headers })
+        return ((await response.json()) as { predictions?: { label: string }[] }).predictions?.[0]?.label
+      }),
+    )
+    expect(said).toEqual(samples.map(({ label }) => label))
+  })
+
+  test("can be taken by `claimcheck classify sample:NAME`", async () => {
+    const env = { ...stack.env, CLAIMCHECK_URL: stack.url, NO_COLOR: "1" }
+    const { code, stdout } = await runCli(["classify", "--json", "sample:pumpkin"], env)
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({
+      file: "sample:pumpkin",
+      predictions: [{ label: "jack-o'-lantern" }, {}, {}, {}, {}],
+    })
+    const unknown = await runCli(["classify", "sample:nothing"], env)
+    expect([unknown.code, unknown.stderr]).toEqual([
+      1,
+      expect.stringMatching(/There is no sample "nothing"\. There are: pumpkin, balloon/),
+    ])
+  })
+})
