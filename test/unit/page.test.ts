@@ -14,6 +14,7 @@ const TICKET: TicketData = {
   done: true,
   created_at: "2026-01-01T00:00:00.000Z",
   attempts: 1,
+  operation: "classify",
   model: { id: "m", version: "1" },
   image: { format: "jpeg", width: 4, height: 2, bytes: 4, sha256: "", orientation: 1 },
   predictions: [
