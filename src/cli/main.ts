@@ -25,6 +25,8 @@ async function main(argv: readonly string[]): Promise<number> {
     .addHelpText("after", HELP)
     .showHelpAfterError("(add --help for the options)")
     .exitOverride()
+    // `models --json` and `models check --json` are options of two commands.
+    .enablePositionalOptions()
   addStartCommand(program)
   addClassifyCommand(program)
   addTicketCommand(program)

@@ -11,7 +11,7 @@ const SIDE_PX = 16
 /** Each channel's own score is ten times its mean. */
 const identity = (times: number) => Float32Array.from([times, 0, 0, 0, times, 0, 0, 0, times])
 
-type Files = Record<string, string | Uint8Array>
+export type Files = Record<string, string | Uint8Array>
 
 export function writeFiles(folder: string, files: Files): string {
   for (const [name, content] of Object.entries(files)) {

@@ -1,7 +1,4 @@
-import { createWriteStream } from "node:fs"
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises"
-import { Readable, Transform } from "node:stream"
-import { pipeline } from "node:stream/promises"
+import { open, readFile, rename, rm, stat, writeFile } from "node:fs/promises"
 import { fullJitterMs } from "../../lib/backoff.ts"
 import { retryAfterMs } from "../../lib/retry-after.ts"
 import { sleep } from "../../lib/sleep.ts"
@@ -83,18 +80,21 @@ async function fetchRest(url: string, part: string, have: number, options: Downl
     const total = totalOf(response, start)
     if (total !== null && total > maxBytes) throw tooLarge(url, total, maxBytes)
     if (start === 0) await writeMark(part, url, response.headers)
+    const out = await open(part, start === 0 ? "w" : "a")
     let bytes = start
-    const count = new Transform({
-      transform(chunk: Uint8Array, _encoding, done) {
+    try {
+      for await (const chunk of chunksOf(response)) {
         clearTimeout(timer)
         timer = setTimeout(stall, stallMs)
         bytes += chunk.byteLength
+        if (bytes > maxBytes) throw tooLarge(url, bytes, maxBytes)
+        // Written before the next is asked for: what came before a break is kept.
+        await out.write(chunk)
         onBytes?.(bytes)
-        done(bytes > maxBytes ? tooLarge(url, bytes, maxBytes) : null, chunk)
-      },
-    })
-    const body = Readable.from(response.body ?? [])
-    await pipeline(body, count, createWriteStream(part, { flags: start === 0 ? "w" : "a" }))
+      }
+    } finally {
+      await out.close()
+    }
     if (total !== null && bytes < total) throw new BrokenOff(`it ended after ${bytes} of ${total} bytes`)
   } catch (error) {
     if (signal.aborted || error instanceof CliError || error instanceof BrokenOff) throw error
@@ -109,7 +109,7 @@ async function fetchRest(url: string, part: string, have: number, options: Downl
 async function startOf(response: Response, url: string, have: number): Promise<number> {
   const { status, headers } = response
   if (status === 200) return 0
-  if (status === 206 && headers.get("content-range")?.startsWith(`bytes ${have}-`)) return have
+  if (status === 206 && have > 0 && headers.get("content-range")?.startsWith(`bytes ${have}-`)) return have
   await response.body?.cancel()
   if (status === 206 || status === 416)
     throw new BrokenOff(`it answers ${status} to a range`, { waitMs: 0, fromStart: true })
@@ -119,8 +119,24 @@ async function startOf(response: Response, url: string, have: number): Promise<n
 }
 
 function totalOf({ headers }: Response, start: number): number | null {
+  const whole = headers.get("content-range")?.match(/\/(\d+)$/)?.[1]
+  if (whole !== undefined) return Number(whole)
   const length = headers.get("content-length")
   return length === null || headers.has("content-encoding") ? null : start + Number(length)
+}
+
+async function* chunksOf({ body }: Response): AsyncGenerator<Uint8Array> {
+  const reader = body?.getReader()
+  if (!reader) return
+  try {
+    for (;;) {
+      const { done, value } = await reader.read()
+      if (done) return
+      yield value
+    }
+  } finally {
+    await reader.cancel().catch(() => "it has failed already, and the reader was told")
+  }
 }
 
 function tooLarge(url: string, bytes: number, maxBytes: number): CliError {
