@@ -10,6 +10,7 @@ import { flatPng } from "../support/images.ts"
 import { newRoot, writeTinyModel } from "../support/tiny-model.ts"
 
 const ENTRY = new URL("../../dist/classifier/lane/lane-thread.js", import.meta.url)
+const CLASSIFY = { name: "classify", topK: 1 } as const
 const copyTo = newRoot()
 afterAll(() => rmSync(copyTo, { recursive: true, force: true }))
 
@@ -56,9 +57,9 @@ test("a lane loads the version that was checked, from its copy, whatever became 
     entry: ENTRY,
   })
   try {
-    const job = () => ({ modelId: "tiny", bytes: new Uint8Array(flatPng([220, 20, 20])), topK: 1 })
+    const job = () => ({ operation: CLASSIFY, modelId: "tiny", bytes: new Uint8Array(flatPng([220, 20, 20])) })
     const { modelVersion, predictions } = await pool.run(job())
-    expect([modelVersion, predictions[0]?.label]).toEqual([model?.info.version, "red"])
+    expect([modelVersion, predictions?.[0]?.label]).toEqual([model?.info.version, "red"])
 
     // Both gone, and loaded nowhere: the job is not lost, it may be sent again.
     const gone = { info: { ...served[0]?.info, version: "feedfeedfeed" }, places: model?.places ?? [] }
@@ -68,7 +69,7 @@ test("a lane loads the version that was checked, from its copy, whatever became 
       message: expect.stringContaining("feedfeedfeed"),
     })
     if (model) pool.setModels([model])
-    expect((await pool.run(job())).predictions[0]?.label).toBe("red")
+    expect((await pool.run(job())).predictions?.[0]?.label).toBe("red")
   } finally {
     await pool.close()
   }
@@ -92,7 +93,8 @@ test("models are loaded when a job asks for them, and let go when they do not fi
   try {
     const held = () => pool.held[0]?.models.map(({ id }) => id)
     const run = async (modelId: string) =>
-      (await pool.run({ modelId, bytes: new Uint8Array(flatPng([220, 20, 20])), topK: 1 })).predictions[0]?.label
+      (await pool.run({ operation: CLASSIFY, modelId, bytes: new Uint8Array(flatPng([220, 20, 20])) })).predictions?.[0]
+        ?.label
     expect(held()).toEqual(["b"])
     expect(await run("c")).toBe("c-red")
     expect(held()).toEqual(["b", "c"])
