@@ -32,3 +32,12 @@ export function readJpegFrame(bytes: Uint8Array): JpegFrame | null {
   }
   return frame ? { ...frame, adobeTransform } : null
 }
+
+/** How many scans begin in the bytes, counted up to `most`: each passes over the whole picture, however few bytes it has. */
+export function countJpegScans(bytes: Uint8Array, most: number): number {
+  let scans = 0
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  const marker = Buffer.from([0xff, START_OF_SCAN])
+  for (let at = buffer.indexOf(marker); at >= 0 && scans < most; at = buffer.indexOf(marker, at + 2)) scans++
+  return scans
+}

@@ -1,6 +1,6 @@
 import type { Metadata, Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
-import { type ImageFormat, type ImageHeader, uprightSize } from "../../lib/image-header.ts"
+import { type ImageFormat, type ImageHeader, refuseManyPixels, uprightSize } from "../../lib/image-header.ts"
 import type { Codec, DecodedImage, DecodeOptions } from "./codec.ts"
 import type { SharpModule } from "./load-sharp.ts"
 import { nativeDecodeBytes } from "./native-decode-bytes.ts"
@@ -28,7 +28,7 @@ export function createNativeCodec(sharp: SharpModule): Codec {
       })
     try {
       const metadata = await open().metadata()
-      refuseLies(metadata, header)
+      refuseLies(metadata, header, options.maxPixels)
       refuseMemory(header, metadata, options.maxDecodeBytes)
       const { data, info } = await pipeline(open(), metadata, options).toBuffer({ resolveWithObject: true })
       if (info.channels !== 3) throw new AppError("unsupported_image", "Cannot decode image: its colours are not read")
@@ -61,10 +61,12 @@ function orientationLeft({ format, orientation }: ImageHeader): number {
   return format === "avif" ? 1 : orientation
 }
 
-function refuseLies({ format, width, height }: Metadata, header: ImageHeader): void {
+function refuseLies({ format, width, height }: Metadata, header: ImageHeader, maxPixels: number): void {
   const stored = header.format === "avif" ? uprightSize(header) : header
   const isSame = (format === "heif" ? "avif" : format) === header.format
-  if (isSame && width === stored.width && height === stored.height) return
+  // What a GIF claims as its screen is often not its picture's size, and libvips goes by the picture.
+  if (header.format === "gif") refuseManyPixels({ ...header, pixels: width * height * header.frames }, maxPixels)
+  if (isSame && (format === "gif" || (width === stored.width && height === stored.height))) return
   throw new AppError("invalid_image", "Cannot decode image: its header and its content differ in size or format")
 }
 
@@ -80,7 +82,7 @@ function asAppError(cause: unknown, { format }: ImageHeader, { maxPixels, maxDec
   if (text.includes("exceeds pixel limit")) {
     return new AppError("too_many_pixels", `Cannot decode image: it exceeds ${maxPixels} pixels`, { cause })
   }
-  if (text.startsWith("timeout")) {
+  if (text.includes("timeout:")) {
     return new AppError("job_timeout", `Cannot decode image: it takes longer than ${maxDecodeMs} ms`, { cause })
   }
   if (/unsupported|not supported|no support/i.test(text)) {
