@@ -74,8 +74,8 @@ test.each(CODEC_NAMES)(
         while (left-- > 0) {
           if (left % Math.ceil(COUNT / 10) === 0) rssAt.push(process.memoryUsage().rss)
           const bytes = mutate(pictures, random)
-          const end = await pool.run({ modelId: "tiny", bytes, topK: 1 }).then(
-            ({ predictions }) => (predictions.length === 1 ? "predicted" : "empty"),
+          const end = await pool.run({ modelId: "tiny", bytes, operation: { name: "classify", topK: 1 } }).then(
+            ({ predictions }) => (predictions?.length === 1 ? "predicted" : "empty"),
             (error) => String(error.code ?? error),
           )
           ends[end] = (ends[end] ?? 0) + 1
