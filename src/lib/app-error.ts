@@ -2,6 +2,8 @@
 export const ERRORS = {
   bad_request: [400, "The request cannot be understood"],
   empty_body: [400, "There is no image in the request"],
+  invalid_list: [400, "The list cannot be read"],
+  invalid_rows: [400, "Rows of the list cannot be taken"],
   unauthorized: [401, "An API key is needed"],
   unknown_key: [401, "The API key is not known"],
   mistyped_key: [401, "The API key has a typo"],
@@ -11,6 +13,8 @@ export const ERRORS = {
   already_finished: [409, "The job has already finished"],
   not_finished: [409, "The job has not finished yet"],
   payload_expired: [410, "The image's bytes are gone"],
+  list_expired: [410, "The list of the batch is gone"],
+  list_too_large: [413, "The list is too long"],
   image_too_large: [413, "The image has too many bytes"],
   unsupported_image: [415, "The body is not an image that can be read here"],
   range_not_satisfiable: [416, "The range lies behind the end"],

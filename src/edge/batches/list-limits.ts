@@ -1,0 +1,15 @@
+/** What a list may hold. A spreadsheet's own cell ends at 32,767 characters. */
+export type ListLimits = {
+  maxRows: number
+  maxCellChars: number
+  maxRowChars: number
+  maxColumns: number
+  maxUrlsPerRow: number
+}
+
+export const LIST_LIMITS = {
+  maxCellChars: 32_768,
+  maxRowChars: 131_072,
+  maxColumns: 100,
+  maxUrlsPerRow: 100,
+} as const satisfies Partial<ListLimits>

@@ -1,0 +1,78 @@
+import { decodeText } from "./decode-text.ts"
+import { DelimitedRows } from "./delimited-rows.ts"
+import type { Columns, InputRow } from "./input-row.ts"
+import { JsonArray, JsonLines } from "./json-records.ts"
+import { JsonRows } from "./json-rows.ts"
+import { guessDelimiter, guessFormat, type ListFormat } from "./list-format.ts"
+import type { ListLimits } from "./list-limits.ts"
+
+/** How much is looked at to tell what a list is. */
+const START_CHARS = 65_536
+
+export type ListSource = {
+  body: AsyncIterator<Uint8Array>
+  /** What its sender says that it is; else it is guessed. */
+  format?: ListFormat | undefined
+  charset?: string | undefined
+  urlColumn?: string | undefined
+  limits: ListLimits
+}
+
+export type OpenList = {
+  format: ListFormat
+  /** It began with a byte order mark: who made it will want one back. */
+  hasMark: boolean
+  /** Complete once `rows` has ended. */
+  columns: Columns
+  rows: AsyncGenerator<InputRow>
+}
+
+/**
+ * Reads a list as it streams, never whole.
+ * @throws AppError invalid_list, from here or from `rows`, for what cannot be read as a list
+ */
+export async function readList({ body, charset, urlColumn, limits, ...source }: ListSource): Promise<OpenList> {
+  const { pieces, hasMark } = await decodeText(body, charset)
+  const { start, isWhole } = await readStart(pieces)
+  const format = source.format ?? guessFormat(start)
+  const reader = openReader(format, start, { limits, urlColumn })
+  return { format, hasMark, columns: reader.columns, rows: readRows(reader, start, isWhole ? null : pieces) }
+}
+
+type Reader = Pick<DelimitedRows | JsonRows, "columns" | "push" | "end">
+
+function openReader(
+  format: ListFormat,
+  start: string,
+  { limits, urlColumn }: { limits: ListLimits; urlColumn: string | undefined },
+): Reader {
+  switch (format) {
+    case "csv":
+      return new DelimitedRows(guessDelimiter(start), limits, urlColumn)
+    case "tsv":
+      return new DelimitedRows("\t", limits, urlColumn)
+    case "json":
+      return new JsonRows(new JsonArray(limits), limits, urlColumn)
+    case "jsonl":
+      return new JsonRows(new JsonLines(limits), limits, urlColumn)
+    default:
+      return format satisfies never
+  }
+}
+
+/** The text up to the end of its first line, and what else came with it. */
+async function readStart(pieces: AsyncGenerator<string>): Promise<{ start: string; isWhole: boolean }> {
+  let start = ""
+  while (start.length < START_CHARS && !/[\r\n]/.test(start.trimStart())) {
+    const { done, value } = await pieces.next()
+    if (done) return { start, isWhole: true }
+    start += value
+  }
+  return { start, isWhole: false }
+}
+
+async function* readRows(reader: Reader, start: string, rest: AsyncGenerator<string> | null): AsyncGenerator<InputRow> {
+  yield* reader.push(start)
+  if (rest !== null) for await (const piece of rest) yield* reader.push(piece)
+  yield* reader.end()
+}
