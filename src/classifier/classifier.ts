@@ -1,4 +1,5 @@
 import { hostname } from "node:os"
+import { BatchStore } from "../lib/batches/batch-store.ts"
 import { newJobId } from "../lib/job-id.ts"
 import { JobStore } from "../lib/job-store.ts"
 import { createKeys, SCHEMA_VERSION } from "../lib/keys.ts"
@@ -10,6 +11,7 @@ import { Registry } from "../lib/registry.ts"
 import { announceSchema } from "../lib/schema-version.ts"
 import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
+import { Feeder } from "./batches/feeder.ts"
 import { runClaimLoop } from "./claim-loop.ts"
 import type { ClassifierConfig } from "./config.ts"
 import { Hand } from "./hand.ts"
@@ -128,9 +130,13 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const isListening = () => listener.isListening()
   const count = (outcome: string) => metrics.webhooks.inc({ outcome })
   const deliverer = await createDeliverer(config, { redis, keys, now, isListening, reachability, log, count })
+  const batches = new BatchStore(redis, keys, storeLimits(config))
+  const feeder = new Feeder({ store: batches, now, isListening, reachability, log })
   const onOutbox = () => deliverer.look()
-  const listener = listenToQueue({ redis, channel: keys.wakeChannel, hand, onOutbox, signal, log })
+  const onBatches = () => feeder.look()
+  const listener = listenToQueue({ redis, channel: keys.wakeChannel, hand, onOutbox, onBatches, signal, log })
   const delivering = deliverer.run(signal)
+  const feeding = feeder.run(signal)
   const renewing = renewLeases({ store, hand, leaseMs, now, reachability }, giveUp.signal)
   // The lanes first, then those who send jobs for what is new; an outage is made up for by the next enrolment.
   const onModels = async () => {
@@ -169,13 +175,13 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
     signal,
   )
   // A loop that throws ends the process: its supervisor starts a better one.
-  await Promise.race([claiming, Promise.all([renewing, claiming, delivering])])
+  await Promise.race([claiming, Promise.all([renewing, claiming, delivering, feeding])])
   log.info("classifier.leaving", { inHand: hand.size })
   const timer = setTimeout(() => giveUp.abort(), LEAVE_MS)
   await hand.empty()
   clearTimeout(timer)
   giveUp.abort()
-  await Promise.all([...chores, renewing, delivering])
+  await Promise.all([...chores, renewing, delivering, feeding])
   await registry.leave(worker).catch((error: unknown) => log.warn("classifier.left_unseen", { error }))
 }
 

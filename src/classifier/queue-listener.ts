@@ -20,6 +20,8 @@ export function listenToQueue(options: {
   hand: Hand
   /** Something came into the outbox. */
   onOutbox: () => void
+  /** A batch may be fed. */
+  onBatches: () => void
   signal: AbortSignal
   log: Log
 }): QueueListener {
@@ -31,12 +33,14 @@ export function listenToQueue(options: {
     dryQueues.hear()
     waker.wake()
     options.onOutbox()
+    options.onBatches()
   }
   const ended = listenForWakeUps({
     ...options,
     onMessage: (message) => {
       const [, kind, name] = message.match(/^(\w+):(.+)$/) ?? []
       if (message === "outbox") return options.onOutbox()
+      if (message === "batches") return options.onBatches()
       if (kind === "canceled" && name !== undefined) return options.hand.stop(name, "the ticket was canceled")
       // Without a name it may be any queue.
       dryQueues.hear(kind === "queued" ? name : undefined)

@@ -1,4 +1,6 @@
 import * as z from "zod"
+import { decodeBatch } from "./batches/batch.ts"
+import { type BatchTicket, toBatchTicket } from "./batches/batch-ticket.ts"
 import { decodeJob } from "./job.ts"
 import { resolveJob, type Ticket, toTicket } from "./ticket.ts"
 
@@ -24,7 +26,11 @@ const eventSchema = z.object({
   dueMs: z.number().optional(),
   attempts: z.array(attemptSchema).default([]),
   /** The job as it ended, as text: the result may expire before the schedule does. */
-  job: z.string(),
+  job: z.string().optional(),
+  /** Or the batch as it stood then. */
+  batch: z.string().optional(),
+  /** Of a batch: whether it was over, or went on. */
+  kind: z.enum(["end", "progress"]).optional(),
 })
 /** The end of a ticket, and how far it has come. */
 export type DeliveryEvent = z.infer<typeof eventSchema>
@@ -44,10 +50,19 @@ export function decodeDelivery(text: string): Delivery {
   return deliverySchema.parse(JSON.parse(text))
 }
 
-/** The ticket as it stood when the event happened. */
-export function ticketOfEvent(event: DeliveryEvent): Ticket {
-  return toTicket(resolveJob(decodeJob(event.job), null), null)
+/** What is told: the ticket as it stood when the event happened, and the type of the event. */
+export function tellEvent(event: DeliveryEvent): Told {
+  if (event.batch !== undefined) {
+    const data = toBatchTicket(decodeBatch(JSON.parse(event.batch)), event.createdMs)
+    return { type: `batch.${event.kind === "progress" ? "progress" : data.status}`, data }
+  }
+  if (event.job === undefined) throw new Error("Cannot tell the event: it is of neither a job nor a batch")
+  const data = toTicket(resolveJob(decodeJob(event.job), null), null)
+  return { type: `classification.${data.status}`, data }
 }
+export type Told =
+  | { type: `classification.${Ticket["status"]}`; data: Ticket }
+  | { type: `batch.${BatchTicket["status"] | "progress"}`; data: BatchTicket }
 
 /** The origin of a webhook's URL: all of it that may be logged, since path and query can hold a secret. */
 export function receiverOf(url: string): string {
@@ -86,7 +101,7 @@ export type Deliveries = z.infer<typeof deliveriesSchema>
 export function toDeliveries({ url, events }: Pick<Delivery, "url" | "events">): Deliveries {
   const deliveries = events.map((event) => ({
     id: event.id,
-    type: `classification.${ticketOfEvent(event).status}`,
+    type: tellEvent(event).type,
     state: event.state,
     created_at: isoInstant(event.createdMs),
     next_attempt_at: event.state === "pending" && event.dueMs !== undefined ? isoInstant(event.dueMs) : null,

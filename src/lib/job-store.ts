@@ -31,7 +31,7 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
 
 const ORPHAN_TTL_MS = 60_000
 /** The rows of a caller's batches together, beside one single job of the same caller. */
-const BATCH_SHARE = 0.25
+export const BATCH_SHARE = 0.25
 
 /** A job as the edge makes it, before the queue gives it a place. */
 export type NewJob = Pick<
@@ -224,7 +224,7 @@ export class JobStore {
   }
 
   async #leave(jobId: string, outcome: Record<string, unknown>, only: "queued" | ""): Promise<Left> {
-    const args = [jobId, JSON.stringify(outcome), this.#limits.resultTtlMs, this.#keys.wakeChannel, only]
+    const args = [jobId, JSON.stringify(outcome), this.#limits.resultTtlMs, only]
     const [status, text] = (await this.#run(LEAVE, args)) as [Left["status"], string]
     return { status, job: text === "" ? null : decodeJob(text) }
   }

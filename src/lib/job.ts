@@ -74,7 +74,17 @@ const base = {
   queue: z.string(),
   caller: z.string(),
   /** The batch that it is a row of: background work of its caller. */
-  batch: z.object({ id: z.string() }).optional(),
+  batch: z
+    .object({
+      id: z.string(),
+      /** The first row that it stands in, counted from 1. */
+      row: z.number(),
+      /** Its number within the batch. */
+      picture: z.number(),
+      /** Until then its result is kept. */
+      keepUntilMs: z.number(),
+    })
+    .optional(),
   /**
    * Names the payload's key; its own id, so that a repeated upload overwrites no bytes that somebody works on. None for what
    * must be fetched.

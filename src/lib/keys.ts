@@ -40,6 +40,14 @@ export function createKeys(namespace = "claimcheck") {
     line: (receiver: string) => `${prefix}:outbox:${receiver}`,
     /** ZSET, member event id, score when it was given up in ms. */
     undelivered: `${prefix}:undelivered`,
+    /** HASH: one batch, what was asked for and how far it has come (src/lib/scripts/batch-prelude.ts has the fields). */
+    batch: (id: string) => `${prefix}:batch:${id}`,
+    /** ZSET, member job id, score number of the picture: what of a batch is in the queue or in work. */
+    batchFlight: (id: string) => `${prefix}:batch:${id}:flight`,
+    /** STRING, JSON: a piece of a batch's list (src/lib/batches/list-chunk.ts). */
+    listChunk: (listId: string, index: number) => `${prefix}:list:${listId}:${index}`,
+    /** ZSET, member batch id, score when a feeder should look at it: batches that are not done. */
+    batches: `${prefix}:batches`,
     /** HASH, field caller: where its webhooks go by default, and the secrets that sign them. Made by a person; no TTL. */
     webhooks: `${kept}:webhooks`,
     /** HASH, field SHA-256 of an API key, value JSON: its name and limits. Made by a person; no TTL. */

@@ -160,7 +160,7 @@ describe("queues", () => {
   })
 
   it("put a caller's rows behind its own single pictures, and beside another caller's", async () => {
-    const row = (id: string) => submit(store, jobOf(id, { batch: { id: "bat_1" } }))
+    const row = (id: string) => submit(store, jobOf(id, { batch: { id: "b", row: 1, picture: 0, keepUntilMs: T0 } }))
     for (const id of ["r1", "r2", "r3"]) await row(id)
     await submit(store, jobOf("s1"))
     await submit(store, jobOf("s2"))

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { ticketOfEvent } from "../../src/lib/delivery.ts"
+import { tellEvent } from "../../src/lib/delivery.ts"
 import type { JobStore, NewJob } from "../../src/lib/job-store.ts"
 import { DELIVERY_LEASE_MS, Outbox, type Recorded, type Take, type Taken } from "../../src/lib/outbox.ts"
 import { resolveJob, toTicket } from "../../src/lib/ticket.ts"
@@ -58,7 +58,7 @@ async function events(): Promise<Record<string, string[]>> {
   const names = [...deliveries.keys()].sort()
   const read = await Promise.all(names.map((id) => outbox.read(id)))
   return Object.fromEntries(
-    names.map((id, i) => [id, (read[i]?.events ?? []).map((event) => ticketOfEvent(event).status)]),
+    names.map((id, i) => [id, (read[i]?.events ?? []).map((event) => tellEvent(event).data.status)]),
   )
 }
 
@@ -164,7 +164,7 @@ describe("the script that ends a ticket posts its webhook:", () => {
     await submit(store, sharing("b", { createdMs: T0 + 8, payloadId: "again" }))
     expect(await events()).toEqual({ a: ["succeeded"], b: ["succeeded"] })
     const delivery = await outbox.read("b")
-    expect(delivery?.events.map((event) => ticketOfEvent(event))).toMatchObject([{ id: "cls_b", cached: true }])
+    expect(delivery?.events.map((event) => tellEvent(event).data)).toMatchObject([{ id: "cls_b", cached: true }])
   })
 
   it("for nobody who asked for none", async () => {
@@ -204,7 +204,7 @@ describe("tickets that share their work", () => {
     for (const id of ["a", "b"]) {
       const delivery = await outbox.read(id)
       expect(delivery?.url).toBe(`https://${id}.example/`)
-      expect(delivery?.events.map((event) => ticketOfEvent(event))).toEqual([await ticketOf(id)])
+      expect(delivery?.events.map((event) => tellEvent(event).data)).toEqual([await ticketOf(id)])
     }
     expect([...(await dump()).outbox.keys()].sort()).toEqual(["https://a.example", "https://b.example"])
   })

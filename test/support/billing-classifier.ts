@@ -1,4 +1,5 @@
 import { vi } from "vitest"
+import { Feeder } from "../../src/classifier/batches/feeder.ts"
 import { runClaimLoop } from "../../src/classifier/claim-loop.ts"
 import { Hand } from "../../src/classifier/hand.ts"
 import { createMetrics } from "../../src/classifier/metrics.ts"
@@ -9,7 +10,8 @@ import { ServiceMeter } from "../../src/classifier/service-meter.ts"
 import { Reachability } from "../../src/classifier/until-reached.ts"
 import { Waker } from "../../src/classifier/waker.ts"
 import { Deliverer } from "../../src/classifier/webhooks/deliverer.ts"
-import { JobStore } from "../../src/lib/job-store.ts"
+import { BatchStore } from "../../src/lib/batches/batch-store.ts"
+import { DEFAULT_STORE_LIMITS, JobStore } from "../../src/lib/job-store.ts"
 import type { Keys } from "../../src/lib/keys.ts"
 import { silentLog } from "../../src/lib/log.ts"
 import { Outbox } from "../../src/lib/outbox.ts"
@@ -98,11 +100,21 @@ export async function startBilledClassifier(
     reachability,
     log: silentLog,
   })
+  const feeder = new Feeder({
+    store: new BatchStore(watched, keys, DEFAULT_STORE_LIMITS),
+    now,
+    isListening: () => listener.isListening(),
+    reachability,
+    log: silentLog,
+  })
   const onOutbox = () => deliverer.look()
-  const listener = listenToQueue({ redis: watched, channel: keys.wakeChannel, hand, onOutbox, signal, log: silentLog })
+  const onBatches = () => feeder.look()
+  const channel = keys.wakeChannel
+  const listener = listenToQueue({ redis: watched, channel, hand, onOutbox, onBatches, signal, log: silentLog })
   const loops = [
     listener.ended,
     deliverer.run(signal),
+    feeder.run(signal),
     every(CLOCK_MS, () => watched.call((sdk) => sdk.time())),
     every(ENROLL_MS, () => registry.enroll([MODEL], now())),
     renewLeases({ store, hand, leaseMs: LEASE_MS, now, reachability }, signal),

@@ -1,5 +1,6 @@
 import type { RedisClientType } from "@redis/client"
 import type { Keys } from "../../src/lib/keys.ts"
+import { auditBatches, type BatchDump } from "./batch-audit.ts"
 import { auditOutbox, type OutboxDump } from "./webhook-audit.ts"
 
 // biome-ignore lint/complexity/noBannedTypes: no modules, functions or scripts, in the client's own words
@@ -26,17 +27,18 @@ export type StoredJob = {
   left?: { state: string; finishedMs: number }
 }
 export type Waiting = { id: string; bytes: number; caller: string; start: number }
-export type StoreDump = OutboxDump & {
-  jobs: Map<string, StoredJob>
-  /** By queue, in the order in which they are claimed. */
-  queues: Map<string, Waiting[]>
-  leases: { id: string; token: string; endMs: number }[]
-  dead: string[]
-  flow: Map<string, string>
-  content: Map<string, string>
-  payloadIds: Set<string>
-  withoutTtl: string[]
-}
+export type StoreDump = OutboxDump &
+  BatchDump & {
+    jobs: Map<string, StoredJob>
+    /** By queue, in the order in which they are claimed. */
+    queues: Map<string, Waiting[]>
+    leases: { id: string; token: string; endMs: number }[]
+    dead: string[]
+    flow: Map<string, string>
+    content: Map<string, string>
+    payloadIds: Set<string>
+    withoutTtl: string[]
+  }
 
 /** One script, so that the picture is of one instant. */
 const DUMP = `
@@ -63,6 +65,9 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
     deliveries: new Map(),
     lines: new Map(),
     outbox: new Map(),
+    batches: new Map(),
+    flights: new Map(),
+    due: new Set(),
     withoutTtl: rows.filter(([, ttlMs]) => ttlMs === -1).map(([key]) => key),
   }
   for (const [key, , value] of rows) {
@@ -97,7 +102,11 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
         name,
         pairsOf(value).map(([entry, dueMs]) => ({ entry, dueMs: Number(dueMs) })),
       )
-    } else if (!["registry", "undelivered", "webhooks"].includes(kind))
+    } else if (kind === "batch" && name.endsWith(":flight")) {
+      dump.flights.set(name.slice(0, -":flight".length), new Set(pairsOf(value).map(([id]) => id)))
+    } else if (kind === "batch") dump.batches.set(name, Object.fromEntries(pairsOf(value)))
+    else if (kind === "batches") dump.due = new Set(pairsOf(value).map(([id]) => id))
+    else if (!["list", "registry", "undelivered", "webhooks"].includes(kind))
       throw new Error(`Cannot account for the key ${key}`)
   }
   return dump
@@ -112,6 +121,7 @@ export async function auditStore(client: Client, keys: Keys): Promise<StoreDump>
     ...auditPlaces(dump),
     ...auditShared(dump),
     ...auditOutbox(dump.jobs, dump),
+    ...auditBatches(dump),
   ]
   if (wrong.length > 0) throw new Error(`The store does not add up:\n${wrong.join("\n")}`)
   return dump

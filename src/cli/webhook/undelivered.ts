@@ -1,4 +1,4 @@
-import { type DeliveryEvent, receiverOf, ticketOfEvent, toDeliveries } from "../../lib/delivery.ts"
+import { type DeliveryEvent, receiverOf, tellEvent, toDeliveries } from "../../lib/delivery.ts"
 import { jobIdOfEvent, type Outbox, type Undelivered } from "../../lib/outbox.ts"
 import { humanMs } from "../human-units.ts"
 import type { Paint } from "../terminal.ts"
@@ -57,7 +57,7 @@ export function renderUndelivered(
     receiverOf(delivery.url),
     `${humanMs(Math.max(0, nowMs - sinceMs))} ago`,
     lastAnswer(event),
-    ticketOfEvent(event).id,
+    tellEvent(event).data.id,
   ])
   return renderTable([["event", "receiver", "since", "last answer", "ticket"], ...rows], paint, { right: [2] })
 }
@@ -67,7 +67,7 @@ export function undeliveredJson({ sinceMs, delivery, event }: Undelivered): stri
   const [shown] = toDeliveries({ url: delivery.url, events: [event] }).deliveries
   return JSON.stringify({
     ...shown,
-    ticket_id: ticketOfEvent(event).id,
+    ticket_id: tellEvent(event).data.id,
     caller: delivery.caller,
     receiver: receiverOf(delivery.url),
     since: new Date(sinceMs).toISOString(),

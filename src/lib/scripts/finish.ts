@@ -18,7 +18,7 @@ if held and ARGV[6] ~= "" then
   job = cjson.decode(ARGV[6])
   job.finishedBy = token
   conclude(job, outcome, nowMs)
-  local before = decode(redis.call("SET", jobKey(id), cjson.encode(job), "XX", "GET", "PX", ttlMs))
+  local before = decode(redis.call("SET", jobKey(id), cjson.encode(job), "XX", "GET", "PX", lifeOf(job, ttlMs)))
   if before and not (before.followers or before.left) then
     dropPayload(job)
     announce(job)

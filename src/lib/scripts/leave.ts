@@ -5,23 +5,13 @@ import { PRELUDE } from "./prelude.ts"
  *
  * KEYS[1] prefix
  * ARGV[1] job id   ARGV[2] outcome, JSON: state, finishedMs, error as text
- * ARGV[3] TTL of the outcome, ms   ARGV[4] wake channel   ARGV[5] "queued" to leave alone what has started, else ""
+ * ARGV[3] TTL of the outcome, ms   ARGV[4] "queued" to leave alone what has started, else ""
  *
  * The work itself ends when no other ticket waits for it.
  * Returns { "left" | "finished" | "missing" | "started", job JSON }; leaving again in the same way is "left".
  */
 export const LEAVE = `${PRELUDE}
 local id, outcome, ttlMs = ARGV[1], cjson.decode(ARGV[2]), tonumber(ARGV[3])
-
-local function stopWork(job)
-  if job.state == "queued" then
-    if redis.call("ZREM", queueKey(job.queue), member(job)) == 1 then countWaiting(job, -1) end
-  elseif job.state == "processing" then
-    redis.call("ZREM", LEASES, leaseOf(job))
-    redis.call("PUBLISH", ARGV[4], "canceled:" .. job.id)
-  end
-  finish(job, outcome, outcome.finishedMs, ttlMs)
-end
 
 -- What has left was told; room for another.
 local function forgetToTell(leader, followerId)
@@ -42,7 +32,7 @@ if not working(job) then return { job.state == outcome.state and "left" or "fini
 local leader = job.leader and load(job.leader) or nil
 if job.leader then
   if leader and not working(leader) then return { "finished", cjson.encode(job) } end
-  if leader and leader.startedMs and ARGV[5] == "queued" then return { "started", cjson.encode(job) } end
+  if leader and leader.startedMs and ARGV[4] == "queued" then return { "started", cjson.encode(job) } end
   job.state, job.error, job.finishedMs = outcome.state, outcome.error, outcome.finishedMs
   saveFor(job, ttlMs)
   announce(job)
@@ -51,7 +41,7 @@ if job.leader then
     forgetToTell(leader, id)
     if leader.left and leader.followers == 0 then
       outcome = leader.left
-      stopWork(leader)
+      stopWork(leader, outcome, ttlMs)
     else
       save(leader)
     end
@@ -59,7 +49,7 @@ if job.leader then
   return { "left", cjson.encode(job) }
 end
 
-if job.startedMs and ARGV[5] == "queued" then return { "started", cjson.encode(job) } end
+if job.startedMs and ARGV[4] == "queued" then return { "started", cjson.encode(job) } end
 if (job.followers or 0) > 0 then
   -- What the work does from now on is no matter of this ticket.
   outcome.attempts, outcome.startedMs = job.attempts, job.startedMs
@@ -70,7 +60,7 @@ if (job.followers or 0) > 0 then
     redis.call("PUBLISH", WAKE, "outbox")
   end
 else
-  stopWork(job)
+  stopWork(job, outcome, ttlMs)
 end
 return { "left", cjson.encode(job) }
 `

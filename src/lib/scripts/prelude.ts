@@ -1,3 +1,5 @@
+import { BATCH_PRELUDE } from "./batch-prelude.ts"
+
 /**
  * What all scripts share: names of keys, the moves of a job between queue, leases and dead letters, and the outbox of
  * webhooks, since what ends a ticket posts its webhook.
@@ -35,8 +37,14 @@ local function load(id) return decode(redis.call("GET", jobKey(id))) end
 
 -- XX, or a job that expired meanwhile would come back without a TTL.
 local function save(job) redis.call("SET", jobKey(job.id), cjson.encode(job), "XX", "KEEPTTL") end
+-- A batch's results are read together: the first of them must last as long as the last.
+local function lifeOf(job, ttlMs)
+  if not job.batch then return ttlMs end
+  return math.max(ttlMs, job.batch.keepUntilMs - (job.finishedMs or job.createdMs))
+end
 -- Its followers read their answer here, so one that is followed keeps the longer life that it was given with them.
 local function saveFor(job, ttlMs)
+  ttlMs = lifeOf(job, ttlMs)
   if (job.followers or 0) == 0 then
     redis.call("SET", jobKey(job.id), cjson.encode(job), "PX", ttlMs)
   else
@@ -62,7 +70,8 @@ local function leaseOf(job) return job.id .. ":" .. job.leaseToken end
 local function countWaiting(job, by)
   redis.call("HINCRBY", FLOW, "n", by)
   redis.call("HINCRBY", FLOW, "n:" .. job.queue, by)
-  redis.call("HINCRBY", FLOW, "bytes", by * job.bytes)
+  -- Nought less nought is "-0", which Redis takes for no integer.
+  redis.call("HINCRBY", FLOW, "bytes", by * job.bytes + 0)
   redis.call("HINCRBY", FLOW, "d:" .. job.caller, by)
 end
 
@@ -90,25 +99,32 @@ local function putInOutbox(url, eventId, dueMs)
   redis.call("PEXPIRE", OUTBOX, DELIVERY_TTL_MS)
 end
 
-local function post(job, endedMs)
-  local tell = job.tell
-  job.tell = nil
-  local event = { id = "msg_" .. job.id .. "_" .. tag(endedMs), createdMs = endedMs, dueMs = endedMs, state = "pending" }
-  event.tries, event.job = 0, cjson.encode(job)
-  job.tell = tell
-  local record = { jobId = job.id, caller = job.caller, url = job.webhookUrl, events = { event } }
-  local key = deliveryKey(job.id)
+-- \`about\` has id, caller and webhookUrl: of a job, or of a batch.
+local function postEvent(about, event, nowMs)
+  event.id = "msg_" .. about.id .. "_" .. tag(nowMs)
+  event.createdMs, event.dueMs, event.state, event.tries = nowMs, nowMs, "pending", 0
+  local record = { jobId = about.id, caller = about.caller, url = about.webhookUrl, events = { event } }
+  local key = deliveryKey(about.id)
   local before = decode(redis.call("SET", key, cjson.encode(record), "GET", "PX", DELIVERY_TTL_MS))
   if before then
     -- A dead letter that was sent again ends a second time, which is an event of its own, even in the same millisecond.
     for i, known in ipairs(before.events) do
-      if known.id == event.id then event.id = "msg_" .. job.id .. "_" .. tag(endedMs + i) end
+      if known.id == event.id then event.id = "msg_" .. about.id .. "_" .. tag(nowMs + i) end
       table.insert(record.events, i, known)
     end
     redis.call("SET", key, cjson.encode(record), "PX", DELIVERY_TTL_MS)
   end
-  putInOutbox(job.webhookUrl, event.id, endedMs)
+  putInOutbox(about.webhookUrl, event.id, nowMs)
 end
+
+local function post(job, endedMs)
+  local tell = job.tell
+  job.tell = nil
+  postEvent(job, { job = cjson.encode(job) }, endedMs)
+  job.tell = tell
+end
+
+${BATCH_PRELUDE}
 
 -- How a follower ended, with the work that it shared: what resolveJob() (src/lib/ticket.ts) says.
 local function sharedEnd(follower, leader)
@@ -136,6 +152,7 @@ local function announce(job)
     end
   end
   if posted then redis.call("PUBLISH", WAKE, "outbox") end
+  if job.batch then countInBatch(job, job.finishedMs) end
 end
 
 local function conclude(job, outcome, nowMs)
@@ -148,6 +165,17 @@ local function finish(job, outcome, nowMs, ttlMs)
   dropPayload(job)
   saveFor(job, ttlMs)
   announce(job)
+end
+
+-- Ends what waits or is worked on, in whosever hand it is.
+local function stopWork(job, outcome, ttlMs)
+  if job.state == "queued" then
+    if redis.call("ZREM", queueKey(job.queue), member(job)) == 1 then countWaiting(job, -1) end
+  elseif job.state == "processing" then
+    redis.call("ZREM", LEASES, leaseOf(job))
+    redis.call("PUBLISH", WAKE, "canceled:" .. job.id)
+  end
+  finish(job, outcome, outcome.finishedMs, ttlMs)
 end
 
 local function bury(job, reason, s)

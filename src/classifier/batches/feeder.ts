@@ -1,0 +1,130 @@
+import { AppError } from "../../lib/app-error.ts"
+import { type Batch, doneOf } from "../../lib/batches/batch.ts"
+import { type BatchStore, type LentBatch, MAX_FED_AT_ONCE } from "../../lib/batches/batch-store.ts"
+import { newJobId } from "../../lib/job-id.ts"
+import type { Log } from "../../lib/log.ts"
+import { type Reachability, untilReached } from "../until-reached.ts"
+import { Waker } from "../waker.ts"
+import { ListReader } from "./list-reader.ts"
+
+/** An idle look is billed as the script and one command in it: four an hour. */
+const IDLE_LOOK_MS = 1_800_000
+/** Without wake-ups somebody has to look. */
+const BLIND_LOOK_MS = 5_000
+const MAX_LENT = 4
+
+export type FeederOptions = {
+  store: Pick<BatchStore, "lend" | "feed" | "end" | "getChunk">
+  now: () => number
+  /** Whether wake-ups arrive now. */
+  isListening: () => boolean
+  reachability: Reachability
+  log: Log
+}
+
+/**
+ * Keeps batches fed: puts their next pictures into the queue as those before them are done. Any number of feeders may run; a
+ * batch is lent to one of them at a time, and what one has begun and lost is begun by another under the same ids.
+ */
+export class Feeder {
+  readonly #options: FeederOptions
+  readonly #waker = new Waker()
+  readonly #lists: ListReader
+  #lookMs = 0
+
+  constructor(options: FeederOptions) {
+    this.#options = options
+    this.#lists = new ListReader(options.store)
+  }
+
+  /** Some batch may have room: look now. */
+  look(): void {
+    this.#lookAt(0)
+  }
+
+  /** Feeds until the signal is aborted. A batch that was lent then comes due again by itself. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { now, isListening } = this.#options
+    while (!signal.aborted) {
+      const waitMs = this.#lookMs - now()
+      if (waitMs > 0) await this.#waker.sleep(waitMs, signal)
+      else {
+        // Said before looking: what comes due meanwhile makes it earlier again.
+        this.#lookMs = now() + (isListening() ? IDLE_LOOK_MS : BLIND_LOOK_MS)
+        await this.#feedDue(signal)
+      }
+    }
+  }
+
+  #lookAt(ms: number): void {
+    if (ms >= this.#lookMs) return
+    this.#lookMs = ms
+    this.#waker.wake()
+  }
+
+  async #feedDue(signal: AbortSignal): Promise<void> {
+    const { store, now, reachability } = this.#options
+    const token = newJobId(now())
+    const within = { reachability, signal }
+    try {
+      const { lent, nextDueMs } = await untilReached(() => store.lend({ nowMs: now(), token, max: MAX_LENT }), within)
+      if (nextDueMs !== null) this.#lookAt(nextDueMs)
+      await Promise.all(lent.map((batch) => this.#feedOne(batch, signal)))
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+
+  /** A batch that cannot be fed must not keep the others from it. */
+  async #feedOne(lent: LentBatch, signal: AbortSignal): Promise<void> {
+    const { log } = this.#options
+    const { batch, deadlineMs } = lent
+    const about = { batchId: batch.plan.id }
+    try {
+      const { ended, finishedMs } = batch.progress
+      if (finishedMs !== undefined) return
+      if (ended !== undefined || this.#options.now() >= deadlineMs) await this.#end(batch, ended ?? "expired", signal)
+      else await this.#feed(lent, signal)
+    } catch (error) {
+      if (signal.aborted) throw error
+      if (error instanceof AppError && error.code === "list_expired") {
+        log.error("batch.list_lost", { ...about, error })
+        await this.#end(batch, "expired", signal)
+      } else {
+        // Its lease runs out, and it is tried again.
+        log.error("batch.stalled", { ...about, error })
+        this.#lookAt(this.#options.now() + BLIND_LOOK_MS)
+      }
+    }
+  }
+
+  async #feed(lent: LentBatch, signal: AbortSignal): Promise<void> {
+    const { store, now, reachability, log } = this.#options
+    const { plan, progress } = lent.batch
+    const within = { reachability, signal }
+    let room = plan.size - (progress.cursor - doneOf(progress))
+    for (let cursor = progress.cursor; ; ) {
+      const count = Math.max(1, Math.min(MAX_FED_AT_ONCE, room))
+      const pictures = await untilReached(() => this.#lists.read(plan, cursor, count), within)
+      const fed = await untilReached(() => store.feed(lent, { cursor, pictures, nowMs: now() }), within)
+      if (fed.cursor > cursor) {
+        log.debug("batch.fed", { batchId: plan.id, from: cursor, to: fed.cursor })
+        room -= fed.cursor - cursor
+      }
+      if (fed.dueMs !== null) this.#lookAt(fed.dueMs)
+      if (fed.status !== "more") return
+      cursor = fed.cursor
+      if (room <= 0) room = MAX_FED_AT_ONCE
+    }
+  }
+
+  async #end({ plan }: Batch, how: "canceled" | "expired", signal: AbortSignal): Promise<void> {
+    const { store, now, reachability, log } = this.#options
+    const within = { reachability, signal }
+    for (;;) {
+      const { inFlight } = await untilReached(() => store.end(plan.id, how, now()), within)
+      if (inFlight === 0) break
+    }
+    log.info("batch.ended", { batchId: plan.id, how })
+  }
+}

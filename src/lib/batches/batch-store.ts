@@ -1,0 +1,157 @@
+import { AppError } from "../app-error.ts"
+import { BATCH_SHARE, type StoreLimits } from "../job-store.ts"
+import type { Keys } from "../keys.ts"
+import type { RedisRest } from "../redis.ts"
+import { CREATE_BATCH, END_BATCH, FEED_BATCH, LEND_BATCHES } from "../scripts/batch.ts"
+import { type Batch, type BatchPlan, decodeBatch, pictureJobId } from "./batch.ts"
+import { decodeChunk, type ListChunk } from "./list-chunk.ts"
+import { encodePictureJob, type Picture } from "./picture-job.ts"
+
+/** A list that breaks off leaves chunks for so long. */
+const LIST_TTL_MS = 600_000
+/** A script is to be short. */
+export const MAX_FED_AT_ONCE = 64
+const MAX_STOPPED_AT_ONCE = 64
+/** A feeder that dies holds a batch up for so long. */
+const FEED_LEASE_MS = 15_000
+/** How soon somebody looks after a wake-up that was lost, and after a queue that had no room. */
+const LOOK_MS = 10_000
+const RETRY_MS = 1_000
+
+export type LentBatch = { batch: Batch; deadlineMs: number; token: string }
+export type Fed = { status: "more" | "full" | "wait" | "ended" | "lost"; cursor: number; dueMs: number | null }
+export type Ended = { status: "ended" | "finished" | "missing"; inFlight: number; batch: Batch | null }
+
+/** Batches in Redis. Every call is one request, safe to repeat, and throws AppError redis_unavailable. */
+export class BatchStore {
+  readonly #redis: RedisRest
+  readonly #keys: Keys
+  readonly #limits: StoreLimits
+
+  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#limits = limits
+  }
+
+  /** Stores a piece of a list for some minutes; create() makes it stay. */
+  putChunk(listId: string, index: number, text: Uint8Array): Promise<void> {
+    return this.#redis.setBytes(this.#keys.listChunk(listId, index), text, LIST_TTL_MS)
+  }
+
+  async dropChunks(listId: string, count: number): Promise<void> {
+    if (count === 0) return
+    const keys = Array.from({ length: count }, (_none, index) => this.#keys.listChunk(listId, index))
+    await this.#redis.call((sdk) => sdk.unlink(...keys))
+  }
+
+  /** @throws AppError list_expired */
+  async getChunk(listId: string, index: number): Promise<ListChunk> {
+    const bytes = await this.#redis.getBytes(this.#keys.listChunk(listId, index))
+    if (bytes === null) throw new AppError("list_expired", "The list of this batch is gone from Redis")
+    return decodeChunk(new TextDecoder().decode(bytes))
+  }
+
+  /** `exists`: the id was used before, and the batch is the first one. */
+  async create(plan: BatchPlan): Promise<{ status: "created" | "exists"; batch: Batch }> {
+    const { id, caller, listId, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery } = plan
+    const settings = { id, caller, listId, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery }
+    const more = { chunks: plan.chunks.length, nowMs: plan.createdMs }
+    const reply = await this.#run(CREATE_BATCH, [JSON.stringify(plan), JSON.stringify({ ...settings, ...more })])
+    const [status, fields] = reply as ["created" | "exists" | "list_missing", string[]]
+    if (status === "list_missing") throw new AppError("list_expired", "The list took too long to arrive; send it again")
+    return { status, batch: decodeBatch(pairsOf(fields)) }
+  }
+
+  async read(id: string): Promise<Batch | null> {
+    const fields = await this.#redis.call((sdk) => sdk.hgetall(this.#keys.batch(id)))
+    return isEmpty(fields) ? null : decodeBatch(pairsOf(fields))
+  }
+
+  /** The lowest picture that is in the queue or in work, or null when none is. */
+  async firstInFlight(id: string): Promise<number | null> {
+    const [, score] = await this.#redis.call((sdk) =>
+      sdk.zrange<(string | number)[]>(this.#keys.batchFlight(id), 0, 0, { withScores: true }),
+    )
+    return score === undefined ? null : Number(score)
+  }
+
+  /** The records of pictures' jobs as texts, null for one that is not there (yet, or any longer). */
+  readJobs(id: string, pictures: readonly number[]): Promise<(string | null)[]> {
+    const keys = pictures.map((picture) => this.#keys.job(pictureJobId(id, picture)))
+    if (keys.length === 0) return Promise.resolve([])
+    return this.#redis.call((sdk) => sdk.mget<(string | null)[]>(...keys))
+  }
+
+  /** Takes batches that are due, to feed them. */
+  async lend({
+    nowMs,
+    token,
+    max,
+  }: {
+    nowMs: number
+    token: string
+    max: number
+  }): Promise<{ lent: LentBatch[]; nextDueMs: number | null }> {
+    const settings = { nowMs, token, max, leaseMs: FEED_LEASE_MS }
+    const [rows, next] = (await this.#run(LEND_BATCHES, [JSON.stringify(settings)])) as [[string, string[]][], string]
+    const lent = rows.map(([, list]) => {
+      const fields = pairsOf(list)
+      const batch = decodeBatch(fields)
+      return { batch, token, deadlineMs: Number(fields.deadlineMs ?? batch.plan.deadlineMs) }
+    })
+    return { lent, nextDueMs: next === "" ? null : Number(next) }
+  }
+
+  /** Puts pictures from `cursor` on into the queue, as many of them as there is room for. */
+  async feed(
+    lent: LentBatch,
+    { cursor, pictures, nowMs }: { cursor: number; pictures: readonly Picture[]; nowMs: number },
+  ): Promise<Fed> {
+    const { plan } = lent.batch
+    const { maxDepth, maxDepthPerCaller, attemptMs } = this.#limits
+    const settings = {
+      id: plan.id,
+      token: lent.token,
+      cursor,
+      nowMs,
+      weight: plan.weight * BATCH_SHARE,
+      queue: plan.queue,
+      caller: plan.caller,
+      maxDepth,
+      maxDepthPerCaller,
+      jobTtlMs: Math.max(plan.jobDeadlineMs + plan.maxAttempts * attemptMs, plan.keepUntilMs - nowMs),
+      keepUntilMs: plan.keepUntilMs,
+      leaseMs: FEED_LEASE_MS,
+      lookMs: LOOK_MS,
+      retryMs: RETRY_MS,
+    }
+    const reply = await this.#run(FEED_BATCH, [
+      JSON.stringify(settings),
+      ...pictures.map((picture) => encodePictureJob(plan, picture, nowMs)),
+    ])
+    const [status, moved, dueMs] = reply as [Fed["status"], number, string]
+    return { status, cursor: Number(moved), dueMs: dueMs === "" ? null : Number(dueMs) }
+  }
+
+  /** Stops a page of what is in flight, and keeps the rest from beginning. Call again while any is in flight. */
+  async end(id: string, how: "canceled" | "expired", nowMs: number): Promise<Ended> {
+    const args = [id, how, nowMs, this.#limits.resultTtlMs, MAX_STOPPED_AT_ONCE]
+    const [status, inFlight, fields] = (await this.#run(END_BATCH, args)) as [Ended["status"], number, string[]]
+    return { status, inFlight: Number(inFlight), batch: fields.length === 0 ? null : decodeBatch(pairsOf(fields)) }
+  }
+
+  #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
+    return this.#redis.script(script, [this.#keys.prefix], args)
+  }
+}
+
+/** HGETALL comes as a flat list when the SDK leaves values alone. */
+function pairsOf(fields: unknown): Record<string, string> {
+  if (!Array.isArray(fields)) return { ...(fields as Record<string, string>) }
+  const pairs: Record<string, string> = {}
+  for (let i = 0; i + 1 < fields.length; i += 2) pairs[String(fields[i])] = String(fields[i + 1])
+  return pairs
+}
+
+const isEmpty = (fields: unknown) => fields === null || Object.keys(fields as object).length === 0

@@ -1,0 +1,108 @@
+import * as z from "zod"
+import { type Batch, doneOf, stateOf } from "./batch.ts"
+
+const instant = z.iso.datetime()
+const MIN_POLL_MS = 250
+const MAX_POLL_MS = 10_000
+/** Whoever waits for a batch wants to see it move. */
+const POLLS_PER_BATCH = 10
+
+/** The ticket of a batch as it stands on the wire. */
+export const batchTicketSchema = z
+  .object({
+    id: z.string().meta({ description: "The capability to read and cancel this batch" }),
+    status: z.enum(["queued", "processing", "succeeded", "failed", "canceled"]).meta({
+      description:
+        "`succeeded` when the list was worked through, whatever became of single pictures; `failed` when none was",
+    }),
+    done: z.boolean().meta({ description: "Whether the ticket will change no more" }),
+    operation: z.string(),
+    model: z.object({ id: z.string() }).optional(),
+    created_at: instant,
+    started_at: instant.optional(),
+    finished_at: instant.optional(),
+    rows: z.object({
+      total: z.number().int(),
+      skipped: z
+        .number()
+        .int()
+        .meta({ description: "Rows that could not be taken; they are in the results all the same" }),
+    }),
+    pictures: z
+      .object({
+        total: z.number().int(),
+        done: z.number().int(),
+        queued: z.number().int(),
+        processing: z.number().int().meta({ description: "In the queue or in work: at most `batch_size`" }),
+        succeeded: z.number().int(),
+        failed: z.number().int(),
+        canceled: z.number().int(),
+      })
+      .meta({ description: "Different URLs, by state: the same URL twice is one picture" }),
+    batch_size: z.number().int(),
+    per_second: z.number().nullable().meta({ description: "Pictures that were done a second, of late" }),
+    eta_ms: z.number().int().nullable().optional(),
+    poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
+    failures: z
+      .array(z.object({ row: z.number().int(), url: z.string(), code: z.string(), message: z.string() }))
+      .meta({ description: "The first ten pictures that failed" }),
+    results_url: z.string(),
+  })
+  .meta({ id: "BatchTicket" })
+export type BatchTicket = z.infer<typeof batchTicketSchema>
+
+export function toBatchTicket(batch: Batch, nowMs: number): BatchTicket {
+  const { plan, progress } = batch
+  const { cursor, ended, startedMs, finishedMs } = progress
+  const done = doneOf(progress)
+  const queued = ended === undefined ? plan.pictures - cursor : 0
+  const perSecond = rateOf(batch, nowMs)
+  const isDone = finishedMs !== undefined
+  const etaMs = perSecond === null || perSecond === 0 ? null : Math.ceil(((plan.pictures - done) / perSecond) * 1_000)
+  return {
+    id: plan.ticketId,
+    status: stateOf(batch),
+    done: isDone,
+    operation: plan.operation.name,
+    ...(plan.model !== undefined && { model: { id: plan.model } }),
+    created_at: isoInstant(plan.createdMs),
+    ...(startedMs !== undefined && { started_at: isoInstant(startedMs) }),
+    ...(isDone && { finished_at: isoInstant(finishedMs) }),
+    rows: { total: plan.rows, skipped: plan.skipped },
+    pictures: {
+      total: plan.pictures,
+      done,
+      queued,
+      processing: Math.max(0, plan.pictures - done - queued),
+      succeeded: progress.succeeded,
+      failed: progress.failed,
+      canceled: progress.canceled,
+    },
+    batch_size: plan.size,
+    per_second: perSecond,
+    ...(!isDone && { eta_ms: etaMs, poll_after_ms: pollAfterMs(etaMs) }),
+    failures: progress.failures.map(({ row, url, error }) => ({ row, url, ...error })),
+    results_url: `${plan.origin}/v1/batches/${plan.ticketId}/results`,
+  }
+}
+
+/** Over the last five to ten seconds while it is fed, and from its start to its end when it is done. */
+function rateOf({ progress }: Batch, nowMs: number): number | null {
+  const { startedMs, finishedMs, markMs, markDone } = progress
+  const [sinceMs, before] = finishedMs === undefined ? [markMs, markDone] : [startedMs, 0]
+  if (sinceMs === undefined) return null
+  const seconds = ((finishedMs ?? nowMs) - sinceMs) / 1_000
+  return seconds <= 0 ? null : Math.round(((doneOf(progress) - before) / seconds) * 100) / 100
+}
+
+function pollAfterMs(etaMs: number | null): number {
+  if (etaMs === null) return 1_000
+  return Math.round(Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, etaMs / POLLS_PER_BATCH)))
+}
+
+/** A weak ETag over what does not move by itself: hints and the rate are left out. */
+export function batchETag({ status, pictures }: BatchTicket): string {
+  return `W/"${[status, pictures.processing > 0 ? 1 : 0, pictures.succeeded, pictures.failed, pictures.canceled].join(".")}"`
+}
+
+const isoInstant = (ms: number) => new Date(ms).toISOString()

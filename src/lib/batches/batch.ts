@@ -1,0 +1,90 @@
+import * as z from "zod"
+import { jobErrorSchema } from "../job.ts"
+import { operationSchema } from "../operations.ts"
+
+/** What is settled once a batch is accepted. */
+export const batchPlanSchema = z.object({
+  id: z.string(),
+  ticketId: z.string(),
+  caller: z.string(),
+  weight: z.number(),
+  operation: operationSchema,
+  model: z.string().optional(),
+  queue: z.string(),
+  createdMs: z.number(),
+  /** What is not done by then is given up. */
+  deadlineMs: z.number(),
+  /** Until then every row's result is kept. */
+  keepUntilMs: z.number(),
+  /** Of one picture, from when it is put into the queue. */
+  jobDeadlineMs: z.number(),
+  maxAttempts: z.number(),
+  /** How many pictures may be in the queue or in work at once. */
+  size: z.number(),
+  rows: z.number(),
+  /** Rows that were not taken, and are in the results all the same. */
+  skipped: z.number(),
+  /** Different URLs, each of which is one job. */
+  pictures: z.number(),
+  columns: z.array(z.string()),
+  /** The list came with a byte order mark. */
+  hasMark: z.boolean(),
+  /** Names the keys of the list's chunks. */
+  listId: z.string(),
+  /** Of each chunk: its first row, its first picture. */
+  chunks: z.array(z.tuple([z.number(), z.number()])),
+  /** SHA-256 over list and options: what a repeated Idempotency-Key is held against. */
+  fingerprint: z.string(),
+  webhookUrl: z.string().optional(),
+  /** A webhook each time that so many more pictures are done. */
+  webhookEvery: z.number().optional(),
+  /** Where the edge was reached: what links in webhooks begin with. */
+  origin: z.string(),
+})
+export type BatchPlan = z.infer<typeof batchPlanSchema>
+
+const failureSchema = z.object({ row: z.number(), url: z.string(), error: jobErrorSchema })
+/** A picture that failed. */
+export type BatchFailure = z.infer<typeof failureSchema>
+
+const count = z.coerce.number().default(0)
+const progressSchema = z.object({
+  /** Pictures put into the queue so far. */
+  cursor: count,
+  succeeded: count,
+  failed: count,
+  canceled: count,
+  /** Canceled by its caller, or given up at its deadline: what is past the cursor will not be worked on. */
+  ended: z.enum(["canceled", "expired"]).optional(),
+  startedMs: z.coerce.number().optional(),
+  finishedMs: z.coerce.number().optional(),
+  /** An instant and how many were done then, for the rate. */
+  markMs: z.coerce.number().optional(),
+  markDone: count,
+  failures: z
+    .string()
+    .default("[]")
+    .transform((text) => z.array(failureSchema).parse(JSON.parse(text))),
+})
+export type BatchProgress = z.infer<typeof progressSchema>
+
+export type Batch = { plan: BatchPlan; progress: BatchProgress }
+
+/** @param fields what lies in the hash: `plan`, which the scripts carry unread, and how far it has come */
+export function decodeBatch({ plan = "", ...fields }: Readonly<Record<string, string>>): Batch {
+  return { plan: batchPlanSchema.parse(JSON.parse(plan)), progress: progressSchema.parse(fields) }
+}
+
+export type BatchState = "queued" | "processing" | "succeeded" | "failed" | "canceled"
+
+/** A batch has succeeded when its list was worked through and at least one picture was. */
+export function stateOf({ progress }: Batch): BatchState {
+  if (progress.finishedMs === undefined) return progress.startedMs === undefined ? "queued" : "processing"
+  if (progress.ended === "canceled") return "canceled"
+  return progress.ended === "expired" || progress.succeeded === 0 ? "failed" : "succeeded"
+}
+
+export const doneOf = ({ succeeded, failed, canceled }: BatchProgress): number => succeeded + failed + canceled
+
+/** The id of a picture's job, which anybody can compute: what makes feeding it twice the same as once. */
+export const pictureJobId = (batchId: string, picture: number): string => `${batchId}-${picture}`

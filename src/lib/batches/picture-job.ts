@@ -1,0 +1,34 @@
+import { encodeJob } from "../job.ts"
+import { type BatchPlan, pictureJobId } from "./batch.ts"
+
+export type Picture = {
+  /** Its number within the batch. */
+  picture: number
+  /** The first row that it occurs in, counted from 1. */
+  row: number
+  url: string
+}
+
+/** The record of a picture's job, ready for the script that puts it into the queue. */
+export function encodePictureJob(plan: BatchPlan, { picture, row, url }: Picture, nowMs: number): string {
+  return encodeJob({
+    id: pictureJobId(plan.id, picture),
+    ...(plan.model !== undefined && { model: plan.model }),
+    queue: plan.queue,
+    caller: plan.caller,
+    batch: { id: plan.id, row, picture, keepUntilMs: plan.keepUntilMs },
+    bytes: 0,
+    createdMs: nowMs,
+    deadlineMs: Math.min(nowMs + plan.jobDeadlineMs, plan.deadlineMs),
+    attempts: 0,
+    maxAttempts: plan.maxAttempts,
+    start: "0",
+    state: "queued",
+    input: {
+      ticketId: `${plan.ticketId}/${picture}`,
+      operation: plan.operation,
+      source: { url },
+      fingerprint: "",
+    },
+  })
+}

@@ -1,0 +1,94 @@
+/**
+ * What the scripts know of batches. Every end of a job comes by countInBatch(), and its place in the batch's flight is what is
+ * taken away: so that each picture counts once, whichever way it ended and however often a script is repeated.
+ *
+ * The hash of a batch holds `plan` (JSON that no script reads), what of it the scripts need (caller, pictures, size, deadlineMs,
+ * keepUntilMs, webhookUrl, webhookEvery), how far it has come (cursor, succeeded, failed, canceled, failures, ended, startedMs,
+ * finishedMs), the lease token of its feeder, and for the rate an instant and how many were done then (markMs, markDone) and
+ * the next such pair (nextMs, nextDone).
+ */
+export const BATCH_PRELUDE = `
+local BATCHES = P .. ":batches"
+local MAX_FAILURES = 10
+
+local function batchKey(id) return P .. ":batch:" .. id end
+local function flightKey(id) return P .. ":batch:" .. id .. ":flight" end
+
+local function readHash(key)
+  local list, hash = redis.call("HGETALL", key), {}
+  for i = 1, #list, 2 do hash[list[i]] = list[i + 1] end
+  return hash
+end
+
+local NUMBERS = { "pictures", "size", "cursor", "succeeded", "failed", "canceled", "webhookEvery" }
+local function readProgress(id)
+  local values = redis.call("HMGET", batchKey(id), "ended", "failures", "finishedMs", unpack(NUMBERS))
+  if not values[4] then return nil end
+  local batch = { ended = values[1], failures = values[2], finishedMs = values[3] }
+  for i, name in ipairs(NUMBERS) do batch[name] = tonumber(values[i + 3] or 0) end
+  batch.done = batch.succeeded + batch.failed + batch.canceled
+  return batch
+end
+
+local function postBatch(id, nowMs, kind)
+  local fields = readHash(batchKey(id))
+  if not fields.webhookUrl then return end
+  local about = { id = id, caller = fields.caller, webhookUrl = fields.webhookUrl }
+  fields.token = nil
+  postEvent(about, { kind = kind, batch = cjson.encode(fields) }, nowMs)
+  redis.call("PUBLISH", WAKE, "outbox")
+end
+
+local function finishBatch(id, nowMs)
+  redis.call("HSET", batchKey(id), "finishedMs", tag(nowMs))
+  redis.call("ZREM", BATCHES, id)
+  postBatch(id, nowMs, "end")
+end
+
+local function addFailure(batch, job)
+  local failures = batch.failures and cjson.decode(batch.failures) or {}
+  if #failures >= MAX_FAILURES then return nil end
+  local input = cjson.decode(job.input)
+  local url = input.source and input.source.url or ""
+  table.insert(failures, { row = job.batch.row, url = url, error = cjson.decode(job.error) })
+  return cjson.encode(failures)
+end
+
+local function countInBatch(job, nowMs)
+  local id = job.batch.id
+  if redis.call("ZREM", flightKey(id), job.id) == 0 then return end
+  local batch = readProgress(id)
+  if not batch then return end
+  local write = { job.state, batch[job.state] + 1 }
+  local failures = job.state == "failed" and addFailure(batch, job)
+  if failures then write[3], write[4] = "failures", failures end
+  redis.call("HSET", batchKey(id), unpack(write))
+  local done = batch.done + 1
+  if done == batch.pictures then return finishBatch(id, nowMs) end
+  if batch.webhookEvery > 0 and done % batch.webhookEvery == 0 and not batch.ended then postBatch(id, nowMs, "progress") end
+  -- On the way down it is passed once; if that wake-up is lost, the feeder looks by itself.
+  local isLow = batch.cursor - done == math.floor(batch.size / 2)
+  if isLow and batch.cursor < batch.pictures and not batch.ended then
+    redis.call("ZADD", BATCHES, "XX", "LT", nowMs, id)
+    redis.call("PUBLISH", WAKE, "batches")
+  end
+end
+
+-- A picture that had failed is tried again: its batch is not done any longer.
+local function countOutOfBatch(job, untilMs)
+  local id = job.batch.id
+  local key, batch = batchKey(job.batch.id), readProgress(job.batch.id)
+  if not batch then return end
+  redis.call("ZADD", flightKey(id), job.batch.picture, job.id)
+  redis.call("PEXPIRE", flightKey(id), SHARED_TTL_MS)
+  local url, kept = cjson.decode(job.input).source.url, {}
+  for _, failure in ipairs(cjson.decode(batch.failures or "[]")) do
+    if failure.url ~= url then kept[#kept + 1] = failure end
+  end
+  -- An empty list would be written as an object.
+  redis.call("HSET", key, "failed", batch.failed - 1, "deadlineMs", tag(untilMs), "failures", #kept > 0 and cjson.encode(kept) or "[]")
+  redis.call("HDEL", key, "finishedMs")
+  redis.call("ZADD", BATCHES, untilMs, id)
+  redis.call("PEXPIRE", BATCHES, SHARED_TTL_MS)
+end
+`

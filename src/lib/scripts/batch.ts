@@ -1,0 +1,187 @@
+import { PRELUDE } from "./prelude.ts"
+
+/**
+ * Accepts a batch whose list is stored.
+ *
+ * KEYS[1] prefix
+ * ARGV[1] plan, JSON, kept as it is
+ * ARGV[2] settings, JSON: id, caller, listId, chunks (how many), pictures, size, deadlineMs, keepUntilMs, nowMs, webhookUrl,
+ *         webhookEvery
+ *
+ * Returns { "created" | "exists", fields and values of the batch }, or { "list_missing" } when a chunk of it is gone.
+ */
+export const CREATE_BATCH = `${PRELUDE}
+local s = cjson.decode(ARGV[2])
+local key, ttlMs = batchKey(s.id), s.keepUntilMs - s.nowMs
+if redis.call("EXISTS", key) == 1 then return { "exists", redis.call("HGETALL", key) } end
+for i = 0, s.chunks - 1 do
+  if redis.call("PEXPIRE", P .. ":list:" .. s.listId .. ":" .. i, ttlMs) == 0 then return { "list_missing", {} } end
+end
+local fields = { "plan", ARGV[1], "caller", s.caller, "pictures", s.pictures, "size", s.size, "deadlineMs", tag(s.deadlineMs) }
+for _, name in ipairs({ "webhookUrl", "webhookEvery" }) do
+  if s[name] then fields[#fields + 1], fields[#fields + 2] = name, s[name] end
+end
+redis.call("HSET", key, unpack(fields))
+redis.call("PEXPIRE", key, ttlMs)
+redis.call("ZADD", BATCHES, s.nowMs, s.id)
+redis.call("PEXPIRE", BATCHES, SHARED_TTL_MS)
+redis.call("PUBLISH", WAKE, "batches")
+return { "created", redis.call("HGETALL", key) }
+`
+
+/**
+ * Lends up to \`max\` batches that are due to a feeder, under its token.
+ *
+ * KEYS[1] prefix   ARGV[1] settings, JSON: nowMs, token, leaseMs, max
+ * Returns { { id, fields and values }[], when the next one is due, ms or "" }.
+ */
+export const LEND_BATCHES = `${PRELUDE}
+local s = cjson.decode(ARGV[1])
+local rows, lent = redis.call("ZRANGE", BATCHES, 0, s.max, "WITHSCORES"), {}
+for i = 1, #rows, 2 do
+  local id, dueMs = rows[i], tonumber(rows[i + 1])
+  if dueMs > s.nowMs or #lent == s.max then return { lent, tag(dueMs) } end
+  if redis.call("EXISTS", batchKey(id)) == 1 then
+    redis.call("ZADD", BATCHES, s.nowMs + s.leaseMs, id)
+    redis.call("HSET", batchKey(id), "token", s.token)
+    lent[#lent + 1] = { id, redis.call("HGETALL", batchKey(id)) }
+  else
+    redis.call("ZREM", BATCHES, id)
+  end
+end
+return { lent, #lent > 0 and tag(s.nowMs + s.leaseMs) or "" }
+`
+
+/**
+ * Puts the next pictures of a batch into the queue, as many as its size and the queue's limits leave room for, and moves its
+ * cursor in the same script.
+ *
+ * KEYS[1] prefix
+ * ARGV[1] settings, JSON: id, token, cursor, nowMs, weight, queue, caller, maxDepth, maxDepthPerCaller, jobTtlMs, keepUntilMs,
+ *         leaseMs, lookMs, retryMs
+ * ARGV[2..] jobs, JSON without their start tags, those of the pictures from \`cursor\` on
+ *
+ * Returns { status, cursor, when to look again, ms }; status is one of
+ *   more   there is room for more, or the cursor had moved already
+ *   full   its size is reached, or all is fed
+ *   wait   the queue has no room
+ *   ended  it is canceled, or done
+ *   lost   somebody else feeds it
+ */
+export const FEED_BATCH = `${PRELUDE}
+local s = cjson.decode(ARGV[1])
+local key = batchKey(s.id)
+local batch = readProgress(s.id)
+local held = redis.call("HMGET", key, "token", "deadlineMs", "startedMs", "nextMs", "nextDone")
+if not batch or held[1] ~= s.token then return { "lost", 0, "" } end
+if batch.ended or batch.finishedMs then return { "ended", batch.cursor, "" } end
+if batch.cursor ~= s.cursor then return { "more", batch.cursor, "" } end
+
+local N, queueN, fresh, v = "n", "n:" .. s.queue, "fresh:" .. s.queue, "v:" .. s.queue
+local flowName = flowOf({ caller = s.caller, batch = true })
+local depth, finishTag = "d:" .. s.caller, "f:" .. s.queue .. ":" .. flowName
+local newest, last = "new:" .. s.queue, "last:" .. s.queue
+local flow = redis.call("HMGET", FLOW, N, queueN, depth, v, finishTag, fresh, newest, last, "paused")
+for i = 1, 8 do flow[i] = tonumber(flow[i] or 0) end
+
+local room = batch.size - (batch.cursor - batch.done)
+local queueRoom = math.max(0, math.min(s.maxDepth - flow[1], s.maxDepthPerCaller - flow[3]))
+local count = math.max(0, math.min(room, queueRoom, #ARGV - 1))
+
+-- As one job after the other is placed by ENQUEUE: the flow's next starts where its last ends, or now.
+local isNew = flow[5] <= flow[4]
+local start = isNew and math.max(flow[4], flow[7] + 1 / 1024) or flow[5]
+local members, flight, fed = {}, {}, 0
+for i = 1, count do
+  local job = cjson.decode(ARGV[i + 1])
+  job.start = tag(start)
+  if redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", s.jobTtlMs) then
+    members[#members + 1], members[#members + 2] = job.start, member(job)
+    flight[#flight + 1], flight[#flight + 2] = job.batch.picture, job.id
+    start = start + 1 / s.weight
+    fed = fed + 1
+  end
+end
+local cursor = batch.cursor + count
+
+if fed > 0 then
+  redis.call("ZADD", queueKey(s.queue), unpack(members))
+  redis.call("ZADD", flightKey(s.id), unpack(flight))
+  redis.call("PEXPIRE", flightKey(s.id), s.keepUntilMs - s.nowMs)
+  local write = { N, flow[1] + fed, queueN, flow[2] + fed, depth, flow[3] + fed, finishTag, tag(start) }
+  local function set(name, value) write[#write + 1], write[#write + 2] = name, tag(value) end
+  if isNew then set(newest, tonumber(members[1])) end
+  if start > flow[8] then set(last, start) end
+  local stale = math.abs(s.nowMs - flow[6]) > SHARED_TTL_MS / 100
+  if stale then set(fresh, s.nowMs) end
+  if stale or flow[2] == 0 then redis.call("PEXPIRE", queueKey(s.queue), SHARED_TTL_MS) end
+  redis.call("HSET", FLOW, unpack(write))
+  if stale and not flow[9] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
+  if flow[2] < 32 then redis.call("PUBLISH", WAKE, "queued:" .. s.queue) end
+end
+
+local write = { "cursor", cursor }
+local function set(name, value) write[#write + 1], write[#write + 2] = name, value end
+if not held[3] then set("startedMs", tag(s.nowMs)) end
+if not held[4] or s.nowMs - tonumber(held[4]) >= 5000 then
+  set("markMs", held[4] or tag(s.nowMs))
+  set("markDone", held[5] or batch.done)
+  set("nextMs", tag(s.nowMs))
+  set("nextDone", batch.done)
+end
+redis.call("HSET", key, unpack(write))
+
+local status, dueMs = "more", s.nowMs + s.leaseMs
+if cursor == batch.pictures then
+  status, dueMs = "full", tonumber(held[2])
+elseif count == room then
+  status, dueMs = "full", s.nowMs + s.lookMs
+elseif count == queueRoom then
+  status, dueMs = "wait", s.nowMs + s.retryMs
+end
+redis.call("ZADD", BATCHES, math.min(dueMs, tonumber(held[2])), s.id)
+return { status, cursor, tag(dueMs) }
+`
+
+/**
+ * Ends a batch before its time: what waits in the queue or is worked on is stopped, a page at a time, and what is past the
+ * cursor never begins.
+ *
+ * KEYS[1] prefix
+ * ARGV[1] id   ARGV[2] "canceled" | "expired"   ARGV[3] now, ms   ARGV[4] TTL of a stopped job, ms   ARGV[5] page
+ *
+ * Returns { status, how many are still in flight, fields and values }; status is "ended", "finished" (it was done, or
+ * ended in another way) or "missing".
+ */
+export const END_BATCH = `${PRELUDE}
+local id, how, nowMs, ttlMs, page = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local key = batchKey(id)
+local batch = readProgress(id)
+if not batch then return { "missing", 0, {} } end
+if batch.finishedMs or (batch.ended and batch.ended ~= how) then
+  local status = batch.ended == how and "ended" or "finished"
+  return { status, 0, redis.call("HGETALL", key) }
+end
+local state = how == "canceled" and "canceled" or "failed"
+if not batch.ended then
+  local unfed = batch.pictures - batch.cursor
+  redis.call("HSET", key, "ended", how, state, batch[state] + unfed)
+  -- Should we be broken off, a feeder goes on with it.
+  redis.call("ZADD", BATCHES, nowMs + 5000, id)
+  if batch.done + unfed == batch.pictures then finishBatch(id, nowMs) end
+end
+local outcome = { state = state, error = state == "failed" and LATE or nil, finishedMs = nowMs }
+for _, jobId in ipairs(redis.call("ZRANGE", flightKey(id), 0, page - 1)) do
+  local job = load(jobId)
+  if job and (job.state == "queued" or job.state == "processing") then
+    stopWork(job, outcome, ttlMs)
+  else
+    -- Its record is gone: nothing will ever end it.
+    redis.call("ZREM", flightKey(id), jobId)
+    local left = readProgress(id)
+    redis.call("HSET", key, "failed", left.failed + 1)
+    if left.done + 1 == left.pictures then finishBatch(id, nowMs) end
+  end
+end
+return { "ended", redis.call("ZCARD", flightKey(id)), redis.call("HGETALL", key) }
+`

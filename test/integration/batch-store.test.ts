@@ -1,0 +1,278 @@
+import fc from "fast-check"
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { BatchStore } from "../../src/lib/batches/batch-store.ts"
+import { batchETag, toBatchTicket } from "../../src/lib/batches/batch-ticket.ts"
+import { DEFAULT_STORE_LIMITS, type JobStore } from "../../src/lib/job-store.ts"
+import { Outbox } from "../../src/lib/outbox.ts"
+import { createBatch, feedNext, lendOne, planOf, QUEUE, urlOf } from "../support/batch-harness.ts"
+import {
+  claimOf,
+  failure,
+  idsOf,
+  LEASE_MS,
+  type StoreHarness,
+  startStoreHarness,
+  success,
+  T0,
+} from "../support/store-harness.ts"
+
+let harness: StoreHarness
+let store: JobStore
+let batches: BatchStore
+
+beforeAll(async () => {
+  harness = await startStoreHarness()
+})
+afterAll(() => harness.close())
+beforeEach(async () => {
+  await harness.reset()
+  store = harness.store()
+  batches = new BatchStore(harness.redis, harness.keys, DEFAULT_STORE_LIMITS)
+})
+
+const claimRows = (max: number, nowMs = T0) => store.claim(claimOf({ queues: [QUEUE], max, nowMs, reap: true }))
+const progressOf = async (id: string) => (await batches.read(id))?.progress
+const finishAll = async (nowMs = T0, outcome = success()) => {
+  const { jobs } = await claimRows(16, nowMs)
+  for (const job of jobs) await store.finish({ jobId: job.id, token: job.leaseToken, job }, outcome, nowMs)
+  return jobs.length
+}
+
+describe("BatchStore", () => {
+  it("create() keeps the list, and the same again is the first batch", async () => {
+    const first = await createBatch(batches, planOf("b", { rows: 6 }))
+    expect(first.status).toBe("created")
+    const again = await batches.create(planOf("b", { listId: "another", fingerprint: "other" }))
+    expect(again).toEqual({ status: "exists", batch: first.batch })
+    expect(await harness.client.pTTL(harness.keys.listChunk("list-of-b", 0))).toBeGreaterThan(600_000)
+  })
+
+  it("create() refuses a batch whose list is gone", async () => {
+    await expect(batches.create(planOf("b"))).rejects.toMatchObject({ code: "list_expired" })
+    expect(await batches.read("b")).toBeNull()
+  })
+
+  it("feed() puts no more into the queue than the batch's size, with each picture's URL and row", async () => {
+    await createBatch(batches, planOf("b"))
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    expect(await feedNext(batches, lent)).toMatchObject({ status: "full", cursor: 3 })
+    const { jobs } = await claimRows(10)
+    expect(jobs.map(({ id, input, batch }) => [id, input.source?.url, batch?.row])).toEqual(
+      [0, 1, 2].map((picture) => [`b-${picture}`, urlOf(picture), picture + 1]),
+    )
+  })
+
+  it("feed() whose reply was lost feeds nothing twice", async () => {
+    await createBatch(batches, planOf("b"))
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent, T0, 2)
+    expect(await feedNext(batches, lent, T0, 2)).toMatchObject({ status: "more", cursor: 2 })
+    expect(await harness.client.zCard(harness.keys.queue(QUEUE))).toBe(2)
+  })
+
+  it("lends a batch to one feeder; when that one dies, to the next, and then the first can do nothing", async () => {
+    await createBatch(batches, planOf("b"))
+    const dead = await lendOne(batches)
+    expect(await lendOne(batches)).toBeUndefined()
+    const next = await lendOne(batches, T0 + 20_000)
+    if (dead === undefined || next === undefined) throw new Error("Nothing is due")
+    expect(await feedNext(batches, dead, T0 + 20_000)).toMatchObject({ status: "lost" })
+    expect(await feedNext(batches, next, T0 + 20_000)).toMatchObject({ status: "full", cursor: 3 })
+  })
+
+  it("comes due again when half of what was in flight is done, and is done when all is", async () => {
+    await createBatch(batches, planOf("b", { size: 2, pictures: 4 }))
+    for (let round = 0; round < 2; round++) {
+      const lent = await lendOne(batches)
+      if (lent === undefined) throw new Error("Nothing is due")
+      await feedNext(batches, lent)
+      expect(await finishAll()).toBe(2)
+    }
+    const batch = await batches.read("b")
+    expect(batch?.progress).toMatchObject({ cursor: 4, succeeded: 4, finishedMs: T0 })
+    expect(batch && toBatchTicket(batch, T0)).toMatchObject({ status: "succeeded", done: true })
+  })
+
+  it("the queue's limits hold for batches: what does not fit waits", async () => {
+    const small = { ...DEFAULT_STORE_LIMITS, maxDepthPerCaller: 1 }
+    const tight = new BatchStore(harness.redis, harness.keys, small)
+    await createBatch(tight, planOf("b"))
+    const lent = await lendOne(tight)
+    if (lent === undefined) throw new Error("Nothing is due")
+    expect(await feedNext(tight, lent)).toMatchObject({ status: "wait", cursor: 1, dueMs: T0 + 1_000 })
+    expect(await lendOne(tight, T0 + 999)).toBeUndefined()
+    expect(await lendOne(tight, T0 + 1_000)).toBeDefined()
+  })
+
+  it("keeps a row's result as long as the batch, whichever way it ended", async () => {
+    await createBatch(batches, planOf("b"))
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent)
+    const { jobs } = await claimRows(2)
+    const [first, second] = jobs
+    if (first === undefined || second === undefined) throw new Error("Nothing to claim")
+    await store.finish({ jobId: first.id, token: first.leaseToken, job: first }, success(), T0)
+    await store.finish({ jobId: second.id, token: second.leaseToken }, failure(), T0)
+    await store.cancel("b-2", T0)
+    const ttls = await Promise.all([0, 1, 2].map((picture) => harness.client.pTTL(harness.keys.job(`b-${picture}`))))
+    for (const ttlMs of ttls) expect(ttlMs).toBeGreaterThan(2 * 86_400_000 - 60_000)
+    expect(await progressOf("b")).toMatchObject({ succeeded: 1, failed: 1, canceled: 1 })
+    expect((await progressOf("b"))?.failures).toEqual([
+      { row: 2, url: urlOf(1), error: { code: "invalid_image", message: "It is damaged" } },
+    ])
+  })
+
+  it("end() stops what waits and what is worked on, and what was not fed never begins", async () => {
+    await createBatch(batches, planOf("b", { webhookUrl: "https://receiver.example/hook" }))
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent)
+    const { jobs } = await claimRows(1)
+    const ended = await batches.end("b", "canceled", T0 + 5)
+    expect(ended).toMatchObject({ status: "ended", inFlight: 0 })
+    const [working] = jobs
+    if (working === undefined) throw new Error("Nothing to claim")
+    expect(await store.finish({ jobId: working.id, token: working.leaseToken, job: working }, success(), T0 + 6)).toBe(
+      false,
+    )
+    expect(await progressOf("b")).toMatchObject({ canceled: 6, cursor: 3, finishedMs: T0 + 5, ended: "canceled" })
+    expect(await batches.end("b", "canceled", T0 + 9)).toMatchObject({ status: "ended" })
+    expect(await feedNext(batches, lent)).toMatchObject({ status: "ended" })
+    const events = (await new Outbox(harness.redis, harness.keys, DEFAULT_STORE_LIMITS).read("b"))?.events
+    expect(events).toMatchObject([{ id: `msg_b_${T0 + 5}`, kind: "end" }])
+  })
+
+  it("tells every so many, and at the end", async () => {
+    await createBatch(
+      batches,
+      planOf("b", { webhookUrl: "https://receiver.example/", webhookEvery: 2, size: 5, pictures: 5 }),
+    )
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent)
+    await finishAll()
+    const events = (await new Outbox(harness.redis, harness.keys, DEFAULT_STORE_LIMITS).read("b"))?.events
+    expect(events?.map(({ kind }) => kind)).toEqual(["progress", "progress", "end"])
+  })
+
+  it("rows come after single jobs of their caller, and do not starve", async () => {
+    await createBatch(batches, planOf("b", { size: 6 }))
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent)
+    const single = { ...planOf("x"), id: "single" }
+    for (let i = 0; i < 4; i++) {
+      await store.enqueue({
+        id: `${single.id}-${i}`,
+        queue: QUEUE,
+        caller: "key:a",
+        weight: 1,
+        createdMs: T0,
+        deadlineMs: T0 + 1_000_000,
+        maxAttempts: 3,
+        input: { ticketId: "cls_x", operation: { name: "inspect" }, source: { url: urlOf(99) }, fingerprint: "" },
+      })
+    }
+    const order = idsOf(await claimRows(10)).map((id) => id.split("-")[0])
+    expect(order.slice(0, 6).filter((kind) => kind === "single")).toHaveLength(4)
+    expect(order.slice(0, 6).filter((kind) => kind === "b")).toHaveLength(2)
+  })
+
+  it("an ETag changes with what is done, and not with the time", async () => {
+    await createBatch(batches, planOf("b", { size: 2, pictures: 2 }))
+    const before = await batches.read("b")
+    if (before === null) throw new Error("There is no batch")
+    expect(batchETag(toBatchTicket(before, T0))).toBe(batchETag(toBatchTicket(before, T0 + 60_000)))
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent)
+    await finishAll()
+    const after = await batches.read("b")
+    if (after === null) throw new Error("There is no batch")
+    expect(batchETag(toBatchTicket(after, T0))).not.toBe(batchETag(toBatchTicket(before, T0)))
+  })
+
+  it("counts each picture once whatever happens, in whichever order, however often a call is repeated", async () => {
+    const steps = [
+      "feed",
+      "feed-twice",
+      "claim",
+      "finish",
+      "finish-twice",
+      "fail",
+      "retry",
+      "lapse",
+      "cancel-one",
+      "revive",
+      "late",
+      "end",
+    ] as const
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.constantFrom(...steps), { minLength: 10, maxLength: 40 }),
+        fc.nat(1_000),
+        async (script, seed) => {
+          await harness.reset()
+          let nowMs = T0
+          await createBatch(batches, planOf("b", { size: 1 + (seed % 4), webhookUrl: "https://receiver.example/" }))
+          const hand: { jobId: string; token: string }[] = []
+          for (const step of script) {
+            nowMs += 10
+            const held = hand[seed % Math.max(1, hand.length)]
+            switch (step) {
+              case "feed":
+              case "feed-twice": {
+                const lent = await lendOne(batches, nowMs)
+                for (let i = 0; lent !== undefined && i < (step === "feed" ? 1 : 2); i++)
+                  await feedNext(batches, lent, nowMs)
+                break
+              }
+              case "claim": {
+                const { jobs } = await claimRows(2, nowMs)
+                hand.push(...jobs.map((job) => ({ jobId: job.id, token: job.leaseToken })))
+                break
+              }
+              case "finish":
+              case "finish-twice":
+              case "fail":
+                if (held === undefined) break
+                for (let i = 0; i < (step === "finish-twice" ? 2 : 1); i++) {
+                  await store.finish(held, step === "fail" ? failure() : success(), nowMs)
+                }
+                break
+              case "retry":
+                if (held !== undefined) await store.retry(held, "it broke", { nowMs, counts: true })
+                break
+              case "lapse":
+                nowMs += LEASE_MS + 1
+                await claimRows(1, nowMs)
+                break
+              case "late":
+                nowMs += 3_700_000
+                await claimRows(2, nowMs)
+                break
+              case "cancel-one":
+                await store.cancel(`b-${seed % 6}`, nowMs)
+                break
+              case "revive": {
+                const [dead] = await harness.operator().listDead()
+                if (dead !== undefined)
+                  await harness.operator().retryDead(dead.id, { nowMs, deadlineMs: nowMs + 3_600_000 })
+                break
+              }
+              case "end":
+                if (seed % 7 === 0) await batches.end("b", seed % 2 ? "canceled" : "expired", nowMs)
+                break
+              default:
+                step satisfies never
+            }
+          }
+        },
+      ),
+      { numRuns: 25, seed: 7 },
+    )
+  })
+})
