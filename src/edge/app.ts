@@ -7,6 +7,7 @@ import { cors } from "./cors.ts"
 import { problemResponse } from "./problem.ts"
 import { discardRest } from "./read-body.ts"
 import { type EdgeContext, type EdgeEnv, newRouter } from "./router.ts"
+import { batches } from "./routes/batches.ts"
 import { classifications } from "./routes/classifications.ts"
 import { deliveries } from "./routes/deliveries.ts"
 import { describeApi } from "./routes/describe-api.ts"
@@ -24,7 +25,7 @@ import { limitSubmits } from "./submit-rates.ts"
 /** Nobody is asked who they are: these come before the lock. */
 const PUBLIC_ROUTERS = [page, samples]
 /** Every other route there is, with its whole path. */
-const ROUTERS = [classifications, deliveries, outputs, models, queue, predict, health]
+const ROUTERS = [classifications, deliveries, batches, outputs, models, queue, predict, health]
 
 /** Where a POST counts against the rate limit of its caller: wherever it may be refused for it. */
 const SUBMIT_PATHS = ROUTERS.flatMap(({ described }) => described)

@@ -34,6 +34,9 @@ const edgeEnv = z.object({
   /** How often a caller may submit, unless its key says otherwise. */
   RATE_LIMIT: rateLimitOrOffSchema.default({ count: 600, windowMs: 60_000 }),
   DEFAULT_MODEL: z.string().optional(),
+  MAX_BATCH_BYTES: wholeNumber(32_000_000),
+  /** Rows of a list, and different URLs in it. */
+  MAX_BATCH_ROWS: wholeNumber(100_000),
   JOB_DEADLINE_MS: wholeNumber(3_600_000),
 })
 export type EdgeConfig = z.infer<typeof edgeEnv>

@@ -1,4 +1,5 @@
 import { ApiKeyStore } from "../lib/api-key-store.ts"
+import { BatchStore } from "../lib/batches/batch-store.ts"
 import type { Env } from "../lib/env.ts"
 import { JobStore } from "../lib/job-store.ts"
 import { createKeys, type Keys } from "../lib/keys.ts"
@@ -10,7 +11,7 @@ import { Registry } from "../lib/registry.ts"
 import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
 import { StoredOutputs } from "../lib/stored-outputs.ts"
-import { createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
+import { createBatchTicketIds, createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-settings.ts"
 import { CachedRegistry } from "./cached-registry.ts"
 import { type EdgeConfig, readEdgeConfig } from "./config.ts"
@@ -34,6 +35,8 @@ export type Services = {
   knownKeys: KnownKeys
   submitRates: SubmitRates
   ticketIds: TicketIds
+  batches: BatchStore
+  batchTicketIds: TicketIds
   now: () => number
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
   log: Log
@@ -67,6 +70,8 @@ export function createServices(
     knownKeys: new KnownKeys(apiKeys, Date.now),
     submitRates: new SubmitRates(Date.now),
     ticketIds: createTicketIds(config.TICKET_SECRET),
+    batches: new BatchStore(redis, keys, limits),
+    batchTicketIds: createBatchTicketIds(config.TICKET_SECRET),
     now: Date.now,
     sleep,
     log: createLog({ server, script: "edge", write, level: config.LOG_LEVEL }),

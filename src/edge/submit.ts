@@ -86,7 +86,10 @@ async function describeImage(bytes: Uint8Array, maxPixels: number): Promise<Imag
 }
 
 /** @throws AppError unknown_model; invalid_options for a model where the operation needs none */
-async function findModel({ registry, config }: Services, options: SubmitOptions): Promise<ServedModel | null> {
+export async function findModel(
+  { registry, config }: Services,
+  options: Pick<SubmitOptions, "operation" | "model">,
+): Promise<ServedModel | null> {
   if (OPERATIONS[options.operation.name].usesModel) {
     return registry.findModel(options.model, config.DEFAULT_MODEL ?? PREFERRED_MODEL)
   }
@@ -95,7 +98,10 @@ async function findModel({ registry, config }: Services, options: SubmitOptions)
 }
 
 /** Where the end of the job is posted to: as the submit says, else as its API key does; empty for nowhere. */
-async function webhookUrlOf({ webhooks }: Services, { options, caller }: Submit): Promise<string> {
+export async function webhookUrlOf(
+  { webhooks }: Services,
+  { options, caller }: { options: Pick<SubmitOptions, "webhook_url">; caller: Caller },
+): Promise<string> {
   if (options.webhook_url !== undefined) return options.webhook_url
   return isKeyCaller(caller.id) ? ((await webhooks.read(caller.id)).url ?? "") : ""
 }
@@ -106,7 +112,7 @@ function assertSameRequest(first: Job, repeated: NewJob): void {
   throw new AppError("idempotency_mismatch", message)
 }
 
-async function repeatOnce<T>(call: () => Promise<T>, now: () => number): Promise<T> {
+export async function repeatOnce<T>(call: () => Promise<T>, now: () => number): Promise<T> {
   const startMs = now()
   try {
     return await call()

@@ -1,6 +1,7 @@
 import { encodeBase32, isJobId } from "./job-id.ts"
 
 const PREFIX = "cls_"
+const BATCH_PREFIX = "bat_"
 const SIGNATURE_CHARS = 16
 
 /** Turns job ids into ticket ids and back. A ticket id is "cls_", the job id, and 80 bits of HMAC-SHA256 over it. */
@@ -14,6 +15,17 @@ export type TicketIds = {
 
 /** @param secrets newest first: the first signs, all verify, so that a secret can be rotated. */
 export function createTicketIds(secrets: readonly string[]): TicketIds {
+  return createSignedIds(secrets, { prefix: PREFIX, signedPrefix: "" })
+}
+
+/** The same for batches: "bat_", and a signature that no ticket of a job has. */
+export function createBatchTicketIds(secrets: readonly string[]): TicketIds {
+  return createSignedIds(secrets, { prefix: BATCH_PREFIX, signedPrefix: BATCH_PREFIX })
+}
+
+type Kind = { prefix: string; signedPrefix: string }
+
+function createSignedIds(secrets: readonly string[], { prefix, signedPrefix }: Kind): TicketIds {
   const [newest] = secrets
   if (newest === undefined) throw new Error("Cannot sign tickets: no secret given")
   // Values, not promises: on Workers a promise belongs to the request that made it.
@@ -24,18 +36,18 @@ export function createTicketIds(secrets: readonly string[]): TicketIds {
     return key
   }
   const signature = async (secret: string, jobId: string) => {
-    const mac = await crypto.subtle.sign("HMAC", await keyOf(secret), new TextEncoder().encode(jobId))
+    const mac = await crypto.subtle.sign("HMAC", await keyOf(secret), new TextEncoder().encode(signedPrefix + jobId))
     return encodeBase32(new Uint8Array(mac)).slice(0, SIGNATURE_CHARS)
   }
 
   return {
     async sign(jobId) {
-      return PREFIX + jobId + (await signature(newest, jobId))
+      return prefix + jobId + (await signature(newest, jobId))
     },
     signAll: (jobId) => Promise.all(secrets.map(async (secret) => PREFIX + jobId + (await signature(secret, jobId)))),
     async verify(ticketId) {
-      const jobId = ticketId.slice(PREFIX.length, -SIGNATURE_CHARS)
-      if (!ticketId.startsWith(PREFIX) || !isJobId(jobId)) return null
+      const jobId = ticketId.slice(prefix.length, -SIGNATURE_CHARS)
+      if (!ticketId.startsWith(prefix) || !isJobId(jobId)) return null
       const given = ticketId.slice(-SIGNATURE_CHARS)
       for (const secret of secrets) if (equalInConstantTime(await signature(secret, jobId), given)) return jobId
       return null

@@ -1,4 +1,5 @@
 import { describe } from "vitest"
+import { batchContract } from "./edge-contract/batches.ts"
 import { callerContract } from "./edge-contract/callers.ts"
 import { useEdge } from "./edge-contract/client.ts"
 import { frontPageContract } from "./edge-contract/front-page.ts"
@@ -20,6 +21,7 @@ export function edgeContract(name: string, runtime: EdgeRuntime): void {
   edgeCallContract(name, runtime)
   limitContract(name, runtime)
   outageContract(name, runtime)
+  batchContract(name, runtime)
   pageContract(name, runtime)
   rateContract(name, runtime)
   sealingContract(name, runtime)

@@ -13,6 +13,12 @@ export const RESPONSE_HEADERS = {
       "Changes when what is told does; a ticket's place in the queue and hints do not count. Send it as `If-None-Match`",
     schema: { type: "string", pattern: '^(W/)?".*"$' },
   },
+  Link: { description: 'Where more of it will be, `rel="next"`', schema: { type: "string" } },
+  "Next-After": { description: "The last row in the answer: where to go on", schema: { type: "integer", minimum: 0 } },
+  "Results-Complete": {
+    description: "Whether no row will come after these",
+    schema: { type: "string", enum: ["true", "false"] },
+  },
   Location: { description: "Where to ask for the result", schema: { type: "string", format: "uri-reference" } },
   "Poll-After-Ms": {
     description:

@@ -1,0 +1,30 @@
+import { AppError } from "../../lib/app-error.ts"
+import { FilePart } from "./file-part.ts"
+import { BodyStream } from "./read-stream.ts"
+
+export type ListUpload = {
+  /** The bytes of the list. */
+  body: BodyStream | FilePart
+  contentType: string
+  options: Record<string, string>
+}
+
+/**
+ * A list is the body itself with its options in the query, or the file of a form, whose fields before it are options too.
+ * @throws AppError list_too_large, bad_request for a form without a file
+ */
+export async function openUpload(request: Request, maxBytes: number): Promise<ListUpload> {
+  const body = new BodyStream(request, maxBytes)
+  const options = Object.fromEntries(new URL(request.url).searchParams)
+  const contentType = request.headers.get("content-type") ?? ""
+  if (!/^multipart\/form-data\b/i.test(contentType)) return { body, contentType, options }
+  const boundary = /;\s*boundary\s*=\s*(?:"([^"]+)"|([^\s;]+))/i.exec(contentType)
+  const file = new FilePart(body, boundary?.[1] ?? boundary?.[2] ?? "")
+  try {
+    const fields = await file.open()
+    return { body: file, contentType: file.contentType, options: { ...options, ...fields } }
+  } catch (error) {
+    await body.discard()
+    throw error instanceof AppError ? error : new AppError("bad_request", "Cannot read the form", { cause: error })
+  }
+}

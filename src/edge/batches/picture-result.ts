@@ -1,0 +1,41 @@
+import type { Batch } from "../../lib/batches/batch.ts"
+import type { JobError, JobResult } from "../../lib/job.ts"
+
+/** What became of one picture. */
+export type PictureResult = { url?: string } & (
+  | { status: "succeeded"; result: JobResult }
+  | { status: "failed"; error: JobError }
+  | { status: "canceled" }
+)
+
+type StoredEnd = { state: string; input: string; result?: string; error?: string }
+
+/**
+ * The end of a picture, from its job's record. The record was checked when it was written; to check each of 100,000 again would
+ * cost a Worker more than all else here.
+ */
+export function readPictureResult({ progress }: Batch, picture: number, text: string | null): PictureResult {
+  if (text === null) {
+    // Past the cursor there never was a job.
+    if (picture < progress.cursor) return failed("payload_expired", "The result has expired")
+    return progress.ended === "canceled"
+      ? { status: "canceled" }
+      : failed("deadline_exceeded", "The batch had reached its deadline")
+  }
+  const { state, input, result, error } = JSON.parse(text) as StoredEnd
+  const { source } = JSON.parse(input) as { source?: { url: string } }
+  const about = source === undefined ? {} : { url: source.url }
+  if (state === "succeeded" && result !== undefined) {
+    return { ...about, status: "succeeded", result: JSON.parse(result) as JobResult }
+  }
+  if (state === "canceled") return { ...about, status: "canceled" }
+  if (state === "failed" && error !== undefined) {
+    return { ...about, status: "failed", error: JSON.parse(error) as JobError }
+  }
+  // A dead letter that was sent again, just now.
+  return { ...about, ...failed("result_pending", "The picture is being tried again") }
+}
+
+function failed(code: JobError["code"], message: string): PictureResult {
+  return { status: "failed", error: { code, message } }
+}

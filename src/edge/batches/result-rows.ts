@@ -1,0 +1,71 @@
+import type { Batch } from "../../lib/batches/batch.ts"
+import type { BatchStore } from "../../lib/batches/batch-store.ts"
+import type { ListRow } from "../../lib/batches/list-chunk.ts"
+import { type PictureResult, readPictureResult } from "./picture-result.ts"
+
+/** A row as it was sent, and what became of its pictures. */
+export type ResultRow = { number: number; row: ListRow; pictures: PictureResult[] }
+
+type Store = Pick<BatchStore, "getChunk" | "readJobs" | "firstInFlight">
+
+/** How many results are asked of Redis at once: about half a megabyte. */
+const PAGE_PICTURES = 500
+
+/**
+ * The last row up to which all are done: results come in the order of the list, so one that is still worked on holds back those
+ * after it.
+ */
+export async function lastDoneRow(store: Store, batch: Batch): Promise<number> {
+  const { plan, progress } = batch
+  if (progress.finishedMs !== undefined) return plan.rows
+  const firstInFlight = await store.firstInFlight(plan.id)
+  const fed = progress.ended === undefined ? progress.cursor : plan.pictures
+  const firstOpen = Math.min(firstInFlight ?? fed, fed)
+  if (firstOpen >= plan.pictures) return plan.rows
+  const index = plan.chunks.findLastIndex(([, firstPicture]) => firstPicture <= firstOpen)
+  const { rows } = await store.getChunk(plan.listId, index)
+  const open = rows.findIndex(({ pictures }) => pictures.some((picture) => picture >= firstOpen))
+  return (plan.chunks[index]?.[0] ?? 0) + (open === -1 ? rows.length : open)
+}
+
+/** The rows after row `after` up to row `until`, counted from 1, a page in memory at a time. */
+export async function* readResultRows(
+  store: Store,
+  batch: Batch,
+  { after, until }: { after: number; until: number },
+): AsyncGenerator<ResultRow> {
+  const { plan } = batch
+  for (const [index, [firstRow]] of plan.chunks.entries()) {
+    const nextRow = plan.chunks[index + 1]?.[0] ?? plan.rows
+    if (nextRow <= after || firstRow >= until) continue
+    const { rows } = await store.getChunk(plan.listId, index)
+    const from = Math.max(0, after - firstRow)
+    const wanted = rows.slice(from, until - firstRow)
+    for (const page of pagesOf(wanted)) {
+      const pictures = [...new Set(page.rows.flatMap((row) => row.pictures))]
+      const texts = await store.readJobs(plan.id, pictures)
+      const results = new Map(
+        pictures.map((picture, i) => [picture, readPictureResult(batch, picture, texts[i] ?? null)]),
+      )
+      for (const [i, row] of page.rows.entries()) {
+        const ends = row.pictures.flatMap((picture) => results.get(picture) ?? [])
+        yield { number: firstRow + from + page.from + i + 1, row, pictures: ends }
+      }
+    }
+  }
+}
+
+function* pagesOf(rows: readonly ListRow[]): Generator<{ from: number; rows: ListRow[] }> {
+  let page: ListRow[] = []
+  let pictures = 0
+  for (const [i, row] of rows.entries()) {
+    page.push(row)
+    pictures += row.pictures.length
+    if (pictures >= PAGE_PICTURES || page.length >= PAGE_PICTURES) {
+      yield { from: i + 1 - page.length, rows: page }
+      page = []
+      pictures = 0
+    }
+  }
+  if (page.length > 0) yield { from: rows.length - page.length, rows: page }
+}

@@ -1,0 +1,138 @@
+import { AppError } from "../../lib/app-error.ts"
+import type { Batch, BatchPlan } from "../../lib/batches/batch.ts"
+import { jobIdForIdempotencyKey, newJobId } from "../../lib/job-id.ts"
+import { queueName } from "../../lib/queue-name.ts"
+import { sha256Hex } from "../../lib/sha256.ts"
+import type { Caller } from "../caller.ts"
+import type { Services } from "../services.ts"
+import { findModel, repeatOnce, webhookUrlOf } from "../submit.ts"
+import { type BatchOptions, parseBatchOptions } from "./batch-options.ts"
+import type { RowProblem } from "./check-row.ts"
+import type { FilePart } from "./file-part.ts"
+import { charsetOfType, formatOfType } from "./list-format.ts"
+import { LIST_LIMITS } from "./list-limits.ts"
+import { type OpenList, readList } from "./read-list.ts"
+import type { BodyStream } from "./read-stream.ts"
+import { ListStorer, type StoredList } from "./store-list.ts"
+
+/** Each webhook keeps a copy of the ticket for a week. */
+const MAX_PROGRESS_WEBHOOKS = 100
+
+export type SubmitBatch = {
+  body: BodyStream | FilePart
+  contentType: string
+  options: Record<string, string>
+  caller: Caller
+  idempotencyKey?: string | undefined
+  /** Where the edge was reached. */
+  origin: string
+}
+export type SubmittedBatch = { batch: Batch } | { problems: RowProblem[]; count: number }
+
+/**
+ * Checks a list as it streams, stores it in chunks, and accepts it as a batch; or gives back what is wrong with its rows.
+ * @throws AppError for what the list, the options or the limits forbid; then nothing is kept
+ */
+export async function submitBatch(services: Services, request: SubmitBatch): Promise<SubmittedBatch> {
+  try {
+    const options = parseBatchOptions(request.options)
+    // Before the list is read: who asks for a model that is not there should not wait for it.
+    const modelId = (await findModel(services, options))?.id
+    const webhookUrl = await webhookUrlOf(services, { options, caller: request.caller })
+    return await storeAndCreate(services, request, { options, modelId, webhookUrl })
+  } finally {
+    await request.body.discard()
+  }
+}
+
+type Settled = { options: BatchOptions; modelId: string | undefined; webhookUrl: string }
+
+async function storeAndCreate(services: Services, request: SubmitBatch, settled: Settled): Promise<SubmittedBatch> {
+  const { batches, config, now, log } = services
+  const { options } = settled
+  const listId = newJobId(now())
+  const limits = { ...LIST_LIMITS, maxRows: config.MAX_BATCH_ROWS }
+  const storer = new ListStorer({ store: batches, listId, limits, skipsInvalid: options.on_invalid === "skip" })
+  const drop = () => batches.dropChunks(listId, storer.chunks).catch(() => "what is left expires by itself")
+  let isKept = false
+  try {
+    const list = await readList({
+      body: request.body,
+      format: options.format ?? formatOfType(request.contentType),
+      charset: charsetOfType(request.contentType),
+      urlColumn: options.url_column,
+      limits,
+    })
+    const stored = await storer.store(list)
+    const isRefused = stored.skipped > 0 && (options.on_invalid === "reject" || stored.pictures === 0)
+    if (isRefused) return { problems: stored.problems, count: stored.skipped }
+    if (stored.rows === 0) throw new AppError("invalid_list", "Cannot read the list: it has no rows")
+    const plan = await planBatch(services, request, { ...settled, list, stored, listId })
+    const { status, batch } = await repeatOnce(() => batches.create(plan), now)
+    isKept = batch.plan.listId === listId
+    if (batch.plan.fingerprint !== plan.fingerprint) {
+      const message = "Cannot accept the request: its Idempotency-Key was used with another list or other options"
+      throw new AppError("idempotency_mismatch", message)
+    }
+    log.info("batch.accepted", {
+      batchId: plan.id,
+      status,
+      queue: plan.queue,
+      rows: plan.rows,
+      pictures: plan.pictures,
+    })
+    return { batch }
+  } catch (error) {
+    // Whether a batch was made is not known then: its list stays as long as a list that nobody made one of.
+    if (error instanceof AppError && error.code === "redis_unavailable") isKept = true
+    throw error
+  } finally {
+    if (!isKept) await drop()
+  }
+}
+
+type Planned = Settled & { list: OpenList; stored: StoredList; listId: string }
+
+async function planBatch(
+  { config, now, batchTicketIds }: Services,
+  { caller, idempotencyKey, origin }: SubmitBatch,
+  { options, list, stored, listId, modelId, webhookUrl }: Planned,
+): Promise<BatchPlan> {
+  const createdMs = now()
+  const id =
+    idempotencyKey === undefined
+      ? newJobId(createdMs)
+      : await jobIdForIdempotencyKey(caller.id, `batch\0${idempotencyKey}`)
+  const { operation, batch_size, deadline_ms, on_invalid, webhook_every } = options
+  const asked = [stored.sha256, modelId ?? "", JSON.stringify(operation), on_invalid, options.webhook_url ?? ""]
+  const deadlineMs = createdMs + deadline_ms
+  return {
+    id,
+    ticketId: await batchTicketIds.sign(id),
+    caller: caller.id,
+    weight: caller.weight,
+    operation,
+    ...(modelId !== undefined && { model: modelId }),
+    queue: queueName({ model: modelId, operation: operation.name, isUrl: true }),
+    createdMs,
+    deadlineMs,
+    keepUntilMs: deadlineMs + config.RESULT_TTL_S * 1_000,
+    jobDeadlineMs: config.JOB_DEADLINE_MS,
+    maxAttempts: config.MAX_ATTEMPTS,
+    size: batch_size,
+    rows: stored.rows,
+    skipped: stored.skipped,
+    pictures: stored.pictures,
+    columns: list.columns.names,
+    hasMark: list.hasMark,
+    listId,
+    chunks: stored.chunks,
+    fingerprint: await sha256Hex(new TextEncoder().encode(asked.join("\0"))),
+    ...(webhookUrl !== "" && { webhookUrl }),
+    ...(webhookUrl !== "" &&
+      webhook_every !== undefined && {
+        webhookEvery: Math.max(webhook_every, Math.ceil(stored.pictures / MAX_PROGRESS_WEBHOOKS)),
+      }),
+    origin,
+  }
+}

@@ -1,0 +1,221 @@
+import * as z from "zod"
+import { AppError } from "../../lib/app-error.ts"
+import type { Batch } from "../../lib/batches/batch.ts"
+import { batchTicketSchema, toBatchTicket } from "../../lib/batches/batch-ticket.ts"
+import { batchOptionsSchema } from "../batches/batch-options.ts"
+import { batchResponse } from "../batches/batch-response.ts"
+import { openUpload } from "../batches/open-upload.ts"
+import { lastDoneRow, readResultRows } from "../batches/result-rows.ts"
+import { submitBatch } from "../batches/submit-batch.ts"
+import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/write-results.ts"
+import { assertMayRead } from "../caller.ts"
+import { createRoute } from "../openapi/api-route.ts"
+import { ENQUEUE_ERRORS, REDIS_ERRORS } from "../openapi/error-codes.ts"
+import { submitHeadersSchema } from "../openapi/image-upload.ts"
+import { problemSchema } from "../openapi/problem-schema.ts"
+import { TICKET_HEADERS } from "../openapi/response-headers.ts"
+import { problemResponse } from "../problem.ts"
+import { type EdgeContext, newRouter } from "../router.ts"
+
+const MAX_STOP_CALLS = 16
+
+const params = z.object({ id: z.string().meta({ description: "The `id` of a batch" }) })
+const json = { "application/json": batchTicketSchema }
+const LIST = { type: "string", description: "One row a picture, or several URLs in one cell" }
+
+const create = createRoute({
+  method: "post",
+  path: "/v1/batches",
+  operationId: "createBatch",
+  tag: "Batches",
+  summary: "Send a list of pictures, get a ticket",
+  description:
+    "The list is CSV, TSV, JSON Lines or a JSON array, as the body or as the form field `file`. A column named like `url`, " +
+    "`image_url` or `Input Image URLs` holds the pictures; all others come back with their row.",
+  access: "caller",
+  request: {
+    options: batchOptionsSchema,
+    headers: submitHeadersSchema.pick({ "idempotency-key": true }),
+    body: {
+      description: "The list",
+      required: true,
+      content: {
+        "text/csv": LIST,
+        "text/tab-separated-values": LIST,
+        "application/jsonl": LIST,
+        "application/json": { type: "array", items: {} },
+        "multipart/form-data": { type: "object", properties: { file: { type: "string" } }, required: ["file"] },
+      },
+    },
+  },
+  responses: {
+    202: { description: "Accepted; ask at `Location`", content: json, headers: ["Location", ...TICKET_HEADERS] },
+  },
+  errors: [
+    "bad_request",
+    "invalid_list",
+    "invalid_rows",
+    "list_too_large",
+    "list_expired",
+    "invalid_options",
+    "idempotency_mismatch",
+    ...ENQUEUE_ERRORS,
+  ],
+  problem: problemSchema.extend({
+    invalid_rows: z.number().int().optional().meta({ description: "How many rows cannot be taken" }),
+    rows: z
+      .array(
+        z.object({
+          row: z.number().int(),
+          line: z.number().int(),
+          column: z.string(),
+          value: z.string(),
+          reason: z.string(),
+        }),
+      )
+      .optional()
+      .meta({ description: "The first hundred of them" }),
+  }),
+})
+
+const read = createRoute({
+  method: "get",
+  path: "/v1/batches/{id}",
+  operationId: "readBatch",
+  tag: "Batches",
+  summary: "How far a batch has come",
+  access: "caller",
+  request: { params, headers: z.object({ "if-none-match": z.string().optional() }) },
+  responses: {
+    200: { description: "The ticket of the batch", content: json, headers: TICKET_HEADERS },
+    304: { description: "Nothing more is done yet; the hints are new", headers: TICKET_HEADERS },
+  },
+  errors: ["not_found", ...REDIS_ERRORS],
+})
+
+const cancel = createRoute({
+  method: "delete",
+  path: "/v1/batches/{id}",
+  operationId: "cancelBatch",
+  tag: "Batches",
+  summary: "Cancel what is left of a batch",
+  description: "What is done stays done, and can be read. Canceling again is a success.",
+  access: "caller",
+  request: { params },
+  responses: { 200: { description: "The ticket of the batch", content: json, headers: TICKET_HEADERS } },
+  errors: ["not_found", "already_finished", ...REDIS_ERRORS],
+})
+
+const results = createRoute({
+  method: "get",
+  path: "/v1/batches/{id}/results",
+  operationId: "readBatchResults",
+  tag: "Batches",
+  summary: "The rows that are done, in the order of the list",
+  description:
+    "One row for each row of the list: its own columns, then its results. Rows come as soon as they and all before them are done; " +
+    "`Next-After` says where to go on, and `Results-Complete` whether there will be more. The names of the columns come only " +
+    "without `after`, so that answers can be put one behind the other.",
+  access: "caller",
+  request: {
+    params,
+    query: z.object({
+      format: z.enum(["csv", "tsv", "jsonl"], "must be csv, tsv or jsonl").default("csv"),
+      after: z
+        .string()
+        .regex(/^\d{1,9}$/, "must be a row's number")
+        .transform(Number)
+        .pipe(z.int())
+        .optional(),
+      limit: z
+        .string()
+        .regex(/^[1-9]\d{0,8}$/, "must be a whole number from 1")
+        .transform(Number)
+        .pipe(z.int())
+        .optional(),
+    }),
+  },
+  responses: {
+    200: {
+      description: "Rows",
+      content: { "text/csv": LIST, "text/tab-separated-values": LIST, "application/jsonl": LIST },
+      headers: ["Next-After", "Results-Complete", "Link", "Cache-Control"],
+    },
+  },
+  errors: ["not_found", "invalid_options", "list_expired", ...REDIS_ERRORS],
+})
+
+export const batches = newRouter()
+
+batches.openapi(create, async (c) => {
+  const { services, caller } = c.var
+  const { body, contentType, options } = await openUpload(c.req.raw, services.config.MAX_BATCH_BYTES)
+  const submitted = await submitBatch(services, {
+    body,
+    contentType,
+    options,
+    caller,
+    idempotencyKey: c.req.valid("header")["idempotency-key"],
+    origin: new URL(c.req.url).origin,
+  })
+  if ("batch" in submitted) return batchResponse(c, toBatchTicket(submitted.batch, services.now()), 202)
+  const { problems, count } = submitted
+  const which = count === 1 ? "a row of it" : `${count} of its rows`
+  const error = new AppError(
+    "invalid_rows",
+    `Cannot accept the list: ${which} cannot be taken; on_invalid=skip takes the rest`,
+  )
+  return problemResponse(c, error, { invalid_rows: count, rows: problems })
+})
+
+batches.openapi(read, async (c) => {
+  return batchResponse(c, toBatchTicket(await readBatch(c), c.var.services.now()), 200)
+})
+
+batches.openapi(cancel, async (c) => {
+  const { batches: store, now, log } = c.var.services
+  const { plan } = await readBatch(c)
+  let ended = await store.end(plan.id, "canceled", now())
+  // What is left after these is stopped by a feeder.
+  for (let calls = 1; ended.inFlight > 0 && calls < MAX_STOP_CALLS; calls++)
+    ended = await store.end(plan.id, "canceled", now())
+  if (ended.batch === null) throw new AppError("not_found", "There is no such batch, or it has expired")
+  if (ended.status === "finished") throw new AppError("already_finished", "Cannot cancel: the batch is done")
+  log.info("batch.canceled", { batchId: plan.id, inFlight: ended.inFlight })
+  const latest = (await store.read(plan.id)) ?? ended.batch
+  return batchResponse(c, toBatchTicket(latest, now()), 200)
+})
+
+batches.openapi(results, async (c) => {
+  const { batches: store } = c.var.services
+  const { format, after = 0, limit } = c.req.valid("query")
+  const batch = await readBatch(c)
+  const { plan, progress } = batch
+  const done = await lastDoneRow(store, batch)
+  const until = Math.max(after, Math.min(done, limit === undefined ? done : after + limit))
+  const isComplete = progress.finishedMs !== undefined && until >= plan.rows
+  c.header("Next-After", String(until))
+  c.header("Results-Complete", String(isComplete))
+  if (!isComplete) {
+    const query = new URLSearchParams({
+      format,
+      after: String(until),
+      ...(limit !== undefined && { limit: String(limit) }),
+    })
+    c.header("Link", `</v1/batches/${plan.ticketId}/results?${query}>; rel="next"`)
+  }
+  c.header("Cache-Control", "private, no-cache")
+  c.header("Content-Type", RESULT_FORMATS[format])
+  c.header("Content-Disposition", `attachment; filename="${plan.ticketId.slice(0, 12)}.${format}"`)
+  const rows = readResultRows(store, batch, { after, until })
+  return c.body(toByteStream(writeResults(rows, plan, { format, isFirst: after === 0 })))
+})
+
+/** @throws AppError not_found for a ticket that we did not sign, that has expired, or that is somebody else's */
+async function readBatch(c: EdgeContext): Promise<Batch> {
+  const { batchTicketIds, batches: store } = c.var.services
+  const id = await batchTicketIds.verify(c.req.param("id") ?? "")
+  const batch = id === null ? null : await store.read(id)
+  assertMayRead(c.var.caller, batch?.plan ?? null)
+  return batch as Batch
+}
