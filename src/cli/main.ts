@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander"
+import { addBatchCommand } from "./batch/batch-command.ts"
 import { addClassifyCommand } from "./classify-command.ts"
 import { CliError, describe, EXIT } from "./cli-error.ts"
 import { addModelsCommand } from "./models/models-command.ts"
@@ -29,6 +30,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .enablePositionalOptions()
   addStartCommand(program)
   addClassifyCommand(program)
+  addBatchCommand(program)
   addTicketCommand(program)
   addModelsCommand(program)
   addQueueCommand(program)

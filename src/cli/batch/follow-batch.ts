@@ -1,0 +1,74 @@
+import { type FileHandle, open } from "node:fs/promises"
+import { setTimeout as delay } from "node:timers/promises"
+import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import type { BatchApi } from "./batch-api.ts"
+import { type BatchRun, saveRun } from "./batch-run.ts"
+import { failuresIn, type ResultFormat } from "./count-failures.ts"
+
+/** Rows asked for at once; a page is kept in memory until it is written. */
+const PAGE_ROWS = 2_000
+/** Somebody looks at the bar. */
+const MAX_POLL_MS = 1_000
+const MAX_REASONS = 1_000
+const MAX_REASON_CHARS = 200
+
+export type FollowBatch = {
+  api: BatchApi
+  run: BatchRun & { ticketId: string }
+  out: string
+  format: ResultFormat
+  signal: AbortSignal
+  onTicket: (ticket: BatchTicket) => void
+}
+
+/** Fetches rows as they get done, until there are no more. A run that breaks off goes on behind the last page it has written. */
+export async function followBatch({ api, run, out, format, signal, onTicket }: FollowBatch): Promise<BatchTicket> {
+  const file = await open(out, run.rows === 0 ? "w" : "r+")
+  try {
+    // What was written after the last note of it would come twice.
+    await file.truncate(run.bytes)
+    for (;;) {
+      const ticket = await api.read(run.ticketId)
+      onTicket(ticket)
+      const isOver = await fetchPages({ api, run, out, format, file })
+      if (isOver) return api.read(run.ticketId)
+      await delay(Math.min(MAX_POLL_MS, ticket.poll_after_ms ?? MAX_POLL_MS), undefined, { signal })
+    }
+  } finally {
+    await file.close()
+  }
+}
+
+/** True when the last row is written. */
+async function fetchPages({
+  api,
+  run,
+  out,
+  format,
+  file,
+}: Omit<FollowBatch, "signal" | "onTicket"> & { file: FileHandle }): Promise<boolean> {
+  for (;;) {
+    const page = await api.results(run.ticketId, { format, after: run.rows, limit: PAGE_ROWS })
+    const rows = page.nextAfter - run.rows
+    // The names of the columns are written with the first rows.
+    if (rows > 0 || page.isComplete) {
+      const bytes = Buffer.from(page.text)
+      await file.write(bytes, 0, bytes.length, run.bytes)
+      await file.datasync()
+      for (const reason of failuresIn(page.text, format, { hasHeader: run.rows === 0 })) countFailure(run, reason)
+      run.bytes += bytes.length
+      run.rows = page.nextAfter
+      await saveRun(out, run)
+    }
+    if (page.isComplete) return true
+    if (rows < PAGE_ROWS) return false
+  }
+}
+
+function countFailure(run: BatchRun, reason: string): void {
+  run.failedRows++
+  const short = reason.slice(0, MAX_REASON_CHARS)
+  if (run.failures[short] !== undefined || Object.keys(run.failures).length < MAX_REASONS) {
+    run.failures[short] = (run.failures[short] ?? 0) + 1
+  }
+}

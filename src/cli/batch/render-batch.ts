@@ -1,0 +1,35 @@
+import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import { countOf, humanMs } from "../human-units.ts"
+import type { Paint } from "../terminal.ts"
+import type { BadRowsError } from "./batch-api.ts"
+import type { BatchRun } from "./batch-run.ts"
+import { commonest } from "./count-failures.ts"
+
+const MAX_FAILURES = 10
+const MAX_BAD_ROWS = 10
+
+/** What is wrong with the first rows of a list that was refused. */
+export function renderBadRows({ message, rows, count }: BadRowsError): string {
+  const shown = rows.slice(0, MAX_BAD_ROWS).map(({ row, line, column, value, reason }) => {
+    const where = `row ${row} (line ${line})`
+    return `  ${where}: ${column === "" ? "it" : column} ${reason}${value === "" ? "" : `: ${JSON.stringify(value)}`}`
+  })
+  const more = count - shown.length
+  return [message, ...shown, ...(more > 0 ? [`  and ${more} more`] : [])].join("\n")
+}
+
+/** How a batch went, with its commonest failures. */
+export function renderSummary(
+  { status, pictures, rows }: BatchTicket,
+  run: Pick<BatchRun, "failedRows" | "failures">,
+  { out, ms, paint }: { out: string; ms: number; paint: Paint },
+): string {
+  const rate = `${(pictures.done / (ms / 1_000)).toFixed(1)}/s`
+  const head = `${countOf(rows.total, "row")}, ${countOf(pictures.total, "picture")} in ${humanMs(ms)} · ${rate} · ${out}`
+  const lines = [paint("dim", status === "canceled" ? `canceled · ${head}` : head)]
+  if (run.failedRows > 0) {
+    lines.push(paint("yellow", `${countOf(run.failedRows, "row")} failed`))
+    for (const [reason, times] of commonest(run.failures, MAX_FAILURES)) lines.push(`  ${times} × ${reason}`)
+  }
+  return lines.join("\n")
+}
