@@ -7,7 +7,7 @@ import { type ListSource, readList } from "../../src/edge/batches/read-list.ts"
 import { splitUrls } from "../../src/edge/batches/split-urls.ts"
 import { findUrlColumn } from "../../src/edge/batches/url-column.ts"
 import { AppError } from "../../src/lib/app-error.ts"
-import { checkImageUrl } from "../../src/lib/image-url.ts"
+import { checkPictureUrl } from "../../src/lib/batches/picture-url.ts"
 
 const limits = { ...LIST_LIMITS, maxRows: 1_000 }
 
@@ -172,7 +172,7 @@ describe("splitUrls()", () => {
   })
 })
 
-describe("checkImageUrl()", () => {
+describe("checkPictureUrl()", () => {
   it.each([
     "javascript:alert(1)",
     "data:image/png;base64,AAAA",
@@ -194,11 +194,11 @@ describe("checkImageUrl()", () => {
     "https://a.example:99999/",
     `https://${"a".repeat(64)}.example/`,
   ])("refuses number %#", (url) => {
-    expect(checkImageUrl(url)).toEqual({ reason: expect.any(String) })
+    expect(checkPictureUrl(url)).toEqual({ reason: expect.any(String) })
   })
 
   it("spells what it takes as the URL parser does, without fragment", () => {
-    expect(checkImageUrl("HTTPS://Ü.example:443/a#b")).toEqual({ href: "https://xn--tda.example/a" })
+    expect(checkPictureUrl("HTTPS://Ü.example:443/a#b")).toEqual({ href: "https://xn--tda.example/a" })
   })
 })
 

@@ -1,4 +1,4 @@
-import { checkImageUrl } from "../../lib/image-url.ts"
+import { checkPictureUrl } from "../../lib/batches/picture-url.ts"
 import type { InputRow } from "./input-row.ts"
 
 const MAX_VALUE_CHARS = 100
@@ -28,7 +28,7 @@ export function checkRow(
   if (urls.length > maxUrls) return refuse(urls.join(","), `has ${urls.length} URLs, more than ${maxUrls}`)
   const hrefs: string[] = []
   for (const url of urls) {
-    const checked = checkImageUrl(url)
+    const checked = checkPictureUrl(url)
     if ("reason" in checked) return refuse(url, checked.reason)
     hrefs.push(checked.href)
   }

@@ -1,5 +1,5 @@
 /** What browsers and servers agree on, in practice. */
-export const MAX_IMAGE_URL_CHARS = 2_048
+export const MAX_PICTURE_URL_CHARS = 2_048
 
 const HOST = /^(\[[0-9a-f:.]+\]|(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*)$/
 
@@ -8,9 +8,9 @@ const HOST = /^(\[[0-9a-f:.]+\]|(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}
  * (src/classifier/guarded-fetch).
  * @returns the URL as the parser spells it, without a fragment; or what is wrong with it
  */
-export function checkImageUrl(text: string): { href: string } | { reason: string } {
+export function checkPictureUrl(text: string): { href: string } | { reason: string } {
   if (text === "") return { reason: "is empty" }
-  if (text.length > MAX_IMAGE_URL_CHARS) return { reason: `has more than ${MAX_IMAGE_URL_CHARS} characters` }
+  if (text.length > MAX_PICTURE_URL_CHARS) return { reason: `has more than ${MAX_PICTURE_URL_CHARS} characters` }
   // The parser would drop tabs and line ends, and encode blanks: what comes out is not what was meant.
   if (/[\s\p{Cc}]/u.test(text)) return { reason: "has a blank or control character in it" }
   let url: URL
@@ -23,7 +23,7 @@ export function checkImageUrl(text: string): { href: string } | { reason: string
   if (url.username !== "" || url.password !== "") return { reason: "holds a user name or password" }
   url.hash = ""
   if (!HOST.test(url.hostname.replace(/\.$/, ""))) return { reason: "names no host that can be" }
-  return url.href.length > MAX_IMAGE_URL_CHARS
-    ? { reason: `has more than ${MAX_IMAGE_URL_CHARS} characters when encoded` }
+  return url.href.length > MAX_PICTURE_URL_CHARS
+    ? { reason: `has more than ${MAX_PICTURE_URL_CHARS} characters when encoded` }
     : { href: url.href }
 }
