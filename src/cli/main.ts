@@ -4,6 +4,7 @@ import { Command, CommanderError } from "commander"
 import { addBatchCommand } from "./batch/batch-command.ts"
 import { addClassifyCommand } from "./classify-command.ts"
 import { CliError, describe, EXIT } from "./cli-error.ts"
+import { addKeysCommand } from "./keys/keys-command.ts"
 import { addModelsCommand } from "./models/models-command.ts"
 import { addDeadCommand } from "./operate/dead-command.ts"
 import { addPauseCommands } from "./operate/pause-command.ts"
@@ -37,6 +38,7 @@ async function main(argv: readonly string[]): Promise<number> {
   addDeadCommand(program)
   addPauseCommands(program)
   addWebhookCommand(program)
+  addKeysCommand(program)
   addDeliverCommand(program)
   addStressCommand(program)
   try {

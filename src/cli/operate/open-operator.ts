@@ -1,5 +1,6 @@
 import { join } from "node:path"
 import * as z from "zod"
+import { ApiKeyStore } from "../../lib/api-key-store.ts"
 import { AppError } from "../../lib/app-error.ts"
 import { ConfigError, parseEnv } from "../../lib/env.ts"
 import { JobStore } from "../../lib/job-store.ts"
@@ -18,7 +19,13 @@ import { findHome } from "../stack/stack-config.ts"
 
 const TIMEOUT_MS = 5_000
 
-export type Operations = { operator: Operator; store: JobStore; outbox: Outbox; webhooks: WebhookSettingsStore }
+export type Operations = {
+  operator: Operator
+  store: JobStore
+  outbox: Outbox
+  webhooks: WebhookSettingsStore
+  apiKeys: ApiKeyStore
+}
 
 /** Runs something with the queue's Redis, as decision 0006 has it. @throws CliError when it cannot be found or reached */
 export async function withOperator<T>(run: (operations: Operations) => Promise<T>): Promise<T> {
@@ -32,6 +39,7 @@ export async function withOperator<T>(run: (operations: Operations) => Promise<T
       store: new JobStore(redis, keys, limits),
       outbox: new Outbox(redis, keys, limits),
       webhooks: new WebhookSettingsStore(redis, keys),
+      apiKeys: new ApiKeyStore(redis, keys),
     })
   } catch (error) {
     if (error instanceof AppError) throw asCliError(error, rest.url)

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError } from "commander"
+import { KEY_NAME } from "../../lib/api-key.ts"
 import { keyCaller } from "../../lib/caller-id.ts"
 import type { WebhookSettings, WebhookSettingsStore } from "../../lib/webhook-settings.ts"
 import { webhookUrlSchema } from "../../lib/webhook-url.ts"
@@ -7,7 +8,8 @@ import { operate } from "../operate/operate.ts"
 import { print, printError } from "../terminal.ts"
 
 const HELP = `
-A key's name is the one that stands in API_KEYS. Without secrets of its own, its webhooks are signed with the deployment's.
+A key's name is the one in the list of claimcheck keys, or in API_KEYS. Without secrets of its own, its webhooks are signed
+with the deployment's.
 Rotating: the secret before goes on signing beside the new one, so that receivers can go over; --drop-old ends that. A new
 secret is shown once, here. A change is in force within a minute.
 It talks to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.
@@ -19,9 +21,6 @@ Examples:
   $ claimcheck webhook settings alice --rotate --json | jq -r .secret > alice.secret
 
 Exit codes: 0 shown or changed, 1 the queue cannot be reached, 2 the command was not understood, 130 interrupted.`
-
-/** As API_KEYS has it. */
-const KEY_NAME = /^[a-z0-9][a-z0-9_.-]{0,63}$/i
 
 /** @property url false for --no-url */
 type Options = { url?: string | false; rotate?: true; dropOld?: true; json?: true }
