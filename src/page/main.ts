@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   const access = new Access(() => keyForm.render())
   const keyForm = createKeyForm(access)
   const edge = new Edge(access, (trouble) => notice.trouble(trouble))
-  const album = new Album(await openHistory().catch((): History => openForgetfulHistory()))
+  const album = new Album(await openHistory().catch(forget))
   const images = new Images(album)
   const follower = new Follower(album, edge)
   const models = new ModelChoice()
@@ -88,6 +88,12 @@ async function main(): Promise<void> {
   const kept = await album.load()
   select(kept[0]?.id ?? null)
   follow(kept.filter((picture) => !isDone(picture)))
+}
+
+/** Private windows and strict settings: what is shown is gone with the page, and it says so. */
+function forget(): History {
+  byId("kept-note").textContent = "This browser keeps nothing: they are gone with the page."
+  return openForgetfulHistory()
 }
 
 /** One line at the top for what concerns the whole page. A trouble goes by itself; a sentence stays until the next thing. */

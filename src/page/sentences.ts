@@ -45,6 +45,7 @@ export function placeWords(position: number): string {
 
 export function percent(probability: number): string {
   const value = probability * 100
+  if (value < 0.05) return "< 0.1 %"
   return `${value >= 99.95 ? "100" : value.toFixed(1)} %`
 }
 

@@ -75,10 +75,10 @@ export class SheetView {
     button
       .querySelector(".caption")
       ?.replaceChildren(
-        element("span", { class: "unseen" }, `${picture.name}: `),
+        element("span", { class: "unseen" }, first === undefined ? "" : `${picture.name}: `),
         element("span", { class: "label" }, first?.label ?? words),
         " ",
-        element("span", { class: "share" }, first === undefined ? "" : percent(first.probability)),
+        element("span", { class: "share" }, first === undefined ? picture.name : percent(first.probability)),
       )
     button.toggleAttribute("data-busy", !isDone(picture))
   }

@@ -3,7 +3,8 @@ import type { Album } from "./album.ts"
 import { byId, element } from "./element.ts"
 import type { Images } from "./images.ts"
 import { failureOf, isDone, type Picture } from "./picture.ts"
-import { failureSentence, humanBytes, humanMs, percent, placeWords } from "./sentences.ts"
+import { failureSentence, humanBytes, percent } from "./sentences.ts"
+import { renderSteps } from "./steps.ts"
 
 export type TicketActions = {
   cancel: (picture: Picture) => void
@@ -78,7 +79,7 @@ export class TicketView {
           element("h2", { id: "ticket-title" }, picture.name),
           element("p", { class: "meta" }, describeImage(ticket)),
         ),
-        steps(picture),
+        renderSteps(picture),
         failure === null
           ? answer(ticket)
           : element(
@@ -133,43 +134,6 @@ function describeImage(ticket: TicketData | undefined): string {
   const { image, model, operation } = ticket ?? {}
   if (image === undefined) return ""
   return `${image.width} × ${image.height} · ${image.format} · ${humanBytes(image.bytes)} · ${model?.id ?? operation}`
-}
-
-const STEPS = ["Sent", "Queued", "In work", "Done"] as const
-
-/** The ticket's life as steps; the one that it is at says more. */
-function steps(picture: Picture): HTMLOListElement {
-  const { progress } = picture
-  const status = progress.phase === "ticket" ? progress.ticket.status : null
-  const failed = failureOf(picture) !== null
-  const at = isDone(picture) ? 3 : status === "processing" ? 2 : status === "queued" ? 1 : 0
-  const last = failed ? (failureOf(picture)?.code === "canceled" ? "Canceled" : "Failed") : "Done"
-  const items = STEPS.map((name, i) => {
-    const isNow = i === at
-    const state = failed && i === 3 ? "bad" : i < at || (isNow && at === 3) ? "past" : isNow ? "now" : "next"
-    return element(
-      "li",
-      { class: state, ...(isNow && { "aria-current": "step" }) },
-      element("span", { class: "step" }, i === 0 && at === 0 ? sendingWord(picture) : i === 3 ? last : name),
-      isNow && element("span", { class: "more" }, moreOf(picture)),
-    )
-  })
-  return element("ol", { class: "steps", "aria-label": "How far it has come" }, ...items)
-}
-
-function sendingWord({ progress }: Picture): string {
-  return progress.phase === "uploading" ? "Sending" : "Waiting"
-}
-
-function moreOf({ progress }: Picture): string {
-  if (progress.phase !== "ticket") return ""
-  const { status, queue, timings_ms: timings, cached, done } = progress.ticket
-  if (done) return cached === true ? "known already" : timings === undefined ? "" : `in ${humanMs(timings.total)}`
-  if (queue?.classifiers === 0) return "no classifier is there"
-  const eta = queue?.eta_ms == null ? "" : `about ${humanMs(Math.max(queue.eta_ms, 100))}`
-  return status === "queued" && queue?.position != null
-    ? [placeWords(queue.position), eta].filter(Boolean).join(", ")
-    : ""
 }
 
 function answer(ticket: TicketData | undefined): HTMLElement {

@@ -92,7 +92,8 @@ describe("figures", () => {
   test.each([
     [percent(1), "100 %"],
     [percent(0.9994), "99.9 %"],
-    [percent(0.00049), "0.0 %"],
+    [percent(0.00049), "< 0.1 %"],
+    [percent(0.0005), "0.1 %"],
     [humanBytes(999), "999 bytes"],
     [humanBytes(78_400), "78 kB"],
     [humanBytes(1_250_000), "1.3 MB"],

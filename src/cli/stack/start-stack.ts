@@ -65,6 +65,7 @@ function readyText(url: string, tookMs: number): string {
     "",
     `ready ${url}  (${(tookMs / 1000).toFixed(1)} s)`,
     "",
+    `  ${url} in a browser, or:`,
     `  curl -F image=@photo.jpg ${url}/v1/classifications`,
     `  npx claimcheck classify photo.jpg${url.endsWith(":8787") ? "" : ` --url ${url}`}`,
     "",
