@@ -1,8 +1,10 @@
+import { renderDocs } from "../docs/render-docs.ts"
+import { STYLE } from "../docs/style.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { createDocument, type OpenApiDocument } from "../openapi/create-document.ts"
-import { type EdgeRouter, newRouter } from "../router.ts"
+import { type EdgeContext, type EdgeRouter, newRouter } from "../router.ts"
 
-const read = createRoute({
+const readDocument = createRoute({
   method: "get",
   path: "/openapi.json",
   operationId: "readApi",
@@ -19,15 +21,44 @@ const read = createRoute({
   errors: [],
 })
 
+const readDocs = createRoute({
+  method: "get",
+  path: "/docs",
+  operationId: "readDocs",
+  tag: "About",
+  summary: "This document as a page, with guides",
+  access: "public",
+  responses: {
+    200: { description: "HTML", content: { "text/html": { type: "string" } }, headers: ["Cache-Control"] },
+  },
+  errors: [],
+})
+
 /** What the routes say of themselves. Made when it is first asked for: few isolates ever are. */
 export function describeApi(routers: readonly EdgeRouter[]): EdgeRouter {
-  let document: OpenApiDocument | undefined
   const about = newRouter()
-  about.openapi(read, (c) => {
+  let document: OpenApiDocument | undefined
+  let contentSecurityPolicy: string | undefined
+  const describe = (c: EdgeContext): OpenApiDocument => {
     const routes = [...routers, about].flatMap(({ described }) => described)
     document ??= createDocument(routes, { allowAnonymous: c.var.services.config.ALLOW_ANONYMOUS })
     c.header("Cache-Control", "public, max-age=300")
-    return c.json(document)
+    return document
+  }
+
+  about.openapi(readDocument, (c) => c.json(describe(c)))
+
+  about.openapi(readDocs, async (c) => {
+    contentSecurityPolicy ??= await policyFor(STYLE)
+    c.header("Content-Security-Policy", contentSecurityPolicy)
+    return c.html(renderDocs(describe(c), new URL(c.req.url).origin))
   })
   return about
+}
+
+/** Nothing but this style: no script, no image, no other host, no frame around it. */
+async function policyFor(style: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(style))
+  const hash = btoa(String.fromCharCode(...new Uint8Array(digest)))
+  return `default-src 'none'; style-src 'sha256-${hash}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`
 }
