@@ -4,13 +4,14 @@ import { newJobId } from "../lib/job-id.ts"
 import { JobStore } from "../lib/job-store.ts"
 import { createKeys, SCHEMA_VERSION } from "../lib/keys.ts"
 import type { Log } from "../lib/log.ts"
-import { storeLimits } from "../lib/queue-config.ts"
+import { outputLimits, storeLimits } from "../lib/queue-config.ts"
 import { queuesOf } from "../lib/queue-name.ts"
 import { connectRedis } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
 import { announceSchema } from "../lib/schema-version.ts"
 import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
+import { StoredOutputs } from "../lib/stored-outputs.ts"
 import { Feeder } from "./batches/feeder.ts"
 import { runClaimLoop } from "./claim-loop.ts"
 import type { ClassifierConfig } from "./config.ts"
@@ -22,6 +23,7 @@ import { createMetrics } from "./metrics.ts"
 import { addModelMetrics, reportModels } from "./model-metrics.ts"
 import type { ModelShelf } from "./models/model-shelf.ts"
 import { openShelf } from "./models/open-shelf.ts"
+import { createOutputStore } from "./outputs/create-output-store.ts"
 import { listenToQueue } from "./queue-listener.ts"
 import { RedisClock } from "./redis-clock.ts"
 import { renewLeases } from "./renew-leases.ts"
@@ -100,7 +102,8 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const { shelf, pool, hand, handWaker, metrics, reachability, log, signal } = parts
   const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
   const keys = createKeys()
-  const store = new JobStore(redis, keys, storeLimits(config), createSealer(config.PAYLOAD_SECRET))
+  const sealer = createSealer(config.PAYLOAD_SECRET)
+  const store = new JobStore(redis, keys, storeLimits(config), sealer)
   const registry = new Registry(redis, keys)
   const clock = new RedisClock(redis)
   const meter = new ServiceMeter()
@@ -111,6 +114,10 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
     await registry.enroll(pool.models, clock.now())
   }
   const { now } = clock
+  const outputs = createOutputStore(config, {
+    stored: new StoredOutputs(redis, keys, outputLimits(config), sealer),
+    now,
+  })
   const { LEASE_MS: leaseMs } = config
 
   try {
@@ -126,7 +133,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   // Jobs in hand outlive the signal: their leases are renewed, and Redis is tried, until the hand is empty or time is up.
   const giveUp = new AbortController()
   const isBacklogged = () => hand.size > pool.lanes
-  const runner = { store, pool, now, meter, isBacklogged, metrics, reachability, log, giveUp: giveUp.signal }
+  const runner = { store, pool, outputs, now, meter, isBacklogged, metrics, reachability, log, giveUp: giveUp.signal }
   const isListening = () => listener.isListening()
   const count = (outcome: string) => metrics.webhooks.inc({ outcome })
   const deliverer = await createDeliverer(config, { redis, keys, now, isListening, reachability, log, count })

@@ -3,11 +3,13 @@ import * as z from "zod"
 import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue-config.ts"
 import { CODEC_NAMES } from "./image/codec.ts"
+import { outputEnv } from "./outputs/config.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 
 const classifierEnv = z.object({
   ...queueEnv,
   ...webhookEnv,
+  ...outputEnv,
   CLAIMCHECK_MODELS: z
     .string()
     .transform((text) => text.split(":").filter((folder) => folder !== ""))

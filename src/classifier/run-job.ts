@@ -7,12 +7,15 @@ import { JobStopped } from "./hand.ts"
 import { LaneCrash } from "./lane/lane-crash.ts"
 import type { LanePool } from "./lane/lane-pool.ts"
 import type { Metrics } from "./metrics.ts"
+import { keepOutput } from "./outputs/keep-output.ts"
+import type { OutputStore } from "./outputs/output-store.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 import { type Reachability, untilReached } from "./until-reached.ts"
 
 export type JobRunner = {
   store: JobStore
   pool: Pick<LanePool, "run">
+  outputs: OutputStore
   now: () => number
   meter: ServiceMeter
   /** Whether all lanes have work, this job left out. */
@@ -88,7 +91,7 @@ type Inferred =
   | { outcome?: undefined; retryReason: string; timings?: undefined }
 
 async function infer(
-  { store, pool }: JobRunner,
+  { store, pool, outputs }: JobRunner,
   job: ClaimedJob,
   { signal, reach }: { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> },
 ): Promise<Inferred> {
@@ -103,14 +106,17 @@ async function infer(
     const known = job.input.image ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
     const { operation } = job.input
     const work = { operation, bytes, ...(job.model !== undefined && { modelId: job.model }) }
-    const { timingsMs, image, ...answer } = await pool.run(work, { signal })
+    const { timingsMs, image, made, ...answer } = await pool.run(work, { signal })
+    // Before the result: a crash in between leaves an output that expires, and never a result without its output.
+    const output = made && (await reach(() => keepOutput(outputs, { job, made, signal })))
     const timings = { fetch, decode: roundMs(timingsMs.decode), infer: roundMs(timingsMs.infer) }
-    const result = { ...answer, image: { ...known, ...image }, timingsMs: timings }
+    const result = { ...answer, image: { ...known, ...image }, ...(output && { output }), timingsMs: timings }
     return { timings, outcome: { state: "succeeded", result } }
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof LaneCrash) return { retryReason: "the lane died" }
-    if (!(error instanceof AppError)) throw error
+    // No outcome of the job: its lease runs out, and another attempt stores what this one could not.
+    if (!(error instanceof AppError) || error.code === "redis_unavailable") throw error
     if (error.code === "job_timeout") return { retryReason: "the lane took too long" }
     const { code, message } = error
     return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }

@@ -1,15 +1,12 @@
 import type { Command } from "commander"
-import { type ClassifyOptions, classifyFiles, type Outcome } from "./classify-files.ts"
-import { openClient } from "./edge-client.ts"
+import type { TicketData } from "../lib/client/claimcheck.ts"
 import { type EdgeOptions, withEdgeOptions } from "./edge-options.ts"
 import { expandInputs } from "./expand-inputs.ts"
-import { countOf, humanMs } from "./human-units.ts"
 import { interruptible } from "./interrupted.ts"
 import { parseCount, parseDurationMs } from "./parse-option.ts"
 import { renderPredictions } from "./prediction-table.ts"
-import { showProgress } from "./progress.ts"
-import { progressNote } from "./progress-note.ts"
-import { paintFor, print, printError, survivesGoneReader } from "./terminal.ts"
+import { paintFor, survivesGoneReader } from "./terminal.ts"
+import { workOnFiles } from "./work-on-files.ts"
 
 const HELP = `
 Examples:
@@ -54,72 +51,19 @@ export function addClassifyCommand(program: Command): void {
       survivesGoneReader(() => process.exit())
       await interruptible(async (signal) => {
         const files = await expandInputs(inputs, { recursive: options.recursive === true })
-        const failed = await classifyAll(files, options, signal)
-        // Each failure is told where it happened; the exit code is all that is left to say.
-        if (failed > 0) process.exitCode = 1
+        await workOnFiles(files, {
+          ...options,
+          noCache: !options.cache,
+          timeoutMs: options.timeout,
+          webhookUrl: options.webhook,
+          signal,
+          render: renderTicket,
+          isTall: true,
+        })
       })
     })
 }
 
-async function classifyAll(files: readonly string[], options: Options, signal: AbortSignal): Promise<number> {
-  const client = await openClient(options, { signal })
-  const progress = showProgress(files.length)
-  const startedMs = performance.now()
-  let done = 0
-  let failed = 0
-  let printed = 0
-  let warned = false
-  const asked: ClassifyOptions = {
-    ...options,
-    signal,
-    noCache: !options.cache,
-    timeoutMs: options.timeout,
-    webhookUrl: options.webhook,
-  }
-  try {
-    await classifyFiles(client, files, asked, {
-      tell: (outcome) =>
-        progress.above(() => {
-          if (!options.json && "ticket" in outcome && printed++ > 0) print("")
-          report(outcome, options.json === true)
-        }),
-      done(outcome) {
-        done++
-        if ("error" in outcome) failed++
-        progress.update(done, progressNote({ done, failed, total: files.length, ms: performance.now() - startedMs }))
-      },
-      noClassifier(ticket) {
-        if (warned || !process.stderr.isTTY) return
-        warned = true
-        const model = ticket.model?.id ?? "the model"
-        progress.above(() =>
-          printError(`${paintFor(process.stderr)("yellow", "waiting")} no classifier serves ${model} now`),
-        )
-      },
-    })
-  } finally {
-    progress.stop()
-  }
-  if (files.length > 1 && process.stderr.isTTY) {
-    printError(paintFor(process.stderr)("dim", summary(files.length, failed, performance.now() - startedMs)))
-  }
-  return failed
-}
-
-export function summary(total: number, failed: number, ms: number): string {
-  const rate = `${(total / (ms / 1_000)).toFixed(1)}/s`
-  const what = failed === 0 ? `${countOf(total, "picture")}` : `${total - failed} of ${countOf(total, "picture")}`
-  return `${what} in ${humanMs(ms)} · ${rate}${failed === 0 ? "" : ` · ${failed} failed`}`
-}
-
-function report(outcome: Outcome, json: boolean): void {
-  const { file } = outcome
-  if ("ticket" in outcome) {
-    const table = { paint: paintFor(process.stdout), columns: process.stdout.columns ?? 80 }
-    print(json ? JSON.stringify({ file, ...outcome.ticket }) : renderPredictions(file, outcome.ticket, table))
-    return
-  }
-  const { code = "failed", message } = outcome.error
-  if (json) print(JSON.stringify({ file, error: { code, message } }))
-  else printError(`${paintFor(process.stderr)("red", "error")} ${file}: ${message}`)
+function renderTicket(file: string, ticket: TicketData): string {
+  return renderPredictions(file, ticket, { paint: paintFor(process.stdout), columns: process.stdout.columns ?? 80 })
 }

@@ -10,6 +10,11 @@ export type ClassifyOptions = {
   url: string
   signal: AbortSignal
   concurrency: number
+  operation?: string | undefined
+  /** Of the operation, as the API names them. */
+  options?: Readonly<Record<string, string | number>> | undefined
+  /** What is left to do with a file's answer; its failure is the file's. */
+  finish?: ((file: string, ticket: TicketData) => Promise<void>) | undefined
   model?: string | undefined
   topK?: number | undefined
   noCache?: boolean | undefined
@@ -29,7 +34,7 @@ export type Listener = {
   noClassifier: (ticket: TicketData) => void
 }
 
-/** Classifies files, several at once. What happens to one of them is told; only an abort or a bug is thrown. */
+/** Has files worked on, several at once. What happens to one of them is told; only an abort or a bug is thrown. */
 export function classifyFiles(
   client: Claimcheck,
   files: readonly string[],
@@ -50,7 +55,7 @@ export function classifyFiles(
 async function classifyFile(
   client: Claimcheck,
   file: string,
-  { signal, timeoutMs, url, ...options }: Omit<ClassifyOptions, "concurrency">,
+  { signal, timeoutMs, url, finish, ...options }: Omit<ClassifyOptions, "concurrency">,
   noClassifier: Listener["noClassifier"],
 ): Promise<Outcome> {
   try {
@@ -58,7 +63,9 @@ async function classifyFile(
     const { bytes, contentType } = await (sample === null ? readImageFile(file) : readSample(sample, { url, signal }))
     const ticket = await client.submit(new Blob([bytes], { type: contentType }), { ...options, signal })
     if (ticket.latest?.queue?.classifiers === 0) noClassifier(ticket.latest)
-    return { file, ticket: await ticket.result({ signal, timeoutMs }) }
+    const done = await ticket.result({ signal, timeoutMs })
+    await finish?.(file, done)
+    return { file, ticket: done }
   } catch (cause) {
     if (signal.aborted) throw cause
     const error = forTerminal(cause, { url })

@@ -9,6 +9,7 @@ import { addModelsCommand } from "./models/models-command.ts"
 import { addDeadCommand } from "./operate/dead-command.ts"
 import { addPauseCommands } from "./operate/pause-command.ts"
 import { addQueueCommand } from "./operate/queue-command.ts"
+import { addOperationCommands } from "./operations/operation-commands.ts"
 import { addDeliverCommand } from "./stack/deliver-command.ts"
 import { addStartCommand } from "./stack/start-command.ts"
 import { addStressCommand } from "./stress/stress-command.ts"
@@ -32,6 +33,7 @@ async function main(argv: readonly string[]): Promise<number> {
   addStartCommand(program)
   addClassifyCommand(program)
   addBatchCommand(program)
+  addOperationCommands(program)
   addTicketCommand(program)
   addModelsCommand(program)
   addQueueCommand(program)

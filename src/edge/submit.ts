@@ -62,9 +62,10 @@ export async function submit(services: Services, request: Submit): Promise<Enque
       fingerprint: await hashText(options.webhook_url === undefined ? asked : `${asked}\0${options.webhook_url}`),
     },
     ...(webhookUrl !== "" && { webhookUrl }),
-    ...(request.noCache !== true && {
-      contentKey: await hashText(`${caller.id}\0${asked}\0${model?.version ?? ""}`),
-    }),
+    ...(!OPERATIONS[options.operation.name].makesFile &&
+      request.noCache !== true && {
+        contentKey: await hashText(`${caller.id}\0${asked}\0${model?.version ?? ""}`),
+      }),
   }
   await store.putPayload(payloadId, bytes)
   const enqueued = await services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))

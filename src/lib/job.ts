@@ -17,7 +17,8 @@ export const imageInfoSchema = z.object({
   width: z.number(),
   height: z.number(),
   bytes: z.number(),
-  sha256: z.string(),
+  /** Not known of a picture elsewhere whose header was enough. */
+  sha256: z.string().optional(),
   orientation: z.number(),
   /** Pictures in it, where its format can hold several. */
   frames: z.number().optional(),

@@ -1,14 +1,21 @@
 import * as z from "zod"
 import { AppError } from "./app-error.ts"
 import * as classify from "./operations/classify.ts"
+import * as compress from "./operations/compress.ts"
 import * as inspect from "./operations/inspect.ts"
+import * as resize from "./operations/resize.ts"
 
 /**
- * What can be done with a picture. A new operation is a file in `operations/` with `usesModel`, its `options` as a caller writes
+ * What can be done with a picture. A new operation is a file in `operations/` with `usesModel`, `makesFile`, its `options` as a caller writes
  * them, its `schema` as a job keeps them, and `fromOptions` between the two; a line in each of the two lists here; and its
  * work in src/classifier/operations/.
  */
-export const operationSchema = z.discriminatedUnion("name", [classify.schema, inspect.schema])
+export const operationSchema = z.discriminatedUnion("name", [
+  classify.schema,
+  compress.schema,
+  inspect.schema,
+  resize.schema,
+])
 export type Operation = z.infer<typeof operationSchema>
 export type OperationName = Operation["name"]
 /** One of them, by its name. */
@@ -16,12 +23,14 @@ export type OperationOf<N extends OperationName> = Extract<Operation, { name: N 
 
 type OperationModule = {
   usesModel: boolean
+  /** Each of its jobs has an output of its own, which lives as long as that job. */
+  makesFile: boolean
   options: z.ZodObject
   schema: z.ZodType<Operation>
   fromOptions: (options: never) => Operation
 }
 
-export const OPERATIONS = { classify, inspect } satisfies { [N in OperationName]: OperationModule }
+export const OPERATIONS = { classify, compress, inspect, resize } satisfies { [N in OperationName]: OperationModule }
 
 export const operationNames = Object.keys(OPERATIONS) as OperationName[]
 

@@ -1,9 +1,9 @@
 import { encodeBase32, isJobId } from "./job-id.ts"
 import { equalInConstantTime, type TicketIds } from "./ticket-id.ts"
 
-const PREFIX = "out_"
 const PROOF_CHARS = 16
-const JOB_ID_CHARS = 26
+/** The job of an upload, or of a batch's picture by its number; and the proof. */
+const OUTPUT_ID = /^out_([0-9a-z]{26})(?:-(\d{1,7}))?([0-9a-z]{16})$/
 
 /**
  * The id that a job's output is fetched by: "out_", the job's id, and 80 bits of a SHA-256 over its ticket. Who holds the
@@ -12,16 +12,21 @@ const JOB_ID_CHARS = 26
  */
 export async function outputIdOf(jobId: string, ticketId: string): Promise<string> {
   const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(`output\0${ticketId}`))
-  return PREFIX + jobId + encodeBase32(new Uint8Array(digest)).slice(0, PROOF_CHARS)
+  return `out_${jobId}${encodeBase32(new Uint8Array(digest)).slice(0, PROOF_CHARS)}`
 }
 
-/** The job's id, or null for an output that none of our tickets stands for. */
-export async function verifyOutputId(outputId: string, ticketIds: TicketIds): Promise<string | null> {
-  const jobId = outputId.slice(PREFIX.length, PREFIX.length + JOB_ID_CHARS)
-  if (!outputId.startsWith(PREFIX) || !isJobId(jobId)) return null
+/**
+ * The job's id, or null for an output that no ticket of ours stands for.
+ * @param kinds of tickets that jobs may have
+ */
+export async function verifyOutputId(outputId: string, kinds: readonly TicketIds[]): Promise<string | null> {
+  const [, id = "", picture] = OUTPUT_ID.exec(outputId) ?? []
+  if (!isJobId(id)) return null
+  const tickets = (await Promise.all(kinds.map((kind) => kind.signAll(id)))).flat()
+  const [jobId, suffix] = picture === undefined ? [id, ""] : [`${id}-${picture}`, `/${picture}`]
   let found = false
-  for (const ticketId of await ticketIds.signAll(jobId)) {
-    if (equalInConstantTime(await outputIdOf(jobId, ticketId), outputId)) found = true
+  for (const ticketId of tickets) {
+    if (equalInConstantTime(await outputIdOf(jobId, ticketId + suffix), outputId)) found = true
   }
   return found ? jobId : null
 }

@@ -19,6 +19,12 @@ export type OutputLimits = {
   ttlMs: number
 }
 
+export type PutOptions = {
+  nowMs: number
+  /** Where its result is kept for longer than results are. */
+  keepUntilMs?: number | undefined
+}
+
 /** Outputs that lie in Redis, for the edge to hand out: one key each, which is a line of JSON and then the bytes. */
 export class StoredOutputs {
   readonly #redis: RedisRest
@@ -38,8 +44,9 @@ export class StoredOutputs {
    * Stores what the job has made, over what an earlier attempt has left.
    * @throws AppError output_too_large, outputs_full; redis_unavailable, after which it may be repeated
    */
-  async put(jobId: string, { bytes, ...meta }: StoredOutput, nowMs: number): Promise<void> {
-    const { maxBytes, maxAllBytes, ttlMs } = this.#limits
+  async put(jobId: string, { bytes, ...meta }: StoredOutput, { nowMs, keepUntilMs = 0 }: PutOptions): Promise<void> {
+    const { maxBytes, maxAllBytes } = this.#limits
+    const ttlMs = Math.max(this.#limits.ttlMs, Math.ceil(keepUntilMs - nowMs))
     if (bytes.byteLength > maxBytes) {
       const message = `Cannot keep the output: ${bytes.byteLength} bytes exceeds ${maxBytes}, and no bucket is configured`
       throw new AppError("output_too_large", message)

@@ -50,7 +50,10 @@ export const ticketSchema = z
         width: z.number().int(),
         height: z.number().int(),
         bytes: z.number().int(),
-        sha256: z.string(),
+        sha256: z
+          .string()
+          .optional()
+          .meta({ description: "Not there for a picture elsewhere whose header was enough" }),
         orientation: z.number().int(),
         frames: z.number().int().optional(),
       })

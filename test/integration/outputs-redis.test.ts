@@ -33,7 +33,7 @@ const store = (limits: Partial<OutputLimits> = {}, secrets: string[] = []) =>
 describe("StoredOutputs", () => {
   test("gives back what was put, of any bytes, until it expires; and nothing for another job", async () => {
     for (const bytes of [noise(65_536), Uint8Array.of(10, 13, 0, 123, 10), new Uint8Array()]) {
-      await store().put("one", output(bytes), T0)
+      await store().put("one", output(bytes), { nowMs: T0 })
       expect(await store().read("one")).toEqual(output(bytes))
     }
     expect(await store().read("two")).toBeNull()
@@ -42,9 +42,14 @@ describe("StoredOutputs", () => {
     expect(ttlMs).toBeLessThanOrEqual(LIMITS.ttlMs)
   })
 
+  test("lives as long as its result, where that is longer", async () => {
+    await store().put("one", output(noise(10)), { nowMs: T0, keepUntilMs: T0 + 48 * HOUR_MS })
+    expect(await redis.call((sdk) => sdk.pttl(keys.output("one")))).toBeGreaterThan(47 * HOUR_MS)
+  })
+
   test("leaves no key without a TTL, and puts a repeated attempt over the first", async () => {
-    await store().put("one", output(noise(10)), T0)
-    await store().put("one", output(noise(20)), T0)
+    await store().put("one", output(noise(10)), { nowMs: T0 })
+    await store().put("one", output(noise(20)), { nowMs: T0 })
     const all = await redis.call((sdk) => sdk.keys("*"))
     expect(all.sort()).toEqual([keys.output("one"), keys.outputBytes].sort())
     for (const key of all) expect(await redis.call((sdk) => sdk.pttl(key))).toBeGreaterThan(0)
@@ -52,7 +57,7 @@ describe("StoredOutputs", () => {
   })
 
   test("refuses one that is too large, and keeps nothing of it", async () => {
-    await expect(store({ maxBytes: 9 }).put("one", output(noise(10)), T0)).rejects.toMatchObject({
+    await expect(store({ maxBytes: 9 }).put("one", output(noise(10)), { nowMs: T0 })).rejects.toMatchObject({
       code: "output_too_large",
     })
     expect(await redis.call((sdk) => sdk.dbsize())).toBe(0)
@@ -60,23 +65,27 @@ describe("StoredOutputs", () => {
 
   test("refuses what all outputs together have no room for, until some have expired", async () => {
     const limits = { maxAllBytes: 2_500 }
-    await store(limits).put("one", output(noise(1_000)), T0)
-    await store(limits).put("two", output(noise(1_000)), T0 + 2 * HOUR_MS)
+    await store(limits).put("one", output(noise(1_000)), { nowMs: T0 })
+    await store(limits).put("two", output(noise(1_000)), { nowMs: T0 + 2 * HOUR_MS })
     const full = {
       code: "outputs_full",
       message: "Cannot keep the output: all outputs together would exceed 2500 bytes",
     }
-    await expect(store(limits).put("three", output(noise(1_000)), T0 + 3 * HOUR_MS)).rejects.toMatchObject(full)
+    await expect(store(limits).put("three", output(noise(1_000)), { nowMs: T0 + 3 * HOUR_MS })).rejects.toMatchObject(
+      full,
+    )
     expect(await store(limits).read("three")).toBeNull()
     // The first goes in the 25th hour.
-    await store(limits).put("three", output(noise(1_000)), T0 + 25 * HOUR_MS)
-    await expect(store(limits).put("four", output(noise(1_000)), T0 + 25 * HOUR_MS)).rejects.toMatchObject(full)
+    await store(limits).put("three", output(noise(1_000)), { nowMs: T0 + 25 * HOUR_MS })
+    await expect(store(limits).put("four", output(noise(1_000)), { nowMs: T0 + 25 * HOUR_MS })).rejects.toMatchObject(
+      full,
+    )
   })
 
   test("with a secret, what lies in Redis tells nothing, opens for its job alone, and was not changed", async () => {
     const secret = "a secret of thirty-two characters"
     const text = new TextEncoder().encode("a very private picture")
-    await store({}, [secret]).put("one", output(text), T0)
+    await store({}, [secret]).put("one", output(text), { nowMs: T0 })
     const lies = new TextDecoder("latin1").decode((await redis.getBytes(keys.output("one"))) ?? new Uint8Array())
     for (const open of ["private", "alice", "image/webp"]) expect(lies).not.toContain(open)
     expect((await store({}, [secret]).read("one"))?.bytes).toEqual(text)

@@ -12,6 +12,7 @@ import { FakeClassifier, succeed } from "../support/edge-classifier.ts"
 import { uniqueJpeg } from "../support/edge-images.ts"
 import { openInProcess } from "../support/edge-in-process.ts"
 import { type Backend, edgeEnv } from "../support/edge-runtime.ts"
+import { noOutputs } from "../support/no-outputs.ts"
 
 const SECRET = "the-secret-of-the-edge-in-32-characters"
 const OTHER = "another-secret-that-the-edge-does-not-know"
@@ -45,6 +46,7 @@ async function classifyWith(secrets: string[]) {
         return { ...outcome.result, image: { format: "jpeg", width: 64, height: 48, orientation: 1 } }
       },
     },
+    outputs: noOutputs,
     now: Date.now,
     meter: new ServiceMeter(),
     isBacklogged: () => false,

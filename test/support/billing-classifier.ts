@@ -19,6 +19,7 @@ import { queuesOf } from "../../src/lib/queue-name.ts"
 import type { RedisRest } from "../../src/lib/redis.ts"
 import { Registry } from "../../src/lib/registry.ts"
 import { sleep } from "../../src/lib/sleep.ts"
+import { noOutputs } from "./no-outputs.ts"
 
 const LEASE_MS = 30_000
 const MODEL = { id: "m", version: "1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
@@ -75,6 +76,7 @@ export async function startBilledClassifier(
   const runner = {
     store,
     pool,
+    outputs: noOutputs,
     now,
     meter,
     isBacklogged: () => false,

@@ -24,7 +24,7 @@ describe("parseOperation()", () => {
     ["classify", { output: "tensor" }, "output: must be predictions or scores"],
     ["classify", { lang: "../de" }, "lang: must be a language tag such as de"],
     ["classify", { topk: "3" }, '"topk" is no option of classify, which takes top_k, threshold, output, lang'],
-    ["inspect", { top_k: "3", a: "" }, '"top_k", "a" are no options of inspect, which takes no options'],
+    ["inspect", { top_k: "3", a: "" }, '"top_k", "a" are no options of inspect, which takes sha256'],
     ["paint", {}, `operation: must be one of ${operationNames.join(", ")}`],
     ["__proto__", {}, "operation: must be one of"],
     ["toString", {}, "operation: must be one of"],

@@ -7,10 +7,13 @@ import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelErrorCode } from "../models/model-error.ts"
 import type { ModelInfo } from "../models/model-info.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
+import type { MadeFile } from "../operations/native-image.ts"
 
 export type LaneJob = { operation: Operation; modelId?: string; bytes: Uint8Array }
 
 export type LaneResult = Pick<JobResult, "modelVersion" | "predictions" | "scores"> & {
+  /** The file that the operation has made, if it makes one. */
+  made?: MadeFile
   /** Width and height as the image is seen, after its orientation. */
   image: Omit<ImageInfo, "bytes" | "sha256">
   /** `decode` is from bytes to the model's input. */

@@ -4,7 +4,9 @@ import type { ImageLimits } from "../image/decode-image.ts"
 import type { LaneJob, LaneResult } from "../lane/lane-messages.ts"
 import type { LoadedModel } from "../models/load-model.ts"
 import { classify } from "./classify.ts"
+import { compress } from "./compress.ts"
 import { inspect } from "./inspect.ts"
+import { resize } from "./resize.ts"
 
 export type WorkContext = {
   /** What the operation needs, if it needs one. */
@@ -25,7 +27,7 @@ export type Work<N extends OperationName> = (
   context: WorkContext,
 ) => LaneResult | null | Promise<LaneResult | null>
 
-const WORK: { [N in OperationName]: Work<N> } = { classify, inspect }
+const WORK: { [N in OperationName]: Work<N> } = { classify, compress, inspect, resize }
 
 export async function runOperation(job: LaneJob, context: WorkContext): Promise<LaneResult | null> {
   // The table has each operation's own work; a union of functions cannot be called with a union.

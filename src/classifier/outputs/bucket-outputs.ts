@@ -16,7 +16,8 @@ export type BucketOptions = {
   url: string
   accessKeyId: string
   secretAccessKey: string
-  region: string
+  /** Told by the address where it is AWS, R2 or Backblaze; else us-east-1, unless said. */
+  region?: string | undefined
   /** Where the bucket's content can be read without credentials; without it a link is signed that holds for `linkTtlMs`. */
   publicUrl?: string | undefined
   linkTtlMs: number
@@ -28,7 +29,7 @@ export type BucketOptions = {
 /** Outputs as objects of an S3-compatible bucket (AWS, R2, MinIO): one PUT each, whose hash the server checks. */
 export function bucketOutputs(options: BucketOptions): OutputStore {
   const { accessKeyId, secretAccessKey, region, publicUrl, linkTtlMs } = options
-  const client = new AwsClient({ accessKeyId, secretAccessKey, region, service: "s3", retries: 0 })
+  const client = new AwsClient({ accessKeyId, secretAccessKey, service: "s3", retries: 0, ...(region && { region }) })
   const base = options.url.replace(/\/*$/, "/")
   const linkS = Math.min(MAX_LINK_S, Math.ceil(linkTtlMs / 1_000))
   return {

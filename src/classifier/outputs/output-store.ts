@@ -4,6 +4,8 @@ export type NewOutput = {
   jobId: string
   caller: string
   sha256: string
+  /** Where its result is kept for longer than results are. */
+  keepUntilMs?: number | undefined
   /** Where it is to be found among other outputs, without an ending: safe segments, joined by "/". */
   name: string
 }

@@ -4,9 +4,8 @@ import type { OutputStore } from "./output-store.ts"
 /** Outputs in Redis, as long as results live; the edge hands them out. */
 export function redisOutputs(outputs: Pick<StoredOutputs, "put">, now: () => number): OutputStore {
   return {
-    async put({ jobId, ...output }) {
-      const { caller, contentType, sha256, bytes } = output
-      await outputs.put(jobId, { caller, contentType, sha256, bytes }, now())
+    async put({ jobId, caller, contentType, sha256, bytes, keepUntilMs }) {
+      await outputs.put(jobId, { caller, contentType, sha256, bytes }, { nowMs: now(), keepUntilMs })
       return {}
     },
   }

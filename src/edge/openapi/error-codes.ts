@@ -53,5 +53,10 @@ export const JOB_ERRORS = [
   "deadline_exceeded",
   "attempts_exhausted",
   "job_timeout",
+  "not_smaller",
+  "output_too_large",
+  "outputs_full",
+  "output_not_stored",
+  "codec_missing",
   "internal",
 ] as const satisfies ErrorCode[]

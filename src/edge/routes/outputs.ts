@@ -58,7 +58,7 @@ export const outputs = newRouter()
 
 outputs.openapi(read, async (c) => {
   const { services, caller } = c.var
-  const jobId = await verifyOutputId(c.req.param("id") ?? "", services.ticketIds)
+  const jobId = await verifyOutputId(c.req.param("id") ?? "", [services.ticketIds, services.batchTicketIds])
   const output = jobId === null ? null : await services.outputs.read(jobId)
   if (jobId === null || output === null || !mayRead(caller, output)) {
     throw new AppError("not_found", "There is no such output, or it has expired")

@@ -7,6 +7,10 @@ import { isTicket, type ResultOptions, SHORT_WAIT, Ticket } from "./ticket.ts"
 export { ClaimcheckError, type ConnectionOptions, type ResultOptions, Ticket, type TicketData }
 
 export type SubmitOptions = {
+  /** What is to be done with the image: `classify` unless said. */
+  operation?: string | undefined
+  /** Options of that operation, as the API names them: `{ quality: 50 }`. */
+  options?: Readonly<Record<string, string | number>> | undefined
   /** Which model; the server has a default. */
   model?: string | undefined
   /** How many predictions; 5 unless said. */
@@ -84,8 +88,9 @@ function newIdempotencyKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
-function toQuery({ model, topK, deadlineMs, webhookUrl }: SubmitOptions): string {
-  const query = new URLSearchParams()
+function toQuery({ operation, options = {}, model, topK, deadlineMs, webhookUrl }: SubmitOptions): string {
+  const query = new URLSearchParams(Object.entries(options).map(([name, value]) => [name, String(value)]))
+  if (operation !== undefined) query.set("operation", operation)
   if (model !== undefined) query.set("model", model)
   if (topK !== undefined) query.set("top_k", String(topK))
   if (deadlineMs !== undefined) query.set("deadline_ms", String(deadlineMs))

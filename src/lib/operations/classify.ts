@@ -3,6 +3,7 @@ import { numberOption, wholeNumberOption } from "./option.ts"
 
 /** What is on the picture, by a model. */
 export const usesModel = true
+export const makesFile = false
 
 export const options = z.strictObject({
   top_k: wholeNumberOption(1, 1_000).default(5).meta({ description: "How many predictions, best first" }),

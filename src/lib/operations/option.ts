@@ -15,3 +15,7 @@ export const numberOption = (min: number, max: number) =>
     .regex(/^\d{1,9}(\.\d{1,9})?$/, "must be a number")
     .transform(Number)
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
+
+export const qualityOption = wholeNumberOption(1, 100)
+  .optional()
+  .meta({ description: "Of an image, 1 is worst and 100 best; compress takes 50 and resize 80 unless told" })

@@ -16,7 +16,7 @@ export function outputContract(client: EdgeClient): void {
     const ticket = await submit({ headers })
     const jobId = ticket.id.slice(4, 30)
     const outputs = new StoredOutputs(client.classifier.redis, client.classifier.keys, LIMITS)
-    await outputs.put(jobId, { bytes, caller, contentType: "image/webp", sha256: "5ha" }, Date.now())
+    await outputs.put(jobId, { bytes, caller, contentType: "image/webp", sha256: "5ha" }, { nowMs: Date.now() })
     return { ticket, path: `/v1/outputs/${await outputIdOf(jobId, ticket.id)}` }
   }
 

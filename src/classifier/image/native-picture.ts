@@ -1,0 +1,81 @@
+import type { Metadata, Sharp } from "sharp"
+import { AppError } from "../../lib/app-error.ts"
+import { type ImageHeader, refuseManyPixels, uprightSize } from "../../lib/image-header.ts"
+import type { DecodeLimits } from "./codec.ts"
+import type { SharpModule } from "./load-sharp.ts"
+import { nativeDecodeBytes } from "./native-decode-bytes.ts"
+
+/** A picture that libvips can read, within the limits. Nothing is decoded before a pipeline of it runs. */
+export type NativePicture = { metadata: Metadata; pipeline: Sharp }
+
+/**
+ * Opens the first frame of a picture, in sRGB; its orientation is not applied. What the decoder makes of it must be what its
+ * header said. Rejects with an AppError.
+ */
+export async function openNativePicture(
+  sharp: SharpModule,
+  bytes: Uint8Array,
+  { header, limits }: { header: ImageHeader; limits: DecodeLimits },
+): Promise<NativePicture> {
+  const open = (): Sharp =>
+    sharp(bytes, {
+      // The decoder's own reading of the size is held to the limit too. All else that libvips bounds stays bounded.
+      limitInputPixels: limits.maxPixels,
+      unlimited: false,
+      // Truncated and damaged pictures fail; what decoders only warn of (stray bytes, odd tags) does not.
+      failOn: "error",
+      sequentialRead: true,
+      pages: 1,
+    })
+  return nativeWork({ header, limits }, async () => {
+    const metadata = await open().metadata()
+    refuseLies(metadata, header, limits.maxPixels)
+    refuseMemory(header, metadata, limits.maxDecodeBytes)
+    const pipeline = open().timeout({ seconds: Math.ceil(limits.maxDecodeMs / 1_000) })
+    // sharp takes 16 bits with a profile to Display P3, and would leave them there.
+    if (metadata.hasProfile && metadata.depth === "ushort") pipeline.withIccProfile("srgb", { attach: false })
+    return { metadata, pipeline }
+  })
+}
+
+/** Runs what asks libvips, and gives its failures codes of ours. */
+export async function nativeWork<T>(
+  { header, limits }: { header: ImageHeader; limits: DecodeLimits },
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    throw error instanceof AppError ? error : asAppError(error, header, limits)
+  }
+}
+
+function refuseLies({ format, width, height }: Metadata, header: ImageHeader, maxPixels: number): void {
+  const stored = header.format === "avif" ? uprightSize(header) : header
+  const isSame = (format === "heif" ? "avif" : format) === header.format
+  // What a GIF claims as its screen is often not its picture's size, and libvips goes by the picture.
+  if (header.format === "gif") refuseManyPixels({ ...header, pixels: width * height * header.frames }, maxPixels)
+  if (isSame && (format === "gif" || (width === stored.width && height === stored.height))) return
+  throw new AppError("invalid_image", "Cannot decode image: its header and its content differ in size or format")
+}
+
+function refuseMemory(header: ImageHeader, metadata: Metadata, maxDecodeBytes: number): void {
+  const decodeBytes = nativeDecodeBytes(header, metadata)
+  if (decodeBytes <= maxDecodeBytes) return
+  const size = `${header.width} × ${header.height}`
+  throw new AppError("too_many_pixels", `Cannot decode image: ${size} needs ${decodeBytes} bytes of memory`)
+}
+
+function asAppError(cause: unknown, { format }: ImageHeader, { maxPixels, maxDecodeMs }: DecodeLimits): AppError {
+  const text = cause instanceof Error ? cause.message : ""
+  if (text.includes("exceeds pixel limit")) {
+    return new AppError("too_many_pixels", `Cannot decode image: it exceeds ${maxPixels} pixels`, { cause })
+  }
+  if (text.includes("timeout:")) {
+    return new AppError("job_timeout", `Cannot decode image: it takes longer than ${maxDecodeMs} ms`, { cause })
+  }
+  if (/unsupported|not supported|no support/i.test(text)) {
+    return new AppError("unsupported_image", `Cannot decode image: a kind of ${format} not read here`, { cause })
+  }
+  return new AppError("invalid_image", `Cannot decode image: the ${format} is damaged or cut off`, { cause })
+}

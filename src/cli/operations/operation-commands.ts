@@ -1,0 +1,139 @@
+import { mkdir } from "node:fs/promises"
+import { basename } from "node:path"
+import type { Command } from "commander"
+import type { TicketData } from "../../lib/client/claimcheck.ts"
+import { CliError, EXIT } from "../cli-error.ts"
+import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
+import { expandInputs } from "../expand-inputs.ts"
+import { humanBytes } from "../human-units.ts"
+import { interruptible } from "../interrupted.ts"
+import { parseCount, parseDurationMs } from "../parse-option.ts"
+import { survivesGoneReader } from "../terminal.ts"
+import { workOnFiles } from "../work-on-files.ts"
+import { type Output, outputPath, saveOutput } from "./save-output.ts"
+
+type Given = EdgeOptions & {
+  concurrency: number
+  recursive?: true
+  timeout?: number
+  out?: string
+  /** Of the operation; what they may be is the server's to say. */
+  [option: string]: unknown
+}
+
+const ENDINGS: Readonly<Record<string, string>> = { "image/jpeg": "jpg", "application/x-npy": "npy" }
+const endingOf = ({ content_type: type }: Output) => ENDINGS[type] ?? type.split("/").at(-1) ?? "bin"
+
+const COMPRESS_HELP = `
+Examples:
+  $ claimcheck compress photo.jpg                      writes photo-compressed.jpg
+  $ claimcheck compress --quality 30 --format webp --out small/ holiday/ --recursive
+
+A result is never larger than its input and holds no metadata: no place, no camera, no thumbnail.`
+
+const RESIZE_HELP = `
+Examples:
+  $ claimcheck resize --width 640 photo.jpg            writes photo-resized.jpg
+  $ claimcheck resize --width 224 --height 224 --format npy --out arrays/ photos/*.jpg`
+
+/** The operations beside classify, each a command. */
+export function addOperationCommands(program: Command): void {
+  const inspect = program.command("inspect").description("Tell format, size, frames and orientation of pictures.")
+  withFiles(inspect).action((files: string[], given: Given) => runOperation(files, given, { name: "inspect" }))
+
+  const compress = program
+    .command("compress")
+    .description("Make pictures smaller, and leave their metadata out.")
+    .option("--quality <n>", "1 is worst and 100 best (default: 50)")
+    .option("--scale <factor>", "of both sides: 0.5 is half as wide and half as high")
+    .option("--format <format>", "jpeg, webp or avif (default: the input's own)")
+  withOut(withFiles(compress))
+    .addHelpText("after", COMPRESS_HELP)
+    .action((files: string[], given: Given) =>
+      runOperation(files, given, { name: "compress", suffix: "compressed", options: ["quality", "scale", "format"] }),
+    )
+
+  const resize = program
+    .command("resize")
+    .description("Make pictures of another size, or arrays of their pixels.")
+    .option("--width <px>", "follows from the height unless said")
+    .option("--height <px>", "follows from the width unless said")
+    .option("--fit <how>", "cover crops, contain pads, fill stretches, inside may be smaller (default: cover)")
+    .option("--format <format>", "jpeg, png, webp, avif, json or npy (default: the input's own)")
+    .option("--quality <n>", "of an image: 1 is worst and 100 best (default: 80)")
+  withOut(withFiles(resize))
+    .addHelpText("after", RESIZE_HELP)
+    .action((files: string[], given: Given) =>
+      runOperation(files, given, {
+        name: "resize",
+        suffix: "resized",
+        options: ["width", "height", "fit", "format", "quality"],
+      }),
+    )
+}
+
+function withFiles(command: Command): Command {
+  return withEdgeOptions(command)
+    .argument("<file...>", "pictures, folders of them, or patterns in quotes")
+    .option("-c, --concurrency <n>", "how many at once", parseCount, 4)
+    .option("-r, --recursive", "look in the folders of a folder, too")
+    .option("--timeout <duration>", "wait no longer for a file's answer: 90s, 15min (default: no end)", parseDurationMs)
+}
+
+function withOut(command: Command): Command {
+  return command.option("-o, --out <folder>", "where results go, under the inputs' names (default: beside the inputs)")
+}
+
+type Operation = { name: string; suffix?: string; options?: readonly string[] }
+
+async function runOperation(inputs: string[], given: Given, { name, suffix, options = [] }: Operation): Promise<void> {
+  survivesGoneReader(() => process.exit())
+  await interruptible(async (signal) => {
+    const files = await expandInputs(inputs, { recursive: given.recursive === true })
+    if (given.out !== undefined) {
+      refuseDoubles(files)
+      await mkdir(given.out, { recursive: true })
+    }
+    const written = new Map<string, string>()
+    await workOnFiles(files, {
+      ...given,
+      signal,
+      timeoutMs: given.timeout,
+      operation: name,
+      options: Object.fromEntries(
+        options.flatMap((option) => (given[option] === undefined ? [] : [[option, String(given[option])]])),
+      ),
+      ...(suffix !== undefined && {
+        finish: async (file: string, { output }: TicketData) => {
+          if (output === undefined) throw new CliError("The ticket has no output: is the edge of another version?")
+          const path = outputPath(file, endingOf(output), { folder: given.out, suffix })
+          await saveOutput(path, { file, output, edge: given, signal })
+          written.set(file, path)
+        },
+      }),
+      render: (file, ticket) => renderResult(file, ticket, written.get(file)),
+    })
+  })
+}
+
+/** Two inputs of one name would take each other's place in the folder. */
+function refuseDoubles(files: readonly string[]): void {
+  const names = new Set<string>()
+  for (const file of files) {
+    const name = basename(file).replace(/\.[^.]*$/, "")
+    if (names.has(name)) {
+      throw new CliError(`Cannot write to one folder: two of the files are called ${name}`, { exitCode: EXIT.usage })
+    }
+    names.add(name)
+  }
+}
+
+function renderResult(file: string, { image, output }: TicketData, path: string | undefined): string {
+  const picture = [`${image?.width}×${image?.height}`, image?.format, image?.bytes && humanBytes(image.bytes)]
+  if (image?.frames !== undefined && image.frames > 1) picture.push(`${image.frames} frames`)
+  if (image?.orientation !== undefined && image.orientation > 1) picture.push(`orientation ${image.orientation}`)
+  if (output === undefined || path === undefined) return `${file}  ${picture.filter(Boolean).join(" · ")}`
+  const share = image?.bytes ? ` (${Math.round((output.bytes / image.bytes) * 100)} %)` : ""
+  const made = [output.width && `${output.width}×${output.height}`, `${humanBytes(output.bytes)}${share}`]
+  return `${path}  ${made.filter(Boolean).join(" · ")}`
+}

@@ -1,0 +1,60 @@
+import { readFile, writeFile } from "node:fs/promises"
+import { basename, dirname, extname, join, resolve } from "node:path"
+import { fileURLToPath } from "node:url"
+import type { TicketData } from "../../lib/client/claimcheck.ts"
+import { checkUrl } from "../api.ts"
+import { CliError, describe, EXIT } from "../cli-error.ts"
+import type { EdgeAddress } from "../edge-options.ts"
+
+const DOWNLOAD_TIMEOUT_MS = 120_000
+
+type Where = { folder?: string | undefined; suffix: string }
+
+/** Beside the input, under a name of its own; in another folder under the input's. */
+export function outputPath(file: string, ending: string, { folder, suffix }: Where): string {
+  const name = basename(file, extname(file))
+  return folder === undefined ? join(dirname(file), `${name}-${suffix}.${ending}`) : join(folder, `${name}.${ending}`)
+}
+
+/**
+ * What the job has made, as a file.
+ * @throws CliError when it cannot be fetched or written, or would take the place of its input
+ */
+export async function saveOutput(path: string, { file, output, edge, signal }: SaveOutput): Promise<void> {
+  if (resolve(path) === resolve(file)) {
+    throw new CliError(`Cannot write ${path}: it is the input; name another folder with --out`, {
+      exitCode: EXIT.usage,
+    })
+  }
+  const bytes = await readOutput(output, edge, signal)
+  try {
+    await writeFile(path, bytes)
+  } catch (cause) {
+    throw new CliError(`Cannot write ${path}: ${describe(cause)}`, { cause })
+  }
+}
+
+export type Output = NonNullable<TicketData["output"]>
+export type SaveOutput = { file: string; output: Output; edge: EdgeAddress; signal: AbortSignal }
+
+async function readOutput(
+  { url }: Output,
+  { url: edgeUrl, key }: EdgeAddress,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  const base = checkUrl(edgeUrl)
+  const address = new URL(url, `${base}/`)
+  try {
+    if (address.protocol === "file:") return await readFile(fileURLToPath(address))
+    // The key is for our edge alone; a bucket's link brings its own proof.
+    const headers =
+      key !== undefined && address.origin === new URL(base).origin ? { authorization: `Bearer ${key}` } : {}
+    const within = AbortSignal.any([signal, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)])
+    const response = await fetch(address, { headers, signal: within })
+    if (!response.ok) throw new Error(`the server answered ${response.status}`)
+    return new Uint8Array(await response.arrayBuffer())
+  } catch (cause) {
+    signal.throwIfAborted()
+    throw new CliError(`Cannot fetch the output: ${describe(cause)}`, { cause })
+  }
+}

@@ -1,0 +1,28 @@
+import * as z from "zod"
+import { numberOption, qualityOption } from "./option.ts"
+
+/** "By 50 %". */
+const DEFAULT_QUALITY = 50
+
+/** A smaller file of the same picture, without its metadata. */
+export const usesModel = false
+export const makesFile = true
+
+const formatSchema = z.enum(["jpeg", "webp", "avif"], "must be jpeg, webp or avif")
+
+export const options = z.strictObject({
+  quality: qualityOption,
+  scale: numberOption(0.001, 1).default(1).meta({ description: "Of both sides: 0.5 is half as wide and half as high" }),
+  format: formatSchema.optional().meta({ description: "Without it the input's own, where that is one of these" }),
+})
+
+export const schema = z.object({
+  name: z.literal("compress"),
+  quality: z.number(),
+  scale: z.number(),
+  format: formatSchema.optional(),
+})
+
+export function fromOptions({ quality, scale, format }: z.output<typeof options>): z.infer<typeof schema> {
+  return { name: "compress", quality: quality ?? DEFAULT_QUALITY, scale, ...(format !== undefined && { format }) }
+}

@@ -1,0 +1,56 @@
+import * as z from "zod"
+import { qualityOption, wholeNumberOption } from "./option.ts"
+
+/** The picture at another size, as an image or as an array of its pixels. */
+export const usesModel = false
+export const makesFile = true
+
+const MAX_SIDE_PX = 16_384
+const DEFAULT_QUALITY = 80
+
+const fitSchema = z.enum(["cover", "contain", "fill", "inside"], "must be cover, contain, fill or inside")
+const formatSchema = z.enum(
+  ["jpeg", "png", "webp", "avif", "json", "npy"],
+  "must be jpeg, png, webp, avif, json or npy",
+)
+
+export const options = z
+  .strictObject({
+    width: wholeNumberOption(1, MAX_SIDE_PX)
+      .optional()
+      .meta({ description: "Pixels; follows from the height unless said" }),
+    height: wholeNumberOption(1, MAX_SIDE_PX)
+      .optional()
+      .meta({ description: "Pixels; follows from the width unless said" }),
+    fit: fitSchema.default("cover").meta({
+      description: "cover crops, contain pads with black, fill stretches, inside keeps the shape and may be smaller",
+    }),
+    format: formatSchema.optional().meta({
+      description: "Without it the input's own; json and npy are the pixels, [height, width, 3] from 0 to 255",
+    }),
+    quality: qualityOption,
+  })
+  .refine(({ width, height }) => width !== undefined || height !== undefined, {
+    message: "must be given, or height",
+    path: ["width"],
+  })
+
+export const schema = z.object({
+  name: z.literal("resize"),
+  width: z.number().optional(),
+  height: z.number().optional(),
+  fit: fitSchema,
+  format: formatSchema.optional(),
+  quality: z.number(),
+})
+
+export function fromOptions({ width, height, fit, format, quality }: z.output<typeof options>): z.infer<typeof schema> {
+  return {
+    name: "resize",
+    ...(width !== undefined && { width }),
+    ...(height !== undefined && { height }),
+    fit,
+    ...(format !== undefined && { format }),
+    quality: quality ?? DEFAULT_QUALITY,
+  }
+}
