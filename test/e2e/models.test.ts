@@ -69,9 +69,9 @@ const versionOf = async (id: string) => (await served()).find((model) => model.i
 
 describe("models served at once", () => {
   test("a Teachable Machine folder and a graph model, each with right answers and its version, beside a broken one", async () => {
-    const models = await served()
     const ids = ["efficientnet_lite0", "graph_colours", ...(hasShared ? ["mobilenet_v2"] : []), "tm_colours"]
-    expect(models.map(({ id }) => id)).toEqual(ids)
+    await untilServed((models) => expect(models.map(({ id }) => id)).toEqual(ids))
+    const models = await served()
     expect(models.find(({ id }) => id === "graph_colours")?.languages).toEqual(["fr"])
     for (const [model, label] of [
       ["tm_colours", "grün"],

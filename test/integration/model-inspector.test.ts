@@ -123,3 +123,11 @@ test("what is kept as a copy is what was read, shards in folders too", async () 
   expect(copy).toContain(`deep@${served[0]?.info.version}`)
   expect(readFileSync(join(copy, "shards/w.bin"))).toEqual(readFileSync(join(folder, "shards/w.bin")))
 })
+
+test("a model is served from its folder where there is no room for a copy", async () => {
+  const root = writeTinyModel("tiny")
+  const noFolder = join(root, "tiny", "labels.txt")
+  const { served, broken } = await inspectModels(findModels([root], silentLog), { entry: ENTRY, copyTo: noFolder })
+  expect(broken).toEqual([])
+  expect(served.map(({ places }) => places)).toEqual([[join(root, "tiny")]])
+})

@@ -10,13 +10,10 @@ export async function inspectFolder(model: ModelFolder, copyTo: string | null): 
   const { id, folder } = model
   try {
     const loaded = await loadModel(id, folder)
-    try {
-      const copy =
-        copyTo === null ? [] : [await keepCopy(join(copyTo, `${id}@${loaded.info.version}`), loaded.files.files)]
-      return { type: "inspected", model: { info: loaded.info, places: [...copy, folder] } }
-    } finally {
-      loaded.dispose()
-    }
+    loaded.dispose()
+    const copy = copyTo === null ? null : join(copyTo, `${id}@${loaded.info.version}`)
+    const places = copy !== null && (await keepCopy(copy, loaded.files.files)) ? [copy, folder] : [folder]
+    return { type: "inspected", model: { info: loaded.info, places } }
   } catch (error) {
     const code = error instanceof ModelError ? error.code : "load_failed"
     return {
@@ -26,15 +23,23 @@ export async function inspectFolder(model: ModelFolder, copyTo: string | null): 
   }
 }
 
-/** A copy that is there is whole: it gets its name when all is written. */
-async function keepCopy(target: string, files: ReadonlyMap<string, Uint8Array>): Promise<string> {
+/**
+ * A copy that is there is whole: it gets its name when all is written. False where there is no room for one: then lanes have
+ * the folder itself.
+ */
+async function keepCopy(target: string, files: ReadonlyMap<string, Uint8Array>): Promise<boolean> {
   const draft = `${target}.draft`
-  await rm(draft, { recursive: true, force: true })
-  for (const [path, bytes] of files) {
-    await mkdir(dirname(join(draft, path)), { recursive: true })
-    await writeFile(join(draft, path), bytes)
+  try {
+    await rm(draft, { recursive: true, force: true })
+    for (const [path, bytes] of files) {
+      await mkdir(dirname(join(draft, path)), { recursive: true })
+      await writeFile(join(draft, path), bytes)
+    }
+    await rm(target, { recursive: true, force: true })
+    await rename(draft, target)
+    return true
+  } catch (error) {
+    if (error instanceof Error && "code" in error) return false
+    throw error
   }
-  await rm(target, { recursive: true, force: true })
-  await rename(draft, target)
-  return target
 }

@@ -7,17 +7,34 @@ import { ModelShelf } from "./model-shelf.ts"
 
 /** Checks all models below the roots, for a process that serves them. @throws when none can be served */
 export async function openShelf(roots: readonly string[], log: Log): Promise<{ shelf: ModelShelf; close: () => void }> {
-  const copies = makeCopiesFolder()
+  const copies = openCopies(log)
   const firstTime = sayOnce(log)
   const shelf = await ModelShelf.open({
     find: () => findModels(roots, firstTime),
-    inspect: (folders) => inspectModels(folders, { entry: entryOf({}), copyTo: copies.path }),
+    inspect: async (folders) => {
+      const inspected = await inspectModels(folders, { entry: entryOf({}), copyTo: copies.path })
+      for (const { info, places } of inspected.served) {
+        if (copies.path !== null && places.length === 1)
+          log.warn("model.not_copied", { model: info.id, copies: copies.path })
+      }
+      return inspected
+    },
     log,
   })
   if (shelf.served.length > 0) return { shelf, close: copies.remove }
   copies.remove()
   const reasons = shelf.broken.map(({ id, message }) => `${id}: ${message}`).join("; ")
   throw new Error(`No model could be loaded: ${reasons || "no model folder was found"}`)
+}
+
+/** Without a place for copies all is well until a folder is changed: then lanes that have not loaded it yet cannot. */
+function openCopies(log: Log): { path: string | null; remove: () => void } {
+  try {
+    return makeCopiesFolder()
+  } catch (error) {
+    log.warn("model.copies_unavailable", { error })
+    return { path: null, remove: () => undefined }
+  }
 }
 
 /** The folders are looked at again and again; what is wrong with one is said once. */
