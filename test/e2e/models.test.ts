@@ -1,10 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { existsSync, readFileSync, renameSync, rmSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
 import { startWasm } from "../../src/classifier/lane/start-wasm.ts"
 import { flatPng } from "../support/images.ts"
+import { breaksOffAfter, startPublisher } from "../support/model-publisher.ts"
 import { newRoot, writeTinyModel } from "../support/tiny-model.ts"
 import { type Files, graphModelFiles, teachableMachineFiles, writeFiles } from "../support/tool-exports.ts"
 import { runCli, type Stack, startStack } from "./stack-harness.ts"
@@ -16,7 +17,7 @@ const hasShared = existsSync(join(SHARED, "models/mobilenet_v2/model.json"))
 const where = hasShared ? "" : " — SKIPPED: ../shared/models/mobilenet_v2 is not here"
 
 const [RED, GREEN] = [[230, 20, 20] as const, [20, 230, 20] as const]
-const SOON = { timeout: 30_000, interval: 100 }
+const SOON = { timeout: 60_000, interval: 100 }
 
 type Model = { id: string; version: string; labels: number; languages: string[]; classifiers: number }
 type Ticket = {
@@ -169,6 +170,29 @@ describe("folders that change while jobs come in", () => {
     rmSync(join(root, "latecomer"), { recursive: true })
     await untilServed((models) => expect(models.map(({ id }) => id)).not.toContain("latecomer"))
     expect(await best("tm_colours", flatPng(RED))).toBe("rosso")
+  })
+
+  test.skipIf(!hasShared)(`one that \`models pull\` fetches is served as soon as it is there${where}`, async () => {
+    const from = join(SHARED, "models/mobilenet_v2")
+    const names = readdirSync(from).filter((name) => name.endsWith(".json") || name.endsWith(".bin"))
+    const at = (name: string) => `/savedmodel/mobilenet_v2_1.0_224/${name}`
+    const publisher = await startPublisher(
+      Object.fromEntries(names.map((name) => [at(name), readFileSync(join(from, name))])),
+    )
+    onTestFinished(publisher.close)
+    publisher.tricks.set(at("group1-shard1of2.bin"), [breaksOffAfter(1_000_000)])
+    const before = await versionOf("mobilenet_v2")
+    const pull = () =>
+      runCli(["models", "pull", "mobilenet_v2", "--from", publisher.url, "--into", root, "--json"], stack.env)
+    const { code, stdout, stderr } = await pull()
+    expect([code, JSON.parse(stdout || "{}").status], stderr).toEqual([0, "pulled"])
+    expect(publisher.requests.filter((line) => /shard1of2\.bin bytes=\d{3,}-/.test(line))).toHaveLength(1)
+    await untilServed((models) => {
+      const model = models.find(({ id }) => id === "mobilenet_v2")
+      expect([model?.version === before, model?.languages]).toEqual([false, ["en"]])
+    })
+    expect(await best("mobilenet_v2", readFileSync(join(SHARED, "images/parrot.jpg")))).toBe("macaw")
+    expect(JSON.parse((await pull()).stdout)).toMatchObject({ status: "present" })
   })
 })
 
