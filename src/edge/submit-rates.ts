@@ -1,6 +1,5 @@
 import { createMiddleware } from "hono/factory"
 import { AppError } from "../lib/app-error.ts"
-import type { Enqueued } from "../lib/job-store.ts"
 import { rateLimited, remainingOf, stepMsOf, waitMsOf } from "../lib/rate-limit.ts"
 import type { Caller } from "./caller.ts"
 import type { EdgeEnv } from "./router.ts"
@@ -28,12 +27,15 @@ export class SubmitRates {
     if (waitMs > 0) throw rateLimited(rateLimit, waitMs)
   }
 
-  /** Enqueues, and keeps in mind what is said of the caller's rate. */
-  async learn({ id, rateLimit }: Caller, enqueue: () => Promise<Enqueued>): Promise<Enqueued> {
+  /** Calls what counts a submit, and keeps in mind what is said of the caller's rate. */
+  async learn<T extends { rateWholeMs: number | null }>(
+    { id, rateLimit }: Caller,
+    submit: () => Promise<T>,
+  ): Promise<T> {
     try {
-      const enqueued = await enqueue()
-      if (enqueued.rateWholeMs !== null) this.#remember(id, enqueued.rateWholeMs)
-      return enqueued
+      const submitted = await submit()
+      if (submitted.rateWholeMs !== null) this.#remember(id, submitted.rateWholeMs)
+      return submitted
     } catch (error) {
       const isRefused = error instanceof AppError && error.code === "rate_limited"
       if (isRefused && rateLimit !== null) {

@@ -3,6 +3,7 @@ import { type ClaimedJob, decodeJob, encodeJob, type Job, type JobError, type Jo
 import type { Keys } from "./keys.ts"
 import { MAX_CLOCK_SKEW_MS, type RateLimit, rateLimited, stepMsOf, waitMsOf } from "./rate-limit.ts"
 import type { RedisRest } from "./redis.ts"
+import { CHARGE } from "./scripts/charge.ts"
 import { CLAIM } from "./scripts/claim.ts"
 import { ENQUEUE } from "./scripts/enqueue.ts"
 import { FINISH, RENEW, RETRY } from "./scripts/finish.ts"
@@ -172,6 +173,14 @@ export class JobStore {
       default:
         throw new AppError("redis_unavailable", `Cannot accept the job: ${status}`)
     }
+  }
+
+  /** Counts a submit that enqueues nothing by itself. Repeated it counts again. @throws AppError rate_limited */
+  async charge(caller: string, limit: RateLimit, nowMs: number): Promise<{ rateWholeMs: number }> {
+    const settings = { nowMs, rate: rateSettings(limit) }
+    const [status, whole] = (await this.#run(CHARGE, [caller, JSON.stringify(settings)])) as [string, string]
+    if (status === "rate_limited") throw rateLimited(limit, waitMsOf(limit, Number(whole), nowMs))
+    return { rateWholeMs: Number(whole) }
   }
 
   async claim(claim: Claim): Promise<Claimed> {

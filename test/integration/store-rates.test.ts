@@ -106,6 +106,20 @@ describe("enqueue() with a rate limit", () => {
     expect(await rates()).toEqual([])
   })
 
+  it("counts what is charged alone with the rest, and leaves a TTL", async () => {
+    const store = harness.store()
+    const charge = (nowMs: number) => store.charge("key:a", rateLimit, nowMs)
+    expect(await charge(T0)).toEqual({ rateWholeMs: T0 + STEP_MS })
+    await send("a")
+    expect(await charge(T0)).toEqual({ rateWholeMs: T0 + 3 * STEP_MS })
+    await expect(charge(T0)).rejects.toEqual(refused(STEP_MS))
+    await expect(send("b")).rejects.toEqual(refused(STEP_MS))
+    expect(await store.charge("key:b", rateLimit, T0)).toEqual({ rateWholeMs: T0 + STEP_MS })
+    await harness.operator().pause()
+    await store.charge("key:c", rateLimit, T0)
+    expect(await harness.client.ttl(harness.keys.flow)).toBe(-1)
+  })
+
   it("costs no command", async () => {
     harness.auditing = false
     for (const id of ["w1", "w2"]) await send(id, { rateLimit: null })

@@ -39,10 +39,17 @@ export async function submitBatch(services: Services, request: SubmitBatch): Pro
     // Before the list is read: who asks for a model that is not there should not wait for it.
     const modelId = (await findModel(services, options))?.id
     const webhookUrl = await webhookUrlOf(services, { options, caller: request.caller })
+    await countSubmit(services, request.caller)
     return await storeAndCreate(services, request, { options, modelId, webhookUrl })
   } finally {
     await request.body.discard()
   }
+}
+
+/** A list counts as one submit, whatever its length: its rows are held by the depth of the queue. */
+async function countSubmit({ submitRates, store, now }: Services, caller: Caller): Promise<void> {
+  const { id, rateLimit } = caller
+  if (rateLimit !== null) await submitRates.learn(caller, () => store.charge(id, rateLimit, now()))
 }
 
 type Settled = { options: BatchOptions; modelId: string | undefined; webhookUrl: string }

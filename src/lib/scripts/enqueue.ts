@@ -1,3 +1,4 @@
+import { RATE } from "./charge.ts"
 import { PRELUDE } from "./prelude.ts"
 
 /**
@@ -26,32 +27,8 @@ local function create(ttlMs)
   return redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", ttlMs or s.jobTtlMs)
 end
 
--- The generic cell rate algorithm (src/lib/rate-limit.ts). It is charged for what is accepted, once.
-local rateField, charge, wholeAgain = "r:" .. job.caller, nil, ""
-local function affords(value)
-  if not s.rate then return true end
-  local from = math.max(s.nowMs, tonumber(value or 0))
-  -- An edge whose clock once ran fast shuts nobody out.
-  if from > s.nowMs + s.rate.windowMs + s.rate.maxSkewMs then from = s.nowMs end
-  wholeAgain, charge = tag(from), from + s.rate.stepMs
-  return charge <= s.nowMs + s.rate.windowMs
-end
-
--- Work that is shared needs no other field of the flow. A paused flow has no TTL, and is to have none.
-local flowIsPaused
-local function affordsToShare()
-  if not s.rate then return true end
-  local fields = redis.call("HMGET", FLOW, rateField, "paused")
-  flowIsPaused = fields[2]
-  return affords(fields[1])
-end
-local function chargeForSharing()
-  if not charge then return end
-  wholeAgain = tag(charge)
-  local isNewField = redis.call("HSET", FLOW, rateField, wholeAgain) == 1
-  if isNewField and not flowIsPaused then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
-end
-
+-- A submit is charged for what is accepted, once.
+${RATE}
 -- The id was submitted before: the first job stands. What came with the repeat goes, its claim on the content too: the
 -- first job may be of other content, or follow somebody.
 local leads = false
@@ -74,7 +51,7 @@ local function takeOver(leader)
   job.result, job.cached, job.contentKey = leader.result, true, nil
   if not create(s.resultTtlMs) then return answerExisting(load(job.id)) end
   dropPayload(job)
-  chargeForSharing()
+  chargeAlone(job.caller)
   announce(job)
   return { "known", cjson.encode(job), -1, wholeAgain }
 end
@@ -96,7 +73,7 @@ local function follow(leader)
   else
     save(leader)
   end
-  chargeForSharing()
+  chargeAlone(job.caller)
   return { "following", cjson.encode(job), -1, wholeAgain }
 end
 
@@ -110,7 +87,7 @@ if contentKey then
     local isFull = job.webhookUrl and leader and leader.tell and #leader.tell >= MAX_TOLD
     local share = leader and ({ succeeded = takeOver, queued = follow, processing = follow })[leader.state]
     if share and not (isFull and share == follow) then
-      return affordsToShare() and share(leader) or refuse("rate_limited")
+      return affordsAlone(job.caller) and share(leader) or refuse("rate_limited")
     end
     redis.call("SET", contentKey, job.id, "PX", s.jobTtlMs)
     leads = true
@@ -120,7 +97,7 @@ end
 local queueN, fresh, v = "n:" .. job.queue, "fresh:" .. job.queue, "v:" .. job.queue
 local depth, finishTag = "d:" .. job.caller, "f:" .. job.queue .. ":" .. flowOf(job)
 local newest, last = "new:" .. job.queue, "last:" .. job.queue
-local flow = redis.call("HMGET", FLOW, "n", "bytes", queueN, depth, v, finishTag, fresh, newest, last, "paused", rateField)
+local flow = redis.call("HMGET", FLOW, "n", "bytes", queueN, depth, v, finishTag, fresh, newest, last, "paused", rateField(job.caller))
 for i = 1, 9 do flow[i] = tonumber(flow[i] or 0) end
 
 if flow[1] >= s.maxDepth or flow[2] + job.bytes > s.maxBytes then return refuse("queue_full") end
@@ -143,7 +120,7 @@ set(finishTag, finishes)
 if isNew then set(newest, start) end
 if charge then
   wholeAgain = tag(charge)
-  set(rateField, charge)
+  set(rateField(job.caller), charge)
 end
 if finishes > flow[9] then set(last, finishes) end
 -- By how far, not by which way: an edge whose clock once ran ahead must not put this off for as long.

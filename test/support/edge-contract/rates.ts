@@ -58,6 +58,24 @@ export function rateContract(name: string, runtime: EdgeRuntime): void {
       expect((await post(bearer(BOB))).headers.get("ratelimit")).toMatch(/r=1;/)
     })
 
+    it("counts a list as one submit, whatever its length", async () => {
+      const key = await newApiKey()
+      const record = { name: "grace", weight: 1, rateLimit: "2/1h", createdMs: Date.now() }
+      await new ApiKeyStore(classifier.redis, classifier.keys).create(record, await hashApiKey(key))
+      const postList = (body: string) =>
+        edge.request("/v1/batches", {
+          method: "POST",
+          body,
+          headers: { ...bearer(key), "content-type": "text/csv" },
+        })
+      const list = (rows: number) =>
+        ["url", ...Array.from({ length: rows }, (_v, i) => `https://example.com/${i}.jpg`)].join("\n")
+      expect((await postList(list(5))).headers.get("ratelimit")).toMatch(/r=1;/)
+      expect((await postList(list(1))).status).toBe(202)
+      await expectProblem(await postList(list(1)), 429, "rate_limited")
+      await expectProblem(await post(bearer(key)), 429, "rate_limited")
+    })
+
     it("does not count what it refuses for another reason", async () => {
       for (let i = 0; i < 5; i++) {
         const response = await edge.request("/v1/classifications", { method: "POST", body: "no picture" })
