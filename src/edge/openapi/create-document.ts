@@ -2,6 +2,7 @@ import * as z from "zod"
 import { ERRORS, type ErrorCode } from "../../lib/app-error.ts"
 import type { ApiResponse, ApiRoute, ApiSchema, JsonSchema } from "./api-route.ts"
 import { ANY_ERRORS, CALLER_ERRORS, UNSAFE_ERRORS } from "./error-codes.ts"
+import { EXAMPLES } from "./examples.ts"
 import { problemSchema } from "./problem-schema.ts"
 import { RATE_HEADERS, RESPONSE_HEADERS, type ResponseHeader } from "./response-headers.ts"
 import { SchemaStore } from "./schema-store.ts"
@@ -95,8 +96,15 @@ function toParameter(place: "path" | "query" | "header", { name, required, schem
   }
 }
 
-function toContent<S>(content: Readonly<Record<string, S>>, convert: (schema: S) => JsonSchema): JsonSchema {
-  return Object.fromEntries(Object.entries(content).map(([type, schema]) => [type, { schema: convert(schema) }]))
+const exampleOf = (operationId: string, status: number | string) => EXAMPLES[operationId]?.[Number(status)]
+
+/** With an answer that was really given, where there is one. */
+function toContent(content: Readonly<Record<string, ApiSchema>>, example: unknown, schemas: SchemaStore): JsonSchema {
+  const shown = example === undefined ? {} : { example }
+  const described = Object.entries(content).map(([type, schema]) => {
+    return [type, { schema: schemas.response(schema), ...(/\bjson$/.test(type) && shown) }]
+  })
+  return Object.fromEntries(described)
 }
 
 const toHeaders = (names: readonly ResponseHeader[]) =>
@@ -107,17 +115,19 @@ const rateHeadersOf = ({ errors }: ApiRoute) => (errors.includes("rate_limited")
 
 function describeAnswers(route: ApiRoute, schemas: SchemaStore): Record<string, JsonSchema> {
   const rates = rateHeadersOf(route)
-  const describe = ({ description, content, headers = [] }: ApiResponse) => ({
+  const describe = (status: string, { description, content, headers = [] }: ApiResponse) => ({
     description,
     ...(headers.length + rates.length > 0 && { headers: toHeaders([...headers, ...rates]) }),
-    ...(content !== undefined && { content: toContent(content, (schema) => schemas.response(schema)) }),
+    ...(content !== undefined && { content: toContent(content, exampleOf(route.operationId, status), schemas) }),
   })
-  return Object.fromEntries(Object.entries(route.responses).map(([status, response]) => [status, describe(response)]))
+  return Object.fromEntries(
+    Object.entries(route.responses).map(([status, response]) => [status, describe(status, response)]),
+  )
 }
 
 /** One response for each status, with the codes that it may stand for. */
 function describeProblems(route: ApiRoute, schemas: SchemaStore) {
-  const { method, access, errors, problem } = route
+  const { operationId, method, access, errors, problem } = route
   const common = [
     ...(access === "caller" ? CALLER_ERRORS : []),
     ...(method === "get" ? [] : UNSAFE_ERRORS),
@@ -131,11 +141,12 @@ function describeProblems(route: ApiRoute, schemas: SchemaStore) {
     const headers: ResponseHeader[] = status === 401 ? ["WWW-Authenticate"] : []
     if (status === 416) headers.push("Content-Range")
     if (status === 429 || status === 503) headers.push("Retry-After")
+    const example = exampleOf(operationId, status)
     const schema = { allOf: [base, { properties: { code: { enum: codesOfStatus } } }] }
     return {
       description: codesOfStatus.map((code) => `\`${code}\`: ${ERRORS[code][1]}`).join("; "),
       headers: toHeaders([...headers, "Cache-Control", ...rateHeadersOf(route)]),
-      content: { "application/problem+json": { schema } },
+      content: { "application/problem+json": { schema, ...(example !== undefined && { example }) } },
     }
   }
   return Object.fromEntries([...byStatus].map(([status, list]) => [status, describe(status, list)]))

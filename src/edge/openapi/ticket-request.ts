@@ -4,7 +4,7 @@ import * as z from "zod"
 export const ticketParamsSchema = z.object({
   id: z
     .string()
-    .meta({ description: "The `id` of a ticket", examples: ["cls_01jd3x8k0v7m5q2r9t4w6y1z3b5c7d9f1g3h5j7k2m"] }),
+    .meta({ description: "The `id` of a ticket", examples: ["cls_01m7y4hnmqpc75tz2jhy76vab3gfj8maaxn6e5ct48"] }),
 })
 
 /** Request headers that reading a ticket honours. */
