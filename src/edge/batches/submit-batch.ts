@@ -118,6 +118,7 @@ async function planBatch(
     ticketId: await batchTicketIds.sign(id),
     caller: caller.id,
     weight: caller.weight,
+    ...(caller.maxDepth !== undefined && { maxDepth: caller.maxDepth }),
     operation,
     ...(modelId !== undefined && { model: modelId }),
     queue: queueName({ model: modelId, operation: operation.name, isUrl: true }),

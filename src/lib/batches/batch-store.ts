@@ -119,7 +119,7 @@ export class BatchStore {
       queue: plan.queue,
       caller: plan.caller,
       maxDepth,
-      maxDepthPerCaller,
+      maxDepthPerCaller: plan.maxDepth ?? maxDepthPerCaller,
       jobTtlMs: Math.max(plan.jobDeadlineMs + plan.maxAttempts * attemptMs, plan.keepUntilMs - nowMs),
       keepUntilMs: plan.keepUntilMs,
       leaseMs: FEED_LEASE_MS,

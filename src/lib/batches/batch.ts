@@ -8,6 +8,8 @@ export const batchPlanSchema = z.object({
   ticketId: z.string(),
   caller: z.string(),
   weight: z.number(),
+  /** How many of its jobs may wait, where its key says so. */
+  maxDepth: z.number().optional(),
   operation: operationSchema,
   model: z.string().optional(),
   queue: z.string(),
