@@ -280,6 +280,54 @@ describe("the view of the queue", () => {
     await hide(page, false)
     await expect.poll(looks).toBe(before + 1)
   })
+
+  test("rests when nobody has touched the page for a while, until somebody does", async () => {
+    const { page, requests } = await visit(browser, stack.url)
+    await page.clock.install()
+    await page.reload()
+    await says(page, "#pulse", /^idle$/)
+    const looks = () => requests.filter(({ url }) => url.endsWith("/v1/queue")).length
+    const before = looks()
+    await page.clock.fastForward(400_000)
+    await page.clock.runFor(60_000)
+    expect(looks()).toBe(before)
+    await page.keyboard.press("Shift")
+    await expect.poll(looks).toBe(before + 1)
+  })
+})
+
+describe("what the browser remembers", () => {
+  test("the model that was chosen of several; at first it is the server's choice", async () => {
+    const { page } = await visit(browser, stack.url)
+    const models = ["one", "two"].map((id) => ({ id, name: `Model ${id}`, labels: 1_000 }))
+    await page.route("**/v1/models", (route) => route.fulfill({ json: { models } }))
+    await page.reload()
+    await expect
+      .poll(() => page.locator("#model option").allInnerTexts())
+      .toEqual(["The server's choice", "Model one · 1,000 labels", "Model two · 1,000 labels"])
+    expect(await page.locator("#model").inputValue()).toBe("")
+    await page.selectOption("#model", "two")
+    await page.reload()
+    await expect.poll(() => page.locator("#model").inputValue()).toBe("two")
+  })
+
+  test("nothing, where it is told to; the page says so and works", async () => {
+    const { page, answered } = await visit(browser, stack.url)
+    await page.addInitScript(() => {
+      const refuse = () => {
+        throw new DOMException("Not here", "SecurityError")
+      }
+      for (const name of ["indexedDB", "localStorage", "sessionStorage"])
+        Object.defineProperty(window, name, { get: refuse })
+    })
+    await page.reload()
+    await page.setInputFiles("#choose", PUMPKIN)
+    await answered(1)
+    await says(page, "#kept-note", /^This browser keeps nothing/)
+    await page.reload()
+    await page.locator(".sample img").first().waitFor()
+    expect(await page.locator(".tile").count()).toBe(0)
+  })
 })
 
 async function hide(page: Page, hidden: boolean): Promise<void> {

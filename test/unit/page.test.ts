@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest"
 import { files, html } from "../../src/edge/page/page-files.ts"
 import type { TicketData } from "../../src/lib/client/claimcheck.ts"
 import { picturesToCsv } from "../../src/page/csv.ts"
-import { looksLikePicture } from "../../src/page/incoming.ts"
+import { filesOf, looksLikePicture } from "../../src/page/incoming.ts"
 import { createLimiter } from "../../src/page/limiter.ts"
 import { comparePictures, newPicture, type Picture, type Progress } from "../../src/page/picture.ts"
 import { failureSentence, humanBytes, humanMs, percent, stateWords } from "../../src/page/sentences.ts"
@@ -163,5 +163,41 @@ describe("looksLikePicture()", () => {
     ["a.jpg", "text/plain", false],
   ])("%s as %j: %s", (name, type, expected) => {
     expect(looksLikePicture(new File([], name, { type }))).toBe(expected)
+  })
+})
+
+describe("filesOf()", () => {
+  const file = (name: string) => new File([], name)
+  const fileEntry = (name: string) => ({ isFile: true, file: (give: (file: File) => void) => give(file(name)) })
+  /** Gives its entries by twos, as a browser does by hundreds. */
+  const folderEntry = (...entries: unknown[]) => ({
+    isFile: false,
+    isDirectory: true,
+    createReader: () => ({ readEntries: (give: (some: unknown[]) => void) => give(entries.splice(0, 2)) }),
+  })
+  const dropped = (files: File[], entries: unknown[]) =>
+    ({
+      files,
+      items: entries.map((entry) => ({ kind: "file", webkitGetAsEntry: () => entry })),
+    }) as unknown as DataTransfer
+
+  test("are the files of a drop, and all that lie in its folders, however deep", async () => {
+    const inner = folderEntry(fileEntry("4"))
+    const folder = folderEntry(fileEntry("1"), fileEntry("2"), fileEntry("3"), inner)
+    const names = (await filesOf(dropped([], [folder, fileEntry("5")]))).map(({ name }) => name)
+    expect(names).toEqual(["1", "2", "3", "4", "5"])
+  })
+
+  test("are taken as they are where there is no folder, and where a paste has none", async () => {
+    const files = [file("a"), file("b")]
+    expect(
+      await filesOf(
+        dropped(
+          files,
+          files.map(({ name }) => fileEntry(name)),
+        ),
+      ),
+    ).toEqual(files)
+    expect(await filesOf(dropped(files, [null, null]))).toEqual(files)
   })
 })
