@@ -17,8 +17,9 @@ export async function openNativePicture(
   bytes: Uint8Array,
   { header, limits }: { header: ImageHeader; limits: DecodeLimits },
 ): Promise<NativePicture> {
-  const open = (): Sharp =>
+  const open = (ignoreIcc = false): Sharp =>
     sharp(bytes, {
+      ignoreIcc,
       // The decoder's own reading of the size is held to the limit too. All else that libvips bounds stays bounded.
       limitInputPixels: limits.maxPixels,
       unlimited: false,
@@ -31,11 +32,19 @@ export async function openNativePicture(
     const metadata = await open().metadata()
     refuseLies(metadata, header, limits.maxPixels)
     refuseMemory(header, metadata, limits.maxDecodeBytes)
-    const pipeline = open().timeout({ seconds: Math.ceil(limits.maxDecodeMs / 1_000) })
+    const pipeline = open(isSrgb(metadata)).timeout({ seconds: Math.ceil(limits.maxDecodeMs / 1_000) })
     // sharp takes 16 bits with a profile to Display P3, and would leave them there.
     if (metadata.hasProfile && metadata.depth === "ushort") pipeline.withIccProfile("srgb", { attach: false })
     return { metadata, pipeline }
   })
+}
+
+/**
+ * Whether the profile is the common one of sRGB itself, by the names in its header (ICC.1, 7.2.12 and 7.2.13). To apply it
+ * changes no value and takes two fifths of a small photo's time.
+ */
+function isSrgb({ icc, depth }: Metadata): boolean {
+  return depth === "uchar" && icc?.toString("latin1", 48, 56) === "IEC sRGB"
 }
 
 /** Runs what asks libvips, and gives its failures codes of ours. */
