@@ -196,13 +196,13 @@ describe("limits of the native codec", () => {
     expect(await codeOf(flatJpeg([1, 2, 3]), { codec: slow })).toBe("job_timeout")
   })
 
-  test("80 text chunks that each unpack to 100 MB, and a colour profile that does, cost no memory", async () => {
-    const bomb = deflateSync(new Uint8Array(100_000_000))
+  test("40 text chunks that each unpack to 20 MB, and a colour profile that does, cost no memory", async () => {
+    const bomb = deflateSync(new Uint8Array(20_000_000))
     const chunk = Buffer.concat([Buffer.from("x\0\0", "latin1"), bomb])
     const parts = { width: 1, height: 1, bitDepth: 8, colorType: 2, raw: Uint8Array.from([0, 1, 2, 3]) }
     const texts = buildPng({
       ...parts,
-      extra: Array.from({ length: 80 }, () => ["zTXt", chunk] as [string, Uint8Array]),
+      extra: Array.from({ length: 40 }, () => ["zTXt", chunk] as [string, Uint8Array]),
     })
     const profile = buildPng({ ...parts, extra: [["iCCP", chunk]] })
     const beforeKb = process.resourceUsage().maxRSS

@@ -13,8 +13,8 @@ export type InputRule = {
 }
 
 /**
- * Source pixels for each pixel of the input that a codec has to leave: more of them change no answer that we know of, one
- * alone costs two in a hundred (docs/decisions/0009-codecs.md).
+ * Source pixels for each pixel of the input that a codec has to leave: more of them gain nothing beyond chance, one
+ * alone costs a picture or two in 25 (docs/decisions/0009-codecs.md).
  */
 const OVERSAMPLING = 2
 
