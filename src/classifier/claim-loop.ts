@@ -4,15 +4,16 @@ import type { WorkerBeat } from "../lib/registry.ts"
 import type { DryQueues } from "./dry-queues.ts"
 import type { Hand } from "./hand.ts"
 import type { Metrics } from "./metrics.ts"
+import { type ClaimPlan, type Kind, planClaim } from "./plan-claim.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 import { type Reachability, untilReached } from "./until-reached.ts"
 import type { Waker } from "./waker.ts"
 
 /**
- * An idle look is billed as the script, the beat, the leases, and one per queue: 160 commands an hour at this pace. With the
- * clock's 60 and the deliverer's 12, 240 are the budget.
+ * An idle look is billed as the script, the beat, the leases, and one per queue: 150 commands an hour at this pace. With the
+ * clock's 60, the deliverer's 12 and the feeder's looks at batches, 240 are the budget.
  */
-const IDLE_COMMAND_MS = 22_500
+const IDLE_COMMAND_MS = 24_000
 const idlePollMs = (queues: number) => IDLE_COMMAND_MS * (3 + queues)
 const BUSY_BEAT_MS = 60_000
 /** Many jobs change the speed sooner, and share what a beat costs. */
@@ -28,16 +29,16 @@ const BLIND_POLL_MS = 5_000
 export type ClaimLoop = {
   store: JobStore
   worker: string
-  /** The queues that it takes jobs from. */
-  queues: () => readonly string[]
+  /** The queues that it takes jobs from: those of uploads, and those of URLs. */
+  queues: (kind: { urls: boolean }) => readonly string[]
   lanes: number
+  /** How many pictures of URLs may be in hand. */
+  fetches: number
   leaseMs: number
   hand: Hand
-  /** Woken when something may have come into the queue. */
-  queueWaker: Waker
+  /** Woken when something may have come into a queue, and when a job leaves the hand. */
+  waker: Waker
   dryQueues: DryQueues
-  /** Woken when a job leaves the hand. */
-  handWaker: Waker
   /** Whether wake-ups arrive now. */
   isListening: () => boolean
   /** Starts the work on a claimed job. */
@@ -48,37 +49,41 @@ export type ClaimLoop = {
   reachability: Reachability
 }
 
-/** Claims jobs as lanes become free, until the signal is aborted. */
+/** Claims jobs as there is room for them, until the signal is aborted. */
 export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promise<void> {
-  const { hand } = loop
+  const { hand, waker } = loop
   let beatDueMs = 0
   let beatCount = 0
   let jobsSinceBeat = 0
   let reapDueMs = 0
   let emptyInARow = 0
-  let mustDrain = false
+  /** A suspect waits for an empty hand, in a queue of these. */
+  let drainFor: readonly Kind[] | null = null
   let served = ""
   let lookedMs = 0
   let lookDueMs = 0
   let claimDueMs = 0
 
+  const queuesOf = (kind: Kind) =>
+    drainFor === null || drainFor.includes(kind) ? loop.queues({ urls: kind === "urls" }) : []
+
   for (let turn = 0; !signal.aborted; turn++) {
-    // Two jobs a lane: one is worked on while the bytes of the next are fetched. Claims are made for several at once.
-    if (hand.size > loop.lanes || hand.holdsSuspect || (mustDrain && hand.size > 0)) {
-      await loop.handWaker.sleep(loop.leaseMs, signal)
+    if (hand.holdsSuspect || (drainFor !== null && hand.size > 0)) {
+      await waker.sleep(loop.leaseMs, signal)
       continue
     }
     const nowMs = loop.now()
-    const queues = loop.queues()
+    const queues = allQueues(loop)
     // What is served has changed: edges are told with the very next claim.
     const serves = queues.join()
     if (serves !== served) beatDueMs = claimDueMs = nowMs
     served = serves
-    if (nowMs < claimDueMs && queues.every((queue) => loop.dryQueues.isDry(queue))) {
-      await loop.queueWaker.sleep(claimDueMs - nowMs, signal)
+    const plan = planClaim({ ...loop, queuesOf }, { isDue: nowMs >= claimDueMs, turn })
+    if (plan === "full" || plan === "dry") {
+      await waker.sleep(plan === "full" ? loop.leaseMs : claimDueMs - nowMs, signal)
       continue
     }
-    mustDrain = false
+    drainFor = null
     const looksAtAll = nowMs >= lookDueMs || !loop.isListening()
     if (looksAtAll) lookedMs = nowMs
     // Each claim is a look at something; those that are known to be empty must not wait for ever behind the others.
@@ -86,7 +91,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     lookDueMs = Math.min(nowMs + idleMs, lookedMs + 2 * idleMs)
     const beats = nowMs >= beatDueMs || (jobsSinceBeat >= BEAT_JOBS && nowMs >= beatDueMs - BUSY_BEAT_MS + RUSH_BEAT_MS)
     const reaps = nowMs >= reapDueMs
-    const claimed = await claimOnce(loop, { signal, looksAtAll, beats, reaps, turn })
+    const claimed = await claimOnce(loop, plan, { signal, looksAtAll, beats, reaps, turn })
     if (claimed === null) return
     loop.dryQueues.found(claimed.dry)
     // The first jobs tell the speed that edges compute their hints from: it is passed on soon.
@@ -97,11 +102,12 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     for (const job of claimed.jobs) loop.start(job)
 
     emptyInARow = claimed.jobs.length > 0 ? 0 : emptyInARow + 1
+    claimDueMs = lookDueMs
     switch (claimed.status) {
       case "more":
         break
       case "drain":
-        mustDrain = true
+        drainFor = plan.kinds
         break
       case "paused":
       case "empty": {
@@ -109,7 +115,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
         // Whose lease ends next may be dead: be there when it does.
         const leaseMs = reaps ? (claimed.nextLeaseEndMs ?? Number.POSITIVE_INFINITY) - nowMs + 20 : REAP_MS
         claimDueMs = nowMs + Math.max(20, Math.min(pollMs, leaseMs))
-        await loop.queueWaker.sleep(claimDueMs - nowMs, signal)
+        if (claimed.status === "paused") await waker.sleep(claimDueMs - nowMs, signal)
         break
       }
       default:
@@ -118,20 +124,23 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
   }
 }
 
+const allQueues = (loop: ClaimLoop) => [...loop.queues({ urls: false }), ...loop.queues({ urls: true })]
+
 type OneClaim = { signal: AbortSignal; looksAtAll: boolean; beats: boolean; reaps: boolean; turn: number }
 
 /** One claim, repeated under its token until Redis answers; null when the loop ends meanwhile. */
 async function claimOnce(
   loop: ClaimLoop,
+  { queues, max, ahead }: ClaimPlan,
   { signal, looksAtAll, beats, reaps, turn }: OneClaim,
 ): Promise<Claimed | null> {
   const token = newJobId(loop.now())
-  const queues = loop.queues()
   // Asked for before it is sent: what is heard from now on may have come after its answer.
   const known = loop.dryQueues.toSkip()
   const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
-  const untilMs = loop.now() + idlePollMs(queues.length) + BEAT_GRACE_MS
-  const beat: WorkerBeat = { untilMs, lanes: loop.lanes, queues: loop.meter.describe(queues, loop.lanes) }
+  const served = allQueues(loop)
+  const untilMs = loop.now() + idlePollMs(served.length) + BEAT_GRACE_MS
+  const beat: WorkerBeat = { untilMs, lanes: loop.lanes, queues: loop.meter.describe(served, loop) }
   try {
     return await untilReached(
       (attempt) =>
@@ -139,12 +148,12 @@ async function claimOnce(
           worker: loop.worker,
           queues: rotated,
           skip: looksAtAll ? [] : known,
-          max: loop.lanes,
+          max,
           nowMs: loop.now(),
           leaseMs: loop.leaseMs,
           token,
           handEmpty: loop.hand.size === 0,
-          ahead: loop.hand.size + 1 - loop.lanes,
+          ahead,
           again: attempt > 0,
           reap: reaps,
           ...(beats && { beat: JSON.stringify(beat) }),

@@ -15,6 +15,7 @@ import { StoredOutputs } from "../lib/stored-outputs.ts"
 import { Feeder } from "./batches/feeder.ts"
 import { runClaimLoop } from "./claim-loop.ts"
 import type { ClassifierConfig } from "./config.ts"
+import { openPictureSource } from "./fetch-source/open-picture-source.ts"
 import { Hand } from "./hand.ts"
 import { startHealthServer } from "./health-server.ts"
 import { chooseCodec } from "./image/open-codec.ts"
@@ -27,7 +28,7 @@ import { createOutputStore } from "./outputs/create-output-store.ts"
 import { listenToQueue } from "./queue-listener.ts"
 import { RedisClock } from "./redis-clock.ts"
 import { renewLeases } from "./renew-leases.ts"
-import { runJob } from "./run-job.ts"
+import { type JobRunner, runJob } from "./run-job.ts"
 import { ServiceMeter } from "./service-meter.ts"
 import { Reachability, untilReached } from "./until-reached.ts"
 import { Waker } from "./waker.ts"
@@ -56,6 +57,8 @@ export async function serve(config: ClassifierConfig, { modelRoots, log, signal 
         maxDecodeBytes: config.MAX_DECODE_BYTES,
       },
       jobTimeoutMs: config.JOB_TIMEOUT_MS,
+      // Whatever is in hand may come to wait for a lane.
+      maxWaiting: config.FETCHES + 2 * config.LANES,
       log,
     })
     try {
@@ -72,8 +75,8 @@ type Ground = Pick<ServeOptions, "log" | "signal"> & { shelf: ModelShelf; pool: 
 
 async function serveWith(config: ClassifierConfig, { shelf, pool, log, signal }: Ground): Promise<void> {
   const reachability = new Reachability(log)
-  const handWaker = new Waker()
-  const hand = new Hand(() => handWaker.wake())
+  const waker = new Waker()
+  const hand = new Hand(() => waker.wake())
   const metrics = createMetrics({ lanes: () => pool.lanes, free: () => pool.free, inHand: () => hand.size })
   addModelMetrics(metrics.registry, pool)
   const health = await startHealthServer({
@@ -86,20 +89,20 @@ async function serveWith(config: ClassifierConfig, { shelf, pool, log, signal }:
       broken: shelf.broken.map(({ id, folder, code, message }) => ({ id, folder, code, message })),
     }),
   })
-  await work(config, { shelf, pool, hand, handWaker, metrics, reachability, health: health.url, log, signal })
+  await work(config, { shelf, pool, hand, waker, metrics, reachability, health: health.url, log, signal })
   await health.close()
 }
 
 type Parts = Ground & {
   hand: Hand
-  handWaker: Waker
+  waker: Waker
   metrics: ReturnType<typeof createMetrics>
   reachability: Reachability
   health: string
 }
 
 async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
-  const { shelf, pool, hand, handWaker, metrics, reachability, log, signal } = parts
+  const { shelf, pool, hand, waker, metrics, reachability, log, signal } = parts
   const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
   const keys = createKeys()
   const sealer = createSealer(config.PAYLOAD_SECRET)
@@ -132,8 +135,13 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
 
   // Jobs in hand outlive the signal: their leases are renewed, and Redis is tried, until the hand is empty or time is up.
   const giveUp = new AbortController()
-  const isBacklogged = () => hand.size > pool.lanes
-  const runner = { store, pool, outputs, now, meter, isBacklogged, metrics, reachability, log, giveUp: giveUp.signal }
+  const isBacklogged = () => hand.size - hand.fetches > pool.lanes
+  const source = openPictureSource(config)
+  const runner: JobRunner = {
+    ...{ store, pool, source, outputs, now, meter, isBacklogged, metrics, reachability, log },
+    leave: signal,
+    giveUp: giveUp.signal,
+  }
   const isListening = () => listener.isListening()
   const count = (outcome: string) => metrics.webhooks.inc({ outcome })
   const deliverer = await createDeliverer(config, { redis, keys, now, isListening, reachability, log, count })
@@ -141,14 +149,15 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const feeder = new Feeder({ store: batches, now, isListening, reachability, log })
   const onOutbox = () => deliverer.look()
   const onBatches = () => feeder.look()
-  const listener = listenToQueue({ redis, channel: keys.wakeChannel, hand, onOutbox, onBatches, signal, log })
+  const channel = keys.wakeChannel
+  const listener = listenToQueue({ redis, channel, hand, waker, onOutbox, onBatches, signal, log })
   const delivering = deliverer.run(signal)
   const feeding = feeder.run(signal)
   const renewing = renewLeases({ store, hand, leaseMs, now, reachability }, giveUp.signal)
   // The lanes first, then those who send jobs for what is new; an outage is made up for by the next enrolment.
   const onModels = async () => {
     pool.setModels(shelf.served)
-    listener.waker.wake()
+    waker.wake()
     await untilReached(enroll, { reachability, signal })
   }
   const chores = [
@@ -161,16 +170,16 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
     {
       store,
       worker,
-      queues: () =>
+      queues: (kind) =>
         queuesOf(
           pool.models.map(({ id }) => id),
-          { urls: false },
+          kind,
         ),
       lanes: pool.lanes,
+      fetches: config.FETCHES,
       leaseMs,
       hand,
-      handWaker,
-      queueWaker: listener.waker,
+      waker,
       dryQueues: listener.dryQueues,
       isListening: listener.isListening,
       start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped)),
@@ -186,6 +195,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   log.info("classifier.leaving", { inHand: hand.size })
   const timer = setTimeout(() => giveUp.abort(), LEAVE_MS)
   await hand.empty()
+  await source.close()
   clearTimeout(timer)
   giveUp.abort()
   await Promise.all([...chores, renewing, delivering, feeding])

@@ -20,6 +20,13 @@ const classifierEnv = z.object({
   /** Warm in every lane from the start. */
   DEFAULT_MODEL: z.string().optional(),
   LANES: wholeNumber(availableParallelism()),
+  /** Pictures of URLs in hand at once, from the claim to the answer. */
+  FETCHES: wholeNumber(32),
+  FETCHES_PER_HOST: wholeNumber(6),
+  /** Of one try. */
+  FETCH_TIMEOUT_MS: wholeNumber(10_000, 100),
+  /** From the first try to the end of the last. */
+  FETCH_DEADLINE_MS: wholeNumber(60_000, 100),
   /** Left out: native, or portable where that does not load. */
   CODEC: z.enum(CODEC_NAMES, `must be ${CODEC_NAMES.join(" or ")}`).optional(),
   MAX_DECODE_BYTES: wholeNumber(2 ** 30),

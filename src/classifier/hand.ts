@@ -1,4 +1,4 @@
-import type { ClaimedJob } from "../lib/job.ts"
+import { type ClaimedJob, isSuspect } from "../lib/job.ts"
 import type { Lease } from "../lib/job-store.ts"
 
 type Held = { job: ClaimedJob; sinceMs: number; stop: AbortController; done: Promise<void> }
@@ -16,9 +16,14 @@ export class Hand {
     return this.#held.size
   }
 
+  /** Jobs whose pictures are fetched from elsewhere. */
+  get fetches(): number {
+    return [...this.#held.values()].filter(({ job }) => job.payloadId === undefined).length
+  }
+
   /** Whether it holds a job that was tried before, and may take the process down with it. */
   get holdsSuspect(): boolean {
-    return [...this.#held.values()].some(({ job }) => job.attempts > 1)
+    return [...this.#held.values()].some(({ job }) => isSuspect(job))
   }
 
   /** The leases of jobs that are held for longer than `ms`. */

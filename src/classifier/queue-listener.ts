@@ -3,11 +3,9 @@ import type { RedisRest } from "../lib/redis.ts"
 import { listenForWakeUps } from "../lib/wake-up.ts"
 import { DryQueues } from "./dry-queues.ts"
 import type { Hand } from "./hand.ts"
-import { Waker } from "./waker.ts"
+import type { Waker } from "./waker.ts"
 
 export type QueueListener = {
-  /** Woken when something may have come into the queue. */
-  waker: Waker
   dryQueues: DryQueues
   isListening: () => boolean
   ended: Promise<void>
@@ -18,6 +16,8 @@ export function listenToQueue(options: {
   redis: RedisRest
   channel: string
   hand: Hand
+  /** Woken when something may have come into a queue. */
+  waker: Waker
   /** Something came into the outbox. */
   onOutbox: () => void
   /** A batch may be fed. */
@@ -25,7 +25,7 @@ export function listenToQueue(options: {
   signal: AbortSignal
   log: Log
 }): QueueListener {
-  const waker = new Waker()
+  const { waker } = options
   const dryQueues = new DryQueues()
   let isListening = false
   const setListening = (value: boolean) => () => {
@@ -49,5 +49,5 @@ export function listenToQueue(options: {
     onConnected: setListening(true),
     onDisconnected: setListening(false),
   })
-  return { waker, dryQueues, isListening: () => isListening, ended }
+  return { dryQueues, isListening: () => isListening, ended }
 }

@@ -3,6 +3,7 @@ import type { ClaimedJob } from "../lib/job.ts"
 import type { JobStore, Lease, Outcome } from "../lib/job-store.ts"
 import type { Log } from "../lib/log.ts"
 import { sha256Hex } from "../lib/sha256.ts"
+import type { PictureSource } from "./fetch-source/open-picture-source.ts"
 import { JobStopped } from "./hand.ts"
 import { LaneCrash } from "./lane/lane-crash.ts"
 import type { LanePool } from "./lane/lane-pool.ts"
@@ -16,6 +17,8 @@ export type JobRunner = {
   store: JobStore
   pool: Pick<LanePool, "run">
   outputs: OutputStore
+  /** Where pictures come from that are named by URL. */
+  source: Pick<PictureSource, "fetch">
   now: () => number
   meter: ServiceMeter
   /** Whether all lanes have work, this job left out. */
@@ -23,6 +26,8 @@ export type JobRunner = {
   metrics: Metrics
   reachability: Reachability
   log: Log
+  /** Aborted when the process is asked to leave: what is still being fetched is left to others. */
+  leave: AbortSignal
   /** Aborted when the process may wait no longer for Redis. */
   giveUp: AbortSignal
 }
@@ -46,6 +51,8 @@ export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSi
   }
 }
 
+const LEAVES = "the classifier leaves"
+
 type End = "succeeded" | "failed" | "retried" | "lease_lost"
 
 async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal): Promise<End> {
@@ -57,7 +64,9 @@ async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal):
 
   const { outcome, retryReason, timings } = await infer(runner, job, { signal, reach })
   if (retryReason !== undefined) {
-    const held = await reach(() => store.retry(lease, retryReason, { nowMs: now(), counts: true }))
+    // What a classifier that leaves had not begun is no attempt.
+    const counts = retryReason !== LEAVES
+    const held = await reach(() => store.retry(lease, retryReason, { nowMs: now(), counts }))
     log.warn("job.retried", { ...about, reason: retryReason, held })
     return held ? "retried" : "lease_lost"
   }
@@ -85,35 +94,32 @@ async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal):
   return outcome.state
 }
 
+type Means = { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> }
 type Timings = { fetch: number; decode: number; infer: number }
 type Inferred =
   | { outcome: Outcome; retryReason?: undefined; timings: Timings }
   | { outcome?: undefined; retryReason: string; timings?: undefined }
 
-async function infer(
-  { store, pool, outputs }: JobRunner,
-  job: ClaimedJob,
-  { signal, reach }: { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> },
-): Promise<Inferred> {
+async function infer(runner: JobRunner, job: ClaimedJob, { signal, reach }: Means): Promise<Inferred> {
+  const { operation, source, image: sent } = job.input
   const fetchStart = performance.now()
-  const { payloadId } = job
-  const read = async () => (payloadId === undefined ? null : reach(() => store.getPayload(payloadId)))
-  const bytes = await read().catch(ifUnreadable)
-  const fetch = roundMs(performance.now() - fetchStart)
+  let fetch = 0
   try {
-    if (bytes instanceof AppError) throw bytes
-    if (bytes === null) throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
-    const known = job.input.image ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
-    const { operation } = job.input
+    const bytes = await loadPicture(runner, job, { signal, reach }).finally(() => {
+      fetch = roundMs(performance.now() - fetchStart)
+    })
+    const known = sent ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
     const work = { operation, bytes, ...(job.model !== undefined && { modelId: job.model }) }
-    const { timingsMs, image, made, ...answer } = await pool.run(work, { signal })
+    const isBackground = source !== undefined || job.batch !== undefined
+    const { timingsMs, image, made, ...answer } = await runner.pool.run(work, { signal, isBackground })
     // Before the result: a crash in between leaves an output that expires, and never a result without its output.
-    const output = made && (await reach(() => keepOutput(outputs, { job, made, signal })))
+    const output = made && (await reach(() => keepOutput(runner.outputs, { job, made, signal })))
     const timings = { fetch, decode: roundMs(timingsMs.decode), infer: roundMs(timingsMs.infer) }
     const result = { ...answer, image: { ...known, ...image }, ...(output && { output }), timingsMs: timings }
     return { timings, outcome: { state: "succeeded", result } }
   } catch (error) {
     if (signal.aborted) throw signal.reason
+    if (error instanceof Left) return { retryReason: LEAVES }
     if (error instanceof LaneCrash) return { retryReason: "the lane died" }
     // No outcome of the job: its lease runs out, and another attempt stores what this one could not.
     if (!(error instanceof AppError) || error.code === "redis_unavailable") throw error
@@ -123,10 +129,24 @@ async function infer(
   }
 }
 
-/** Bytes that cannot be opened are an outcome of the job; another try would not open them. */
-function ifUnreadable(error: unknown): AppError {
-  if (error instanceof AppError && error.code === "payload_unreadable") return error
-  throw error
+/** @throws AppError for what is an outcome of the job, Left, the signal's reason */
+async function loadPicture(runner: JobRunner, job: ClaimedJob, { signal, reach }: Means): Promise<Uint8Array> {
+  const { payloadId, input } = job
+  if (payloadId !== undefined) {
+    const bytes = await reach(() => runner.store.getPayload(payloadId))
+    if (bytes !== null) return bytes
+    throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
+  }
+  if (input.source === undefined) throw new AppError("payload_expired", "The job names no image")
+  try {
+    return await runner.source.fetch(input.source.url, AbortSignal.any([signal, runner.leave]))
+  } catch (error) {
+    if (runner.leave.aborted && !signal.aborted) throw new Left()
+    throw error
+  }
 }
+
+/** The process leaves while the picture is still being fetched. */
+class Left extends Error {}
 
 const roundMs = (ms: number) => Math.round(ms * 10) / 10

@@ -1,3 +1,4 @@
+import { isUrlQueue } from "../lib/queue-name.ts"
 import type { WorkerBeat } from "../lib/registry.ts"
 
 /** Weight of the newest sample in the moving averages, once there are enough for one: hints need calm more than haste. */
@@ -49,10 +50,12 @@ export class ServiceMeter {
   }
 
   /** What the registry is told (src/lib/registry.ts): the completion rate as measured under load, else as the lanes promise. */
-  describe(queues: readonly string[], lanes: number): WorkerBeat["queues"] {
+  describe(queues: readonly string[], { lanes, fetches }: { lanes: number; fetches: number }): WorkerBeat["queues"] {
     const entries = queues.map((queue) => {
       const averages = this.#byQueue.get(queue) ?? FIRST_GUESS
-      const { jobMs, laneMs, decodeMs, megapixels, intervalMs = laneMs / lanes } = averages
+      const { jobMs, laneMs, decodeMs, megapixels } = averages
+      const fetchMs = isUrlQueue(queue) ? jobMs / fetches : 0
+      const intervalMs = averages.intervalMs ?? Math.max(laneMs / lanes, fetchMs)
       const perSecond = round(1_000 / Math.max(0.1, intervalMs))
       const msPerMegapixel = megapixels > 0 ? round(decodeMs / megapixels) : 0
       return [queue, { jobMs: round(jobMs), perSecond, megapixels: round(megapixels), msPerMegapixel }]

@@ -1,24 +1,30 @@
 import { AppError } from "../lib/app-error.ts"
 import { readBody } from "./read-body.ts"
+import { readJsonUpload } from "./read-json-upload.ts"
 
 /** Boundaries, part headers and option fields of a form around an image. */
 const FORM_OVERHEAD_BYTES = 65_536
 
-export type Upload = { bytes: Uint8Array; options: Record<string, string> }
+export type Upload = {
+  /** The picture, or where a classifier finds it. */
+  source: { bytes: Uint8Array } | { url: string }
+  options: Record<string, string>
+}
 
 /**
- * An upload is a raw body with its options in the query, or a form with a file field `image` and its options as fields.
+ * An upload is a raw body with its options in the query, a form with a file field `image` and its options as fields, or JSON.
  * What the bytes are is told by the bytes, so a raw body may come under any content type.
- * @throws AppError image_too_large, empty_body, bad_request, unsupported_image
+ * @throws AppError image_too_large, empty_body, bad_request, invalid_options
  */
 export async function readUpload(request: Request, maxImageBytes: number): Promise<Upload> {
   const options = Object.fromEntries(new URL(request.url).searchParams)
   const contentType = request.headers.get("content-type") ?? ""
   if (/^application\/(.*\+)?json\b/i.test(contentType)) {
-    throw new AppError("unsupported_image", "Cannot read image: send it as a raw body or as the form field `image`")
+    const upload = await readJsonUpload(request, maxImageBytes)
+    return { ...upload, options: { ...options, ...upload.options } }
   }
   if (!/^multipart\/form-data\b/i.test(contentType)) {
-    return { bytes: await readBody(request, maxImageBytes), options }
+    return { source: { bytes: await readBody(request, maxImageBytes) }, options }
   }
   const form = await readForm(contentType, await readBody(request, maxImageBytes + FORM_OVERHEAD_BYTES))
   const image = form.get("image")
@@ -29,7 +35,7 @@ export async function readUpload(request: Request, maxImageBytes: number): Promi
     throw new AppError("image_too_large", `Cannot accept image: ${image.size} bytes exceeds ${maxImageBytes}`)
   }
   for (const [name, value] of form) if (typeof value === "string") options[name] = value
-  return { bytes: new Uint8Array(await image.arrayBuffer()), options }
+  return { source: { bytes: new Uint8Array(await image.arrayBuffer()) }, options }
 }
 
 async function readForm(contentType: string, body: Uint8Array<ArrayBuffer>): Promise<FormData> {

@@ -9,6 +9,7 @@ import { queueName } from "../lib/queue-name.ts"
 import type { ServedModel } from "../lib/registry.ts"
 import { sha256Hex } from "../lib/sha256.ts"
 import type { Caller } from "./caller.ts"
+import type { Upload } from "./read-upload.ts"
 import type { Services } from "./services.ts"
 import type { SubmitOptions } from "./submit-options.ts"
 
@@ -17,7 +18,7 @@ const PREFERRED_MODEL = "efficientnet_lite0"
 const REPEAT_WITHIN_MS = 400
 
 export type Submit = {
-  bytes: Uint8Array
+  source: Upload["source"]
   options: SubmitOptions
   caller: Caller
   idempotencyKey?: string | undefined
@@ -26,15 +27,16 @@ export type Submit = {
 }
 
 /**
- * Checks an image by its header and puts it into the queue.
+ * Checks an image by its header and puts it into the queue; one that is elsewhere is fetched, and checked, by a classifier.
  * @throws AppError for what the bytes, the options or the queue forbid; then nothing is kept
  */
 export async function submit(services: Services, request: Submit): Promise<Enqueued> {
   const { config, store, now } = services
-  const { bytes, options, caller } = request
-  const image = await describeImage(bytes, config.MAX_IMAGE_PIXELS)
+  const { source, options, caller } = request
+  const image = "bytes" in source ? await describeImage(source.bytes, config.MAX_IMAGE_PIXELS) : null
   const model = await findModel(services, options)
-  const asked = [image.sha256, model?.id ?? "", JSON.stringify(options.operation)].join("\0")
+  const subject = "url" in source ? source.url : image?.sha256
+  const asked = [subject, model?.id ?? "", JSON.stringify(options.operation)].join("\0")
   const webhookUrl = await webhookUrlOf(services, request)
   const createdMs = now()
   const id =
@@ -46,35 +48,38 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   const job: NewJob = {
     id,
     ...(model !== null && { model: model.id }),
-    queue: queueName({ model: model?.id, operation: options.operation.name, isUrl: false }),
+    queue: queueName({ model: model?.id, operation: options.operation.name, isUrl: "url" in source }),
     caller: caller.id,
     weight: caller.weight,
     ...(caller.maxDepth !== undefined && { maxDepth: caller.maxDepth }),
     rateLimit: caller.rateLimit,
-    payloadId,
+    ...(image !== null && { payloadId }),
     createdMs,
     deadlineMs: createdMs + (options.deadline_ms ?? config.JOB_DEADLINE_MS),
     maxAttempts: config.MAX_ATTEMPTS,
     input: {
       ticketId: await services.ticketIds.sign(id),
       operation: options.operation,
-      image,
+      ...("url" in source && { source: { url: source.url } }),
+      ...(image !== null && { image }),
       fingerprint: await hashText(options.webhook_url === undefined ? asked : `${asked}\0${options.webhook_url}`),
     },
     ...(webhookUrl !== "" && { webhookUrl }),
-    ...(!OPERATIONS[options.operation.name].makesFile &&
+    // What lies behind a URL may be another picture by now: its answer is not known.
+    ...(image !== null &&
+      !OPERATIONS[options.operation.name].makesFile &&
       request.noCache !== true && {
         contentKey: await hashText(`${caller.id}\0${asked}\0${model?.version ?? ""}`),
       }),
   }
-  await store.putPayload(payloadId, bytes)
+  if ("bytes" in source) await store.putPayload(payloadId, source.bytes)
   const enqueued = await services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))
   assertSameRequest(enqueued.job, job)
   services.log.info("job.accepted", {
     jobId: enqueued.job.id,
     status: enqueued.status,
     queue: job.queue,
-    bytes: bytes.length,
+    ...(image !== null && { bytes: image.bytes }),
   })
   return enqueued
 }

@@ -149,6 +149,14 @@ export const jobSchema = z.discriminatedUnion("state", [
 export type Job = z.infer<typeof jobSchema>
 export type ClaimedJob = Extract<Job, { state: "processing" }>
 
+/**
+ * Whether a claimed job may have killed a process before. Of pictures that were only being fetched there were many in hand, and
+ * hardly one of them did: those are suspects at their last attempt. The claim script says the same.
+ */
+export function isSuspect({ attempts, maxAttempts, payloadId }: ClaimedJob): boolean {
+  return attempts - 1 > (payloadId === undefined ? Math.max(0, maxAttempts - 2) : 0)
+}
+
 const OPAQUE = ["input", "result", "error"] as const
 
 /** Opaque parts stay text for Lua, whose JSON would turn an empty list into an object and round numbers. */

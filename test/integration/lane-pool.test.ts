@@ -132,6 +132,20 @@ describe("LanePool.run()", () => {
     expect(pool.free).toBe(2)
   })
 
+  test("lets background work wait for the rest, but not for ever", async () => {
+    const pool = await startPool({ lanes: 1 })
+    const order: string[] = []
+    const run = (name: string, isBackground: boolean) =>
+      pool.run(redJob(), { isBackground }).then(() => void order.push(name))
+    const first = run("first", false)
+    await Promise.all([
+      first,
+      ...["b1", "b2"].map((name) => run(name, true)),
+      ...["1", "2", "3", "4", "5"].map((name) => run(name, false)),
+    ])
+    expect(order).toEqual(["first", "1", "2", "b1", "3", "4", "5", "b2"])
+  })
+
   test("refuses a job past its bound of waiting ones", async () => {
     const pool = await startPool({ maxWaiting: 1 })
     const running = [pool.run(redJob()), pool.run(redJob())]

@@ -53,6 +53,8 @@ async function classifyWith(secrets: string[]) {
     metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 1 }),
     reachability: new Reachability(silentLog),
     log: createLog({ server: "test", script: "classifier", write: (line) => lines.push(line) }),
+    source: { fetch: () => Promise.reject(new Error("No job here has a URL")) },
+    leave: done.signal,
     giveUp: done.signal,
   }
   const hand = new Hand(() => undefined)

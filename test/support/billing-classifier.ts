@@ -67,8 +67,8 @@ export async function startBilledClassifier(
   const store = new JobStore(watched, keys)
   const registry = new Registry(watched, keys)
   const reachability = new Reachability(silentLog)
-  const handWaker = new Waker()
-  const hand = new Hand(() => handWaker.wake())
+  const waker = new Waker()
+  const hand = new Hand(() => waker.wake())
   const metrics = createMetrics({ lanes: () => lanes, free: () => lanes, inHand: () => hand.size })
   const meter = new ServiceMeter()
   const now = () => Date.now()
@@ -83,6 +83,8 @@ export async function startBilledClassifier(
     metrics,
     reachability,
     log: silentLog,
+    source: { fetch: () => Promise.reject(new Error("No job here has a URL")) },
+    leave: signal,
     giveUp: signal,
   }
   const every = async (ms: number, chore: () => Promise<unknown>) => {
@@ -112,7 +114,7 @@ export async function startBilledClassifier(
   const onOutbox = () => deliverer.look()
   const onBatches = () => feeder.look()
   const channel = keys.wakeChannel
-  const listener = listenToQueue({ redis: watched, channel, hand, onOutbox, onBatches, signal, log: silentLog })
+  const listener = listenToQueue({ redis: watched, channel, hand, waker, onOutbox, onBatches, signal, log: silentLog })
   const loops = [
     listener.ended,
     deliverer.run(signal),
@@ -124,12 +126,12 @@ export async function startBilledClassifier(
       {
         store,
         worker: "w",
-        queues: () => queuesOf([MODEL.id], { urls: false }),
+        queues: (kind) => queuesOf([MODEL.id], kind),
         lanes,
+        fetches: 32,
         leaseMs: LEASE_MS,
         hand,
-        handWaker,
-        queueWaker: listener.waker,
+        waker,
         dryQueues: listener.dryQueues,
         isListening: listener.isListening,
         start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped).then(() => void done++)),

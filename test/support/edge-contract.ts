@@ -3,6 +3,7 @@ import { batchContract } from "./edge-contract/batches.ts"
 import { callerContract } from "./edge-contract/callers.ts"
 import { useEdge } from "./edge-contract/client.ts"
 import { frontPageContract } from "./edge-contract/front-page.ts"
+import { jsonUploadContract } from "./edge-contract/json-uploads.ts"
 import { limitContract } from "./edge-contract/limits.ts"
 import { outageContract } from "./edge-contract/outages.ts"
 import { outputContract } from "./edge-contract/outputs.ts"
@@ -32,6 +33,7 @@ export function edgeCallContract(name: string, runtime: EdgeRuntime): void {
   describe(`the edge ${name}`, () => {
     const client = useEdge(runtime)
     uploadContract(client)
+    jsonUploadContract(client)
     ticketContract(client)
     outputContract(client)
     predictContract(client)

@@ -37,11 +37,21 @@ export type LanePoolOptions = {
   entry?: URL
 }
 
+export type RunOptions = {
+  signal?: AbortSignal
+  /** It may wait for those who came later. */
+  isBackground?: boolean
+}
+
+/** So many jobs may pass one of the background, which has to come on too. */
+const PASSED_OVER = 3
+
 type Waiting = {
   job: LaneJob
   /** None for an operation that needs none. */
   model: ServedFolder | null
   signal: AbortSignal | undefined
+  isBackground: boolean
   start: (lane: Lane) => void
   refuse: (reason: unknown) => void
 }
@@ -57,6 +67,8 @@ export class LanePool {
   #models: readonly ServedFolder[] = []
   /** The last version of every model that was ever served: jobs may wait for one that has just been taken away. */
   readonly #known = new Map<string, ServedFolder>()
+  /** Jobs in a row that were none of the background. */
+  #passedOver = 0
   /** Lanes lost since one last did a job. */
   #lossesInARow = 0
   #isClosed = false
@@ -108,8 +120,8 @@ export class LanePool {
    * Runs a job on the next free lane. The bytes are handed over: they are empty here afterwards. Rejects with an AppError
    * for bad input or a job past its time, with a LaneCrash when the lane died, with the signal's reason when aborted.
    */
-  run(job: LaneJob, { signal }: { signal?: AbortSignal } = {}): Promise<LaneResult> {
-    const result = this.#acquire(job, signal)
+  run(job: LaneJob, options: RunOptions = {}): Promise<LaneResult> {
+    const result = this.#acquire(job, options)
     const settled = result.catch(() => "settled is all that close() asks of it")
     this.#inHand.add(settled)
     void settled.finally(() => {
@@ -134,7 +146,7 @@ export class LanePool {
     await Promise.all([...this.#alive].map((lane) => lane.close()))
   }
 
-  async #acquire(job: LaneJob, signal: AbortSignal | undefined): Promise<LaneResult> {
+  async #acquire(job: LaneJob, { signal, isBackground = false }: RunOptions): Promise<LaneResult> {
     signal?.throwIfAborted()
     if (this.#isClosed) throw new Error("The pool was closed")
     const model = this.#modelOf(job)
@@ -150,7 +162,7 @@ export class LanePool {
         // By now it may have been replaced.
         resolve(lane.run(job, this.#modelOf(job), signal))
       }
-      const waiting: Waiting = { job, model, signal, start, refuse: reject }
+      const waiting: Waiting = { job, model, signal, isBackground, start, refuse: reject }
       signal?.addEventListener("abort", onAbort, { once: true })
       this.#waiting.push(waiting)
       this.#dispatch()
@@ -167,12 +179,20 @@ export class LanePool {
 
   #dispatch(): void {
     for (;;) {
-      const next = this.#waiting[0]
+      const next = this.#next()
       const lane = next && this.#idleLaneFor(next.model)
       if (!lane) return
-      this.#waiting.shift()
+      this.#waiting.splice(this.#waiting.indexOf(next), 1)
+      this.#passedOver = next.isBackground ? 0 : this.#passedOver + 1
       next.start(lane)
     }
+  }
+
+  /** Background work is done when nothing else waits, and every few jobs all the same. */
+  #next(): Waiting | undefined {
+    const first = (isBackground: boolean) => this.#waiting.find((waiting) => waiting.isBackground === isBackground)
+    const [foreground, background] = [first(false), first(true)]
+    return this.#passedOver >= PASSED_OVER ? (background ?? foreground) : (foreground ?? background)
   }
 
   /** One that has the model loaded, else the one that would have to let go the least. */

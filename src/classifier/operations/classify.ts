@@ -23,11 +23,14 @@ export const classify: Work<"classify"> = async ({ operation, bytes }, context) 
   return {
     modelVersion: model.info.version,
     predictions: topK(probabilities, model.labels(lang), count).filter(({ probability }) => probability >= threshold),
-    ...(scores === true && { scores: [...probabilities] }),
+    ...(scores === true && { scores: Array.from(probabilities, roundScore) }),
     image: seenImage(stored),
     timingsMs: { decode: decodedMs - startMs, infer: nowMs() - decodedMs },
   }
 }
+
+/** A float has seven digits; the rest is how it is written in binary, and would triple the answer. */
+const roundScore = (score: number) => Number(score.toPrecision(6))
 
 function inputRule({ info, manifest: { input, resize } }: LoadedModel): InputRule {
   return {

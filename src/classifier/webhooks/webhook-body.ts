@@ -9,19 +9,23 @@ export type WebhookBody = {
   type: Told["type"]
   /** When it happened, whenever this is sent. */
   timestamp: string
-  /** The ticket; `predictions_omitted` says how many of the least probable ones did not fit. Of a batch the counts and a link. */
-  data: (Ticket & { predictions_omitted?: number }) | BatchTicket
+  /**
+   * The ticket without `scores`; `predictions_omitted` says how many of the least probable ones did not fit. Of a batch the counts
+   * and a link.
+   */
+  data: (Omit<Ticket, "scores"> & { predictions_omitted?: number }) | BatchTicket
 }
 
 /** What is sent for an event, byte for byte the same at every attempt. */
 export function webhookBody(event: DeliveryEvent): string {
   const told = tellEvent(event)
-  const [list, cutTo] = "results_url" in told.data ? cutFailures(told.data) : cutPredictions(told.data)
+  const data = "results_url" in told.data ? told.data : withoutScores(told.data)
+  const [list, cutTo] = "results_url" in data ? cutFailures(data) : cutPredictions(data)
   const bodyWith = (kept: number) => {
     const body: WebhookBody = {
       type: told.type,
       timestamp: new Date(event.createdMs).toISOString(),
-      data: kept < list.length ? cutTo(kept) : told.data,
+      data: kept < list.length ? cutTo(kept) : data,
     }
     return JSON.stringify(body)
   }
@@ -37,7 +41,12 @@ export function webhookBody(event: DeliveryEvent): string {
 
 type Cut = [list: readonly unknown[], cutTo: (kept: number) => WebhookBody["data"]]
 
-function cutPredictions(ticket: Ticket): Cut {
+/** Thousands of numbers fit in no webhook: they are read from the ticket. */
+function withoutScores({ scores: _scores, ...ticket }: Ticket): Omit<Ticket, "scores"> {
+  return ticket
+}
+
+function cutPredictions(ticket: Omit<Ticket, "scores">): Cut {
   const all = ticket.predictions ?? []
   return [all, (kept) => ({ ...ticket, predictions: all.slice(0, kept), predictions_omitted: all.length - kept })]
 }

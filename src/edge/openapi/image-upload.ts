@@ -8,13 +8,29 @@ const form = submitOptionsSchema
   .partial()
   .extend({ image: z.unknown().meta({ ...IMAGE, type: "string", contentMediaType: "image/*" }) })
 
+const json = submitOptionsSchema.partial().extend({
+  image: z
+    .string()
+    .optional()
+    .meta({ description: "The image as a `data:` URL", examples: ["data:image/png;base64,iVBORw0K…"] }),
+  image_url: z.string().optional().meta({
+    description:
+      "Where a classifier fetches the image from; by https, from public addresses, unless the server allows others",
+  }),
+})
+
 /** An upload, as `readUpload` reads it: its options stand in the query, or beside the image in a form. */
 export const imageUpload = {
   options: submitOptionsSchema,
   body: {
-    description: "The image as it is, or in a form with the file field `image`",
+    description: "The image as it is, in a form with the file field `image`, or named in JSON",
     required: true,
-    content: { "image/*": IMAGE, "application/octet-stream": IMAGE, "multipart/form-data": form },
+    content: {
+      "image/*": IMAGE,
+      "application/octet-stream": IMAGE,
+      "multipart/form-data": form,
+      "application/json": json,
+    },
   },
 } as const satisfies ApiRoute["request"]
 

@@ -65,9 +65,9 @@ export const classifications = newRouter()
 classifications.openapi(create, async (c) => {
   const { services, caller } = c.var
   const headers = c.req.valid("header")
-  const { bytes, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
+  const { source, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
   const accepted = await submit(services, {
-    bytes,
+    source,
     options: parseSubmitOptions(options),
     caller,
     idempotencyKey: headers["idempotency-key"],

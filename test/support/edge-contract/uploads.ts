@@ -107,11 +107,6 @@ export function uploadContract(client: EdgeClient): void {
       await expectProblem(response, 400, /bad_request|empty_body/)
     })
 
-    it("refuses JSON, which is no image", async () => {
-      const headers = { "content-type": "application/json" }
-      await expectProblem(await post("{}", { headers }), 415, "unsupported_image")
-    })
-
     it.each([
       "top_k=0",
       "top_k=1001",
@@ -123,6 +118,10 @@ export function uploadContract(client: EdgeClient): void {
       "deadline_ms=86400001",
       "deadline_ms=soon",
       "operation=paint",
+      "threshold=2",
+      "output=tensor",
+      "lang=../de",
+      "topk=3",
       "model=",
     ])("refuses the option %s by its name, and keeps nothing", async (option) => {
       const before = await client.classifier.payloadKeys()

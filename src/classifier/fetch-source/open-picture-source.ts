@@ -1,0 +1,38 @@
+import { sleep } from "../../lib/sleep.ts"
+import { createGuardedFetch } from "../guarded-fetch/guarded-fetch.ts"
+import { fetchPicture } from "./fetch-picture.ts"
+import { HostGates } from "./host-gates.ts"
+
+export type PictureSource = {
+  /** @throws AppError url_refused, url_not_found, fetch_failed, fetch_timeout, image_too_large; the signal's reason */
+  fetch: (url: string, signal: AbortSignal) => Promise<Uint8Array>
+  close: () => Promise<void>
+}
+
+export type PictureSourceConfig = {
+  FETCHES: number
+  FETCHES_PER_HOST: number
+  FETCH_TIMEOUT_MS: number
+  FETCH_DEADLINE_MS: number
+  MAX_IMAGE_BYTES: number
+  ALLOW_ADDRESSES: readonly string[]
+}
+
+/** Where pictures come from that clients name by URL. Connections are kept and used again. */
+export function openPictureSource(config: PictureSourceConfig): PictureSource {
+  const guarded = createGuardedFetch({
+    allowAddresses: config.ALLOW_ADDRESSES,
+    maxInFlight: config.FETCHES,
+    maxConnectionsPerOrigin: config.FETCHES_PER_HOST,
+  })
+  const options = {
+    fetch: guarded.fetch,
+    gates: new HostGates(config.FETCHES_PER_HOST),
+    maxBytes: config.MAX_IMAGE_BYTES,
+    tryTimeoutMs: config.FETCH_TIMEOUT_MS,
+    deadlineMs: config.FETCH_DEADLINE_MS,
+    now: Date.now,
+    sleep: (ms: number, signal: AbortSignal) => sleep(ms, signal),
+  }
+  return { fetch: (url, signal) => fetchPicture(options, url, signal), close: () => guarded.close() }
+}
