@@ -19,7 +19,7 @@ async function read(list: string | Uint8Array, { size = 7, ...source }: Partial<
   const bytes = typeof list === "string" ? new TextEncoder().encode(list) : list
   const open = await readList({ body: pieces(bytes, size), limits, ...source })
   const rows: InputRow[] = []
-  for await (const row of open.rows) rows.push(row)
+  for await (const page of open.pages) rows.push(...page)
   return { rows, columns: open.columns.names, format: open.format, hasMark: open.hasMark }
 }
 

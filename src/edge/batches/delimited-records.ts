@@ -11,8 +11,8 @@ type State = "cell_start" | "plain" | "quoted" | "quote_in_quoted"
 
 /**
  * Reads RFC 4180 text piece by piece, as forgiving as spreadsheets are: lines end with CRLF, LF or CR, mixed; text after a
- * closing quote belongs to its cell; lines with nothing on them are none. A table of 60-character rows costs a sixth of what
- * csv-parse takes (docs/decisions/0011-batches.md).
+ * closing quote belongs to its cell; lines with nothing on them are none. Why not csv-parse is told, with
+ * what both cost, in docs/decisions/0011-batches.md.
  */
 export class DelimitedRecords {
   readonly #delimiter: number

@@ -22,21 +22,22 @@ export type OpenList = {
   format: ListFormat
   /** It began with a byte order mark: who made it will want one back. */
   hasMark: boolean
-  /** Complete once `rows` has ended. */
+  /** Complete once `pages` has ended. */
   columns: Columns
-  rows: AsyncGenerator<InputRow>
+  /** The rows as they come, some hundred at a time: a turn of an async loop for each would cost more than to read it. */
+  pages: AsyncGenerator<InputRow[]>
 }
 
 /**
  * Reads a list as it streams, never whole.
- * @throws AppError invalid_list, from here or from `rows`, for what cannot be read as a list
+ * @throws AppError invalid_list, from here or from `pages`, for what cannot be read as a list
  */
 export async function readList({ body, charset, urlColumn, limits, ...source }: ListSource): Promise<OpenList> {
   const { pieces, hasMark } = await decodeText(body, charset)
   const { start, isWhole } = await readStart(pieces)
   const format = source.format ?? guessFormat(start)
   const reader = openReader(format, start, { limits, urlColumn })
-  return { format, hasMark, columns: reader.columns, rows: readRows(reader, start, isWhole ? null : pieces) }
+  return { format, hasMark, columns: reader.columns, pages: readPages(reader, start, isWhole ? null : pieces) }
 }
 
 type Reader = Pick<DelimitedRows | JsonRows, "columns" | "push" | "end">
@@ -71,8 +72,12 @@ async function readStart(pieces: AsyncGenerator<string>): Promise<{ start: strin
   return { start, isWhole: false }
 }
 
-async function* readRows(reader: Reader, start: string, rest: AsyncGenerator<string> | null): AsyncGenerator<InputRow> {
-  yield* reader.push(start)
-  if (rest !== null) for await (const piece of rest) yield* reader.push(piece)
-  yield* reader.end()
+async function* readPages(
+  reader: Reader,
+  start: string,
+  rest: AsyncGenerator<string> | null,
+): AsyncGenerator<InputRow[]> {
+  yield [...reader.push(start)]
+  if (rest !== null) for await (const piece of rest) yield [...reader.push(piece)]
+  yield [...reader.end()]
 }

@@ -56,11 +56,13 @@ export class ListStorer {
   }
 
   /** @throws AppError list_too_large, invalid_list, redis_unavailable */
-  async store({ rows }: OpenList): Promise<StoredList> {
+  async store({ pages }: OpenList): Promise<StoredList> {
     try {
-      for await (const row of rows) {
-        this.#add(row)
-        if (this.#pending.chars >= this.#chunkChars()) await this.#flush()
+      for await (const page of pages) {
+        for (const row of page) {
+          this.#add(row)
+          if (this.#pending.chars >= this.#chunkChars()) await this.#flush()
+        }
       }
       if (this.#pending.rows.length > 0) await this.#flush()
     } finally {
