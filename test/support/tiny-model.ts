@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs"
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { afterAll } from "vitest"
 
 export type TinyModelOptions = {
   kind?: "layers" | "graph"
@@ -31,8 +32,16 @@ export function writeTinyModel(name: string, options: TinyModelOptions = {}, roo
   return root
 }
 
+const roots: string[] = []
+afterAll(() => {
+  for (const root of roots.splice(0)) rmSync(root, { recursive: true, force: true })
+})
+
+/** A fresh folder, gone when the file's tests have ended. */
 export function newRoot(): string {
-  return mkdtempSync(join(tmpdir(), "claimcheck-models-"))
+  const root = mkdtempSync(join(tmpdir(), "claimcheck-models-"))
+  roots.push(root)
+  return root
 }
 
 function bytesOf(values: Float32Array | Int32Array): Uint8Array {
