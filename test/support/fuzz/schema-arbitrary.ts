@@ -44,8 +44,9 @@ function valid(schema: Schema, root: Schema, depth: number): fc.Arbitrary<unknow
   for (const some of [schema.anyOf, schema.oneOf]) if (Array.isArray(some)) return fc.oneof(...some.map(again))
   if (depth > 6) return WRONG
   switch (schema.type) {
-    case "integer":
     case "number":
+      return fc.double({ min: bound(schema.minimum, -10), max: bound(schema.maximum, 100_000), noNaN: true })
+    case "integer":
       return fc.integer({ min: bound(schema.minimum, -10), max: bound(schema.maximum, 100_000) })
     case "boolean":
       return fc.boolean()
