@@ -1,0 +1,93 @@
+import type { ChildProcess } from "node:child_process"
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { parse } from "csv-parse/sync"
+import jpeg from "jpeg-js"
+import { afterAll, beforeAll, expect, test } from "vitest"
+import { type PictureServer, startPictureServer } from "../support/picture-server.ts"
+import { runCli, type Stack, startStack } from "./stack-harness.ts"
+
+const ROWS = 300
+const folder = mkdtempSync(join(tmpdir(), "claimcheck-batch-"))
+let stack: Stack
+let pictures: PictureServer
+let env: NodeJS.ProcessEnv
+
+beforeAll(async () => {
+  pictures = await startPictureServer({
+    pictures: [40, 50, 60].map(
+      (width) => jpeg.encode({ data: Buffer.alloc(width * 30 * 4, width), width, height: 30 }, 90).data,
+    ),
+    latencyMs: 100,
+    behaviourOf: (number) => (number % 50 === 7 ? "missing" : number % 100 === 13 ? "reset" : "picture"),
+  })
+  stack = await startStack(["--edge", "node"], {
+    ALLOW_ADDRESSES: pictures.address,
+    FETCHES: "16",
+    FETCHES_PER_HOST: "16",
+    LEASE_MS: "3000",
+  })
+  await stack.printed(/^ready /m)
+  env = { ...stack.env, CLAIMCHECK_URL: stack.url, NO_COLOR: "1" }
+})
+afterAll(async () => {
+  await stack.dispose()
+  await pictures.close()
+  rmSync(folder, { recursive: true })
+})
+
+const path = (name: string) => join(folder, name)
+const recordsOf = (file: string): Record<string, string>[] => parse(readFileSync(file), { columns: true, bom: true })
+
+test("every row is in the results once and in order, though classifier, gateway and CLI are killed in the middle", async () => {
+  const list = ["id\turl", ...Array.from({ length: ROWS }, (_none, i) => `row-${i}\t${pictures.urlOf(i)}`)].join("\n")
+  writeFileSync(path("list.tsv"), list)
+  const args = ["batch", path("list.tsv"), "--op", "inspect", "--out", path("sizes.csv"), "--batch-size", "32"]
+  const stateFile = `${path("sizes.csv")}.claimcheck-run.json`
+  const until = (count: number) => expect.poll(() => pictures.asked.size, { timeout: 60_000 }).toBeGreaterThan(count)
+
+  let first: ChildProcess | undefined
+  const killed = runCli(args, env, (child) => {
+    first = child
+  })
+  await until(60)
+  process.kill(-stack.groupOf("classifier"), "SIGKILL")
+  first?.kill("SIGKILL")
+  expect((await killed).code).toBeNull()
+  expect(existsSync(stateFile)).toBe(true)
+
+  const again = await runCli(args, env)
+  expect(again.code).toBe(2)
+  expect(again.stderr).toContain("--resume")
+
+  const resumed = runCli([...args, "--resume", "--json"], env)
+  await until(150)
+  process.kill(-stack.groupOf("gateway"), "SIGKILL")
+  const { code, stdout, stderr } = await resumed
+  expect({ code, stderr }).toEqual({ code: 1, stderr: "" })
+  expect(JSON.parse(stdout)).toMatchObject({
+    status: "succeeded",
+    rows: { total: ROWS },
+    pictures: { total: ROWS, done: ROWS, failed: 9 },
+  })
+  expect(existsSync(stateFile)).toBe(false)
+
+  const records = recordsOf(path("sizes.csv"))
+  expect(records.map(({ id }) => id)).toEqual(Array.from({ length: ROWS }, (_none, i) => `row-${i}`))
+  for (const [i, record] of records.entries()) {
+    const isBad = i % 50 === 7 || i % 100 === 13
+    expect(record.status, record.error).toBe(isBad ? "failed" : "succeeded")
+    if (!isBad)
+      expect([record.format, record.width, record.height]).toEqual(["jpeg", String([40, 50, 60][i % 3]), "30"])
+  }
+})
+
+test("a list that cannot be taken says which rows, and leaves nothing to resume", async () => {
+  writeFileSync(path("bad.csv"), "id,url\n1,ftp://a.example/x\n2,https://a.example/x\n")
+  const { code, stdout, stderr } = await runCli(["batch", path("bad.csv"), "--op", "inspect"], env)
+  expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
+  expect(stderr).toContain('row 1 (line 2): url is not an https or http URL: "ftp://a.example/x"')
+  expect(existsSync(`${path("bad.results.csv")}.claimcheck-run.json`)).toBe(false)
+  expect((await runCli(["batch", path("bad.csv"), "--resume"], env)).code).toBe(2)
+})
