@@ -279,6 +279,7 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
     it("a key's batches are that key's alone, and a ticket cannot be made up", async () => {
       const mine = { authorization: `Bearer ${ALICE}` }
       const { id } = await accept("url\nhttps://a.example/1", { headers: mine })
+      const forged = id.slice(0, -1) + (id.endsWith("0") ? "1" : "0")
       for (const path of [`/v1/batches/${id}`, `/v1/batches/${id}/results`]) {
         expect((await edge.request(path, { headers: mine })).status).toBe(200)
         expect((await edge.request(path, { headers: { authorization: `Bearer ${BOB}` } })).status).toBe(404)
@@ -288,7 +289,7 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
       expect((await edge.request(`/v1/classifications/${id.replace(/^bat_/, "cls_")}`, { headers: mine })).status).toBe(
         404,
       )
-      expect((await edge.request(`/v1/batches/${id.slice(0, -1)}z`, { headers: mine })).status).toBe(404)
+      expect((await edge.request(`/v1/batches/${forged}`, { headers: mine })).status).toBe(404)
       expect((await edge.request(`/v1/batches/${id}/results?after=x`, { headers: mine })).status).toBe(422)
     })
   })
