@@ -44,7 +44,7 @@ function createSignedIds(secrets: readonly string[], { prefix, signedPrefix }: K
     async sign(jobId) {
       return prefix + jobId + (await signature(newest, jobId))
     },
-    signAll: (jobId) => Promise.all(secrets.map(async (secret) => PREFIX + jobId + (await signature(secret, jobId)))),
+    signAll: (jobId) => Promise.all(secrets.map(async (secret) => prefix + jobId + (await signature(secret, jobId)))),
     async verify(ticketId) {
       const jobId = ticketId.slice(prefix.length, -SIGNATURE_CHARS)
       if (!ticketId.startsWith(prefix) || !isJobId(jobId)) return null

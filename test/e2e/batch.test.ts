@@ -1,16 +1,24 @@
 import type { ChildProcess } from "node:child_process"
+import { once } from "node:events"
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
+import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { parse } from "csv-parse/sync"
 import jpeg from "jpeg-js"
+import sharp from "sharp"
+import { Webhook } from "standardwebhooks"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import { type PictureServer, startPictureServer } from "../support/picture-server.ts"
 import { runCli, type Stack, startStack } from "./stack-harness.ts"
 
 const ROWS = 300
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-batch-"))
+type Callback = { headers: IncomingHttpHeaders; body: string }
+const callbacks: Callback[] = []
 let stack: Stack
+let receiver: Server
 let pictures: PictureServer
 let env: NodeJS.ProcessEnv
 
@@ -22,8 +30,17 @@ beforeAll(async () => {
     latencyMs: 100,
     behaviourOf: (number) => (number % 50 === 7 ? "missing" : number % 100 === 13 ? "reset" : "picture"),
   })
+  receiver = createServer((request, response) => {
+    let body = ""
+    request.on("data", (data) => (body += String(data)))
+    request.on("end", () => {
+      callbacks.push({ headers: request.headers, body })
+      response.writeHead(204).end()
+    })
+  }).listen(0, "127.0.0.1")
+  await once(receiver, "listening")
   stack = await startStack(["--edge", "node"], {
-    ALLOW_ADDRESSES: pictures.address,
+    ALLOW_ADDRESSES: `${pictures.address} ${hookAddress()}`,
     FETCHES: "16",
     FETCHES_PER_HOST: "16",
     LEASE_MS: "3000",
@@ -34,9 +51,11 @@ beforeAll(async () => {
 afterAll(async () => {
   await stack.dispose()
   await pictures.close()
+  receiver.close()
   rmSync(folder, { recursive: true })
 })
 
+const hookAddress = () => `127.0.0.1:${(receiver.address() as AddressInfo).port}`
 const path = (name: string) => join(folder, name)
 const recordsOf = (file: string): Record<string, string>[] => parse(readFileSync(file), { columns: true, bom: true })
 
@@ -91,3 +110,43 @@ test("a list that cannot be taken says which rows, and leaves nothing to resume"
   expect(existsSync(`${path("bad.results.csv")}.claimcheck-run.json`)).toBe(false)
   expect((await runCli(["batch", path("bad.csv"), "--resume"], env)).code).toBe(2)
 })
+
+test("the products come back with pictures that are smaller and open in a decoder, and one signed callback", async () => {
+  const numbers = [1001, 1002, 1003, 1004]
+  const [one, two, three, four] = numbers.map((number) => pictures.urlOf(number))
+  const list = `S.No,Product Name,Input Image URLs\n1,SKU1,"${one},${two}"\n2,SKU2,"${three}, ${four}"\n`
+  writeFileSync(path("products.csv"), list)
+  const hook = `http://${hookAddress()}/hooks`
+  const args = ["batch", path("products.csv"), "--op", "compress", "-o", "quality=50", "--webhook", hook]
+  const { code, stderr } = await runCli(args, env)
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+
+  const records = recordsOf(path("products.results.csv"))
+  expect(records.map((record) => [record["S.No"], record["Product Name"]])).toEqual([
+    ["1", "SKU1"],
+    ["2", "SKU2"],
+  ])
+  const outputs = records.flatMap(({ output_url = "" }) => output_url.split(/, ?/))
+  expect(outputs).toHaveLength(4)
+  for (const [i, url] of outputs.entries()) {
+    const [before, after] = await Promise.all([pictures.urlOf(numbers[i] ?? 0), url].map(bytesAt))
+    if (before === undefined || after === undefined) throw new Error("There is no picture")
+    expect(after.length).toBeLessThan(before.length)
+    const { info } = await sharp(after).raw().toBuffer({ resolveWithObject: true })
+    expect(info.height).toBe(30)
+  }
+
+  await expect.poll(() => callbacks.length, { timeout: 30_000 }).toBe(1)
+  const [callback] = callbacks
+  if (callback === undefined) throw new Error("There was no callback")
+  const { webhookSecrets } = JSON.parse(readFileSync(join(stack.home, "secrets.json"), "utf8")) as {
+    webhookSecrets: string[]
+  }
+  const event = new Webhook(webhookSecrets[0] ?? "").verify(callback.body, callback.headers as Record<string, string>)
+  expect(event).toMatchObject({ type: "batch.succeeded", data: { done: true, pictures: { total: 4, succeeded: 4 } } })
+  const { data } = event as { data: { results_url: string } }
+  expect(await (await fetch(data.results_url)).text()).toBe(readFileSync(path("products.results.csv"), "utf8"))
+  expect(callbacks).toHaveLength(1)
+})
+
+const bytesAt = async (url: string) => new Uint8Array(await (await fetch(url)).arrayBuffer())

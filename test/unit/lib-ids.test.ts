@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { encodeBase32, isJobId, jobIdForIdempotencyKey, newJobId } from "../../src/lib/job-id.ts"
-import { createTicketIds, equalInConstantTime } from "../../src/lib/ticket-id.ts"
+import { createBatchTicketIds, createTicketIds, equalInConstantTime } from "../../src/lib/ticket-id.ts"
 
 const MAX_MS = 2 ** 48 - 1
 
@@ -114,5 +114,22 @@ describe("equalInConstantTime()", () => {
   it("says what === says", () => {
     fc.assert(fc.property(fc.string(), fc.string(), (a, b) => equalInConstantTime(a, b) === (a === b)))
     fc.assert(fc.property(fc.string(), (a) => equalInConstantTime(a, `${a}`)))
+  })
+})
+
+describe("createBatchTicketIds()", () => {
+  const secrets = ["a-secret-of-16-characters", "an-older-secret-of-the-same"]
+  const id = "01jd3x8k0v7m5q2r9t4w6y1z3b"
+
+  it("signs batches apart from jobs: neither kind passes for the other", async () => {
+    const [jobs, batches] = [createTicketIds(secrets), createBatchTicketIds(secrets)]
+    const ticket = await batches.sign(id)
+    expect(ticket).toMatch(/^bat_/)
+    expect(await batches.verify(ticket)).toBe(id)
+    expect(await jobs.verify(ticket.replace("bat_", "cls_"))).toBeNull()
+    expect(await batches.verify((await jobs.sign(id)).replace("cls_", "bat_"))).toBeNull()
+    const all = await batches.signAll(id)
+    expect(all[0]).toBe(ticket)
+    for (const signed of all) expect(await batches.verify(signed)).toBe(id)
   })
 })
