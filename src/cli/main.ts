@@ -13,7 +13,7 @@ import { addOperationCommands } from "./operations/operation-commands.ts"
 import { addDeliverCommand } from "./stack/deliver-command.ts"
 import { addStartCommand } from "./stack/start-command.ts"
 import { addStressCommand } from "./stress/stress-command.ts"
-import { paintFor, printError } from "./terminal.ts"
+import { paintFor, printError, survivesGoneReader } from "./terminal.ts"
 import { addTicketCommand } from "./ticket-command.ts"
 import { addWebhookCommand } from "./webhook/webhook-command.ts"
 
@@ -43,6 +43,8 @@ async function main(argv: readonly string[]): Promise<number> {
   addKeysCommand(program)
   addDeliverCommand(program)
   addStressCommand(program)
+  // Help, too, may be read by `head`; commands that would go on for nobody end themselves.
+  survivesGoneReader(() => undefined)
   try {
     await program.parseAsync(argv)
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode)

@@ -26,6 +26,7 @@ const MAGIC: readonly (readonly [contentType: string, pattern: RegExp])[] = [
   ["image/gif", /^GIF8[79]a/],
   ["image/webp", /^RIFF[\s\S]{4}WEBP/],
   ["image/bmp", /^BM/],
+  ["image/tiff", /^(II\*\0|MM\0\*)/],
   ["image/avif", /^[\s\S]{4}ftypavi[fs]/],
 ]
 

@@ -210,3 +210,8 @@ describe("claimcheck stress", () => {
     expect(stdout).toMatch(/^0 of 2 answered in .*\n\n2 failed: .* \(unsupported_image\)\n$/)
   })
 })
+
+test("claimcheck --help ends well though its reader has gone", async () => {
+  const { code, stderr } = await runCli(["--help"], env, ({ stdout }) => stdout?.destroy())
+  expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
+})

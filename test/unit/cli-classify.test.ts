@@ -235,6 +235,7 @@ test("renderTable() makes columns as wide as their widest cell", () => {
 test("sniffContentType() tells an image by its first bytes", () => {
   expect(sniffContentType(new Uint8Array([0xff, 0xd8, 0xff]))).toBe("image/jpeg")
   expect(sniffContentType(new Uint8Array([0x89, 0x50, 0x4e, 0x47, 13, 10, 26, 10]))).toBe("image/png")
+  for (const start of ["II*\0", "MM\0*"]) expect(sniffContentType(new TextEncoder().encode(start))).toBe("image/tiff")
   expect(sniffContentType(new TextEncoder().encode("hello"))).toBe("application/octet-stream")
 })
 
