@@ -18,7 +18,7 @@ export type JobRunner = {
   pool: Pick<LanePool, "run">
   outputs: OutputStore
   /** Where pictures come from that are named by URL. */
-  source: Pick<PictureSource, "fetch">
+  source: Pick<PictureSource, "fetch" | "inspect">
   now: () => number
   meter: ServiceMeter
   /** Whether all lanes have work, this job left out. */
@@ -104,10 +104,19 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, reach }: Mean
   const { operation, source, image: sent } = job.input
   const fetchStart = performance.now()
   let fetch = 0
-  try {
-    const bytes = await loadPicture(runner, job, { signal, reach }).finally(() => {
+  const timed = <T>(load: Promise<T>) =>
+    load.finally(() => {
       fetch = roundMs(performance.now() - fetchStart)
     })
+  try {
+    if (operation.name === "inspect" && source !== undefined) {
+      // Its header is enough, as a rule: reading that is no work for a lane.
+      const asked = { url: source.url, wantsHash: operation.sha256 === true }
+      const image = await timed(fromSource(runner, signal, (until) => runner.source.inspect(asked, until)))
+      const timings = { fetch, decode: 0, infer: 0 }
+      return { timings, outcome: { state: "succeeded", result: { image, timingsMs: timings } } }
+    }
+    const bytes = await timed(loadPicture(runner, job, { signal, reach }))
     const known = sent ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
     const work = { operation, bytes, ...(job.model !== undefined && { modelId: job.model }) }
     const isBackground = source !== undefined || job.batch !== undefined
@@ -137,9 +146,19 @@ async function loadPicture(runner: JobRunner, job: ClaimedJob, { signal, reach }
     if (bytes !== null) return bytes
     throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
   }
-  if (input.source === undefined) throw new AppError("payload_expired", "The job names no image")
+  const { source } = input
+  if (source === undefined) throw new AppError("payload_expired", "The job names no image")
+  return fromSource(runner, signal, (until) => runner.source.fetch(source.url, until))
+}
+
+/** @throws Left, and what the call throws */
+async function fromSource<T>(
+  runner: JobRunner,
+  signal: AbortSignal,
+  call: (until: AbortSignal) => Promise<T>,
+): Promise<T> {
   try {
-    return await runner.source.fetch(input.source.url, AbortSignal.any([signal, runner.leave]))
+    return await call(AbortSignal.any([signal, runner.leave]))
   } catch (error) {
     if (runner.leave.aborted && !signal.aborted) throw new Left()
     throw error

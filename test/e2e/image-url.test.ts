@@ -2,19 +2,29 @@ import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { Ticket } from "../../src/lib/ticket.ts"
-import { flatPng } from "../support/images.ts"
+import { flatJpeg, flatPng } from "../support/images.ts"
 import { type Stack, startStack } from "./stack-harness.ts"
 
 const PICTURE = flatPng([200, 30, 40], { width: 64, height: 48 })
+/** What stands behind the end of a JPEG changes nothing of it. */
+const LARGE = Buffer.concat([flatJpeg([200, 30, 40]), Buffer.alloc(3_000_000)])
 
 /** Requests that the host has not answered yet. */
 const open: ServerResponse[] = []
 let answersAtOnce = true
 let asked = 0
+let largeBytesSent = 0
 let origin: string
 let stack: Stack
 
-const host = createServer((_request, response) => {
+const host = createServer((request, response) => {
+  if (request.url?.startsWith("/large")) {
+    const last = /^bytes=0-(\d+)$/.exec(request.headers.range ?? "")?.[1]
+    const part = LARGE.subarray(0, last === undefined ? LARGE.length : Number(last) + 1)
+    largeBytesSent += part.length
+    const range = { "content-range": `bytes 0-${part.length - 1}/${LARGE.length}` }
+    return void response.writeHead(last === undefined ? 200 : 206, last === undefined ? {} : range).end(part)
+  }
   asked++
   if (answersAtOnce) response.end(PICTURE)
   else open.push(response)
@@ -57,6 +67,32 @@ test("a picture that is named by its URL is classified, and inspected, and its t
     status: "succeeded",
     image,
   })
+})
+
+test("of large pictures that are inspected, alone and in a batch, the first bytes are on the wire, and all of them for the hash", async () => {
+  const image = { format: "jpeg", width: 32, height: 32, bytes: LARGE.length }
+  const alone = await done(await submit(`${origin}/large.jpg`, { operation: "inspect" }))
+  expect(alone).toMatchObject({ status: "succeeded", image })
+  expect(alone.image).not.toHaveProperty("sha256")
+  expect(largeBytesSent).toBe(65_536)
+
+  const list = ["url", ...[1, 2, 3].map((n) => `${origin}/large-${n}.jpg`)].join("\n")
+  const accepted = await fetch(`${stack.url}/v1/batches?operation=inspect`, {
+    method: "POST",
+    headers: { "content-type": "text/csv" },
+    body: list,
+  })
+  const { id } = (await accepted.json()) as { id: string }
+  const batch = `${stack.url}/v1/batches/${id}`
+  const isDone = async () => ((await (await fetch(batch)).json()) as { done: boolean }).done
+  await expect.poll(isDone, { timeout: 60_000, interval: 200 }).toBe(true)
+  const results = await (await fetch(`${batch}/results?format=jsonl`)).text()
+  expect(results.match(new RegExp(String(LARGE.length), "g"))).toHaveLength(3)
+  expect(largeBytesSent).toBe(4 * 65_536)
+
+  const hashed = await done(await submit(`${origin}/large.jpg`, { operation: "inspect", sha256: true }))
+  expect(hashed.image?.sha256).toMatch(/^[0-9a-f]{64}$/)
+  expect(largeBytesSent).toBe(4 * 65_536 + LARGE.length)
 })
 
 test("a picture at an address that is not public fails, and says so", async () => {

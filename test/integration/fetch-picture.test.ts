@@ -12,6 +12,7 @@ const config = {
   FETCH_TIMEOUT_MS: 1_000,
   FETCH_DEADLINE_MS: 5_000,
   MAX_IMAGE_BYTES: 1_000,
+  MAX_IMAGE_PIXELS: 1_000_000,
 }
 
 let source: PictureSource
@@ -94,6 +95,7 @@ describe("a picture is fetched by its URL", () => {
     ["410", statuses(410), "url_not_found"],
     ["403", statuses(403), "fetch_failed"],
     ["204", statuses(204), "fetch_failed"],
+    ["206 to no range", statuses(206), "fetch_failed"],
     [
       "a declared length past the limit",
       (response) => response.writeHead(200, { "content-length": "1001" }).end(),

@@ -13,6 +13,7 @@ import { uniqueJpeg } from "../support/edge-images.ts"
 import { openInProcess } from "../support/edge-in-process.ts"
 import { type Backend, edgeEnv } from "../support/edge-runtime.ts"
 import { noOutputs } from "../support/no-outputs.ts"
+import { noSource } from "../support/no-source.ts"
 
 const SECRET = "the-secret-of-the-edge-in-32-characters"
 const OTHER = "another-secret-that-the-edge-does-not-know"
@@ -53,7 +54,7 @@ async function classifyWith(secrets: string[]) {
     metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 1 }),
     reachability: new Reachability(silentLog),
     log: createLog({ server: "test", script: "classifier", write: (line) => lines.push(line) }),
-    source: { fetch: () => Promise.reject(new Error("No job here has a URL")) },
+    source: noSource,
     leave: done.signal,
     giveUp: done.signal,
   }

@@ -20,6 +20,7 @@ import type { RedisRest } from "../../src/lib/redis.ts"
 import { Registry } from "../../src/lib/registry.ts"
 import { sleep } from "../../src/lib/sleep.ts"
 import { noOutputs } from "./no-outputs.ts"
+import { noSource } from "./no-source.ts"
 
 const LEASE_MS = 30_000
 const MODEL = { id: "m", version: "1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
@@ -83,7 +84,7 @@ export async function startBilledClassifier(
     metrics,
     reachability,
     log: silentLog,
-    source: { fetch: () => Promise.reject(new Error("No job here has a URL")) },
+    source: noSource,
     leave: signal,
     giveUp: signal,
   }

@@ -12,10 +12,14 @@ function serve(file: Uint8Array) {
   const asked: (number | "all")[] = []
   return {
     asked,
-    async fetchPart(bytes: number | "all"): Promise<FetchedPart> {
+    async fetchStart(bytes: number): Promise<FetchedPart> {
       asked.push(bytes)
-      const isWhole = bytes === "all" || bytes >= file.length
+      const isWhole = bytes >= file.length
       return { bytes: isWhole ? file : file.subarray(0, bytes), isWhole, totalBytes: file.length }
+    },
+    async fetchAll(): Promise<Uint8Array> {
+      asked.push("all")
+      return file
     },
   }
 }

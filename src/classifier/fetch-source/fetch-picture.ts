@@ -1,70 +1,23 @@
-import { fullJitterMs } from "../../lib/backoff.ts"
-import { retryAfterMs } from "../../lib/retry-after.ts"
-import type { GuardedFetch } from "../guarded-fetch/guarded-fetch.ts"
-import { GuardedFetchError } from "../guarded-fetch/guarded-fetch-error.ts"
-import type { HostGates } from "./host-gates.ts"
-import { type FetchFailure, failureOfError, failureOfStatus } from "./to-fetch-failure.ts"
+import type { FetchedPart } from "../operations/inspect-url.ts"
+import { rangeHeader, toFetchedPart } from "../operations/to-fetched-part.ts"
+import { type FetchMeans, fetchWithRetries } from "./fetch-with-retries.ts"
 
-const MAX_REDIRECTS = 5
-const MAX_TRIES = 4
-
-export type FetchPicture = {
-  fetch: GuardedFetch["fetch"]
-  gates: HostGates
-  maxBytes: number
-  /** Of one try, once there is room at its host. */
-  tryTimeoutMs: number
-  /** From the first try to the end of the last one. */
-  deadlineMs: number
-  now: () => number
-  sleep: (ms: number, signal: AbortSignal) => Promise<void>
-  random?: () => number
-}
-
-type Tried = { bytes: Uint8Array } | (FetchFailure & { askedToWaitMs: number | null })
-
-/**
- * The bytes behind a URL that a client named. Tries again what may be only for now, as late as the host asks, or with full jitter;
- * its host has room for others meanwhile.
- * @throws AppError url_refused, url_not_found, fetch_failed, fetch_timeout, image_too_large; the signal's reason
- */
-export async function fetchPicture(options: FetchPicture, url: string, signal: AbortSignal): Promise<Uint8Array> {
-  const { gates, deadlineMs, now, sleep, random = Math.random } = options
-  const { origin } = new URL(url)
-  let endMs = Number.POSITIVE_INFINITY
-  for (let tries = 1; ; tries++) {
-    const tried = await gates.through(origin, signal, () => {
-      // The wait for room is the host's other pictures' time, not this one's.
-      if (tries === 1) endMs = now() + deadlineMs
-      return tryOnce(options, { url, origin, leftMs: endMs - now() }, signal)
-    })
-    if ("bytes" in tried) return tried.bytes
-    const waitMs = tried.askedToWaitMs ?? fullJitterMs(tries, { baseMs: 250, capMs: 10_000 }, random)
-    if (!tried.mayRetry || tries === MAX_TRIES || now() + waitMs >= endMs) throw tried.error
-    await sleep(waitMs, signal)
-    signal.throwIfAborted()
-  }
-}
-
-async function tryOnce(
-  { fetch, maxBytes, tryTimeoutMs, now }: FetchPicture,
-  { url, origin, leftMs }: { url: string; origin: string; leftMs: number },
+/** All of a picture. @throws as fetchWithRetries() */
+export async function fetchPicture(
+  means: FetchMeans,
+  { url, maxBytes }: { url: string; maxBytes: number },
   signal: AbortSignal,
-): Promise<Tried> {
-  try {
-    const response = await fetch(url, {
-      // The caller's trace is not told: it is another host's affair.
-      headers: { accept: "image/*", "user-agent": "claimcheck" },
-      maxBytes,
-      timeoutMs: Math.max(1, Math.min(tryTimeoutMs, leftMs)),
-      maxRedirects: MAX_REDIRECTS,
-      signal,
-    })
-    const failure = failureOfStatus(response.status, origin)
-    if (failure === null) return { bytes: response.body }
-    return { ...failure, askedToWaitMs: retryAfterMs(response.headers, now()) }
-  } catch (error) {
-    if (!(error instanceof GuardedFetchError)) throw error
-    return { ...failureOfError(error), askedToWaitMs: null }
-  }
+): Promise<Uint8Array> {
+  const { body } = await fetchWithRetries(means, { url, maxBytes, statuses: [200] }, signal)
+  return body
+}
+
+/** Its first bytes, or null when the host's answer is none to the range that was asked for. @throws as fetchWithRetries() */
+export async function fetchStart(
+  means: FetchMeans,
+  { url, bytes }: { url: string; bytes: number },
+  signal: AbortSignal,
+): Promise<FetchedPart | null> {
+  const asked = { url, headers: rangeHeader(bytes), maxBytes: bytes, onTooLarge: "truncate" as const }
+  return toFetchedPart(await fetchWithRetries(means, { ...asked, statuses: [200, 206, 416] }, signal))
 }

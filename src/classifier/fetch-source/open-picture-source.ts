@@ -1,11 +1,15 @@
+import type { ImageInfo } from "../../lib/job.ts"
 import { sleep } from "../../lib/sleep.ts"
 import { createGuardedFetch } from "../guarded-fetch/guarded-fetch.ts"
 import { fetchPicture } from "./fetch-picture.ts"
 import { HostGates } from "./host-gates.ts"
+import { type InspectPicture, inspectPicture } from "./inspect-picture.ts"
 
 export type PictureSource = {
   /** @throws AppError url_refused, url_not_found, fetch_failed, fetch_timeout, image_too_large; the signal's reason */
   fetch: (url: string, signal: AbortSignal) => Promise<Uint8Array>
+  /** @throws AppError as fetch(), and what the bytes are refused with */
+  inspect: (picture: Pick<InspectPicture, "url" | "wantsHash">, signal: AbortSignal) => Promise<ImageInfo>
   close: () => Promise<void>
 }
 
@@ -15,6 +19,7 @@ export type PictureSourceConfig = {
   FETCH_TIMEOUT_MS: number
   FETCH_DEADLINE_MS: number
   MAX_IMAGE_BYTES: number
+  MAX_IMAGE_PIXELS: number
   ALLOW_ADDRESSES: readonly string[]
 }
 
@@ -25,14 +30,18 @@ export function openPictureSource(config: PictureSourceConfig): PictureSource {
     maxInFlight: config.FETCHES,
     maxConnectionsPerOrigin: config.FETCHES_PER_HOST,
   })
-  const options = {
+  const means = {
     fetch: guarded.fetch,
     gates: new HostGates(config.FETCHES_PER_HOST),
-    maxBytes: config.MAX_IMAGE_BYTES,
     tryTimeoutMs: config.FETCH_TIMEOUT_MS,
     deadlineMs: config.FETCH_DEADLINE_MS,
     now: Date.now,
     sleep: (ms: number, signal: AbortSignal) => sleep(ms, signal),
   }
-  return { fetch: (url, signal) => fetchPicture(options, url, signal), close: () => guarded.close() }
+  const limits = { maxBytes: config.MAX_IMAGE_BYTES, maxPixels: config.MAX_IMAGE_PIXELS }
+  return {
+    fetch: (url, signal) => fetchPicture(means, { url, ...limits }, signal),
+    inspect: (picture, signal) => inspectPicture(means, { ...picture, ...limits }, signal),
+    close: () => guarded.close(),
+  }
 }

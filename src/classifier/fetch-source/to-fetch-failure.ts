@@ -27,9 +27,8 @@ export function failureOfError(cause: GuardedFetchError): FetchFailure {
   return { error: new AppError(code, cause.message, { cause }), mayRetry }
 }
 
-/** Null for an answer that has the picture. */
-export function failureOfStatus(status: number, origin: string): FetchFailure | null {
-  if (status === 200) return null
+/** Of an answer that has no picture. */
+export function failureOfStatus(status: number, origin: string): FetchFailure {
   const isGone = status === 404 || status === 410
   const message = `Cannot fetch the image: ${origin} answered ${status}`
   const mayRetry = status === 408 || status === 429 || (status >= 500 && status !== 501)

@@ -13,8 +13,10 @@ export type FetchedPart = {
 export type InspectedUrl = { header: ImageHeader; bytes: number; sha256?: string }
 
 export type InspectUrlOptions = {
-  /** Reads at most so many bytes from the start; "all" for the whole file, which throws when it is too large. */
-  fetchPart: (bytes: number | "all") => Promise<FetchedPart>
+  /** Reads at most so many bytes from the start; null when what came is no such part. */
+  fetchStart: (bytes: number) => Promise<FetchedPart | null>
+  /** Throws when the file is too large. */
+  fetchAll: () => Promise<Uint8Array>
   /** The hash needs every byte; without it the header is enough, where that says everything. */
   wantsHash: boolean
 }
@@ -25,18 +27,19 @@ const PART_BYTES = [65_536, 1_048_576]
 /**
  * What a picture's header says, with as few of its bytes as that takes. The hash comes with it when all were read anyway, or
  * when it is asked for.
- * @throws AppError as readImageHeader(); and what `fetchPart` throws
+ * @throws AppError as readImageHeader(); and what the two throw
  */
-export async function inspectUrl({ fetchPart, wantsHash }: InspectUrlOptions): Promise<InspectedUrl> {
+export async function inspectUrl({ fetchStart, fetchAll, wantsHash }: InspectUrlOptions): Promise<InspectedUrl> {
   for (const partBytes of wantsHash ? [] : PART_BYTES) {
-    const part = await fetchPart(partBytes)
+    const part = await fetchStart(partBytes)
+    if (part === null) break
     if (part.isWhole) return describeWhole(part.bytes)
     const header = readPartialHeader(part.bytes)
     if (header === "unsure") break
     // A server that does not say how long the file is leaves no way but to count.
     if (header !== "cut off" && part.totalBytes !== undefined) return { header, bytes: part.totalBytes }
   }
-  return describeWhole((await fetchPart("all")).bytes)
+  return describeWhole(await fetchAll())
 }
 
 async function describeWhole(bytes: Uint8Array): Promise<InspectedUrl> {

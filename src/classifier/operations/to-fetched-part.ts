@@ -5,8 +5,8 @@ import type { FetchedPart } from "./inspect-url.ts"
 export const rangeHeader = (bytes: number) => ({ range: `bytes=0-${bytes - 1}` })
 
 /**
- * What a server has answered to that header (RFC 9110, 14.4 and 15.3.7). Null for an answer that is none: a failure, or a part
- * from elsewhere in the file.
+ * What a server has answered to that header (RFC 9110, 14.4 and 15.3.7). Null for an answer that is none: a failure, a part
+ * from elsewhere in the file, or one that is longer than the file is said to be.
  */
 export function toFetchedPart({ status, headers, body, truncated }: Omit<GuardedResponse, "url">): FetchedPart | null {
   const [, start, total] = /^bytes (?:(\d+)-\d+|\*)\/(\d+|\*)$/.exec(headers.get("content-range") ?? "") ?? []
@@ -17,7 +17,7 @@ export function toFetchedPart({ status, headers, body, truncated }: Omit<Guarded
       return { bytes: body, isWhole: !truncated, totalBytes: truncated ? wholeNumber(declared) : body.byteLength }
     }
     case 206:
-      if (start !== "0") return null
+      if (start !== "0" || (rangeTotal !== undefined && rangeTotal < body.byteLength)) return null
       return { bytes: body, isWhole: body.byteLength === rangeTotal, totalBytes: rangeTotal }
     case 416:
       // No range fits into a file of no bytes.
