@@ -3,7 +3,7 @@ import type { TicketData } from "../lib/client/claimcheck.ts"
 import { type EdgeOptions, withEdgeOptions } from "./edge-options.ts"
 import { expandInputs } from "./expand-inputs.ts"
 import { interruptible } from "./interrupted.ts"
-import { parseCount, parseDurationMs } from "./parse-option.ts"
+import { parseCount, parseDurationMs, parseProbability } from "./parse-option.ts"
 import { renderPredictions } from "./prediction-table.ts"
 import { paintFor, survivesGoneReader } from "./terminal.ts"
 import { workOnFiles } from "./work-on-files.ts"
@@ -12,6 +12,7 @@ const HELP = `
 Examples:
   $ claimcheck classify photo.jpg
   $ claimcheck classify sample:pumpkin
+  $ claimcheck classify https://example.com/photo.jpg
   $ claimcheck classify holiday/ --recursive
   $ claimcheck classify --model mobilenet_v2 --top-k 3 'photos/**/*.png'
   $ claimcheck classify --webhook https://example.com/hooks photo.jpg
@@ -24,6 +25,8 @@ Exit codes: 0 every file was classified, 1 at least one was not, 2 the command w
 type Options = EdgeOptions & {
   model?: string
   topK?: number
+  threshold?: number
+  lang?: string
   concurrency: number
   recursive?: true
   /** False for --no-cache. */
@@ -36,10 +39,12 @@ export function addClassifyCommand(program: Command): void {
   const command = program
     .command("classify")
     .summary("classify pictures")
-    .description("Upload pictures, wait for their tickets, and print what is on them.")
-    .argument("<file...>", "JPEG or PNG files, folders of them, patterns in quotes, or sample:NAME")
+    .description("Send pictures, wait for their tickets, and print what is on them.")
+    .argument("<file...>", "pictures, folders of them, patterns in quotes, URLs, or sample:NAME")
     .option("--model <id>", "model to classify with (default: the server's)")
     .option("--top-k <n>", "how many predictions (default: 5)", parseCount)
+    .option("--threshold <p>", "leave out what is less probable than this: 0.3", parseProbability)
+    .option("--lang <tag>", "language of the labels, where the model brings it: de")
     .option("-c, --concurrency <n>", "how many at once", parseCount, 4)
     .option("-r, --recursive", "look in the folders of a folder, too")
     .option("--no-cache", "infer again what is known already")

@@ -1,6 +1,7 @@
-import type { Claimcheck, TicketData } from "../lib/client/claimcheck.ts"
+import type { Claimcheck, Image, TicketData } from "../lib/client/claimcheck.ts"
 import { CliError } from "./cli-error.ts"
 import { forTerminal } from "./edge-client.ts"
+import { isPictureUrl } from "./picture-url.ts"
 import { readImageFile } from "./read-image-file.ts"
 import { readSample, sampleNameOf } from "./read-sample.ts"
 import { runInOrder } from "./run-in-order.ts"
@@ -17,6 +18,8 @@ export type ClassifyOptions = {
   finish?: ((file: string, ticket: TicketData) => Promise<void>) | undefined
   model?: string | undefined
   topK?: number | undefined
+  threshold?: number | undefined
+  lang?: string | undefined
   noCache?: boolean | undefined
   webhookUrl?: string | undefined
   /** How long to wait for a file's answer. */
@@ -59,9 +62,7 @@ async function classifyFile(
   noClassifier: Listener["noClassifier"],
 ): Promise<Outcome> {
   try {
-    const sample = sampleNameOf(file)
-    const { bytes, contentType } = await (sample === null ? readImageFile(file) : readSample(sample, { url, signal }))
-    const ticket = await client.submit(new Blob([bytes], { type: contentType }), { ...options, signal })
+    const ticket = await client.submit(await openImage(file, { url, signal }), { ...options, signal })
     if (ticket.latest?.queue?.classifiers === 0) noClassifier(ticket.latest)
     const done = await ticket.result({ signal, timeoutMs })
     await finish?.(file, done)
@@ -72,4 +73,12 @@ async function classifyFile(
     if (!(error instanceof CliError)) throw error
     return { file, error }
   }
+}
+
+/** What is sent: the URL of a picture elsewhere, the bytes of any other. @throws CliError */
+async function openImage(input: string, edge: { url: string; signal: AbortSignal }): Promise<Image> {
+  if (isPictureUrl(input)) return { url: input }
+  const sample = sampleNameOf(input)
+  const { bytes, contentType } = await (sample === null ? readImageFile(input) : readSample(sample, edge))
+  return new Blob([bytes], { type: contentType })
 }

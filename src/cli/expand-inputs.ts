@@ -2,12 +2,13 @@ import { stat } from "node:fs/promises"
 import { isAbsolute, join } from "node:path"
 import { glob, isDynamicPattern } from "tinyglobby"
 import { CliError } from "./cli-error.ts"
+import { isPictureUrl } from "./picture-url.ts"
 
 const PICTURES = "*.{jpg,jpeg,png}"
 
 /**
- * The files that are meant: a file is itself, a folder its pictures, a pattern what it matches. A path that is not there
- * stays as it is: reading it says why.
+ * The files that are meant: a file is itself, a folder its pictures, a pattern what it matches. A URL stays as it is, and
+ * so does a path that is not there: reading it says why.
  * @throws CliError for a folder or a pattern without a picture, before anything is sent
  */
 export async function expandInputs(inputs: readonly string[], { recursive = false } = {}): Promise<string[]> {
@@ -15,6 +16,7 @@ export async function expandInputs(inputs: readonly string[], { recursive = fals
 }
 
 async function expandInput(input: string, recursive: boolean): Promise<string[]> {
+  if (isPictureUrl(input)) return [input]
   const kind = await stat(input).catch(() => null)
   if (kind?.isDirectory()) {
     const found = await find(recursive ? `**/${PICTURES}` : PICTURES, input)

@@ -7,6 +7,13 @@ export function parseCount(value: string): number {
   throw new InvalidArgumentError("Expected a whole number from 1.")
 }
 
+/** A probability, 0 to 1. */
+export function parseProbability(value: string): number {
+  const probability = Number(value)
+  if (value.trim() !== "" && probability >= 0 && probability <= 1) return probability
+  throw new InvalidArgumentError("Expected a number from 0 to 1, such as 0.3.")
+}
+
 const UNIT_MS = { "": 1_000, ms: 1, s: 1_000, min: 60_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
 /** A duration in milliseconds, from "90s", "15min", "2h", "1d"; a bare number counts seconds. */

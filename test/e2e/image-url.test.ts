@@ -1,9 +1,12 @@
+import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
-import { afterAll, beforeAll, expect, test } from "vitest"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import type { Ticket } from "../../src/lib/ticket.ts"
 import { flatJpeg, flatPng } from "../support/images.ts"
-import { type Stack, startStack } from "./stack-harness.ts"
+import { runCli, type Stack, startStack } from "./stack-harness.ts"
 
 const PICTURE = flatPng([200, 30, 40], { width: 64, height: 48 })
 /** What stands behind the end of a JPEG changes nothing of it. */
@@ -111,4 +114,56 @@ test("a job whose classifier is killed while it fetches is fetched again by the 
   for (const ticket of await Promise.all(tickets.map(done))) {
     expect(ticket).toMatchObject({ status: "succeeded", attempts: 2 })
   }
+})
+
+describe("the command line", () => {
+  const cli = (...args: string[]) => runCli(args, { ...stack.env, CLAIMCHECK_URL: stack.url, NO_COLOR: "1" })
+
+  test("classifies a URL as it does a file, and leaves out what is not probable enough", async () => {
+    const url = `${origin}/a.png`
+    const [all, probable, none] = await Promise.all(
+      [[], ["--threshold", "0.0001"], ["--threshold", "1"]].map(async (more) => {
+        const { code, stdout, stderr } = await cli(
+          "classify",
+          "--json",
+          "--top-k",
+          "1000",
+          "--lang",
+          "de",
+          ...more,
+          url,
+        )
+        expect([code, stderr]).toEqual([0, ""])
+        return JSON.parse(stdout) as Ticket & { file: string }
+      }),
+    )
+    expect(all).toMatchObject({ file: url, image_url: url, image: { width: 64, height: 48 } })
+    const expected = all?.predictions?.filter(({ probability }) => probability >= 0.0001)
+    expect(expected?.length).toBeLessThan(1_000)
+    expect(probable?.predictions?.map(({ label }) => label)).toEqual(expected?.map(({ label }) => label))
+    expect(none?.predictions).toEqual([])
+  })
+
+  test("inspects a URL, and writes what is made of one under its name", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "claimcheck-url-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    expect((await cli("inspect", `${origin}/large.jpg`)).stdout).toBe(`${origin}/large.jpg  32×32 · jpeg · 3.0 MB\n`)
+    const made = await cli("resize", "--width", "16", "--format", "png", "--out", folder, `${origin}/one/a.png?b=c/d`)
+    expect([made.code, made.stderr]).toEqual([0, ""])
+    expect(readdirSync(folder)).toEqual(["a.png"])
+    const doubled = await cli("compress", `${origin}/one/a.png`, `${origin}/two/a.jpg`)
+    expect([doubled.code, doubled.stderr]).toEqual([2, expect.stringContaining("two of the files are called a")])
+  })
+
+  test("tells which URL could not be fetched, and which option cannot be", async () => {
+    const { code, stderr } = await cli("classify", "https://10.0.0.1/a.png")
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^error https:\/\/10\.0\.0\.1\/a\.png: .*\(url_refused\)\n$/),
+    ])
+    expect(await cli("classify", "--threshold", "1.5", "a.png")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("Expected a number from 0 to 1"),
+    })
+  })
 })

@@ -41,6 +41,41 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
     },
   },
   {
+    name: "submit() asks for a threshold, scores and a language, and for an operation with its options",
+    async run() {
+      const edge = fakeEdge([queued(), queued()])
+      await edge.client().submit(PICTURE, { threshold: 0, output: "scores", lang: "de" })
+      await edge.client().submit(PICTURE, { operation: "compress", options: { quality: 50 } })
+      equal(
+        edge.requests.map(({ url }) => url.split("?")[1]),
+        ["threshold=0&output=scores&lang=de", "quality=50&operation=compress"],
+      )
+    },
+  },
+  {
+    name: "submit() names a picture's URL to the edge, with the same options and under one idempotency key",
+    async run() {
+      const edge = fakeEdge([dropped(), queued(), queued()])
+      await edge.client().submit({ url: "https://example.com/a.jpg?b=c" }, { topK: 3 })
+      await edge.client().submit({ url: new URL("https://example.com/b.jpg") })
+      const [first, repeated, second] = edge.requests as [Seen, Seen, Seen]
+      equal(first.url, "http://edge.test/v1/classifications?top_k=3")
+      equal(first.headers.get("content-type"), "application/json")
+      equal(textOf(first), '{"image_url":"https://example.com/a.jpg?b=c"}')
+      equal(textOf(repeated), textOf(first))
+      equal(repeated.headers.get("idempotency-key"), first.headers.get("idempotency-key"))
+      equal(textOf(second), '{"image_url":"https://example.com/b.jpg"}')
+    },
+  },
+  {
+    name: "classify() waits for the answer to a picture that is named by its URL",
+    async run() {
+      const edge = fakeEdge([queued(), succeeded()])
+      const { predictions } = await edge.client().classify({ url: "https://example.com/a.jpg" })
+      equal(predictions?.[0]?.label, "castle")
+    },
+  },
+  {
     name: "submit() sends a blob under its own type",
     async run() {
       const edge = fakeEdge([queued()])
@@ -435,6 +470,8 @@ function thrownBy(call: () => unknown): unknown {
   }
   return new Error("It did not throw")
 }
+
+const textOf = ({ body }: Seen) => new TextDecoder().decode(new Uint8Array(body))
 
 function ok(condition: boolean, what: string): void {
   if (!condition) throw new Error(`Expected: ${what}`)

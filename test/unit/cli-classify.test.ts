@@ -6,7 +6,8 @@ import { type ClassifyOptions, classifyFiles, type Outcome } from "../../src/cli
 import { openClient } from "../../src/cli/edge-client.ts"
 import { expandInputs } from "../../src/cli/expand-inputs.ts"
 import { countOf, humanBytes, humanMs } from "../../src/cli/human-units.ts"
-import { parseCount, parseDurationMs } from "../../src/cli/parse-option.ts"
+import { parseCount, parseDurationMs, parseProbability } from "../../src/cli/parse-option.ts"
+import { fileNameOf } from "../../src/cli/picture-url.ts"
 import { bar, renderPredictions } from "../../src/cli/prediction-table.ts"
 import { progressNote } from "../../src/cli/progress-note.ts"
 import { sniffContentType } from "../../src/cli/read-image-file.ts"
@@ -44,17 +45,19 @@ type Answer = { status?: number; body: unknown } | Error
 /** An edge that is well and gives these answers in turn. */
 function scripted(...answers: Answer[]) {
   const requests: string[] = []
+  const bodies: unknown[] = []
   const fetchNow = (async (input: unknown, init: RequestInit = {}) => {
     if (String(input).endsWith("/healthz")) return Response.json({ status: "ok" })
     requests.push(
       `${init.method ?? "GET"} ${String(input)} ${new Headers(init.headers).get("cache-control") ?? ""}`.trim(),
     )
+    bodies.push(init.body)
     const answer = answers.shift()
     if (answer === undefined) throw new Error("one request too many")
     if (answer instanceof Error) throw answer
     return Response.json(answer.body, { status: answer.status ?? 200 })
   }) as typeof fetch
-  return { fetchNow, requests }
+  return { fetchNow, requests, bodies }
 }
 
 const signal = new AbortController().signal
@@ -81,6 +84,14 @@ describe("classifyFiles()", () => {
     expect(edge.requests).toEqual([
       "POST http://edge.test/v1/classifications?model=m&top_k=2&webhook_url=http%3A%2F%2Fh%2F%3Fa%3Db no-cache",
     ])
+  })
+
+  test("names a URL to the edge as it was written, and reads nothing", async () => {
+    const edge = scripted({ body: succeeded })
+    const file = "HTTPS://example.com/a%20b.jpg?size=*"
+    expect(await classify(edge, [file], { threshold: 0.25, lang: "de" })).toEqual([{ file, ticket: succeeded }])
+    expect(edge.requests).toEqual(["POST http://edge.test/v1/classifications?threshold=0.25&lang=de"])
+    expect(edge.bodies).toEqual([JSON.stringify({ image_url: file })])
   })
 
   test("goes on with the other files after one that failed, and uploads nothing that it cannot read", async () => {
@@ -162,6 +173,11 @@ describe("expandInputs()", () => {
 
   test("takes what a pattern matches, and a file whose name looks like one", async () => {
     expect(await names([`${album}/b*`, join(album, "[1].jpg")])).toEqual(["b2.png", "b10.JPG", "[1].jpg"])
+  })
+
+  test("leaves URLs alone, though they look like patterns", async () => {
+    const urls = ["https://example.com/*.jpg?a=[b]", "http://10.0.0.1/{a,b}.png"]
+    expect(await names(urls)).toEqual(urls)
   })
 
   test("leaves a missing file for the reading to tell, and refuses an empty folder or pattern", async () => {
@@ -275,6 +291,24 @@ test("options are counts from 1, and durations with a unit", () => {
     90_000, 90_000, 90_000, 7_200_000, 86_400_000, 250,
   ])
   for (const bad of ["", "0", "-1s", "2 weeks", "s"]) expect(() => parseDurationMs(bad)).toThrow("duration")
+})
+
+test("parseProbability() takes what lies between 0 and 1", () => {
+  expect(["0", "1", "0.3", "1e-4"].map(parseProbability)).toEqual([0, 1, 0.3, 1e-4])
+  for (const bad of ["", " ", "-0.1", "1.5", "30%", "NaN"]) expect(() => parseProbability(bad)).toThrow("from 0 to 1")
+})
+
+test("fileNameOf() calls what is made of a URL after the last part of its path, and leads nowhere else", () => {
+  const of = (path: string) => fileNameOf(`https://example.com${path}`)
+  expect(["/a/b.jpg?c=d/e", "/", "", "/a%2Fb.jpg", "/..%5Cb.png", "/a/../"].map(of)).toEqual([
+    "b.jpg",
+    "picture",
+    "picture",
+    "a_2Fb.jpg",
+    ".._5Cb.png",
+    "picture",
+  ])
+  expect(fileNameOf("holiday/b.jpg")).toBe("holiday/b.jpg")
 })
 
 test("progressNote() and summary() leave out what is not so", () => {

@@ -8,6 +8,7 @@ import { expandInputs } from "../expand-inputs.ts"
 import { humanBytes } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
 import { parseCount, parseDurationMs } from "../parse-option.ts"
+import { fileNameOf, isPictureUrl } from "../picture-url.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { workOnFiles } from "../work-on-files.ts"
 import { type Output, outputPath, saveOutput } from "./save-output.ts"
@@ -27,6 +28,7 @@ const endingOf = ({ content_type: type }: Output) => ENDINGS[type] ?? type.split
 const COMPRESS_HELP = `
 Examples:
   $ claimcheck compress photo.jpg                      writes photo-compressed.jpg
+  $ claimcheck compress https://example.com/a.jpg      writes a-compressed.jpg
   $ claimcheck compress --quality 30 --format webp --out small/ holiday/ --recursive
 
 A result is never larger than its input and holds no metadata: no place, no camera, no thumbnail.`
@@ -74,7 +76,7 @@ export function addOperationCommands(program: Command): void {
 
 function withFiles(command: Command): Command {
   return withEdgeOptions(command)
-    .argument("<file...>", "pictures, folders of them, or patterns in quotes")
+    .argument("<file...>", "pictures, folders of them, patterns in quotes, or URLs")
     .option("-c, --concurrency <n>", "how many at once", parseCount, 4)
     .option("-r, --recursive", "look in the folders of a folder, too")
     .option("--timeout <duration>", "wait no longer for a file's answer: 90s, 15min (default: no end)", parseDurationMs)
@@ -90,10 +92,9 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
   survivesGoneReader(() => process.exit())
   await interruptible(async (signal) => {
     const files = await expandInputs(inputs, { recursive: given.recursive === true })
-    if (given.out !== undefined) {
-      refuseDoubles(files)
-      await mkdir(given.out, { recursive: true })
-    }
+    // What is made of a URL lies here, unless a folder is named.
+    if (suffix !== undefined) refuseDoubles(given.out === undefined ? files.filter(isPictureUrl) : files)
+    if (given.out !== undefined) await mkdir(given.out, { recursive: true })
     const written = new Map<string, string>()
     await workOnFiles(files, {
       ...given,
@@ -120,7 +121,7 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
 function refuseDoubles(files: readonly string[]): void {
   const names = new Set<string>()
   for (const file of files) {
-    const name = basename(file).replace(/\.[^.]*$/, "")
+    const name = basename(fileNameOf(file)).replace(/\.[^.]*$/, "")
     if (names.has(name)) {
       throw new CliError(`Cannot write to one folder: two of the files are called ${name}`, { exitCode: EXIT.usage })
     }

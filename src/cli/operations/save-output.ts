@@ -5,13 +5,15 @@ import type { TicketData } from "../../lib/client/claimcheck.ts"
 import { checkUrl } from "../api.ts"
 import { CliError, describe, EXIT } from "../cli-error.ts"
 import type { EdgeAddress } from "../edge-options.ts"
+import { fileNameOf } from "../picture-url.ts"
 
 const DOWNLOAD_TIMEOUT_MS = 120_000
 
 type Where = { folder?: string | undefined; suffix: string }
 
-/** Beside the input, under a name of its own; in another folder under the input's. */
-export function outputPath(file: string, ending: string, { folder, suffix }: Where): string {
+/** Beside the input, or here if that is a URL, under a name of its own; in another folder under the input's. */
+export function outputPath(input: string, ending: string, { folder, suffix }: Where): string {
+  const file = fileNameOf(input)
   const name = basename(file, extname(file))
   return folder === undefined ? join(dirname(file), `${name}-${suffix}.${ending}`) : join(folder, `${name}.${ending}`)
 }

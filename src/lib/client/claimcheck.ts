@@ -15,6 +15,12 @@ export type SubmitOptions = {
   model?: string | undefined
   /** How many predictions; 5 unless said. */
   topK?: number | undefined
+  /** Leave out what is less probable than this: 0 to 1. */
+  threshold?: number | undefined
+  /** `scores` adds the probability of every class, by class index. */
+  output?: "predictions" | "scores" | undefined
+  /** Language of the labels, where the model brings it: `de`. */
+  lang?: string | undefined
   /** Not started by then means failed, in milliseconds from now. */
   deadlineMs?: number | undefined
   /** Where the answer is sent as a signed webhook; "" for nowhere, though the API key has a default. */
@@ -26,7 +32,8 @@ export type SubmitOptions = {
   signal?: AbortSignal | undefined
 }
 
-export type Image = Blob | ArrayBuffer | Uint8Array
+/** A picture's bytes; or where it is, for the server to fetch. */
+export type Image = Blob | ArrayBuffer | Uint8Array | { url: string | URL }
 
 /**
  * A client of the claimcheck edge for browsers, Workers, Deno, Node and Bun.
@@ -42,13 +49,13 @@ export class Claimcheck {
     this.#connection = createConnection(options)
   }
 
-  /** Uploads an image, JPEG or PNG. A reply that is lost is asked for again, and finds the same ticket. @throws ClaimcheckError */
+  /** Uploads an image, or names its URL. A reply that is lost is asked for again, and finds the same ticket. @throws ClaimcheckError */
   submit(image: Image, options: SubmitOptions = {}): Promise<Ticket> {
     return this.#submit(image, options)
   }
 
   /**
-   * Uploads an image and waits for its answer. `timeoutMs` counts from now, upload included.
+   * Submits an image and waits for its answer. `timeoutMs` counts from now, upload included.
    * @throws ClaimcheckError
    */
   async classify(image: Image, options: SubmitOptions & ResultOptions = {}): Promise<TicketData> {
@@ -69,12 +76,12 @@ export class Claimcheck {
     const reply = await this.#connection.request(`/v1/classifications${toQuery(options)}`, {
       method: "POST",
       headers: {
-        "content-type": image instanceof Blob && image.type !== "" ? image.type : "application/octet-stream",
+        "content-type": contentTypeOf(image),
         "idempotency-key": idempotencyKey,
         ...(noCache === true && { "cache-control": "no-cache" }),
         ...(untilMs !== undefined && SHORT_WAIT),
       },
-      body: image as BodyInit,
+      body: isElsewhere(image) ? JSON.stringify({ image_url: String(image.url) }) : (image as BodyInit),
       signal,
       isExpected: isTicket,
       ...(untilMs !== undefined && { untilMs }),
@@ -83,17 +90,23 @@ export class Claimcheck {
   }
 }
 
+const isElsewhere = (image: Image): image is Extract<Image, { url: unknown }> => "url" in image
+
+function contentTypeOf(image: Image): string {
+  if (isElsewhere(image)) return "application/json"
+  return image instanceof Blob && image.type !== "" ? image.type : "application/octet-stream"
+}
+
 /** 128 random bits. `crypto.randomUUID` is missing from pages that came by plain http. */
 function newIdempotencyKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
-function toQuery({ operation, options = {}, model, topK, deadlineMs, webhookUrl }: SubmitOptions): string {
+function toQuery({ operation, options = {}, model, topK, threshold, output, lang, ...rest }: SubmitOptions): string {
   const query = new URLSearchParams(Object.entries(options).map(([name, value]) => [name, String(value)]))
-  if (operation !== undefined) query.set("operation", operation)
-  if (model !== undefined) query.set("model", model)
-  if (topK !== undefined) query.set("top_k", String(topK))
-  if (deadlineMs !== undefined) query.set("deadline_ms", String(deadlineMs))
-  if (webhookUrl !== undefined) query.set("webhook_url", webhookUrl)
+  const named = { operation, model, top_k: topK, threshold, output, lang, deadline_ms: rest.deadlineMs }
+  for (const [name, value] of Object.entries({ ...named, webhook_url: rest.webhookUrl })) {
+    if (value !== undefined) query.set(name, String(value))
+  }
   return query.size === 0 ? "" : `?${query}`
 }
