@@ -70,6 +70,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
       !OPERATIONS[options.operation.name].makesFile &&
       request.noCache !== true && {
         contentKey: await hashText(`${caller.id}\0${asked}\0${model?.version ?? ""}`),
+        ...(model !== null && { modelVersion: model.version }),
       }),
   }
   if ("bytes" in source) await store.putPayload(payloadId, source.bytes)

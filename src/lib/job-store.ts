@@ -48,6 +48,7 @@ export type NewJob = Pick<
   | "maxAttempts"
   | "input"
   | "contentKey"
+  | "modelVersion"
   | "webhookUrl"
 > & {
   weight: number
@@ -205,7 +206,7 @@ export class JobStore {
   async finish({ jobId, token, job }: Lease & { job?: ClaimedJob }, outcome: Outcome, nowMs: number): Promise<boolean> {
     const text =
       outcome.state === "succeeded"
-        ? { state: outcome.state, result: JSON.stringify(outcome.result) }
+        ? { state: outcome.state, result: JSON.stringify(outcome.result), version: outcome.result.modelVersion }
         : { state: outcome.state, error: JSON.stringify(outcome.error) }
     const claimed = job === undefined ? "" : encodeJob(job)
     const args = [jobId, token, JSON.stringify(text), nowMs, this.#limits.resultTtlMs, claimed]

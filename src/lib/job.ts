@@ -123,6 +123,8 @@ const base = {
   givenBackBy: z.string().optional(),
   /** Where a later submit of the same content finds this job. */
   contentKey: z.string().optional(),
+  /** The model's version that its content key is of. Another's answer, of a classifier that lags behind, is known to nobody. */
+  modelVersion: z.string().optional(),
 }
 const leased = {
   leaseToken: z.string(),

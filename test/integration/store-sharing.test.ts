@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { Job } from "../../src/lib/job.ts"
-import type { JobStore, NewJob } from "../../src/lib/job-store.ts"
+import type { JobStore, NewJob, Outcome } from "../../src/lib/job-store.ts"
 import { resolveJob } from "../../src/lib/ticket.ts"
 import { auditStore, dumpStore } from "../support/store-audit.ts"
 import {
@@ -90,6 +90,50 @@ describe("enqueue() of content that was answered", () => {
     await store.finish({ jobId: "a", token }, success(), T0)
     await harness.client.del(harness.keys.job("a"))
     expect(await submit(store, sharing("b"))).toMatchObject({ status: "queued" })
+  })
+})
+
+describe("enqueue() of content that a classifier with another version of the model has answered", () => {
+  const ofV2 = (id: string) => sharing(id, { modelVersion: "v2" })
+  const answeredBy = (modelVersion: string): Outcome => ({
+    state: "succeeded",
+    result: { ...resultOf("cat"), modelVersion },
+  })
+  /** Finishes with the job as it was claimed, and without. */
+  const finish = async (id: string, outcome: Outcome, withJob: boolean) => {
+    const { jobs } = await store.claim(claimOf({ token }))
+    expect(jobs.map((job) => job.id)).toEqual([id])
+    expect(await store.finish({ jobId: id, token, ...(withJob && jobs[0] && { job: jobs[0] }) }, outcome, T0)).toBe(
+      true,
+    )
+  }
+
+  it.each([true, false])("infers again, and knows the answer of the right version from then on", async (withJob) => {
+    await submit(store, ofV2("a"))
+    await finish("a", answeredBy("v1"), withJob)
+    expect(await submit(store, ofV2("b"))).toMatchObject({ status: "queued", job: { id: "b" } })
+    await finish("b", answeredBy("v2"), withJob)
+    expect(await submit(store, ofV2("c"))).toMatchObject({
+      status: "known",
+      job: { cached: true, result: { modelVersion: "v2" } },
+    })
+    // And what is known is found by those that come after, too.
+    expect(await submit(store, ofV2("d"))).toMatchObject({ status: "known" })
+  })
+
+  it("gives all who waited for it the answer that there is, and it alone says of which version it is", async () => {
+    await submit(store, ofV2("a"))
+    expect(await submit(store, ofV2("b"))).toMatchObject({ status: "following" })
+    await finish("a", answeredBy("v1"), true)
+    expect(await statesOf("a", "b")).toEqual(["succeeded", "succeeded"])
+    expect(await submit(store, ofV2("c"))).toMatchObject({ status: "queued" })
+  })
+
+  it("asks for no version where the operation needs no model", async () => {
+    await submit(store, sharing("a"))
+    const { modelVersion: _none, ...result } = resultOf("cat")
+    await finish("a", { state: "succeeded", result }, true)
+    expect(await submit(store, sharing("b"))).toMatchObject({ status: "known" })
   })
 })
 

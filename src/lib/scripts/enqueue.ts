@@ -84,6 +84,9 @@ if contentKey then
     local leader = load(leaderId)
     -- The key is the caller's own already; nobody learns another's answer even if one is made without.
     if leader and leader.caller ~= job.caller then leader = nil end
+    -- Of a classifier that lags behind, or ahead: not the answer that was asked for.
+    local isOther = leader and leader.state == "succeeded" and leader.resultVersion ~= job.modelVersion
+    if isOther and job.modelVersion then leader = nil end
     local isFull = job.webhookUrl and leader and leader.tell and #leader.tell >= MAX_TOLD
     local share = leader and ({ succeeded = takeOver, queued = follow, processing = follow })[leader.state]
     if share and not (isFull and share == follow) then

@@ -2,7 +2,8 @@ import { PRELUDE } from "./prelude.ts"
 
 /**
  * KEYS[1] prefix
- * ARGV[1] job id   ARGV[2] lease token   ARGV[3] outcome, JSON: state, and result or error as texts
+ * ARGV[1] job id   ARGV[2] lease token   ARGV[3] outcome, JSON: state, and result or error as texts;
+ *         version of the model that the result is of
  * ARGV[4] now, ms   ARGV[5] TTL of the result, ms   ARGV[6] the job as it was claimed, JSON, or ""
  *
  * Returns 1 when the outcome stands (or stood already, by the same token), 0 when the lease is lost.

@@ -157,7 +157,7 @@ end
 
 local function conclude(job, outcome, nowMs)
   job.state, job.result, job.error = outcome.state, outcome.result, outcome.error
-  job.finishedMs, job.leaseToken = nowMs, nil
+  job.finishedMs, job.leaseToken, job.resultVersion = nowMs, nil, outcome.version
 end
 
 local function finish(job, outcome, nowMs, ttlMs)

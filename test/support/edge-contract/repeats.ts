@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest"
+import { succeed } from "../edge-classifier.ts"
 import { ALICE, BOB } from "../edge-runtime.ts"
 import { bearer, type EdgeClient, expectProblem, expectTicket, picture } from "./client.ts"
 
@@ -66,6 +67,19 @@ export function repeatContract(client: EdgeClient): void {
       expect(second.predictions).toEqual((await read(first)).predictions)
       const fresh = await submit({ headers: { "cache-control": "no-cache" } }, body)
       expect(fresh.cached).toBeUndefined()
+    })
+
+    it("is known only from the version of the model that is asked for", async () => {
+      const body = picture()
+      await submit({}, body)
+      await client.classifier.work((job) => {
+        const outcome = succeed(job)
+        return outcome.state === "failed" ? outcome : { ...outcome, result: { ...outcome.result, modelVersion: "0" } }
+      })
+      const again = await submit({}, body)
+      expect(again).toMatchObject({ status: "queued" })
+      await client.classifier.work()
+      expect(await expectTicket(await post(body), 200)).toMatchObject({ cached: true, model: { version: "1" } })
     })
 
     it("holds for the same options only", async () => {
