@@ -116,6 +116,34 @@ test("a job whose classifier is killed while it fetches is fetched again by the 
   }
 })
 
+test("jobs whose classifier is asked to leave while it fetches are given back, and that was no attempt", async () => {
+  answersAtOnce = false
+  const before = asked
+  const tickets = await Promise.all([submit(`${origin}/e.png`), submit(`${origin}/e.png`, { operation: "inspect" })])
+  await expect.poll(() => asked - before, { timeout: 30_000 }).toBe(2)
+  process.kill(-stack.groupOf("classifier"), "SIGTERM")
+  answersAtOnce = true
+  for (const ticket of await Promise.all(tickets.map(done))) {
+    expect(ticket).toMatchObject({ status: "succeeded", attempts: 1 })
+  }
+  expect(asked - before).toBe(4)
+})
+
+test("a ticket that is canceled while its picture is fetched ends the fetch", async () => {
+  answersAtOnce = false
+  onTestFinished(() => {
+    answersAtOnce = true
+  })
+  const ticket = await submit(`${origin}/f.png`)
+  await expect.poll(() => open.some(({ req }) => req.url === "/f.png"), { timeout: 30_000 }).toBe(true)
+  const fetching = open.find(({ req }) => req.url === "/f.png")
+  expect(fetching?.destroyed).toBe(false)
+  await fetch(`${stack.url}/v1/classifications/${ticket.id}`, { method: "DELETE" })
+  // Long before the fetch's own time-out.
+  await expect.poll(() => fetching?.destroyed, { timeout: 5_000 }).toBe(true)
+  expect((await read(ticket)).status).toBe("canceled")
+})
+
 describe("the command line", () => {
   const cli = (...args: string[]) => runCli(args, { ...stack.env, CLAIMCHECK_URL: stack.url, NO_COLOR: "1" })
 

@@ -259,12 +259,16 @@ describe("Registry", () => {
       await submit(store, jobOf(id, { model: "old", caller: "key:b", deadlineMs: T0 + 9 * DEADLINE_MS }))
     }
     await submit(store, jobOf("served"))
+    const { payloadId: _none, ...elsewhere } = jobOf("elsewhere", { model: "old", queue: "old@url", bytes: 0 })
+    await submit(store, elsewhere)
     harness.auditing = true
     await registry.enroll([{ ...model, id: "new" }], T0 + 2 * DEADLINE_MS)
     const { queues, flow } = await dump()
     expect(queues.get("old")?.map(({ id }) => id)).toEqual(["patient", "steady"])
     expect(queues.get("m")?.map(({ id }) => id)).toEqual(["served"])
     expect(flow.get("d:key:a")).toBe("1")
+    expect(queues.get("old@url") ?? []).toEqual([])
+    expect(await store.read("elsewhere")).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } })
     expect(await store.read("late129")).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } })
   })
 

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { isSuspect } from "../../src/lib/job.ts"
 import type { JobStore } from "../../src/lib/job-store.ts"
 import { auditStore, dumpStore } from "../support/store-audit.ts"
 import {
@@ -362,6 +363,37 @@ describe("a job whose earlier attempt ended without an answer", () => {
     const claimed = await store.claim(claimOf({ nowMs: LATER, reap: true, max: 4, queues: ["x", "m"] }))
     expect(claimed).toMatchObject({ status: "more", jobs: [{ id: "x" }] })
     expect(await store.claim(claimOf({ nowMs: LATER, max: 4, handEmpty: false }))).toMatchObject({ status: "drain" })
+  })
+})
+
+describe("a job whose picture is fetched", () => {
+  const queues = ["m@url"]
+  /** It ends `attempts` of its three without an answer; b and c wait behind it. */
+  async function fails(attempts: number) {
+    for (const id of ["a", "b", "c"]) {
+      const { payloadId: _none, ...job } = jobOf(id, { queue: "m@url", bytes: 0 })
+      await submit(store, { ...job, input: { ...job.input, source: { url: `https://example.com/${id}` } } })
+    }
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const claim = claimOf({ queues })
+      expect(idsOf(await store.claim(claim))).toEqual(["a"])
+      await store.retry({ jobId: "a", token: claim.token }, "the lane died", { nowMs: T0, counts: true })
+    }
+  }
+
+  it("is handed out among others at its second attempt", async () => {
+    await fails(1)
+    expect(idsOf(await store.claim(claimOf({ queues, max: 3, handEmpty: false })))).toEqual(["a", "b", "c"])
+  })
+
+  it("is handed out alone at its last, to a worker whose hand is empty", async () => {
+    await fails(2)
+    const busy = await store.claim(claimOf({ queues, max: 3, handEmpty: false }))
+    expect(busy).toMatchObject({ status: "drain", jobs: [] })
+    const claimed = await store.claim(claimOf({ queues, max: 3 }))
+    expect(claimed).toMatchObject({ status: "more", jobs: [{ id: "a", attempts: 3 }] })
+    expect(claimed.jobs.map(isSuspect)).toEqual([true])
+    expect(idsOf(await store.claim(claimOf({ queues, max: 3 })))).toEqual(["b", "c"])
   })
 })
 
