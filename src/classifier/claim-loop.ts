@@ -1,12 +1,7 @@
-import { newJobId } from "../lib/job-id.ts"
-import type { Claimed, JobStore } from "../lib/job-store.ts"
-import type { WorkerBeat } from "../lib/registry.ts"
-import type { DryQueues } from "./dry-queues.ts"
-import type { Hand } from "./hand.ts"
+import type { Claimed } from "../lib/job-store.ts"
+import { type ClaimMeans, claimOnce } from "./claim-once.ts"
 import type { Metrics } from "./metrics.ts"
-import { type ClaimPlan, type Kind, planClaim } from "./plan-claim.ts"
-import type { ServiceMeter } from "./service-meter.ts"
-import { type Reachability, untilReached } from "./until-reached.ts"
+import { type Kind, planClaim } from "./plan-claim.ts"
 import type { Waker } from "./waker.ts"
 
 /**
@@ -20,33 +15,20 @@ const BUSY_BEAT_MS = 60_000
 const RUSH_BEAT_MS = 5_000
 const BEAT_JOBS = 20
 const FIRST_BEAT_MS = 1_000
-/** How late a beat may be before its worker counts as gone. */
-const BEAT_GRACE_MS = 30_000
 const REAP_MS = 2_000
 /** Without wake-ups the queue is looked at ever more seldom, up to this. */
 const BLIND_POLL_MS = 5_000
 
-export type ClaimLoop = {
-  store: JobStore
-  worker: string
+export type ClaimLoop = ClaimMeans & {
   /** The queues that it takes jobs from: those of uploads, and those of URLs. */
   queues: (kind: { urls: boolean }) => readonly string[]
-  lanes: number
-  /** How many pictures of URLs may be in hand. */
-  fetches: number
-  leaseMs: number
-  hand: Hand
   /** Woken when something may have come into a queue, and when a job leaves the hand. */
   waker: Waker
-  dryQueues: DryQueues
   /** Whether wake-ups arrive now. */
   isListening: () => boolean
   /** Starts the work on a claimed job. */
   start: (job: Claimed["jobs"][number]) => void
-  now: () => number
-  meter: ServiceMeter
   metrics: Metrics
-  reachability: Reachability
 }
 
 /** Claims jobs as there is room for them, until the signal is aborted. */
@@ -73,7 +55,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
       continue
     }
     const nowMs = loop.now()
-    const queues = allQueues(loop)
+    const queues = [...loop.queues({ urls: false }), ...loop.queues({ urls: true })]
     // What is served has changed: edges are told with the very next claim.
     const serves = queues.join()
     if (serves !== served) beatDueMs = claimDueMs = nowMs
@@ -91,7 +73,8 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     lookDueMs = Math.min(nowMs + idleMs, lookedMs + 2 * idleMs)
     const beats = nowMs >= beatDueMs || (jobsSinceBeat >= BEAT_JOBS && nowMs >= beatDueMs - BUSY_BEAT_MS + RUSH_BEAT_MS)
     const reaps = nowMs >= reapDueMs
-    const claimed = await claimOnce(loop, plan, { signal, looksAtAll, beats, reaps, turn })
+    const beat = beats ? { served: queues, idleMs } : null
+    const claimed = await claimOnce(loop, plan, { signal, looksAtAll, beat, reaps, turn })
     if (claimed === null) return
     loop.dryQueues.found(claimed.dry)
     // The first jobs tell the speed that edges compute their hints from: it is passed on soon.
@@ -121,47 +104,5 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
       default:
         claimed.status satisfies never
     }
-  }
-}
-
-const allQueues = (loop: ClaimLoop) => [...loop.queues({ urls: false }), ...loop.queues({ urls: true })]
-
-type OneClaim = { signal: AbortSignal; looksAtAll: boolean; beats: boolean; reaps: boolean; turn: number }
-
-/** One claim, repeated under its token until Redis answers; null when the loop ends meanwhile. */
-async function claimOnce(
-  loop: ClaimLoop,
-  { queues, max, ahead }: ClaimPlan,
-  { signal, looksAtAll, beats, reaps, turn }: OneClaim,
-): Promise<Claimed | null> {
-  const token = newJobId(loop.now())
-  // Asked for before it is sent: what is heard from now on may have come after its answer.
-  const known = loop.dryQueues.toSkip()
-  const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
-  const served = allQueues(loop)
-  const untilMs = loop.now() + idlePollMs(served.length) + BEAT_GRACE_MS
-  const beat: WorkerBeat = { untilMs, lanes: loop.lanes, queues: loop.meter.describe(served, loop) }
-  try {
-    return await untilReached(
-      (attempt) =>
-        loop.store.claim({
-          worker: loop.worker,
-          queues: rotated,
-          skip: looksAtAll ? [] : known,
-          max,
-          nowMs: loop.now(),
-          leaseMs: loop.leaseMs,
-          token,
-          handEmpty: loop.hand.size === 0,
-          ahead,
-          again: attempt > 0,
-          reap: reaps,
-          ...(beats && { beat: JSON.stringify(beat) }),
-        }),
-      { reachability: loop.reachability, signal },
-    )
-  } catch (error) {
-    if (signal.aborted) return null
-    throw error
   }
 }

@@ -34,8 +34,10 @@ export class ServiceMeter {
   record(queue: string, sample: JobSample): void {
     const { endedMs, isBacklogged } = sample
     const old = this.#byQueue.get(queue)
-    const intervalMs = this.#busySinceMs === undefined ? undefined : endedMs - this.#busySinceMs
-    this.#busySinceMs = isBacklogged ? endedMs : undefined
+    // What took no lane says nothing of how fast the lanes are.
+    const tookLane = sample.laneMs > 0
+    const intervalMs = !tookLane || this.#busySinceMs === undefined ? undefined : endedMs - this.#busySinceMs
+    if (tookLane || !isBacklogged) this.#busySinceMs = isBacklogged ? endedMs : undefined
     const { jobs, intervals } = old ?? { jobs: 0, intervals: 0 }
     const interval = intervalMs === undefined ? old?.intervalMs : average(old?.intervalMs, intervalMs, intervals)
     this.#byQueue.set(queue, {

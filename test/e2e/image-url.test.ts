@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto"
 import { mkdtempSync, readdirSync, rmSync } from "node:fs"
 import { createServer, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
@@ -176,6 +177,8 @@ describe("the command line", () => {
     const folder = mkdtempSync(join(tmpdir(), "claimcheck-url-"))
     onTestFinished(() => rmSync(folder, { recursive: true }))
     expect((await cli("inspect", `${origin}/large.jpg`)).stdout).toBe(`${origin}/large.jpg  32×32 · jpeg · 3.0 MB\n`)
+    const hashed = JSON.parse((await cli("inspect", "--sha256", "--json", `${origin}/large.jpg`)).stdout) as Ticket
+    expect(hashed.image?.sha256).toBe(createHash("sha256").update(LARGE).digest("hex"))
     const made = await cli("resize", "--width", "16", "--format", "png", "--out", folder, `${origin}/one/a.png?b=c/d`)
     expect([made.code, made.stderr]).toEqual([0, ""])
     expect(readdirSync(folder)).toEqual(["a.png"])

@@ -49,4 +49,21 @@ describe("ServiceMeter", () => {
     meter.record("m", sample(1_050))
     expect(meter.describe(["m"], { lanes: 2, fetches: 32 }).m?.jobMs).toBeLessThan(90)
   })
+
+  it("is not hurried by jobs that take no lane", () => {
+    const meter = new ServiceMeter()
+    for (let n = 1; n <= 50; n++) {
+      meter.record("m", { ...sample(100), endedMs: n * 100, isBacklogged: true })
+      for (const endedMs of [n * 100 + 30, n * 100 + 60]) {
+        meter.record("@inspect@url", { ...sample(500), laneMs: 0, endedMs, isBacklogged: true })
+      }
+    }
+    const rates = meter.describe(["m", "@inspect@url"], { lanes: 1, fetches: 32 })
+    expect(rates.m?.perSecond).toBe(10)
+    expect(rates["@inspect@url"]?.perSecond).toBe(64)
+    // Lanes that were idle in between are no measure, whoever noticed.
+    meter.record("@inspect@url", { ...sample(500), laneMs: 0, endedMs: 6_000, isBacklogged: false })
+    meter.record("m", { ...sample(100), endedMs: 99_000, isBacklogged: true })
+    expect(meter.describe(["m"], { lanes: 1, fetches: 32 }).m?.perSecond).toBe(10)
+  })
 })

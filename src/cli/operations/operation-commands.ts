@@ -40,8 +40,13 @@ Examples:
 
 /** The operations beside classify, each a command. */
 export function addOperationCommands(program: Command): void {
-  const inspect = program.command("inspect").description("Tell format, size, frames and orientation of pictures.")
-  withFiles(inspect).action((files: string[], given: Given) => runOperation(files, given, { name: "inspect" }))
+  const inspect = program
+    .command("inspect")
+    .description("Tell format, size, frames and orientation of pictures.")
+    .option("--sha256", "read all of a URL's picture, for the hash that --json shows")
+  withFiles(inspect).action((files: string[], given: Given) =>
+    runOperation(files, given, { name: "inspect", options: ["sha256"] }),
+  )
 
   const compress = program
     .command("compress")

@@ -1,0 +1,77 @@
+import { newJobId } from "../lib/job-id.ts"
+import type { Claimed, JobStore } from "../lib/job-store.ts"
+import type { WorkerBeat } from "../lib/registry.ts"
+import type { DryQueues } from "./dry-queues.ts"
+import type { Hand } from "./hand.ts"
+import type { ClaimPlan } from "./plan-claim.ts"
+import type { ServiceMeter } from "./service-meter.ts"
+import { type Reachability, untilReached } from "./until-reached.ts"
+
+/** How late a beat may be before its worker counts as gone. */
+const BEAT_GRACE_MS = 30_000
+
+export type ClaimMeans = {
+  store: JobStore
+  worker: string
+  lanes: number
+  /** How many pictures of URLs may be in hand. */
+  fetches: number
+  leaseMs: number
+  hand: Hand
+  dryQueues: DryQueues
+  now: () => number
+  meter: ServiceMeter
+  reachability: Reachability
+}
+
+type OneClaim = {
+  signal: AbortSignal
+  looksAtAll: boolean
+  /** What the registry is to be told with it: the queues that are served, until another beat comes after `idleMs` at the latest. */
+  beat: { served: readonly string[]; idleMs: number } | null
+  reaps: boolean
+  turn: number
+}
+
+/** One claim, repeated under its token until Redis answers; null when the signal is aborted meanwhile. */
+export async function claimOnce(
+  means: ClaimMeans,
+  { queues, max, ahead }: ClaimPlan,
+  { signal, looksAtAll, beat, reaps, turn }: OneClaim,
+): Promise<Claimed | null> {
+  const token = newJobId(means.now())
+  // Asked for before it is sent: what is heard from now on may have come after its answer.
+  const known = means.dryQueues.toSkip()
+  const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
+  const beatText = beat && JSON.stringify(describeWorker(means, beat))
+  try {
+    return await untilReached(
+      (attempt) =>
+        means.store.claim({
+          worker: means.worker,
+          queues: rotated,
+          skip: looksAtAll ? [] : known,
+          max,
+          nowMs: means.now(),
+          leaseMs: means.leaseMs,
+          token,
+          handEmpty: means.hand.size === 0,
+          ahead,
+          again: attempt > 0,
+          reap: reaps,
+          ...(beatText !== null && { beat: beatText }),
+        }),
+      { reachability: means.reachability, signal },
+    )
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
+  }
+}
+
+function describeWorker(
+  { meter, lanes, fetches, now }: ClaimMeans,
+  { served, idleMs }: NonNullable<OneClaim["beat"]>,
+): WorkerBeat {
+  return { untilMs: now() + idleMs + BEAT_GRACE_MS, lanes, queues: meter.describe(served, { lanes, fetches }) }
+}
