@@ -1,6 +1,8 @@
 import { Claimcheck, ClaimcheckError } from "../lib/client/claimcheck.ts"
 import type { Access } from "./access.ts"
 
+const IN_A_HEADER = /^[\x21-\x7e]+$/
+
 /** Whether the server is there: `null` while it answers, else what to tell. */
 export type Trouble = "unreachable" | "busy" | null
 
@@ -31,12 +33,21 @@ export class Edge {
 
   /** Asks once. @throws for anything but an answer */
   async get<T>(path: string, signal?: AbortSignal): Promise<T> {
+    const response = await this.send(path, { headers: { accept: "application/json" }, ...(signal && { signal }) })
+    if (!response.ok) throw new Error(`${path} answered ${response.status}`)
+    return (await response.json()) as T
+  }
+
+  /** Sends once; where the server wants another API key, waits for it and sends again. @throws TypeError for no answer */
+  async send(path: string, init: RequestInit): Promise<Response> {
     for (;;) {
       const { key } = this.#access
-      const headers = { accept: "application/json", ...(key !== undefined && { authorization: `Bearer ${key}` }) }
-      const response = await this.#fetch(path, { headers, ...(signal && { signal }) })
-      if (response.ok) return (await response.json()) as T
-      if (response.status !== 401) throw new Error(`${path} answered ${response.status}`)
+      const headers = new Headers(init.headers)
+      if (key === undefined || IN_A_HEADER.test(key)) {
+        if (key !== undefined) headers.set("authorization", `Bearer ${key}`)
+        const response = await this.#fetch(path, { ...init, headers })
+        if (response.status !== 401) return response
+      }
       await this.#access.replace(key)
     }
   }

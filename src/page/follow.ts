@@ -1,5 +1,6 @@
 import { ClaimcheckError, type Ticket } from "../lib/client/claimcheck.ts"
 import type { Album } from "./album.ts"
+import { assertReadable } from "./assert-readable.ts"
 import type { Edge } from "./edge.ts"
 import { createLimiter } from "./limiter.ts"
 import { isDone, type Picture } from "./picture.ts"
@@ -115,14 +116,5 @@ export class Follower {
     const { progress } = picture
     const ticket = progress.phase === "ticket" ? progress.ticket : undefined
     this.#album.progress(id, { phase: "refused", error: refusal, ...(ticket !== undefined && { ticket }) })
-  }
-}
-
-/** A file that was changed or taken away would look like a lost connection, and be tried for minutes. */
-async function assertReadable(file: Blob): Promise<void> {
-  try {
-    await file.slice(0, 1).arrayBuffer()
-  } catch (cause) {
-    throw new ClaimcheckError("unreadable", "The file cannot be read", { cause })
   }
 }

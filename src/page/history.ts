@@ -1,3 +1,4 @@
+import { committed, settled } from "./indexed-db.ts"
 import type { Picture } from "./picture.ts"
 
 /** What is kept beside a picture: its bytes until they are uploaded, and a small picture of it. */
@@ -60,17 +61,3 @@ export function openForgetfulHistory(): History {
 }
 
 type Stores = { pictures: IDBObjectStore; blobs: IDBObjectStore }
-
-function settled<T>(request: IDBRequest<T>): Promise<T> {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result)
-    request.onerror = () => reject(request.error)
-  })
-}
-
-function committed(transaction: IDBTransaction): Promise<void> {
-  return new Promise((resolve, reject) => {
-    transaction.oncomplete = () => resolve()
-    transaction.onabort = () => reject(transaction.error)
-  })
-}

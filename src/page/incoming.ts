@@ -19,6 +19,19 @@ async function filesIn(entry: FileSystemEntry): Promise<File[]> {
   }
 }
 
+const LIST_TYPES = new Map([
+  ["csv", "text/csv"],
+  ["tsv", "text/tab-separated-values"],
+  ["jsonl", "application/jsonl"],
+  ["ndjson", "application/jsonl"],
+  ["json", "application/json"],
+])
+
+/** What kind of list a file is, by its name: systems tell its type in many ways. Undefined when it is none. */
+export function listTypeOf({ name }: File): string | undefined {
+  return LIST_TYPES.get(/\.(\w+)$/.exec(name)?.[1]?.toLowerCase() ?? "")
+}
+
 const PICTURE_NAME = /\.(jpe?g|png|webp|gif|avif|tiff?|bmp|heic|jfif)$/i
 
 /** Whether it is worth asking the server: it decides by the bytes. */

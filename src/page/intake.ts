@@ -1,15 +1,24 @@
 import { byId } from "./element.ts"
-import { filesOf, looksLikePicture } from "./incoming.ts"
+import { filesOf, listTypeOf, looksLikePicture } from "./incoming.ts"
+
+export type Takers = {
+  pictures: (files: File[]) => void
+  lists: (files: File[]) => void
+  refuse: (sentence: string) => void
+}
 
 /** Files come by choosing, by the camera, by a drop anywhere on the page, and by a paste. */
-export function takeFiles(take: (files: File[]) => void, refuse: (sentence: string) => void): void {
+export function takeFiles(take: Takers): void {
   const hand = (files: File[]) => {
     const pictures = files.filter(looksLikePicture)
-    const [other] = files.filter((file) => !looksLikePicture(file))
-    if (pictures.length > 0) take(pictures)
-    else if (other !== undefined) refuse(`${other.name} is not a picture.`)
+    const lists = files.filter((file) => listTypeOf(file) !== undefined)
+    if (pictures.length > 0) take.pictures(pictures)
+    if (lists.length > 0) take.lists(lists)
+    const [other] = files
+    if (pictures.length + lists.length === 0 && other !== undefined)
+      take.refuse(`${other.name} is not a picture, nor a list of pictures.`)
   }
-  for (const id of ["choose", "camera"]) {
+  for (const id of ["choose", "camera", "choose-list"]) {
     const input = byId<HTMLInputElement>(id)
     input.addEventListener("change", () => {
       hand([...(input.files ?? [])])

@@ -1,6 +1,8 @@
 import { Access } from "./access.ts"
 import { Album } from "./album.ts"
 import { announceProgress } from "./announcer.ts"
+import { openBatchHistory, openForgetfulBatchHistory } from "./batches/batch-history.ts"
+import { showBatches } from "./batches/show-batches.ts"
 import { Edge, type Trouble } from "./edge.ts"
 import { byId } from "./element.ts"
 import { Follower } from "./follow.ts"
@@ -31,6 +33,11 @@ async function main(): Promise<void> {
   const images = new Images(album)
   const follower = new Follower(album, edge)
   const models = new ModelChoice()
+  const { batches, take: takeLists } = showBatches(edge, {
+    history: await openBatchHistory().catch(openForgetfulBatchHistory),
+    modelNow: () => models.value,
+    say: notice.say,
+  })
 
   const cancel = (pictures: readonly Picture[]) => {
     for (const picture of pictures) void follower.cancel(picture)
@@ -74,7 +81,7 @@ async function main(): Promise<void> {
   }
   const queueView = new QueueView()
   const queue = watchQueue(edge, {
-    isBusy: () => album.pictures.some((picture) => !isDone(picture)),
+    isBusy: () => batches.isBusy || album.pictures.some((picture) => !isDone(picture)),
     seen: (stats) => {
       queueView.show(stats)
       const served = stats.models.filter(({ classifiers }) => classifiers > 0).map(({ id }) => id)
@@ -82,12 +89,20 @@ async function main(): Promise<void> {
     },
     away: () => queueView.showAway(),
   })
-  takeFiles((files) => void take(files), notice.say)
+  takeFiles({
+    pictures: (files) => void take(files),
+    lists: (files) => {
+      notice.say("")
+      takeLists(files)
+    },
+    refuse: notice.say,
+  })
   void showSamples((files) => void take(files)).catch(() => notice.say("The samples could not be loaded."))
 
   const kept = await album.load()
   select(kept[0]?.id ?? null)
   follow(kept.filter((picture) => !isDone(picture)))
+  await batches.load()
 }
 
 /** Private windows and strict settings: what is shown is gone with the page, and it says so. */

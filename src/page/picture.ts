@@ -1,4 +1,5 @@
 import type { TicketData } from "../lib/client/claimcheck.ts"
+import { randomId } from "./random-id.ts"
 
 export type Refusal = { code: string; message: string }
 
@@ -25,11 +26,6 @@ export type Picture = {
 
 export function newPicture(given: Pick<Picture, "name" | "addedMs" | "index" | "model">): Picture {
   return { ...given, id: randomId(), idempotencyKey: randomId(), progress: { phase: "waiting" } }
-}
-
-/** `crypto.randomUUID` is missing from pages that came by plain http. */
-function randomId(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }
 
 export function isDone({ progress }: Picture): boolean {

@@ -1,7 +1,8 @@
 import type { Album } from "./album.ts"
 import { picturesToCsv } from "./csv.ts"
-import { byId, element } from "./element.ts"
+import { byId } from "./element.ts"
 import { failureOf, isDone, isSucceeded, type Picture } from "./picture.ts"
+import { saveAs } from "./save-as.ts"
 import { countOf } from "./sentences.ts"
 
 export type SheetActions = { cancel: (pictures: readonly Picture[]) => void; clear: () => void }
@@ -42,11 +43,5 @@ export function showSheetHead(album: Album, actions: SheetActions): void {
 
   cancelAll.addEventListener("click", () => actions.cancel(album.pictures.filter((picture) => !isDone(picture))))
   clear.addEventListener("click", actions.clear)
-  saveCsv.addEventListener("click", () => saveAs("claimcheck.csv", picturesToCsv(album.pictures)))
-}
-
-function saveAs(name: string, text: string): void {
-  const url = URL.createObjectURL(new Blob([text], { type: "text/csv" }))
-  element("a", { href: url, download: name }).click()
-  setTimeout(() => URL.revokeObjectURL(url), 60_000)
+  saveCsv.addEventListener("click", () => saveAs("claimcheck.csv", [picturesToCsv(album.pictures)]))
 }

@@ -10,14 +10,13 @@ import { launchChromium } from "../support/chromium.ts"
 import { nodeEdge, openProcess } from "../support/edge-process.ts"
 import { sha256Hex } from "../support/edge-runtime.ts"
 import { flatJpeg } from "../support/images.ts"
-import { handOver, jpegFile, visit } from "../support/page-harness.ts"
+import { handOver, hide, jpegFile, seriousFindings, visit } from "../support/page-harness.ts"
 import { runCli, type Stack, startStack } from "./stack-harness.ts"
 
 const sample = (name: string) => readFileSync(new URL(`../../src/page/samples/${name}.jpg`, import.meta.url))
 const PUMPKIN = jpegFile("pumpkin.jpg", sample("pumpkin"))
 const CANDLE = jpegFile("candle.jpg", sample("candle"))
 const CLOCK = jpegFile("clock.jpg", sample("clock"))
-const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 
 let stack: Stack
 let browser: Browser
@@ -181,7 +180,7 @@ describe("what goes wrong is said", () => {
       await says(page, "#announcer", sentence)
     }
     await handOver(page, "drop", [{ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("notes") }])
-    await says(page, "#notice", /^notes\.txt is not a picture\.$/)
+    await says(page, "#notice", /^notes\.txt is not a picture, nor a list of pictures\.$/)
     await page.setInputFiles("#choose", jpegFile("umbrella.jpg", whole))
     await answered(1)
     await says(page, "#count", /^5 pictures · 4 without an answer$/)
@@ -334,19 +333,11 @@ describe("what the browser remembers", () => {
   })
 })
 
-async function hide(page: Page, hidden: boolean): Promise<void> {
-  await page.evaluate((value) => {
-    Object.defineProperty(document, "hidden", { value, configurable: true })
-    document.dispatchEvent(new Event("visibilitychange"))
-  }, hidden)
-}
-
 describe("for everybody", () => {
   test.each(["light", "dark"] as const)(
     "axe finds nothing serious in %s: empty, waiting, answered, failed",
     async (colorScheme) => {
       const { page, answered } = await visit(browser, stack.url, { colorScheme, reducedMotion: "reduce" })
-      await page.evaluate(AXE)
       expect(await seriousFindings(page)).toEqual([])
       const resume = await paused()
       await page.setInputFiles("#choose", jpegFile("one.jpg", flatJpeg([colorScheme === "dark" ? 1 : 2, 80, 10])))
@@ -377,14 +368,6 @@ describe("for everybody", () => {
     expect(low).toEqual([])
   })
 })
-
-type Finding = { id: string; impact: string; nodes: { html: string }[] }
-
-async function seriousFindings(page: Page): Promise<string[]> {
-  const { violations } = await page.evaluate<{ violations: Finding[] }>("axe.run()")
-  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical")
-  return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)
-}
 
 describe("the samples", () => {
   test("are named rightly by the embedded model", async () => {

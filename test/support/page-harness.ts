@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs"
 import type { Browser, BrowserContextOptions, Page } from "playwright-core"
 import { expect, onTestFinished } from "vitest"
 
@@ -10,6 +11,8 @@ export type Visit = {
   /** Tickets that are done, and well. */
   answered: (count: number) => Promise<void>
 }
+
+const AXE = readFileSync(new URL("../../node_modules/axe-core/axe.min.js", import.meta.url), "utf8")
 
 /** Chromium says so of each answer that is an error; whether that is right is for the test to say. */
 const REFUSAL = /Failed to load resource/
@@ -82,4 +85,22 @@ export async function handOver(page: Page, how: "drop" | "paste", files: readonl
     },
     { how, given },
   )
+}
+
+/** As a tab is that lies behind another. */
+export async function hide(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate((value) => {
+    Object.defineProperty(document, "hidden", { value, configurable: true })
+    document.dispatchEvent(new Event("visibilitychange"))
+  }, hidden)
+}
+
+type Finding = { id: string; impact: string; nodes: { html: string }[] }
+
+/** What axe finds serious or critical in the page as it stands. */
+export async function seriousFindings(page: Page): Promise<string[]> {
+  await page.evaluate(AXE)
+  const { violations } = await page.evaluate<{ violations: Finding[] }>("axe.run()")
+  const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical")
+  return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)
 }

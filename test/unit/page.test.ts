@@ -2,8 +2,9 @@ import { gzipSync } from "node:zlib"
 import { describe, expect, test } from "vitest"
 import { files, html } from "../../src/edge/page/page-files.ts"
 import type { TicketData } from "../../src/lib/client/claimcheck.ts"
+import { fetchResults } from "../../src/page/batches/fetch-results.ts"
 import { picturesToCsv } from "../../src/page/csv.ts"
-import { filesOf, looksLikePicture } from "../../src/page/incoming.ts"
+import { filesOf, listTypeOf, looksLikePicture } from "../../src/page/incoming.ts"
 import { createLimiter } from "../../src/page/limiter.ts"
 import { comparePictures, newPicture, type Picture, type Progress } from "../../src/page/picture.ts"
 import { failureSentence, humanBytes, humanMs, percent, stateWords } from "../../src/page/sentences.ts"
@@ -199,5 +200,43 @@ describe("filesOf()", () => {
       ),
     ).toEqual(files)
     expect(await filesOf(dropped(files, [null, null]))).toEqual(files)
+  })
+})
+
+describe("lists", () => {
+  test("listTypeOf() goes by the name, whatever the system says of the type", () => {
+    const typeOf = (name: string, type = "") => listTypeOf(new File([], name, { type }))
+    expect(typeOf("a.csv", "application/vnd.ms-excel")).toBe("text/csv")
+    expect(typeOf("A.B.TSV")).toBe("text/tab-separated-values")
+    expect(["a.jsonl", "a.ndjson", "a.json"].map((name) => typeOf(name))).toEqual([
+      "application/jsonl",
+      "application/jsonl",
+      "application/json",
+    ])
+    expect(["notes.txt", "csv", "a.jpg", "a.csv.exe", "a.constructor"].map((name) => typeOf(name))).toEqual(
+      Array(5).fill(undefined),
+    )
+  })
+
+  test("fetchResults() asks page by page, until all is there or nothing more is done", async () => {
+    const fetched = async (rows: number, isOver: boolean) => {
+      const asked: number[] = []
+      const counts: number[] = []
+      const parts = await fetchResults(
+        {
+          results: async (_id, { after, limit }) => {
+            asked.push(after)
+            const nextAfter = Math.min(rows, after + limit)
+            return { body: new Blob([`${after} `]), nextAfter, isComplete: isOver && nextAfter === rows }
+          },
+        },
+        "bat_1",
+        { signal: new AbortController().signal, onRows: (count) => counts.push(count) },
+      )
+      return { asked, counts, text: await new Blob(parts).text() }
+    }
+    expect(await fetched(10_000, true)).toEqual({ asked: [0, 5_000], counts: [5_000, 10_000], text: "0 5000 " })
+    expect(await fetched(10_000, false)).toMatchObject({ asked: [0, 5_000, 10_000], counts: [5_000, 10_000, 10_000] })
+    expect(await fetched(0, false)).toMatchObject({ asked: [0], counts: [0] })
   })
 })

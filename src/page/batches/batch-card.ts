@@ -1,0 +1,148 @@
+import { element } from "../element.ts"
+import { type Batch, isRunning, ticketOf } from "./batch.ts"
+import { batchWords } from "./batch-words.ts"
+import { renderFindings } from "./render-findings.ts"
+
+export type BatchActions = {
+  start: (how: { operation?: string; skipsInvalid?: boolean }) => void
+  cancel: () => void
+  remove: () => void
+  /** Hands out the rows that are done, and says how many of them are there. */
+  download: (onRows: (rows: number) => void) => Promise<void>
+}
+
+export type BatchCard = { root: HTMLElement; render: (batch: Batch) => void }
+
+/** A list as a card. Its parts are made once and change in place, so that who stands on a button stays there. */
+export function createBatchCard(id: string, actions: BatchActions): BatchCard {
+  const title = element("h3", { id: `batch-${id}` })
+  const words = element("p", { class: "count" })
+  const progress = element("progress", { max: "1", value: "0", "aria-labelledby": title.id })
+  const counts = element("dl")
+  const findings = element("div", { class: "findings" })
+  const operation = element(
+    "select",
+    { id: `operation-${id}` },
+    element("option", { value: "classify" }, "say what is in it"),
+    element("option", { value: "inspect" }, "read format and size"),
+  )
+  const choice = element(
+    "p",
+    { class: "batch-choice" },
+    element("label", { for: operation.id }, "With each picture"),
+    operation,
+  )
+  const button = (label: string, kind: string, act: () => void) => {
+    const made = element("button", { type: "button", class: kind }, label)
+    made.addEventListener("click", act)
+    return made
+  }
+  const start = button("Start", "button primary", () => actions.start({ operation: operation.value }))
+  const skip = button("Take the rest", "button primary", () => actions.start({ skipsInvalid: true }))
+  const retry = button("Try again", "button primary", () => actions.start({}))
+  const cancel = button("Cancel what is left", "button", actions.cancel)
+  const remove = button("Remove", "button", actions.remove)
+  const download = createDownload(actions.download)
+  const root = element(
+    "article",
+    { class: "batch", "aria-labelledby": title.id, "data-id": id, tabindex: "-1" },
+    element("div", { class: "batch-head" }, title, words),
+    choice,
+    progress,
+    counts,
+    findings,
+    element("div", { class: "actions" }, start, skip, retry, download.button, cancel, remove),
+  )
+
+  const render = (batch: Batch) => {
+    const { phase } = batch.progress
+    const ticket = ticketOf(batch)
+    const isOver = ticket?.done === true
+    const isRefused = batch.progress.phase === "refused"
+    title.textContent = batch.name
+    words.textContent = batchWords(batch)
+    root.dataset.state = isRefused || ticket?.status === "failed" ? "bad" : isOver ? "good" : "open"
+    choice.hidden = phase !== "chosen"
+    operation.value = batch.operation
+    progress.hidden = !isRunning(batch)
+    if (ticket === undefined) progress.removeAttribute("value")
+    else progress.value = ticket.pictures.done / Math.max(1, ticket.pictures.total)
+    counts.hidden = ticket === undefined
+    counts.replaceChildren(...(ticket === undefined ? [] : countsOf(ticket.pictures)))
+    renderFindings(findings, batch)
+    start.hidden = phase !== "chosen"
+    skip.hidden = batch.progress.phase !== "refused" || batch.progress.badRows === undefined
+    retry.hidden = batch.progress.phase !== "refused" || !skip.hidden || !mayRetry(batch)
+    download.render(ticket === undefined ? "none" : isOver ? "all" : ticket.pictures.done > 0 ? "part" : "none")
+    cancel.hidden = !isRunning(batch)
+    cancel.textContent = phase === "sending" ? "Cancel" : "Cancel what is left"
+    remove.hidden = isRunning(batch)
+  }
+  return { root, render: (batch) => keepFocus(root, () => render(batch)) }
+}
+
+/** A button that is gone takes the focus with it, and a keyboard would start from the top of the page. */
+function keepFocus(root: HTMLElement, change: () => void): void {
+  const hadFocus = root.contains(document.activeElement)
+  change()
+  // Some browsers take it away at once, others when they draw the next frame.
+  const focused = document.activeElement
+  const isLost = !root.contains(focused) || focused?.closest("[hidden]") !== null
+  if (hadFocus && isLost) root.focus({ preventScroll: true })
+}
+
+function mayRetry({ file, progress }: Batch): boolean {
+  const isGone = progress.phase === "refused" && progress.error.code === "not_found"
+  return !isGone && (file !== undefined || (progress.phase === "refused" && progress.ticket !== undefined))
+}
+
+type Pictures = NonNullable<ReturnType<typeof ticketOf>>["pictures"]
+
+function countsOf({ total, done, succeeded, failed, canceled }: Pictures): HTMLElement[] {
+  const figures = { succeeded, failed, canceled, left: total - done }
+  return Object.entries(figures)
+    .filter(([name, count]) => count > 0 || name === "succeeded" || name === "failed")
+    .map(([name, count]) =>
+      element(
+        "div",
+        count > 0 ? { "data-count": name } : {},
+        element("dt", {}, name),
+        element("dd", {}, count.toLocaleString("en")),
+      ),
+    )
+}
+
+const LABELS = { none: "", part: "Download what is done", all: "Download results" }
+
+function createDownload(download: BatchActions["download"]) {
+  const button = element("button", { type: "button", class: "button" })
+  let [what, rows]: [keyof typeof LABELS, number | null] = ["none", null]
+  const show = () => {
+    button.hidden = what === "none"
+    button.classList.toggle("primary", what === "all")
+    const label = rows === null ? LABELS[what] : `Fetching rows … ${rows > 0 ? rows.toLocaleString("en") : ""}`
+    if (button.textContent !== label) button.textContent = label
+  }
+  button.addEventListener("click", async () => {
+    // Not disabled meanwhile, which would take the focus away.
+    if (rows !== null) return
+    const progress = (count: number) => {
+      rows = count
+      show()
+    }
+    progress(0)
+    try {
+      await download(progress)
+    } finally {
+      rows = null
+      show()
+    }
+  })
+  return {
+    button,
+    render: (next: keyof typeof LABELS) => {
+      what = next
+      show()
+    },
+  }
+}

@@ -1,0 +1,70 @@
+import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import { countOf, failureSentence, humanBytes, humanMs } from "../sentences.ts"
+import type { BadRow, Batch } from "./batch.ts"
+
+const OPERATIONS: Record<string, string> = {
+  classify: "what is in each picture",
+  inspect: "format and size of each picture",
+}
+
+/** How a list is getting on, in one line. */
+export function batchWords({ bytes, progress }: Batch): string {
+  switch (progress.phase) {
+    case "chosen":
+      return humanBytes(bytes)
+    case "sending":
+      return `Sending ${humanBytes(bytes)} …`
+    case "refused":
+      return progress.badRows === undefined ? failureSentence(progress.error) : badRowsWords(progress.badRows)
+    case "ticket":
+      return ticketWords(progress.ticket)
+    default:
+      return progress satisfies never
+  }
+}
+
+function ticketWords({
+  status,
+  done,
+  operation,
+  rows,
+  pictures,
+  per_second,
+  eta_ms,
+  created_at,
+  ...rest
+}: BatchTicket): string {
+  const words = [
+    done
+      ? countOf(pictures.total, "picture")
+      : `${pictures.done.toLocaleString("en")} of ${countOf(pictures.total, "picture")}`,
+    rows.total !== pictures.total && countOf(rows.total, "row"),
+    rows.skipped > 0 && `${rows.skipped.toLocaleString("en")} left out`,
+    !done && per_second !== null && per_second > 0 && `${per_second.toFixed(1)} a second`,
+    !done && eta_ms != null && eta_ms > 0 && etaWords(eta_ms),
+    done && rest.finished_at !== undefined && `in ${humanMs(Date.parse(rest.finished_at) - Date.parse(created_at))}`,
+    status === "canceled" && "canceled",
+  ]
+  return `${OPERATIONS[operation] ?? operation}: ${words.filter(Boolean).join(" · ")}`
+}
+
+/** What a screen reader is told: the ends, and each quarter between. */
+export function announcementOf({ name, progress }: Batch): string {
+  if (progress.phase === "refused") return `${name}: ${failureSentence(progress.error)}`
+  if (progress.phase !== "ticket") return progress.phase === "chosen" ? `${name} is ready to be started.` : ""
+  const { status, done, pictures } = progress.ticket
+  if (!done) return `${name}: ${Math.floor((pictures.done / Math.max(1, pictures.total)) * 4) * 25} % done.`
+  const failed = pictures.failed > 0 ? `, ${pictures.failed} failed` : ""
+  return status === "canceled"
+    ? `${name} was canceled.`
+    : `${name} is done: ${countOf(pictures.succeeded, "picture")}${failed}.`
+}
+
+function badRowsWords({ count, rows }: { count: number; rows: readonly BadRow[] }): string {
+  const which = count > rows.length ? `; these are the first ${rows.length}.` : "."
+  return `${countOf(count, "row")} of it cannot be taken${which}`
+}
+
+function etaWords(etaMs: number): string {
+  return etaMs < 10_000 ? "a few seconds left" : `${humanMs(etaMs)} left`
+}

@@ -1,0 +1,53 @@
+import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import type { Refusal } from "../picture.ts"
+import { randomId } from "../random-id.ts"
+
+/** A row that the server cannot take, as it says so. */
+export type BadRow = { row: number; column: string; value: string; reason: string }
+
+/** How far a list has come. A ticket has states of its own, as the server tells them. */
+export type BatchProgress =
+  | { phase: "chosen" }
+  /** Sent again under the same key, after a reload for example, it is the same batch. */
+  | { phase: "sending"; idempotencyKey: string; skipsInvalid: boolean }
+  | { phase: "ticket"; ticket: BatchTicket }
+  | { phase: "refused"; error: Refusal; badRows?: { count: number; rows: BadRow[] }; ticket?: BatchTicket }
+
+/** A list of pictures as the history keeps it. */
+export type Batch = {
+  id: string
+  name: string
+  bytes: number
+  contentType: string
+  addedMs: number
+  operation: string
+  /** Empty for the server's choice. */
+  model: string
+  /** Until there is a ticket. */
+  file?: Blob
+  progress: BatchProgress
+}
+
+export function newBatch(file: File, { contentType, nowMs }: { contentType: string; nowMs: number }): Batch {
+  return {
+    id: randomId(),
+    name: file.name,
+    bytes: file.size,
+    contentType,
+    addedMs: nowMs,
+    operation: "classify",
+    model: "",
+    file,
+    progress: { phase: "chosen" },
+  }
+}
+
+/** Whether something is under way at the server. */
+export function isRunning({ progress }: Batch): boolean {
+  return progress.phase === "sending" || (progress.phase === "ticket" && !progress.ticket.done)
+}
+
+/** The ticket as last seen. */
+export function ticketOf({ progress }: Batch): BatchTicket | undefined {
+  return progress.phase === "ticket" || progress.phase === "refused" ? progress.ticket : undefined
+}

@@ -1,0 +1,170 @@
+import { ClaimcheckError } from "../../lib/client/claimcheck.ts"
+import { sleep } from "../../lib/sleep.ts"
+import { assertReadable } from "../assert-readable.ts"
+import { listTypeOf } from "../incoming.ts"
+import { randomId } from "../random-id.ts"
+import { type Batch, type BatchProgress, isRunning, newBatch, ticketOf } from "./batch.ts"
+import { BadRowsError, type BatchApi, pollAfterMs } from "./batch-api.ts"
+import type { BatchHistory } from "./batch-history.ts"
+import { whenSeen } from "./when-seen.ts"
+
+/** More than anybody looks at; beyond it the oldest go. */
+const MAX_KEPT = 20
+const GRACE_MS = 10_000
+
+/** All lists of this page; sees them through: sent, ticket, done. What happens to one is told to who listens. */
+export class Batches {
+  readonly #history: BatchHistory
+  readonly #api: BatchApi
+  readonly #changed: (id: string) => void
+  readonly #batches = new Map<string, Batch>()
+  readonly #aborts = new Map<string, AbortController>()
+
+  /** @param changed a list is new, has changed, or is gone */
+  constructor(history: BatchHistory, api: BatchApi, changed: (id: string) => void) {
+    this.#history = history
+    this.#api = api
+    this.#changed = changed
+  }
+
+  get isBusy(): boolean {
+    return [...this.#batches.values()].some(isRunning)
+  }
+
+  get(id: string): Batch | undefined {
+    return this.#batches.get(id)
+  }
+
+  /** Brings back what an earlier visit left, and goes on with it. */
+  async load(): Promise<void> {
+    const kept = (await this.#history.load()).sort((a, b) => a.addedMs - b.addedMs)
+    for (const { id } of kept.splice(0, Math.max(0, kept.length - MAX_KEPT))) await this.#history.remove(id)
+    for (const batch of kept) {
+      this.#batches.set(batch.id, batch)
+      this.#changed(batch.id)
+      if (isRunning(batch)) void this.#follow(batch.id)
+    }
+  }
+
+  add(files: readonly File[]): Batch[] {
+    const added = files.map((file) => {
+      const contentType = listTypeOf(file) ?? "application/octet-stream"
+      return newBatch(file, { contentType, nowMs: Date.now() })
+    })
+    for (const batch of added) this.#put(batch)
+    return added
+  }
+
+  /** Sends the list, or asks again for a ticket that could not be asked for. */
+  start(id: string, { skipsInvalid = false, ...how }: { skipsInvalid?: boolean; operation?: string; model?: string }) {
+    const batch = this.#batches.get(id)
+    if (batch === undefined || isRunning(batch)) return
+    const ticket = ticketOf(batch)
+    const progress: BatchProgress =
+      ticket === undefined
+        ? { phase: "sending", idempotencyKey: randomId(), skipsInvalid }
+        : { phase: "ticket", ticket }
+    this.#put({ ...batch, ...how, progress })
+    void this.#follow(id)
+  }
+
+  /** Gives up what is left; a list that is on its way may have a ticket already, which is handed back. */
+  async cancel(id: string): Promise<void> {
+    const batch = this.#batches.get(id)
+    const abort = this.#aborts.get(id)
+    if (batch === undefined || abort === undefined) return
+    if (batch.progress.phase === "sending") {
+      setTimeout(() => abort.abort(), GRACE_MS)
+      this.#put({ ...batch, progress: { phase: "chosen" } })
+      return
+    }
+    const ticket = ticketOf(batch)
+    if (ticket === undefined) return
+    try {
+      this.#seen(id, { phase: "ticket", ticket: await this.#api.cancel(ticket.id, abort.signal) })
+    } catch (error) {
+      // It was done before the server heard of it: the next look says so.
+      if (!(error instanceof ClaimcheckError && error.code === "already_finished")) this.#refuse(id, error)
+    }
+  }
+
+  remove(id: string): void {
+    this.#aborts.get(id)?.abort()
+    this.#batches.delete(id)
+    this.#keep(this.#history.remove(id))
+    this.#changed(id)
+  }
+
+  async #follow(id: string): Promise<void> {
+    const abort = new AbortController()
+    this.#aborts.set(id, abort)
+    try {
+      await this.#send(id, abort.signal)
+      // A list that was taken back and sent anew is followed by who sent it.
+      while (this.#aborts.get(id) === abort && (await this.#look(id, abort.signal)));
+    } catch (error) {
+      if (!abort.signal.aborted && this.#aborts.get(id) === abort) this.#refuse(id, error)
+    } finally {
+      if (this.#aborts.get(id) === abort) this.#aborts.delete(id)
+    }
+  }
+
+  async #send(id: string, signal: AbortSignal): Promise<void> {
+    const batch = this.#batches.get(id)
+    if (batch?.progress.phase !== "sending") return
+    const { file, progress } = batch
+    if (file === undefined) throw new ClaimcheckError("not_uploaded", "The bytes are gone")
+    await assertReadable(file)
+    const { idempotencyKey, skipsInvalid } = progress
+    const ticket = await this.#api.submit({ ...batch, file }, idempotencyKey, { skipsInvalid, signal })
+    const now = this.#batches.get(id)?.progress
+    if (now?.phase === "sending" && now.idempotencyKey === idempotencyKey) this.#seen(id, { phase: "ticket", ticket })
+    else if (!ticket.done) await this.#api.cancel(ticket.id, signal)
+  }
+
+  /** Asks when the server wants to be asked, and somebody looks. @returns whether there is more to come */
+  async #look(id: string, signal: AbortSignal): Promise<boolean> {
+    const progress = this.#batches.get(id)?.progress
+    if (progress?.phase !== "ticket" || progress.ticket.done) return false
+    await sleep(pollAfterMs(progress.ticket), signal)
+    await whenSeen(signal)
+    signal.throwIfAborted()
+    this.#seen(id, { phase: "ticket", ticket: await this.#api.read(progress.ticket.id, signal) })
+    return true
+  }
+
+  #refuse(id: string, error: unknown): void {
+    const batch = this.#batches.get(id)
+    if (batch === undefined || !isRunning(batch)) return
+    const ticket = ticketOf(batch)
+    const refusal =
+      error instanceof ClaimcheckError
+        ? { code: error.code, message: error.message }
+        : { code: "internal", message: "Something broke in this page" }
+    const badRows = error instanceof BadRowsError ? error.badRows : undefined
+    this.#put({
+      ...batch,
+      progress: { phase: "refused", error: refusal, ...(badRows && { badRows }), ...(ticket && { ticket }) },
+    })
+  }
+
+  /** An answer that comes late says nothing of a list that is done or gone. */
+  #seen(id: string, progress: BatchProgress & { phase: "ticket" }): void {
+    const batch = this.#batches.get(id)
+    if (batch === undefined || !isRunning(batch)) return
+    // The server has the list now.
+    const { file: _file, ...rest } = batch
+    this.#put({ ...rest, progress })
+  }
+
+  #put(batch: Batch): void {
+    this.#batches.set(batch.id, batch)
+    this.#keep(this.#history.save(batch))
+    this.#changed(batch.id)
+  }
+
+  /** The history is a convenience: a full disk must not stop the lists of this page. */
+  #keep(saving: Promise<unknown>): void {
+    saving.catch(() => undefined)
+  }
+}

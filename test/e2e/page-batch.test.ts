@@ -1,0 +1,223 @@
+import { readFileSync } from "node:fs"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
+import { join } from "node:path"
+import { parse } from "csv-parse/sync"
+import type { Browser, Page } from "playwright-core"
+import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest"
+import { launchChromium } from "../support/chromium.ts"
+import { nodeEdge, openProcess } from "../support/edge-process.ts"
+import { sha256Hex } from "../support/edge-runtime.ts"
+import { flatJpeg } from "../support/images.ts"
+import { handOver, hide, seriousFindings, visit } from "../support/page-harness.ts"
+import { type Stack, startStack } from "./stack-harness.ts"
+
+const HELD_FROM = 100
+let stack: Stack
+let browser: Browser
+let pictures: Awaited<ReturnType<typeof startHeldPictures>>
+
+beforeAll(async () => {
+  pictures = await startHeldPictures()
+  ;[stack, browser] = await Promise.all([
+    startStack(["--edge", "node"], { ALLOW_ADDRESSES: pictures.address }),
+    launchChromium(),
+  ])
+  await stack.printed(/^ready /m)
+}, 120_000)
+afterAll(async () => {
+  await browser?.close()
+  await stack?.dispose()
+  pictures?.close()
+})
+
+/** Pictures by their number, so wide; 404 for 7, and those from HELD_FROM on not before they are released. */
+async function startHeldPictures() {
+  const { promise: released, resolve: release } = deferred()
+  const server = createServer(async ({ url }, response) => {
+    const number = Number(/\d+/.exec(url ?? ""))
+    if (number >= HELD_FROM) await released
+    if (number === 7) response.writeHead(404).end()
+    else response.end(flatJpeg([number, 90, 40], { width: 8 + number, height: 8 }))
+  })
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
+  const address = `127.0.0.1:${(server.address() as AddressInfo).port}`
+  return {
+    address,
+    release,
+    urlOf: (number: number) => `http://${address}/${number}.jpg`,
+    close: () => {
+      server.closeAllConnections()
+      server.close()
+    },
+  }
+}
+
+function deferred(): { promise: Promise<void>; resolve: () => void } {
+  const waiting: (() => void)[] = []
+  const promise = new Promise<void>((resolve) => waiting.push(resolve))
+  return { promise, resolve: () => waiting[0]?.() }
+}
+
+const list = (name: string, lines: readonly string[]) => ({
+  name,
+  // What Windows says of a CSV where a spreadsheet is installed.
+  mimeType: "application/vnd.ms-excel",
+  buffer: Buffer.from(`${lines.join("\n")}\n`),
+})
+const says = (page: Page, selector: string, text: string | RegExp) =>
+  expect.poll(() => page.locator(selector).innerText(), { timeout: 20_000 }).toMatch(text)
+const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click()
+
+async function download(page: Page, name: string): Promise<{ file: string; rows: Record<string, string>[] }> {
+  const saving = page.waitForEvent("download")
+  await press(page, name)
+  const saved = await saving
+  const text = readFileSync(await saved.path(), "utf8")
+  return { file: saved.suggestedFilename(), rows: parse(text, { columns: true, bom: true }) }
+}
+
+test("a list can be taken back while it is sent, and what is left of it canceled later", async () => {
+  const { page, requests } = await visit(browser, stack.url)
+  const { promise: letThrough, resolve: unstick } = deferred()
+  await page.route("**/v1/batches?*", (route) => letThrough.then(() => route.continue()))
+  await page.setInputFiles(
+    "#choose-list",
+    list("twice.csv", ["url", ...[50, 51].map((i) => pictures.urlOf(HELD_FROM + i))]),
+  )
+  await press(page, "Start")
+  await says(page, ".batch .count", /^Sending/)
+  await press(page, "Cancel")
+  await page.getByRole("button", { name: "Start", exact: true }).waitFor()
+  unstick()
+  // It had reached the server all the same, which is told.
+  await expect.poll(() => requests.filter(({ method }) => method === "DELETE").length).toBe(1)
+  await press(page, "Start")
+  await says(page, ".batch .count", /: 0 of 2 pictures/)
+  await press(page, "Cancel what is left")
+  await says(page, ".batch .count", /: 2 pictures · .*canceled$/)
+  await says(page, "#batch-announcer", /^twice\.csv was canceled\.$/)
+  expect(await page.locator(".batch dl").innerText()).toMatch(/canceled\s+2$/)
+  expect(await page.evaluate(() => document.activeElement?.className)).toBe("batch")
+})
+
+test("a list that is dropped is watched over a reload, rests while hidden, and hands out its rows in order, at half time too", async () => {
+  const { page, requests } = await visit(browser, stack.url)
+  const numbers = [...Array(12).keys(), ...[0, 1, 2, 3].map((i) => HELD_FROM + i)]
+  const lines = ["name,url", ...numbers.map((number) => `picture ${number},${pictures.urlOf(number)}`)]
+  await handOver(page, "drop", [list("photos.csv", lines)])
+  await says(page, "#batch-announcer", /^photos\.csv is ready to be started\.$/)
+  expect(await page.evaluate(() => document.activeElement?.className)).toBe("batch")
+  expect(await seriousFindings(page)).toEqual([])
+  await page.getByLabel("With each picture").selectOption("inspect")
+  await press(page, "Start")
+  expect(await page.getByLabel("With each picture").isVisible()).toBe(false)
+  await says(page, ".batch .count", /^format and size of each picture: 12 of 16 pictures/)
+  await says(page, "#batch-announcer", /^photos\.csv: 75 % done\.$/)
+  expect(await page.locator(".batch dl").innerText()).toMatch(/^succeeded\s+11\s+failed\s+1\s+left\s+4$/)
+  expect(await page.locator(".batch progress").getAttribute("value")).toBe("0.75")
+  expect(await seriousFindings(page)).toEqual([])
+  const part = await download(page, "Download what is done")
+  expect(part.rows.map(({ name }) => name)).toEqual(numbers.slice(0, 12).map((number) => `picture ${number}`))
+
+  await page.clock.install()
+  await page.reload()
+  await says(page, ".batch .count", /12 of 16 pictures/)
+  expect(await page.locator("#batch-announcer").innerText()).toBe("")
+  const looks = () => requests.filter(({ method, url }) => method === "GET" && /\/v1\/batches\/\w+$/.test(url)).length
+  await hide(page, true)
+  await page.clock.runFor(60_000)
+  await page.evaluate(() => fetch("/healthz").then((response) => response.text()))
+  const before = looks()
+  await page.clock.runFor(60_000)
+  expect(looks()).toBe(before)
+  await hide(page, false)
+  await expect.poll(looks).toBeGreaterThan(before)
+
+  pictures.release()
+  await page.clock.runFor(10_000)
+  await says(page, "#batch-announcer", /^photos\.csv is done: 15 pictures, 1 failed\.$/)
+  await page.getByText("What failed first").click()
+  await says(page, ".findings li", /^Row 8: .*404[\s\S]*\/7\.jpg$/)
+  const { file, rows } = await download(page, "Download results")
+  expect(file).toBe("photos.results.csv")
+  expect(rows.map(({ name, status, width }) => [name, status, width])).toEqual(
+    numbers.map((number) => [
+      `picture ${number}`,
+      number === 7 ? "failed" : "succeeded",
+      number === 7 ? "" : String(8 + number),
+    ]),
+  )
+  expect(requests.filter(({ method }) => method === "POST")).toHaveLength(1)
+  await press(page, "Remove")
+  expect(await page.locator("#batches").isVisible()).toBe(false)
+  expect(await page.evaluate(() => document.activeElement?.id)).toBe("choose-list")
+  await page.reload()
+  await page.locator(".sample img").first().waitFor()
+  expect(await page.locator(".batch").count()).toBe(0)
+})
+
+test("rows that cannot be taken are named, and the rest is classified for who wants it; on a phone, in the dark", async () => {
+  const viewport = { width: 360, height: 740 }
+  const { page } = await visit(browser, stack.url, { colorScheme: "dark", viewport, isMobile: true, hasTouch: true })
+  const lines = [
+    "id\turl",
+    `1\t${pictures.urlOf(20)}`,
+    "2\tftp://a.example/x",
+    `3\t${pictures.urlOf(21)}`,
+    "4\tnothing",
+  ]
+  await page.setInputFiles("#choose-list", list("mixed.tsv", lines))
+  await press(page, "Start")
+  await says(page, ".batch .count", /^2 rows of it cannot be taken\.$/)
+  expect(await page.locator(".bad-rows tbody tr").allInnerTexts()).toEqual([
+    expect.stringMatching(/^2\s+url\s+is not an https or http URL\s+ftp:\/\/a\.example\/x$/),
+    expect.stringMatching(/^4\s+url\s+.*\s+nothing$/),
+  ])
+  expect(await seriousFindings(page)).toEqual([])
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
+  // What is left to choose is there after a reload, too.
+  await page.reload()
+  await press(page, "Take the rest")
+  await says(page, ".batch .count", /^what is in each picture: 2 pictures · 4 rows · 2 left out · in /)
+  expect(await seriousFindings(page)).toEqual([])
+  const { rows } = await download(page, "Download results")
+  expect(rows.map(({ id, status }) => [id, status])).toEqual([
+    ["1", "succeeded"],
+    ["2", "failed"],
+    ["3", "succeeded"],
+    ["4", "failed"],
+  ])
+  await handOver(page, "drop", [list("empty.csv", ["name,price", "a,1"])])
+  await press(page, "Start")
+  await says(
+    page,
+    ".batch >> nth=0 >> .count",
+    /^Cannot read the list: no column is named like `url`; there are "name", "price"/,
+  )
+})
+
+test("an edge with API keys: the list waits for one, and its results are fetched with it", async () => {
+  const { rest } = JSON.parse(readFileSync(join(stack.home, "run.json"), "utf8")) as {
+    rest: { url: string; token: string }
+  }
+  const edge = await openProcess(nodeEdge(), {
+    UPSTASH_REDIS_REST_URL: rest.url,
+    UPSTASH_REDIS_REST_TOKEN: rest.token,
+    TICKET_SECRET: "a-secret-of-this-test",
+    API_KEYS: `page:${await sha256Hex("the-right-key")}`,
+    ALLOW_ADDRESSES: pictures.address,
+  })
+  onTestFinished(() => edge.close())
+  const { page } = await visit(browser, edge.url)
+  await handOver(page, "drop", [list("keyed.jsonl", [JSON.stringify({ sku: "=1+1", url: pictures.urlOf(30) })])])
+  await press(page, "Start")
+  for (const key of ["the-wrong-key", "the-right-key"]) {
+    await page.fill("#key", key)
+    await page.keyboard.press("Enter")
+  }
+  await says(page, "#batch-announcer", /^keyed\.jsonl is done: 1 picture\.$/)
+  const { file, rows } = await download(page, "Download results")
+  expect(file).toBe("keyed.results.csv")
+  expect(rows).toMatchObject([{ sku: "'=1+1", status: "succeeded" }])
+})
