@@ -5,11 +5,10 @@ import { type Kind, planClaim } from "./plan-claim.ts"
 import type { Waker } from "./waker.ts"
 
 /**
- * An idle look is billed as the script, the beat, the leases, and one per queue: 150 commands an hour at this pace. With the
- * clock's 60, the deliverer's 12 and the feeder's looks at batches, 240 are the budget.
+ * An idle look is billed as the script, the beat, the leases, and all queues together: 150 commands an hour at this pace. With
+ * the clock's 60, the deliverer's 12 and the feeder's looks at batches, 240 are the budget.
  */
-const IDLE_COMMAND_MS = 24_000
-const idlePollMs = (queues: number) => IDLE_COMMAND_MS * (3 + queues)
+const IDLE_LOOK_MS = 96_000
 const BUSY_BEAT_MS = 60_000
 /** Many jobs change the speed sooner, and share what a beat costs. */
 const RUSH_BEAT_MS = 5_000
@@ -69,11 +68,10 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     const looksAtAll = nowMs >= lookDueMs || !loop.isListening()
     if (looksAtAll) lookedMs = nowMs
     // Each claim is a look at something; those that are known to be empty must not wait for ever behind the others.
-    const idleMs = idlePollMs(queues.length)
-    lookDueMs = Math.min(nowMs + idleMs, lookedMs + 2 * idleMs)
+    lookDueMs = Math.min(nowMs + IDLE_LOOK_MS, lookedMs + 2 * IDLE_LOOK_MS)
     const beats = nowMs >= beatDueMs || (jobsSinceBeat >= BEAT_JOBS && nowMs >= beatDueMs - BUSY_BEAT_MS + RUSH_BEAT_MS)
     const reaps = nowMs >= reapDueMs
-    const beat = beats ? { served: queues, idleMs } : null
+    const beat = beats ? { served: queues, idleMs: IDLE_LOOK_MS } : null
     const claimed = await claimOnce(loop, plan, { signal, looksAtAll, beat, reaps, turn })
     if (claimed === null) return
     loop.dryQueues.found(claimed.dry)

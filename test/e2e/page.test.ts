@@ -207,8 +207,8 @@ describe("a reload in the middle", () => {
       [0, 1, 2].map((i) => jpegFile(`${i}.jpg`, flatJpeg([200, i * 9, 31]))),
     )
     await expect
-      .poll(() => page.locator(".tile .label").allInnerTexts())
-      .toEqual(["queued, next in line", "queued, 1 ahead", "queued, 2 ahead"])
+      .poll(async () => (await page.locator(".tile .label").allInnerTexts()).toSorted())
+      .toEqual(["queued, 1 ahead", "queued, 2 ahead", "queued, next in line"])
     await page.reload()
     await expect.poll(() => page.locator(".thumb img").count()).toBe(3)
     await resume()

@@ -62,7 +62,7 @@ test("a lane loads the version that was checked, from its copy, whatever became 
     expect([modelVersion, predictions?.[0]?.label]).toEqual([model?.info.version, "red"])
 
     // Both gone, and loaded nowhere: the job is not lost, it may be sent again.
-    const gone = { info: { ...served[0]?.info, version: "feedfeedfeed" }, places: model?.places ?? [] }
+    const gone = { ...model, info: { ...model?.info, version: "feedfeedfeed" } }
     pool.setModels([gone as NonNullable<typeof model>])
     await expect(pool.run(job())).rejects.toMatchObject({
       name: "LaneCrash",
@@ -119,7 +119,7 @@ test("what is kept as a copy is what was read, shards in folders too", async () 
   renameSync(join(folder, "weights.bin"), join(folder, "shards/w.bin"))
   writeFileSync(join(folder, "model.json"), JSON.stringify(json))
   const { served } = await inspectModels(findModels([root], silentLog), { entry: ENTRY, copyTo })
-  const [copy = ""] = served[0]?.places ?? []
+  const copy = served[0]?.copy ?? ""
   expect(copy).toContain(`deep@${served[0]?.info.version}`)
   expect(readFileSync(join(copy, "shards/w.bin"))).toEqual(readFileSync(join(folder, "shards/w.bin")))
 })
@@ -129,5 +129,5 @@ test("a model is served from its folder where there is no room for a copy", asyn
   const noFolder = join(root, "tiny", "labels.txt")
   const { served, broken } = await inspectModels(findModels([root], silentLog), { entry: ENTRY, copyTo: noFolder })
   expect(broken).toEqual([])
-  expect(served.map(({ places }) => places)).toEqual([[join(root, "tiny")]])
+  expect(served).toMatchObject([{ folder: join(root, "tiny"), copy: null }])
 })

@@ -8,9 +8,9 @@ import type { ServedFolder } from "../../src/classifier/models/served-folder.ts"
 const info = (id: string, version: string, memoryBytes: number) => {
   return { id, version, name: id, inputWidth: 1, inputHeight: 1, labels: 1, languages: [], memoryBytes }
 }
-type Folder = { version?: string; bytes?: number; places?: string[] }
-const folder = (id: string, { version = "1", bytes = 10, places }: Folder = {}): ServedFolder => {
-  return { info: info(id, version, bytes), places: places ?? [`${id}@${version}`] }
+type Folder = { version?: string; bytes?: number; copy?: string; folder?: string }
+const folder = (id: string, { version = "1", bytes = 10, copy, folder }: Folder = {}): ServedFolder => {
+  return { info: info(id, version, bytes), copy: copy ?? null, folder: folder ?? `${id}@${version}` }
 }
 
 /** Folders are named id@version; those named "gone" cannot be loaded. */
@@ -55,12 +55,12 @@ test("LaneModels lets the old version go first when a new one comes", async () =
   expect(ids(seen.held)).toEqual(["a@1", "b@2"])
 })
 
-test("LaneModels goes on to the next place where one is gone or holds another version, and throws when all do", async () => {
+test("LaneModels takes the folder where the copy is gone or holds another version, and throws when both do", async () => {
   const { models, seen } = shelfOf(25)
-  await models.take(folder("a", { places: ["gone", "a@0", "a@1"] }))
+  await models.take(folder("a", { copy: "a@0" }))
   expect(ids(seen.held)).toEqual(["a@1"])
   expect(seen.disposed).toEqual(["a@0"])
-  await expect(models.take(folder("b", { places: ["gone", "b@2"] }))).rejects.toMatchObject({
+  await expect(models.take(folder("b", { copy: "gone", folder: "b@2" }))).rejects.toMatchObject({
     name: "ModelError",
     message: "Version 1 of b cannot be loaded any more",
   })

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { beforeEach, describe, expect, test } from "vitest"
 import { makeCopiesFolder } from "../../src/classifier/models/copies-folder.ts"
@@ -25,10 +25,18 @@ const write = (id: string, version: string) => {
   writeFileSync(join(root, id, "model.json"), version)
 }
 
-function open(): Promise<ModelShelf> {
+/** Only when a test has made a folder for copies. */
+function copyOf(folder: string, version: string): string | null {
+  if (!existsSync(join(root, ".copies"))) return null
+  const copy = join(root, ".copies", `${basename(folder)}@${version}`)
+  mkdirSync(copy, { recursive: true })
+  return copy
+}
+
+function open(roots = [root]): Promise<ModelShelf> {
   const log = createLog({ server: "t", script: "t", write: (line) => events.push(JSON.parse(line)) })
   return ModelShelf.open({
-    find: () => findModels([root], silentLog),
+    find: () => findModels(roots, silentLog),
     inspect: async (folders) => {
       const all = folders.map(({ id, folder }) => ({
         id,
@@ -51,7 +59,7 @@ function open(): Promise<ModelShelf> {
               languages: [],
               memoryBytes: 1,
             }
-            return { info, places: [folder] }
+            return { info, folder, copy: copyOf(folder, version) }
           }),
         broken: all
           .filter(({ version }) => version === "bad")
@@ -135,6 +143,21 @@ describe("ModelShelf", () => {
     await shelf.look()
     await shelf.look()
     expect(servedBy(shelf)).toEqual(["a@2"])
+  })
+
+  test("removes the copy of what it serves no longer, and nothing of its owner's", async () => {
+    const other = newRoot()
+    mkdirSync(join(root, ".copies"))
+    mkdirSync(join(other, "a"))
+    writeFileSync(join(other, "a", "model.json"), "1")
+    const shelf = await open([root, other])
+    expect(servedBy(shelf)).toEqual(["a@1"])
+    // A folder of the same name in the first root takes its place.
+    write("a", "2")
+    for (let look = 0; look < 70; look++) await shelf.look()
+    expect(servedBy(shelf)).toEqual(["a@2"])
+    expect(readFileSync(join(other, "a", "model.json"), "utf8")).toBe("1")
+    expect(readdirSync(join(root, ".copies"))).toEqual(["a@2"])
   })
 
   test("watch() goes on when a look fails", async () => {

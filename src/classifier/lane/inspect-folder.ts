@@ -11,9 +11,9 @@ export async function inspectFolder(model: ModelFolder, copyTo: string | null): 
   try {
     const loaded = await loadModel(id, folder)
     loaded.dispose()
-    const copy = copyTo === null ? null : join(copyTo, `${id}@${loaded.info.version}`)
-    const places = copy !== null && (await keepCopy(copy, loaded.files.files)) ? [copy, folder] : [folder]
-    return { type: "inspected", model: { info: loaded.info, places } }
+    const target = copyTo === null ? null : join(copyTo, `${id}@${loaded.info.version}`)
+    const copy = target !== null && (await keepCopy(target, loaded.files.files)) ? target : null
+    return { type: "inspected", model: { info: loaded.info, folder, copy } }
   } catch (error) {
     const code = error instanceof ModelError ? error.code : "load_failed"
     return {

@@ -63,9 +63,9 @@ export class LaneModels {
     this.#tell()
   }
 
-  async #loadVersion({ info: { id, version }, places }: ServedFolder): Promise<LoadedModel> {
+  async #loadVersion({ info: { id, version }, folder: original, copy }: ServedFolder): Promise<LoadedModel> {
     let cause: unknown
-    for (const folder of places) {
+    for (const folder of copy === null ? [original] : [copy, original]) {
       try {
         const loaded = await this.#load(id, folder)
         if (loaded.info.version === version) return loaded

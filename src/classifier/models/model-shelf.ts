@@ -106,7 +106,7 @@ export class ModelShelf {
     }
     this.#entries.delete(entry.id)
     if (!entry.served) return
-    this.#retire(entry, entry.served)
+    this.#retire(entry.served)
     this.#options.log.info("model.removed", { model: entry.id, folder: entry.folder })
   }
 
@@ -129,18 +129,17 @@ export class ModelShelf {
     if (old?.info.version === fresh.info.version) return
     entry.served = fresh
     const { id, version } = fresh.info
-    if (old) this.#retire(entry, old)
+    if (old) this.#retire(old)
     const before = old && { before: old.info.version }
     this.#options.log.info(old ? "model.replaced" : "model.served", { model: id, version, ...before })
   }
 
-  #retire({ folder }: Entry, { places }: ServedFolder): void {
-    const copies = places.filter((place) => place !== folder)
-    this.#outgoing.push(...copies.map((copy) => ({ copy, sinceLook: this.#looks })))
+  #retire({ copy }: ServedFolder): void {
+    if (copy !== null) this.#outgoing.push({ copy, sinceLook: this.#looks })
   }
 
   async #removeOutgoing(): Promise<void> {
-    const inUse = new Set(this.served.flatMap(({ places }) => places))
+    const inUse = new Set(this.served.map(({ copy }) => copy))
     const due = this.#outgoing.filter(({ sinceLook }) => this.#looks - sinceLook > OUTGOING_LOOKS)
     this.#outgoing = this.#outgoing.filter((outgoing) => !due.includes(outgoing))
     for (const { copy } of due) if (!inUse.has(copy)) await rm(copy, { recursive: true, force: true })

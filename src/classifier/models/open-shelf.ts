@@ -13,9 +13,8 @@ export async function openShelf(roots: readonly string[], log: Log): Promise<{ s
     find: () => findModels(roots, firstTime),
     inspect: async (folders) => {
       const inspected = await inspectModels(folders, { entry: entryOf({}), copyTo: copies.path })
-      for (const { info, places } of inspected.served) {
-        if (copies.path !== null && places.length === 1)
-          log.warn("model.not_copied", { model: info.id, copies: copies.path })
+      for (const { info, copy } of inspected.served) {
+        if (copies.path !== null && copy === null) log.warn("model.not_copied", { model: info.id, copies: copies.path })
       }
       return inspected
     },

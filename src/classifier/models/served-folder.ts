@@ -1,4 +1,7 @@
 import type { ModelInfo } from "./model-info.ts"
 
-/** A model that was loaded and checked once, and the folders from which a lane may load that very version, in order. */
-export type ServedFolder = { info: ModelInfo; places: readonly string[] }
+/**
+ * A model that was loaded and checked once. `folder` is its owner's, and may change at any time; `copy` is ours, which nothing
+ * changes until we remove it, and null where there was no room for one.
+ */
+export type ServedFolder = { info: ModelInfo; folder: string; copy: string | null }

@@ -60,10 +60,21 @@ local function reap()
   return #leases == 64 and tag(s.nowMs) or ""
 end
 
+-- An idle classifier asks all its queues at once, which is one command. Few of them are asked one by one.
+local function allEmpty(queues)
+  local keys = {}
+  for i, queue in ipairs(queues) do keys[i] = queueKey(queue) end
+  return #keys > 2 and redis.call("EXISTS", unpack(keys)) == 0
+end
+
 local function pop()
-  local popped, wanted, dry = {}, false, {}
+  local popped, wanted, dry, asked = {}, false, {}, {}
   for _, queue in ipairs(s.queues) do
-    local want = skip[queue] and 0 or s.max - #popped
+    if not skip[queue] then asked[#asked + 1] = queue end
+  end
+  if allEmpty(asked) then return popped, wanted, asked end
+  for _, queue in ipairs(asked) do
+    local want = s.max - #popped
     local rows = want > 0 and redis.call("ZPOPMIN", queueKey(queue), want) or {}
     wanted = wanted or (want > 0 and #rows / 2 == want)
     if #rows / 2 < want then dry[#dry + 1] = queue end
