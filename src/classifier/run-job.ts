@@ -3,22 +3,20 @@ import type { ClaimedJob } from "../lib/job.ts"
 import type { JobStore, Lease, Outcome } from "../lib/job-store.ts"
 import type { Log } from "../lib/log.ts"
 import { sha256Hex } from "../lib/sha256.ts"
-import type { PictureSource } from "./fetch-source/open-picture-source.ts"
 import { JobStopped } from "./hand.ts"
 import { LaneCrash } from "./lane/lane-crash.ts"
 import type { LanePool } from "./lane/lane-pool.ts"
+import { inspectElsewhere, Left, loadPicture, type PictureMeans } from "./load-picture.ts"
 import type { Metrics } from "./metrics.ts"
 import { keepOutput } from "./outputs/keep-output.ts"
 import type { OutputStore } from "./outputs/output-store.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 import { type Reachability, untilReached } from "./until-reached.ts"
 
-export type JobRunner = {
+export type JobRunner = PictureMeans & {
   store: JobStore
   pool: Pick<LanePool, "run">
   outputs: OutputStore
-  /** Where pictures come from that are named by URL. */
-  source: Pick<PictureSource, "fetch" | "inspect">
   now: () => number
   meter: ServiceMeter
   /** Whether all lanes have work, this job left out. */
@@ -26,8 +24,6 @@ export type JobRunner = {
   metrics: Metrics
   reachability: Reachability
   log: Log
-  /** Aborted when the process is asked to leave: what is still being fetched is left to others. */
-  leave: AbortSignal
   /** Aborted when the process may wait no longer for Redis. */
   giveUp: AbortSignal
 }
@@ -111,8 +107,9 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, reach }: Mean
   try {
     if (operation.name === "inspect" && source !== undefined) {
       // Its header is enough, as a rule: reading that is no work for a lane.
-      const asked = { url: source.url, wantsHash: operation.sha256 === true }
-      const image = await timed(fromSource(runner, signal, (until) => runner.source.inspect(asked, until)))
+      const image = await timed(
+        inspectElsewhere(runner, { url: source.url, wantsHash: operation.sha256 === true }, signal),
+      )
       const timings = { fetch, decode: 0, infer: 0 }
       return { timings, outcome: { state: "succeeded", result: { image, timingsMs: timings } } }
     }
@@ -137,35 +134,5 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, reach }: Mean
     return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }
   }
 }
-
-/** @throws AppError for what is an outcome of the job, Left, the signal's reason */
-async function loadPicture(runner: JobRunner, job: ClaimedJob, { signal, reach }: Means): Promise<Uint8Array> {
-  const { payloadId, input } = job
-  if (payloadId !== undefined) {
-    const bytes = await reach(() => runner.store.getPayload(payloadId))
-    if (bytes !== null) return bytes
-    throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
-  }
-  const { source } = input
-  if (source === undefined) throw new AppError("payload_expired", "The job names no image")
-  return fromSource(runner, signal, (until) => runner.source.fetch(source.url, until))
-}
-
-/** @throws Left, and what the call throws */
-async function fromSource<T>(
-  runner: JobRunner,
-  signal: AbortSignal,
-  call: (until: AbortSignal) => Promise<T>,
-): Promise<T> {
-  try {
-    return await call(AbortSignal.any([signal, runner.leave]))
-  } catch (error) {
-    if (runner.leave.aborted && !signal.aborted) throw new Left()
-    throw error
-  }
-}
-
-/** The process leaves while the picture is still being fetched. */
-class Left extends Error {}
 
 const roundMs = (ms: number) => Math.round(ms * 10) / 10
