@@ -36,7 +36,6 @@ async function main(): Promise<void> {
   const { batches, take: takeLists } = showBatches(edge, {
     history: await openBatchHistory().catch(openForgetfulBatchHistory),
     modelNow: () => models.value,
-    say: notice.say,
   })
 
   const cancel = (pictures: readonly Picture[]) => {

@@ -80,13 +80,22 @@ async function download(page: Page, name: string): Promise<{ file: string; rows:
 test("a list can be taken back while it is sent, and what is left of it canceled later", async () => {
   const { page, requests } = await visit(browser, stack.url)
   const { promise: letThrough, resolve: unstick } = deferred()
-  await page.route("**/v1/batches?*", (route) => letThrough.then(() => route.continue()))
+  await page.route("**/v1/batches?*", async (route) => {
+    await letThrough
+    // What was asked before the reload, nobody waits for any more.
+    await route.continue().catch(() => undefined)
+  })
   await page.setInputFiles(
     "#choose-list",
     list("twice.csv", ["url", ...[50, 51].map((i) => pictures.urlOf(HELD_FROM + i))]),
   )
   await press(page, "Start")
   await says(page, ".batch .count", /^Sending/)
+  const keys = () => requests.filter(({ method }) => method === "POST").map(({ idempotencyKey }) => idempotencyKey)
+  await page.reload()
+  await expect.poll(() => keys().length).toBe(2)
+  expect(keys()[0]).toMatch(/^[0-9a-f]{32}$/)
+  expect(keys()[1]).toBe(keys()[0])
   await press(page, "Cancel")
   await page.getByRole("button", { name: "Start", exact: true }).waitFor()
   unstick()
@@ -139,7 +148,13 @@ test("a list that is dropped is watched over a reload, rests while hidden, and h
   await says(page, "#batch-announcer", /^photos\.csv is done: 15 pictures, 1 failed\.$/)
   await page.getByText("What failed first").click()
   await says(page, ".findings li", /^Row 8: .*404[\s\S]*\/7\.jpg$/)
+  const results = "**/v1/batches/*/results?*"
+  await page.route(results, (route) => route.fulfill({ status: 404, json: { code: "not_found", detail: "Gone" } }))
+  await press(page, "Download results")
+  await says(page, ".batch > .note", /^The results could not be fetched\. The server no longer knows this ticket/)
+  await page.unroute(results)
   const { file, rows } = await download(page, "Download results")
+  expect(await page.locator(".batch > .note").innerText()).toBe("")
   expect(file).toBe("photos.results.csv")
   expect(rows.map(({ name, status, width }) => [name, status, width])).toEqual(
     numbers.map((number) => [
@@ -170,6 +185,8 @@ test("rows that cannot be taken are named, and the rest is classified for who wa
   await page.setInputFiles("#choose-list", list("mixed.tsv", lines))
   await press(page, "Start")
   await says(page, ".batch .count", /^2 rows of it cannot be taken\.$/)
+  const bottom = () => page.locator(".batch").evaluate((card) => card.getBoundingClientRect().bottom)
+  expect(await bottom()).toBeLessThanOrEqual(viewport.height)
   expect(await page.locator(".bad-rows tbody tr").allInnerTexts()).toEqual([
     expect.stringMatching(/^2\s+url\s+is not an https or http URL\s+ftp:\/\/a\.example\/x$/),
     expect.stringMatching(/^4\s+url\s+.*\s+nothing$/),

@@ -7,8 +7,8 @@ export type BatchActions = {
   start: (how: { operation?: string; skipsInvalid?: boolean }) => void
   cancel: () => void
   remove: () => void
-  /** Hands out the rows that are done, and says how many of them are there. */
-  download: (onRows: (rows: number) => void) => Promise<void>
+  /** Hands out the rows that are done, and says how many of them are there. @returns what went wrong, in a sentence */
+  download: (onRows: (rows: number) => void) => Promise<string>
 }
 
 export type BatchCard = { root: HTMLElement; render: (batch: Batch) => void }
@@ -52,6 +52,7 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     counts,
     findings,
     element("div", { class: "actions" }, start, skip, retry, download.button, cancel, remove),
+    download.note,
   )
 
   const render = (batch: Batch) => {
@@ -61,6 +62,7 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     const isRefused = batch.progress.phase === "refused"
     title.textContent = batch.name
     words.textContent = batchWords(batch)
+    root.dataset.phase = phase
     root.dataset.state = isRefused || ticket?.status === "failed" ? "bad" : isOver ? "good" : "open"
     choice.hidden = phase !== "chosen"
     operation.value = batch.operation
@@ -116,6 +118,7 @@ const LABELS = { none: "", part: "Download what is done", all: "Download results
 
 function createDownload(download: BatchActions["download"]) {
   const button = element("button", { type: "button", class: "button" })
+  const note = element("p", { class: "note", role: "status" })
   let [what, rows]: [keyof typeof LABELS, number | null] = ["none", null]
   const show = () => {
     button.hidden = what === "none"
@@ -130,9 +133,10 @@ function createDownload(download: BatchActions["download"]) {
       rows = count
       show()
     }
+    note.textContent = ""
     progress(0)
     try {
-      await download(progress)
+      note.textContent = await download(progress)
     } finally {
       rows = null
       show()
@@ -140,6 +144,7 @@ function createDownload(download: BatchActions["download"]) {
   })
   return {
     button,
+    note,
     render: (next: keyof typeof LABELS) => {
       what = next
       show()

@@ -11,18 +11,13 @@ import { announcementOf } from "./batch-words.ts"
 import { Batches } from "./batches.ts"
 import { fetchResults } from "./fetch-results.ts"
 
-export type ShowBatches = {
-  history: BatchHistory
-  modelNow: () => string
-  /** What concerns the whole page. */
-  say: (sentence: string) => void
-}
+export type ShowBatches = { history: BatchHistory; modelNow: () => string }
 
 export type ShownBatches = { batches: Batches; take: (files: File[]) => void }
 type Shown = BatchCard & { gone: AbortController }
 
 /** The lists as cards, the newest first. */
-export function showBatches(edge: Edge, { history, modelNow, say }: ShowBatches): ShownBatches {
+export function showBatches(edge: Edge, { history, modelNow }: ShowBatches): ShownBatches {
   const [section, place, announcer] = [byId("batches"), byId("batch-cards"), byId("batch-announcer")]
   const shown = new Map<string, Shown>()
   const said = new Map<string, string>()
@@ -32,7 +27,10 @@ export function showBatches(edge: Edge, { history, modelNow, say }: ShowBatches)
     const batch = batches.get(id)
     if (batch === undefined) return drop(id)
     const card = shown.get(id) ?? add(id)
+    const isTurned = card.root.dataset.phase !== batch.progress.phase
     card.render(batch)
+    // It has grown: who works with it sees all of it.
+    if (isTurned && card.root.contains(document.activeElement)) card.root.scrollIntoView({ block: "nearest" })
     const words = announcementOf(batch)
     // What was so before this visit is no news.
     if (words !== "" && said.has(id) && said.get(id) !== words) announcer.textContent = words
@@ -67,14 +65,14 @@ export function showBatches(edge: Edge, { history, modelNow, say }: ShowBatches)
     download: async (onRows) => {
       const batch = batches.get(id)
       const ticket = batch && ticketOf(batch)
-      if (batch === undefined || ticket === undefined) return
-      say("")
+      if (batch === undefined || ticket === undefined) return ""
       try {
         saveAs(resultsName(batch), await fetchResults(api, ticket.id, { signal: gone, onRows }))
+        return ""
       } catch (error) {
-        if (gone.aborted) return
+        if (gone.aborted) return ""
         if (!(error instanceof ClaimcheckError)) throw error
-        say(`The results could not be fetched. ${failureSentence(error)}`)
+        return `The results could not be fetched. ${failureSentence(error)}`
       }
     },
   })
