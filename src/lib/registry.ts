@@ -66,7 +66,8 @@ export class Registry {
       ...known.models.filter(({ seenMs }) => seenMs < nowMs - FORGET_MODEL_MS).map(({ id }) => MODEL + id),
     ]
     const entries = models.map((model) => [MODEL + model.id, JSON.stringify({ ...model, seenMs: nowMs })])
-    await this.#redis.call((sdk) => sdk.hset(this.#key, Object.fromEntries(entries)))
+    // The last model's folder may be gone, and HSET takes no empty list.
+    if (entries.length > 0) await this.#redis.call((sdk) => sdk.hset(this.#key, Object.fromEntries(entries)))
     await this.#redis.call((sdk) => sdk.pexpire(this.#key, FORGET_MODEL_MS))
     if (gone.length > 0) await this.#redis.call((sdk) => sdk.hdel(this.#key, ...gone))
     for (const { id } of known.models) {

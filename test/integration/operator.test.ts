@@ -249,6 +249,14 @@ describe("Registry", () => {
     expect(await registry.read()).toMatchObject({ models: [{ id: "new" }], workers: [] })
   })
 
+  it("enroll() of a worker that has lost its last model leaves what is known as it is", async () => {
+    const registry = new Registry(harness.redis, harness.keys)
+    await registry.enroll([], T0)
+    await registry.enroll([model], T0)
+    await registry.enroll([], T0 + 1)
+    expect((await registry.read()).models).toEqual([{ ...model, seenMs: T0 }])
+  })
+
   it("enroll() fails what waits past its deadline for a model that nobody serves any longer, and gives its room back", async () => {
     const registry = new Registry(harness.redis, harness.keys)
     await registry.enroll([{ ...model, id: "old" }, model], T0)
