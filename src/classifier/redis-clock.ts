@@ -20,8 +20,12 @@ export class RedisClock {
 
   now = (): number => Math.round(this.#monotonicMs() + this.#offsetMs)
 
-  /** Asks Redis. @throws AppError redis_unavailable; the old correction stays */
+  /** Asks Redis, thrice at first. @throws AppError redis_unavailable; the old correction stays */
   async correct(): Promise<void> {
+    for (let more = this.#samples.length === 0 ? 3 : 1; more > 0; more--) await this.#ask()
+  }
+
+  async #ask(): Promise<void> {
     const askedMs = this.#monotonicMs()
     const [seconds, micros] = (await this.#redis.call((sdk) => sdk.time())).map(Number)
     const roundTripMs = this.#monotonicMs() - askedMs

@@ -12,8 +12,8 @@ export type Pace = {
 }
 /** A client's poll costs it and the edge a round trip (bench/polling has what other margins cost). */
 const POLL: Pace = { marginOfJob: 0.05, marginOfWait: 0.03, overdueShare: 1 / 3, minMs: 20 }
-/** The edge itself looks while a client waits in one of its requests; that costs a command of Redis. */
-export const LOOK: Pace = { marginOfJob: 0, marginOfWait: 0, overdueShare: 1 / 10, minMs: 5 }
+/** The edge itself looks while a client waits in one of its requests; that costs a command of Redis, so rather early than late. */
+export const LOOK: Pace = { marginOfJob: -0.1, marginOfWait: 0, overdueShare: 1 / 12, minMs: 5 }
 
 /** When nothing is known yet of the speed, or nobody is there to ask. */
 const UNKNOWN_RATE_POLL_MS = 500
@@ -37,19 +37,13 @@ export function pollHint(
   if (classifiers === 0) return { etaMs: null, pollAfterMs: NO_CLASSIFIER_POLL_MS }
   if (perSecond <= 0) return { etaMs: null, pollAfterMs: UNKNOWN_RATE_POLL_MS }
 
-  const [etaMs, leastMs] =
+  const jobsMs = (jobs: number) => (jobs / perSecond) * 1_000
+  const [leftMs, leastMs] =
     "position" in progress
-      ? [jobMs * (progress.position > 0 ? 2 : 1) + (progress.position / perSecond) * 1_000, progress.waitingForMs / 10]
-      : [leftMs(progress, { perSecond, jobMs }, pace), 0]
-  const likelyMs = etaMs + jobMs * pace.marginOfJob + etaMs * pace.marginOfWait
+      ? [jobMs * (progress.position > 0 ? 2 : 1) + jobsMs(progress.position), progress.waitingForMs / 10]
+      : [jobMs + jobsMs(progress.ahead) - progress.processingForMs, progress.processingForMs * pace.overdueShare]
+  const etaMs = "position" in progress ? leftMs : Math.max(leftMs, leastMs)
+  const likelyMs = leftMs * (1 + pace.marginOfWait) + jobMs * pace.marginOfJob
   const pollAfterMs = Math.min(MAX_POLL_MS, Math.max(pace.minMs, leastMs, likelyMs))
   return { etaMs: Math.ceil(etaMs), pollAfterMs: Math.ceil(pollAfterMs) }
-}
-
-function leftMs(
-  { processingForMs, ahead }: { processingForMs: number; ahead: number },
-  { perSecond, jobMs }: Pick<ServiceRate, "perSecond" | "jobMs">,
-  { overdueShare }: Pace,
-): number {
-  return Math.max(jobMs + (ahead / perSecond) * 1_000 - processingForMs, processingForMs * overdueShare)
 }
