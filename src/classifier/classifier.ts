@@ -12,6 +12,9 @@ import { announceSchema } from "../lib/schema-version.ts"
 import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
 import { StoredOutputs } from "../lib/stored-outputs.ts"
+import { flushOften } from "../lib/trace/flush-often.ts"
+import { traceTarget } from "../lib/trace/trace-config.ts"
+import { createTracer } from "../lib/trace/tracer.ts"
 import { Feeder } from "./batches/feeder.ts"
 import { runClaimLoop } from "./claim-loop.ts"
 import type { ClassifierConfig } from "./config.ts"
@@ -137,14 +140,15 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const giveUp = new AbortController()
   const isBacklogged = () => hand.size - hand.fetches > pool.lanes
   const source = openPictureSource(config)
+  const tracer = createTracer(traceTarget(config, "classifier"), { part: "classifier", log })
   const runner: JobRunner = {
-    ...{ store, pool, source, outputs, now, meter, isBacklogged, metrics, reachability, log },
+    ...{ store, pool, source, outputs, now, meter, isBacklogged, metrics, reachability, log, tracer },
     leave: signal,
     giveUp: giveUp.signal,
   }
   const isListening = () => listener.isListening()
   const count = (outcome: string) => metrics.webhooks.inc({ outcome })
-  const deliverer = await createDeliverer(config, { redis, keys, now, isListening, reachability, log, count })
+  const deliverer = await createDeliverer(config, { redis, keys, now, isListening, reachability, log, tracer, count })
   const batches = new BatchStore(redis, keys, storeLimits(config))
   const feeder = new Feeder({ store: batches, now, isListening, reachability, log })
   const onOutbox = () => deliverer.look()
@@ -152,6 +156,8 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const channel = keys.wakeChannel
   const listener = listenToQueue({ redis, channel, hand, waker, onOutbox, onBatches, signal, log })
   const delivering = deliverer.run(signal)
+  const allDone = new AbortController()
+  const flushing = flushOften(tracer, allDone.signal)
   const feeding = feeder.run(signal)
   const renewing = renewLeases({ store, hand, leaseMs, now, reachability }, giveUp.signal)
   // The lanes first, then those who send jobs for what is new; an outage is made up for by the next enrolment.
@@ -200,6 +206,8 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   giveUp.abort()
   await Promise.all([...chores, renewing, delivering, feeding])
   await registry.leave(worker).catch((error: unknown) => log.warn("classifier.left_unseen", { error }))
+  allDone.abort()
+  await flushing
 }
 
 /** Does something now and then; an outage only means that it is done later. */

@@ -6,6 +6,9 @@ import { createLog, type Log } from "../lib/log.ts"
 import { queueEnv } from "../lib/queue-config.ts"
 import { connectRedis } from "../lib/redis.ts"
 import { sleep } from "../lib/sleep.ts"
+import { flushOften } from "../lib/trace/flush-often.ts"
+import { traceTarget } from "../lib/trace/trace-config.ts"
+import { createTracer } from "../lib/trace/tracer.ts"
 import { listenForWakeUps } from "../lib/wake-up.ts"
 import { RedisClock } from "./redis-clock.ts"
 import { Reachability, untilReached } from "./until-reached.ts"
@@ -41,8 +44,9 @@ async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: Abo
   const keys = createKeys()
   const clock = new RedisClock(redis)
   const reachability = new Reachability(log)
+  const tracer = createTracer(traceTarget(config, "deliverer"), { part: "deliverer", log })
   let isListening = false
-  const parts = { redis, keys, now: clock.now, isListening: () => isListening, reachability, log }
+  const parts = { redis, keys, now: clock.now, isListening: () => isListening, reachability, log, tracer }
   const deliverer = await createDeliverer(config, parts)
   await untilReached(() => clock.correct(), { reachability, signal })
   log.info("deliverer.ready")
@@ -62,7 +66,11 @@ async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: Abo
     signal,
     log,
   })
+  const allDone = new AbortController()
+  const flushing = flushOften(tracer, allDone.signal)
   await Promise.all([deliverer.run(signal), listening, keepTime(clock, signal)])
+  allDone.abort()
+  await flushing
 }
 
 /** An outage only means that the clock is corrected later. */

@@ -3,7 +3,9 @@ import type { ClaimedJob } from "../lib/job.ts"
 import type { JobStore, Lease, Outcome } from "../lib/job-store.ts"
 import type { Log } from "../lib/log.ts"
 import { sha256Hex } from "../lib/sha256.ts"
+import type { Tracer } from "../lib/trace/tracer.ts"
 import { JobStopped } from "./hand.ts"
+import { JobTrace } from "./job-trace.ts"
 import { LaneCrash } from "./lane/lane-crash.ts"
 import type { LanePool } from "./lane/lane-pool.ts"
 import { inspectElsewhere, Left, loadPicture, type PictureMeans } from "./load-picture.ts"
@@ -24,6 +26,7 @@ export type JobRunner = PictureMeans & {
   metrics: Metrics
   reachability: Reachability
   log: Log
+  tracer: Tracer
   /** Aborted when the process may wait no longer for Redis. */
   giveUp: AbortSignal
 }
@@ -31,11 +34,19 @@ export type JobRunner = PictureMeans & {
 /** Carries one claimed job to its end: fetch, lane, outcome. Never rejects. */
 export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSignal): Promise<void> {
   const { log, metrics } = runner
-  const about = { jobId: job.id, queue: job.queue, attempt: job.attempts }
+  const trace = new JobTrace(job, runner)
+  const { about } = trace
   try {
-    const end = await attempt(runner, job, signal)
+    log.info("job.claimed", { ...about, worker: job.worker })
+    const end = await attempt(runner, job, { signal, trace })
     metrics.jobs.inc({ queue: job.queue, outcome: end })
+    // A failure has said its code already.
+    if (end !== "failed") trace.end(end)
   } catch (error) {
+    trace.end(
+      error instanceof JobStopped ? "stopped" : "abandoned",
+      error instanceof JobStopped ? undefined : "abandoned",
+    )
     if (error instanceof JobStopped) {
       metrics.jobs.inc({ queue: job.queue, outcome: "stopped" })
       log.info("job.stopped", { ...about, reason: error.message })
@@ -51,14 +62,16 @@ const LEAVES = "the classifier leaves"
 
 type End = "succeeded" | "failed" | "retried" | "lease_lost"
 
-async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal): Promise<End> {
+type Attempted = { signal: AbortSignal; trace: JobTrace }
+
+async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: Attempted): Promise<End> {
   const { store, log, now } = runner
   const lease: Lease = { jobId: job.id, token: job.leaseToken }
-  const about = { jobId: job.id, queue: job.queue, attempt: job.attempts }
+  const { about } = trace
   const reach = <T>(call: () => Promise<T>) =>
     untilReached(call, { reachability: runner.reachability, signal: runner.giveUp })
 
-  const { outcome, retryReason, timings } = await infer(runner, job, { signal, reach })
+  const { outcome, retryReason, timings } = await infer(runner, job, { signal, trace, reach })
   if (retryReason !== undefined) {
     // What a classifier that leaves had not begun is no attempt.
     const counts = retryReason !== LEAVES
@@ -68,14 +81,16 @@ async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal):
   }
   const finishStart = performance.now()
   const held = await reach(() => store.finish({ ...lease, job }, outcome, now()))
+  const finishMs = performance.now() - finishStart
+  trace.stage("finish", finishMs)
   if (!held) {
     log.info("job.lease_lost", about)
     return "lease_lost"
   }
-  if (outcome.state === "failed")
+  if (outcome.state === "failed") {
     log.info("job.failed", { ...about, code: outcome.error.code, reason: outcome.error.message })
-  else {
-    const finishMs = performance.now() - finishStart
+    trace.end("failed", outcome.error.code)
+  } else {
     const laneMs = timings.decode + timings.infer
     const endedMs = performance.now()
     const jobMs = timings.fetch + laneMs + finishMs
@@ -90,19 +105,20 @@ async function attempt(runner: JobRunner, job: ClaimedJob, signal: AbortSignal):
   return outcome.state
 }
 
-type Means = { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> }
+type Means = Attempted & { reach: <T>(call: () => Promise<T>) => Promise<T> }
 type Timings = { fetch: number; decode: number; infer: number }
 type Inferred =
   | { outcome: Outcome; retryReason?: undefined; timings: Timings }
   | { outcome?: undefined; retryReason: string; timings?: undefined }
 
-async function infer(runner: JobRunner, job: ClaimedJob, { signal, reach }: Means): Promise<Inferred> {
+async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach }: Means): Promise<Inferred> {
   const { operation, source, image: sent } = job.input
   const fetchStart = performance.now()
   let fetch = 0
   const timed = <T>(load: Promise<T>) =>
     load.finally(() => {
       fetch = roundMs(performance.now() - fetchStart)
+      trace.stage("fetch", fetch)
     })
   try {
     if (operation.name === "inspect" && source !== undefined) {
@@ -114,10 +130,12 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, reach }: Mean
       return { timings, outcome: { state: "succeeded", result: { image, timingsMs: timings } } }
     }
     const bytes = await timed(loadPicture(runner, job, { signal, reach }))
+    runner.log.debug("job.fetched", { ...trace.about, bytes: bytes.length, fetchMs: fetch })
     const known = sent ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
     const work = { operation, bytes, ...(job.model !== undefined && { modelId: job.model }) }
     const isBackground = source !== undefined || job.batch !== undefined
     const { timingsMs, image, made, ...answer } = await runner.pool.run(work, { signal, isBackground })
+    traceLane(runner, trace, timingsMs)
     // Before the result: a crash in between leaves an output that expires, and never a result without its output.
     const output = made && (await reach(() => keepOutput(runner.outputs, { job, made, signal })))
     const timings = { fetch, decode: roundMs(timingsMs.decode), infer: roundMs(timingsMs.infer) }
@@ -133,6 +151,15 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, reach }: Mean
     const { code, message } = error
     return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }
   }
+}
+
+/** The lane says how long its steps took; they end with its answer, one after the other. */
+function traceLane({ log, now }: JobRunner, trace: JobTrace, { decode, infer }: Omit<Timings, "fetch">): void {
+  const endMs = now()
+  trace.stage("decode", decode, { endMs: endMs - infer })
+  // Where no model is asked there is nothing to infer.
+  if (infer > 0) trace.stage("infer", infer, { endMs })
+  log.debug("job.inferred", { ...trace.about, decodeMs: roundMs(decode), inferMs: roundMs(infer) })
 }
 
 const roundMs = (ms: number) => Math.round(ms * 10) / 10

@@ -2,10 +2,13 @@ import type { Hono } from "hono"
 import { createMiddleware } from "hono/factory"
 import { routePath } from "hono/route"
 import { AppError } from "../lib/app-error.ts"
+import type { LogFields } from "../lib/log.ts"
+import { claimedJobId } from "../lib/ticket-id.ts"
 import { identifyCaller } from "./caller.ts"
 import { cors } from "./cors.ts"
 import { problemResponse } from "./problem.ts"
 import { discardRest } from "./read-body.ts"
+import { traceRequests, type WaitUntil } from "./request-trace.ts"
 import { type EdgeContext, type EdgeEnv, newRouter } from "./router.ts"
 import { batches } from "./routes/batches.ts"
 import { classifications } from "./routes/classifications.ts"
@@ -35,10 +38,12 @@ const SUBMIT_PATHS = ROUTERS.flatMap(({ described }) => described)
 export type AppOptions = {
   /** The address that the platform vouches for; never one that a client can write itself. */
   clientAddress: (c: EdgeContext) => string
+  /** Where nothing outlasts an answer by itself; elsewhere the entry sends the spans now and then. */
+  waitUntil?: WaitUntil
 }
 
 /** The edge, the same on every runtime. */
-export function createApp(services: Services, { clientAddress }: AppOptions): Hono<EdgeEnv> {
+export function createApp(services: Services, { clientAddress, waitUntil }: AppOptions): Hono<EdgeEnv> {
   const { config } = services
   const rules = {
     apiKeys: config.API_KEYS,
@@ -62,8 +67,7 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
     await next()
   })
   for (const router of PUBLIC_ROUTERS) app.route("/", router)
-  app.use("/v1/*", authenticate)
-  app.use("/predict", authenticate)
+  for (const path of ["/v1/*", "/predict"]) app.use(path, traceRequests(waitUntil), authenticate)
   for (const path of SUBMIT_PATHS) app.use(path, limitSubmits)
   for (const router of [...ROUTERS, describeApi([...ROUTERS, ...PUBLIC_ROUTERS])]) app.route("/", router)
 
@@ -77,7 +81,7 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
   })
   app.onError((error, c) => {
     // Not the path: it may hold a ticket, which is a capability.
-    const request = { method: c.req.method, route: routePath(c, -1) }
+    const request = { method: c.req.method, route: routePath(c, -1), ...foundBy(c) }
     if (error instanceof AppError && error.code !== "internal") {
       if (error.status >= 500) services.log.warn("request.refused", { ...request, error })
       return refuse(c, error)
@@ -86,6 +90,12 @@ export function createApp(services: Services, { clientAddress }: AppOptions): Ho
     return refuse(c, new AppError("internal", "Something broke on our side; it was logged"))
   })
   return app
+}
+
+/** What leads from a line of the log to the ticket and the trace. */
+function foundBy(c: EdgeContext): LogFields {
+  const jobId = claimedJobId(c.req.param("id") ?? "")
+  return { ...(jobId !== null && { jobId }), ...(c.var.trace && { traceId: c.var.trace.traceId }) }
 }
 
 /** Clients of the tutorial's contract look for `success` in every answer. */

@@ -6,7 +6,11 @@ declare const Deno: { env: { toObject(): Record<string, string> }; hostname(): s
 
 // biome-ignore lint/suspicious/noConsole: on Deno Deploy the console is the log
 const services = createServices(Deno.env.toObject(), { server: "deno", write: (line) => console.log(line) })
-const app = createApp(services, { clientAddress: (c) => (c.env as Info).remoteAddr?.hostname ?? "unknown" })
+const app = createApp(services, {
+  clientAddress: (c) => (c.env as Info).remoteAddr?.hostname ?? "unknown",
+  // At once: a timer would keep a process alive that is asked to stop, and what is being sent is waited for.
+  waitUntil: (_c, work) => void work,
+})
 
 /** The edge on Deno: `deno serve src/edge/deno.ts`. */
 export default {

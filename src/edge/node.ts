@@ -2,6 +2,7 @@ import { hostname } from "node:os"
 import { serve } from "@hono/node-server"
 import { getConnInfo } from "@hono/node-server/conninfo"
 import { ConfigError } from "../lib/env.ts"
+import { flushOften } from "../lib/trace/flush-often.ts"
 import { createApp } from "./app.ts"
 import { createServices } from "./services.ts"
 
@@ -20,8 +21,13 @@ function main(): void {
     services.log.error("edge.failed", { error })
     process.exit(1)
   })
+  const leave = new AbortController()
+  const flushing = flushOften(services.tracer, leave.signal)
   const stop = () => {
-    server.close(() => process.exit(0))
+    server.close(() => {
+      leave.abort()
+      void flushing.then(() => process.exit(0))
+    })
     // A connection that falls idle from now on would stay open for its keep-alive.
     setInterval(() => "closeIdleConnections" in server && server.closeIdleConnections(), 20)
   }

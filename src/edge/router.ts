@@ -2,9 +2,10 @@ import { type Context, Hono } from "hono"
 import type { Caller } from "./caller.ts"
 import type { ApiRoute } from "./openapi/api-route.ts"
 import { type ValidatedInput, validateRequest } from "./openapi/validate-request.ts"
+import type { RequestTrace } from "./request-trace.ts"
 import type { Services } from "./services.ts"
 
-export type EdgeEnv = { Variables: { services: Services; caller: Caller } }
+export type EdgeEnv = { Variables: { services: Services; caller: Caller; trace: RequestTrace } }
 export type EdgeContext = Context<EdgeEnv>
 
 type RouteHandler<R extends ApiRoute> = (c: Context<EdgeEnv, string, ValidatedInput<R>>) => Response | Promise<Response>

@@ -12,6 +12,8 @@ import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
 import { StoredOutputs } from "../lib/stored-outputs.ts"
 import { createBatchTicketIds, createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
+import { traceTarget } from "../lib/trace/trace-config.ts"
+import { createTracer, type Tracer } from "../lib/trace/tracer.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-settings.ts"
 import { CachedRegistry } from "./cached-registry.ts"
 import { type EdgeConfig, readEdgeConfig } from "./config.ts"
@@ -40,6 +42,7 @@ export type Services = {
   now: () => number
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
   log: Log
+  tracer: Tracer
 }
 
 /** @throws ConfigError that names the variable */
@@ -56,6 +59,7 @@ export function createServices(
   const keys = createKeys()
   const limits = storeLimits(config)
   const sealer = createSealer(config.PAYLOAD_SECRET)
+  const log = createLog({ server, script: "edge", write, level: config.LOG_LEVEL })
   const apiKeys = new ApiKeyStore(redis, keys)
   return {
     config,
@@ -74,6 +78,7 @@ export function createServices(
     batchTicketIds: createBatchTicketIds(config.TICKET_SECRET),
     now: Date.now,
     sleep,
-    log: createLog({ server, script: "edge", write, level: config.LOG_LEVEL }),
+    log,
+    tracer: createTracer(traceTarget(config, "edge"), { part: "edge", log }),
   }
 }

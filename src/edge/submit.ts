@@ -8,8 +8,10 @@ import { OPERATIONS } from "../lib/operations.ts"
 import { queueName } from "../lib/queue-name.ts"
 import type { ServedModel } from "../lib/registry.ts"
 import { sha256Hex } from "../lib/sha256.ts"
+import { formatTraceparent } from "../lib/trace/trace-context.ts"
 import type { Caller } from "./caller.ts"
 import type { Upload } from "./read-upload.ts"
+import type { RequestTrace } from "./request-trace.ts"
 import type { Services } from "./services.ts"
 import type { SubmitOptions } from "./submit-options.ts"
 
@@ -24,6 +26,7 @@ export type Submit = {
   idempotencyKey?: string | undefined
   /** Infer again, even if the answer is known. */
   noCache?: boolean
+  trace: RequestTrace
 }
 
 /**
@@ -63,6 +66,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
       ...("url" in source && { source: { url: source.url } }),
       ...(image !== null && { image }),
       fingerprint: await hashText(options.webhook_url === undefined ? asked : `${asked}\0${options.webhook_url}`),
+      trace: formatTraceparent(request.trace),
     },
     ...(webhookUrl !== "" && { webhookUrl }),
     // What lies behind a URL may be another picture by now: its answer is not known.
@@ -81,7 +85,9 @@ export async function submit(services: Services, request: Submit): Promise<Enque
     status: enqueued.status,
     queue: job.queue,
     ...(image !== null && { bytes: image.bytes }),
+    traceId: request.trace.traceId,
   })
+  request.trace.attributes["claimcheck.job_id"] = enqueued.job.id
   return enqueued
 }
 

@@ -1,4 +1,4 @@
-import type { Hono } from "hono"
+import type { ExecutionContext, Hono } from "hono"
 import { ERRORS } from "../lib/app-error.ts"
 import type { Env } from "../lib/env.ts"
 import { createApp } from "./app.ts"
@@ -12,11 +12,14 @@ let app: Hono<EdgeEnv> | undefined
 function start(env: Env): Hono<EdgeEnv> {
   // biome-ignore lint/suspicious/noConsole: on Workers the console is the log
   const services = createServices(env, { server: "workers", write: (line) => console.log(line) })
-  return createApp(services, { clientAddress: (c) => c.req.header("cf-connecting-ip") ?? "unknown" })
+  return createApp(services, {
+    clientAddress: (c) => c.req.header("cf-connecting-ip") ?? "unknown",
+    waitUntil: (c, work) => c.executionCtx.waitUntil(work),
+  })
 }
 
 export default {
-  fetch(request: Request, env: Env): Response | Promise<Response> {
+  fetch(request: Request, env: Env, context: ExecutionContext): Response | Promise<Response> {
     try {
       app ??= start(env)
     } catch (error) {
@@ -29,6 +32,6 @@ export default {
         headers: { ...DATA_HEADERS, "content-type": "application/problem+json" },
       })
     }
-    return app.fetch(request)
+    return app.fetch(request, env, context)
   },
 }

@@ -64,6 +64,12 @@ export type Told =
   | { type: `classification.${Ticket["status"]}`; data: Ticket }
   | { type: `batch.${BatchTicket["status"] | "progress"}`; data: BatchTicket }
 
+/** What the request that asked for the work went on with, as a `traceparent`. */
+export function traceparentOf({ job, batch }: DeliveryEvent): string | undefined {
+  if (batch !== undefined) return decodeBatch(JSON.parse(batch)).plan.trace
+  return job === undefined ? undefined : decodeJob(job).input.trace
+}
+
 /** The origin of a webhook's URL: all of it that may be logged, since path and query can hold a secret. */
 export function receiverOf(url: string): string {
   return new URL(url).origin

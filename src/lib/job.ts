@@ -35,7 +35,7 @@ export const jobInputSchema = z.object({
   image: imageInfoSchema.optional(),
   /** SHA-256 over payload and options: what a repeated Idempotency-Key is held against. */
   fingerprint: z.string(),
-  /** The `traceparent` that the request came with (https://www.w3.org/TR/trace-context/). */
+  /** The edge's step in the request's trace, as a `traceparent`: what is done for the job are its children. */
   trace: z.string().optional(),
 })
 export type JobInput = z.infer<typeof jobInputSchema>

@@ -2,6 +2,7 @@ import * as z from "zod"
 import { wholeNumber, words } from "./env.ts"
 import type { StoreLimits } from "./job-store.ts"
 import type { OutputLimits } from "./stored-outputs.ts"
+import { traceEnv } from "./trace/trace-config.ts"
 
 /** What edge and classifier must agree on; both read it from the same variables. */
 export const queueEnv = {
@@ -23,6 +24,7 @@ export const queueEnv = {
     .default([]),
   MAX_OUTPUT_BYTES: wholeNumber(8_000_000),
   MAX_ALL_OUTPUT_BYTES: wholeNumber(1_000_000_000),
+  ...traceEnv,
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
 }
 

@@ -23,6 +23,12 @@ export function createBatchTicketIds(secrets: readonly string[]): TicketIds {
   return createSignedIds(secrets, { prefix: BATCH_PREFIX, signedPrefix: BATCH_PREFIX })
 }
 
+/** The job that a ticket names, signed by us or not: for the log, which must not hold the ticket itself. */
+export function claimedJobId(ticketId: string): string | null {
+  const jobId = ticketId.slice(PREFIX.length, -SIGNATURE_CHARS)
+  return ticketId.startsWith(PREFIX) && isJobId(jobId) ? jobId : null
+}
+
 type Kind = { prefix: string; signedPrefix: string }
 
 function createSignedIds(secrets: readonly string[], { prefix, signedPrefix }: Kind): TicketIds {

@@ -4,10 +4,12 @@ import { FakeClassifier } from "../support/edge-classifier.ts"
 import { uniqueJpeg } from "../support/edge-images.ts"
 import { edgeEnv } from "../support/edge-runtime.ts"
 
+const CONTEXT = { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} }
+
 describe("worker.fetch()", () => {
   it("answers 500 without configuration, and tells the variable to its log alone", async () => {
     const logged = vi.spyOn(console, "error").mockImplementation(() => undefined)
-    const response = await worker.fetch(new Request("http://edge.test/healthz"), {})
+    const response = await worker.fetch(new Request("http://edge.test/healthz"), {}, CONTEXT)
     expect(response.status).toBe(500)
     expect(response.headers.get("content-type")).toBe("application/problem+json")
     const body = await response.text()
@@ -26,7 +28,7 @@ describe("worker.fetch()", () => {
     const statusFrom = async (address: string) => {
       const headers = { "cf-connecting-ip": address, "x-forwarded-for": "192.0.2.1" }
       const request = new Request("http://edge.test/v1/classifications", { method: "POST", body, headers })
-      return (await worker.fetch(request, env)).status
+      return (await worker.fetch(request, env, CONTEXT)).status
     }
     expect(await statusFrom("198.51.100.1")).toBe(202)
     await classifier.work()

@@ -7,6 +7,7 @@ import { Reachability } from "../../src/classifier/until-reached.ts"
 import { DEFAULT_STORE_LIMITS, JobStore } from "../../src/lib/job-store.ts"
 import { createLog, silentLog } from "../../src/lib/log.ts"
 import { createSealer } from "../../src/lib/sealed-bytes.ts"
+import { silentTracer } from "../../src/lib/trace/tracer.ts"
 import { startBackend } from "../support/edge-backend.ts"
 import { FakeClassifier, succeed } from "../support/edge-classifier.ts"
 import { uniqueJpeg } from "../support/edge-images.ts"
@@ -53,6 +54,7 @@ async function classifyWith(secrets: string[]) {
     isBacklogged: () => false,
     metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 1 }),
     reachability: new Reachability(silentLog),
+    tracer: silentTracer,
     log: createLog({ server: "test", script: "classifier", write: (line) => lines.push(line) }),
     source: noSource,
     leave: done.signal,

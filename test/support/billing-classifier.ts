@@ -19,6 +19,7 @@ import { queuesOf } from "../../src/lib/queue-name.ts"
 import type { RedisRest } from "../../src/lib/redis.ts"
 import { Registry } from "../../src/lib/registry.ts"
 import { sleep } from "../../src/lib/sleep.ts"
+import { silentTracer } from "../../src/lib/trace/tracer.ts"
 import { noOutputs } from "./no-outputs.ts"
 import { noSource } from "./no-source.ts"
 
@@ -85,6 +86,7 @@ export async function startBilledClassifier(
     reachability,
     log: silentLog,
     source: noSource,
+    tracer: silentTracer,
     leave: signal,
     giveUp: signal,
   }

@@ -2,6 +2,7 @@ import type { Keys } from "../../lib/keys.ts"
 import type { Log } from "../../lib/log.ts"
 import { Outbox, type Recorded } from "../../lib/outbox.ts"
 import type { RedisRest } from "../../lib/redis.ts"
+import type { Tracer } from "../../lib/trace/tracer.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../../lib/webhook-settings.ts"
 import { createGuardedFetch } from "../guarded-fetch/guarded-fetch.ts"
 import type { Reachability } from "../until-reached.ts"
@@ -19,6 +20,7 @@ export type DelivererParts = {
   isListening: () => boolean
   reachability: Reachability
   log: Log
+  tracer: Tracer
   count?: (outcome: Recorded["outcome"]) => void
 }
 
@@ -27,7 +29,7 @@ export async function createDeliverer(
   config: WebhookConfig,
   parts: DelivererParts,
 ): Promise<Pick<Deliverer, "look" | "run">> {
-  const { redis, keys, now } = parts
+  const { redis, keys, now, tracer } = parts
   const key = config.WEBHOOK_SIGNING_KEY
   const signersOf = createSigners(new CachedWebhookSettings(new WebhookSettingsStore(redis, keys), now), {
     secrets: config.WEBHOOK_SECRETS,
@@ -37,7 +39,7 @@ export async function createDeliverer(
   const deliverer = new Deliverer({
     ...parts,
     outbox: new Outbox(redis, keys, { resultTtlMs: config.RESULT_TTL_S * 1_000 }),
-    send: (taken, stop) => sendWebhook({ fetch: guarded.fetch, signersOf, now }, taken, stop),
+    send: (taken, stop) => sendWebhook({ fetch: guarded.fetch, signersOf, now, tracer }, taken, stop),
   })
   return {
     look: () => deliverer.look(),

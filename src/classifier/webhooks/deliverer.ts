@@ -141,7 +141,7 @@ export class Deliverer {
       const held = await untilReached(() => outbox.record(taken, recorded), { reachability, signal })
       if (recorded.outcome === "retry") this.#lookAt(recorded.dueMs)
       this.#options.count?.(recorded.outcome)
-      this.#report(taken, recorded, { ...about, held })
+      this.#report(taken, recorded, { ...about, traceId: sent.traceId, held })
       return sent.verdict === "failed"
     } catch (error) {
       if (signal.aborted) await outbox.release(taken, now()).catch(() => "its lease runs out by itself")

@@ -1,9 +1,12 @@
 import type { Attempt } from "../../lib/delivery.ts"
 import type { Taken } from "../../lib/outbox.ts"
 import { retryAfterMs } from "../../lib/retry-after.ts"
+import { formatTraceparent } from "../../lib/trace/trace-context.ts"
+import { silentTracer, type Tracer } from "../../lib/trace/tracer.ts"
 import type { GuardedFetch } from "../guarded-fetch/guarded-fetch.ts"
 import { GuardedFetchError } from "../guarded-fetch/guarded-fetch-error.ts"
 import { signWebhook } from "./sign-webhook.ts"
+import { traceOfEvent, traceSent } from "./trace-webhook.ts"
 import { webhookBody } from "./webhook-body.ts"
 import type { WebhookSigners } from "./webhook-signers.ts"
 
@@ -17,6 +20,7 @@ export type Sent = {
   verdict: "delivered" | "gone" | "failed"
   /** What the receiver asked to be left alone for. */
   retryAfterMs: number | null
+  traceId?: string
 }
 
 export type SendWebhook = {
@@ -24,6 +28,7 @@ export type SendWebhook = {
   signersOf: WebhookSigners
   now: () => number
   timeoutMs?: number
+  tracer?: Tracer
 }
 
 /**
@@ -31,10 +36,11 @@ export type SendWebhook = {
  * @throws the signal's reason once it is aborted, and AppError redis_unavailable when the secrets cannot be read
  */
 export async function sendWebhook(
-  { fetch, signersOf, now, timeoutMs = ATTEMPT_TIMEOUT_MS }: SendWebhook,
-  { delivery, event }: Taken,
+  { fetch, signersOf, now, timeoutMs = ATTEMPT_TIMEOUT_MS, tracer = silentTracer }: SendWebhook,
+  taken: Taken,
   signal: AbortSignal,
 ): Promise<Sent> {
+  const { delivery, event } = taken
   const signers = await signersOf(delivery.caller)
   const atMs = now()
   const startMs = performance.now()
@@ -48,11 +54,22 @@ export async function sendWebhook(
     return failed("no_secret", "There is no secret to sign webhooks of this caller with")
   }
   const body = webhookBody(event)
-  const headers = await signWebhook({ id: event.id, atMs, body }, signers)
+  const trace = traceOfEvent(event)
+  const headers = {
+    ...(await signWebhook({ id: event.id, atMs, body }, signers)),
+    ...(trace && { traceparent: formatTraceparent(trace.attempt) }),
+    "content-type": "application/json",
+    "user-agent": "claimcheck-webhooks",
+  }
+  const report = (sent: Sent): Sent => {
+    if (trace === null) return sent
+    tracer.record(traceSent(taken, trace, sent))
+    return { ...sent, traceId: trace.edge.traceId }
+  }
   try {
     const response = await fetch(delivery.url, {
       method: "POST",
-      headers: { ...headers, "content-type": "application/json", "user-agent": "claimcheck-webhooks" },
+      headers,
       body,
       timeoutMs,
       maxBytes: MAX_ANSWER_BYTES,
@@ -62,14 +79,14 @@ export async function sendWebhook(
     })
     const { status } = response
     const error = errorOf(status)
-    return {
+    return report({
       attempt: attemptOf({ status, ...(error !== null && { error }) }),
       verdict: error === null ? "delivered" : status === 410 ? "gone" : "failed",
       retryAfterMs: retryAfterMs(response.headers, now()),
-    }
+    })
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    if (error instanceof GuardedFetchError) return failed(error.code, error.message)
+    if (error instanceof GuardedFetchError) return report(failed(error.code, error.message))
     throw error
   }
 }

@@ -3,7 +3,9 @@ import type { Batch, BatchPlan } from "../../lib/batches/batch.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../../lib/job-id.ts"
 import { queueName } from "../../lib/queue-name.ts"
 import { sha256Hex } from "../../lib/sha256.ts"
+import { formatTraceparent } from "../../lib/trace/trace-context.ts"
 import type { Caller } from "../caller.ts"
+import type { RequestTrace } from "../request-trace.ts"
 import type { Services } from "../services.ts"
 import { findModel, repeatOnce, webhookUrlOf } from "../submit.ts"
 import { type BatchOptions, parseBatchOptions } from "./batch-options.ts"
@@ -26,6 +28,7 @@ export type SubmitBatch = {
   idempotencyKey?: string | undefined
   /** Where the edge was reached. */
   origin: string
+  trace: RequestTrace
 }
 export type SubmittedBatch = { batch: Batch } | { problems: RowProblem[]; count: number }
 
@@ -87,7 +90,9 @@ async function storeAndCreate(services: Services, request: SubmitBatch, settled:
       queue: plan.queue,
       rows: plan.rows,
       pictures: plan.pictures,
+      traceId: request.trace.traceId,
     })
+    request.trace.attributes["claimcheck.batch_id"] = plan.id
     return { batch }
   } catch (error) {
     // Whether a batch was made is not known then: its list stays as long as a list that nobody made one of.
@@ -102,7 +107,7 @@ type Planned = Settled & { list: OpenList; stored: StoredList; listId: string }
 
 async function planBatch(
   { config, now, batchTicketIds }: Services,
-  { caller, idempotencyKey, origin }: SubmitBatch,
+  { caller, idempotencyKey, origin, trace }: SubmitBatch,
   { options, list, stored, listId, modelId, webhookUrl }: Planned,
 ): Promise<BatchPlan> {
   const createdMs = now()
@@ -142,5 +147,6 @@ async function planBatch(
         webhookEvery: Math.max(webhook_every, Math.ceil(stored.pictures / MAX_PROGRESS_WEBHOOKS)),
       }),
     origin,
+    trace: formatTraceparent(trace),
   }
 }

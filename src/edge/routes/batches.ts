@@ -157,6 +157,7 @@ batches.openapi(create, async (c) => {
     caller,
     idempotencyKey: c.req.valid("header")["idempotency-key"],
     origin: new URL(c.req.url).origin,
+    trace: c.var.trace,
   })
   if ("batch" in submitted) return batchResponse(c, toBatchTicket(submitted.batch, services.now()), 202)
   const { problems, count } = submitted
@@ -181,7 +182,7 @@ batches.openapi(cancel, async (c) => {
     ended = await store.end(plan.id, "canceled", now())
   if (ended.batch === null) throw new AppError("not_found", "There is no such batch, or it has expired")
   if (ended.status === "finished") throw new AppError("already_finished", "Cannot cancel: the batch is done")
-  log.info("batch.canceled", { batchId: plan.id, inFlight: ended.inFlight })
+  log.info("batch.canceled", { batchId: plan.id, inFlight: ended.inFlight, traceId: c.var.trace.traceId })
   const latest = (await store.read(plan.id)) ?? ended.batch
   return batchResponse(c, toBatchTicket(latest, now()), 200)
 })

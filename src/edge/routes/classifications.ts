@@ -72,6 +72,7 @@ classifications.openapi(create, async (c) => {
     caller,
     idempotencyKey: headers["idempotency-key"],
     noCache: wantsFreshAnswer(c.req.raw),
+    trace: c.var.trace,
   })
   const waitMs = preferredWaitMs(headers.prefer)
   const ticket = await describeAccepted(services, accepted, { waitMs, signal: c.req.raw.signal })
@@ -99,6 +100,6 @@ classifications.openapi(cancel, async (c) => {
   if (status === "finished") {
     throw new AppError("already_finished", `Cannot cancel: the ticket has finished already, as ${job.state}`)
   }
-  services.log.info("job.canceled", { jobId })
+  services.log.info("job.canceled", { jobId, traceId: c.var.trace.traceId })
   return ticketResponse(c, await describeJob(services, job), 200)
 })

@@ -57,7 +57,7 @@ deliveries.openapi(resend, async (c) => {
   else await webhookOf(c, jobId)
   const delivery = known && (await services.outbox.resend(jobId, { nowMs: services.now() }))
   if (delivery === null) throw new AppError("not_finished", "Cannot send the webhook again: the ticket is not done yet")
-  services.log.info("webhook.resent", { jobId })
+  services.log.info("webhook.resent", { jobId, traceId: c.var.trace.traceId })
   c.header("Cache-Control", "private, no-cache")
   return c.json(toDeliveries(delivery), 202)
 })

@@ -45,7 +45,13 @@ export const predict = newRouter()
 predict.openapi(create, async (c) => {
   const { services, caller } = c.var
   const { source, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
-  const request = { source, options: parseSubmitOptions(options), caller, noCache: wantsFreshAnswer(c.req.raw) }
+  const request = {
+    source,
+    options: parseSubmitOptions(options),
+    caller,
+    noCache: wantsFreshAnswer(c.req.raw),
+    trace: c.var.trace,
+  }
   if (request.options.operation.name !== "classify") {
     throw new AppError("invalid_options", "Cannot accept options: operation: /predict only classifies")
   }

@@ -42,6 +42,8 @@ export const batchPlanSchema = z.object({
   webhookEvery: z.number().optional(),
   /** Where the edge was reached: what links in webhooks begin with. */
   origin: z.string(),
+  /** The `traceparent` that its jobs and webhooks go on with. */
+  trace: z.string().optional(),
 })
 export type BatchPlan = z.infer<typeof batchPlanSchema>
 

@@ -29,6 +29,7 @@ export function encodePictureJob(plan: BatchPlan, { picture, row, url }: Picture
       operation: plan.operation,
       source: { url },
       fingerprint: "",
+      ...(plan.trace !== undefined && { trace: plan.trace }),
     },
   })
 }

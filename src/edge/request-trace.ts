@@ -1,0 +1,53 @@
+import type { MiddlewareHandler } from "hono"
+import { createMiddleware } from "hono/factory"
+import { routePath } from "hono/route"
+import { childOf, newTrace, parseTraceparent, type TraceContext } from "../lib/trace/trace-context.ts"
+import type { EdgeContext, EdgeEnv } from "./router.ts"
+
+/** The request's own step in its trace. */
+export type RequestTrace = TraceContext & {
+  /** What a reader of the trace should find it by; handlers add to it. */
+  attributes: Record<string, string | number>
+}
+
+/** Keeps a promise alive that outlasts its answer, where a runtime would end it. */
+export type WaitUntil = (c: EdgeContext, work: Promise<void>) => void
+
+const READS = ["GET", "HEAD", "OPTIONS"]
+
+/**
+ * Goes on with the caller's trace, or begins one; the span is sent once the answer is made. Who only looks, and brings no trace,
+ * begins none that is kept: polls would drown all else.
+ */
+export function traceRequests(waitUntil?: WaitUntil): MiddlewareHandler<EdgeEnv> {
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    const { tracer } = c.var.services
+    const parent = parseTraceparent(c.req.header("traceparent"))
+    const begun = () => newTrace({ isSampled: tracer.isOn && !READS.includes(c.req.method) })
+    const trace: RequestTrace = { ...(parent === null ? begun() : childOf(parent)), attributes: {} }
+    c.set("trace", trace)
+    const startMs = Date.now()
+    await next()
+    if (!tracer.isOn || !trace.isSampled) return
+    const { status } = c.res
+    // Not the path: it may hold a ticket, which is a capability.
+    const route = routePath(c, -1)
+    const { method } = c.req
+    tracer.record({
+      context: trace,
+      parentSpanId: parent?.spanId,
+      name: `${method} ${route}`,
+      kind: "server",
+      startMs,
+      endMs: Date.now(),
+      attributes: {
+        "http.request.method": method,
+        "http.route": route,
+        "http.response.status_code": status,
+        ...trace.attributes,
+      },
+      ...(status >= 500 && { error: String(status) }),
+    })
+    waitUntil?.(c, tracer.flush())
+  })
+}
