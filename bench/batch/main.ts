@@ -1,5 +1,5 @@
 // A list of pictures on a local host, worked through as a batch, beside a plain loop over the same list.
-//   npm run bench:batch -- [--rows 5004] [--latency 1] [--op inspect|classify] [--size 64] [--clients 16] [--edge node|workerd] [--calm]
+//   npm run bench:batch -- [--rows 5004] [--latency 1] [--op inspect|classify] [--size 64] [--clients 16, 0 for no loops] [--edge node|workerd] [--calm]
 import sharp from "sharp"
 import { type BatchTicket, batchTicketSchema } from "../../src/lib/batches/batch-ticket.ts"
 import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
@@ -124,6 +124,7 @@ async function main(): Promise<void> {
     loopLine("batch", { seconds: batch.seconds, perSecond: rows / batch.seconds, failed })
 
     const work = op === "inspect" ? inspectHere : (bytes: Uint8Array) => client.classify(bytes, { noCache: true })
+    if (clients === 0) return
     loopLine(`plain loop, ${clients} at a time`, await plainLoop(urls, { clients, work }))
     // Of the whole list it would take a quarter of an hour; it is the same for each part of it.
     const tenth = urls.slice(0, Math.ceil(rows / 10))

@@ -15,7 +15,7 @@ const MARGIN = { left: 64, right: 28, top: 40, bottom: 48 }
 export function plot(panels: readonly Panel[], xLabel: string): string {
   const legend = (panels[0]?.series ?? [])
     .map(({ name, colour }, i) => {
-      const x = MARGIN.left + i * 170
+      const x = MARGIN.left + i * 145
       return `<rect x="${x}" y="${HEIGHT + 6}" width="14" height="4" fill="${colour}"/><text x="${x + 20}" y="${HEIGHT + 13}">${name}</text>`
     })
     .join("")
