@@ -74,7 +74,6 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     const beat = beats ? { served: queues, idleMs: IDLE_LOOK_MS } : null
     const claimed = await claimOnce(loop, plan, { signal, looksAtAll, beat, reaps, turn })
     if (claimed === null) return
-    loop.dryQueues.found(claimed.dry)
     // The first jobs tell the speed that edges compute their hints from: it is passed on soon.
     if (beats) beatDueMs = nowMs + Math.min(BUSY_BEAT_MS, FIRST_BEAT_MS * 2 ** beatCount++)
     jobsSinceBeat = claimed.jobs.length + (beats ? 0 : jobsSinceBeat)

@@ -42,15 +42,16 @@ export async function claimOnce(
   const token = newJobId(means.now())
   // Asked for before it is sent: what is heard from now on may have come after its answer.
   const known = means.dryQueues.toSkip()
+  const skip = looksAtAll ? [] : known
   const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
   const beatText = beat && JSON.stringify(describeWorker(means, beat))
   try {
-    return await untilReached(
+    const claimed = await untilReached(
       (attempt) =>
         means.store.claim({
           worker: means.worker,
           queues: rotated,
-          skip: looksAtAll ? [] : known,
+          skip,
           max,
           nowMs: means.now(),
           leaseMs: means.leaseMs,
@@ -63,6 +64,9 @@ export async function claimOnce(
         }),
       { reachability: means.reachability, signal },
     )
+    const asked = rotated.filter((queue) => !skip.includes(queue))
+    means.dryQueues.found(asked, claimed.dry)
+    return claimed
   } catch (error) {
     if (signal.aborted) return null
     throw error

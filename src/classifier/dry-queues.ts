@@ -30,8 +30,9 @@ export class DryQueues {
     return [...this.#dry]
   }
 
-  /** What the claim found empty. */
-  found(dry: readonly string[]): void {
+  /** What the claim asked, and found empty. In what else it asked there was something, and may be more. */
+  found(asked: readonly string[], dry: readonly string[]): void {
+    for (const queue of asked) if (!dry.includes(queue)) this.#dry.delete(queue)
     if (this.#heardOfAny) return
     for (const queue of dry) if (!this.#heard.has(queue)) this.#dry.add(queue)
   }

@@ -62,8 +62,11 @@ export class KnownKeys {
   }
 
   #countGuess(network: string): void {
-    const fromMs = Math.max(this.#now(), this.#guessers.get(network) ?? 0)
-    remember(this.#guessers, MAX_GUESSERS, network, fromMs + stepMsOf(GUESSES))
+    const nowMs = this.#now()
+    const fromMs = Math.max(nowMs, this.#guessers.get(network) ?? 0)
+    // Many that came together are counted after all of them were let through; no wait is longer than a window.
+    const untilMs = Math.min(fromMs + stepMsOf(GUESSES), nowMs + GUESSES.windowMs)
+    remember(this.#guessers, MAX_GUESSERS, network, untilMs)
   }
 }
 

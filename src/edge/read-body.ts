@@ -1,4 +1,5 @@
 import { AppError } from "../lib/app-error.ts"
+import { GrowingBytes } from "../lib/growing-bytes.ts"
 import type { Services } from "./services.ts"
 
 /** How much of a body that is too long is read and thrown away, so that its sender hears the answer. */
@@ -15,22 +16,22 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge()
   if (request.body === null) return new Uint8Array()
 
-  const chunks: Uint8Array[] = []
+  const bytes = new GrowingBytes()
   let length = 0
   const reader = request.body.getReader()
   for (;;) {
     const { done, value } = await reader.read().catch(endedEarly)
     if (done) break
     length += value.length
-    if (length <= maxBytes) chunks.push(value)
-    else chunks.length = 0
+    if (length <= maxBytes) bytes.append(value)
+    else bytes.clear()
     if (length > MAX_DISCARDED_BYTES) {
       await reader.cancel()
       break
     }
   }
   if (length > maxBytes) throw tooLarge()
-  return concat(chunks, length)
+  return bytes.take()
 }
 
 /**
@@ -39,6 +40,8 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
  */
 export async function discardRest(request: Request, sleep: Services["sleep"]): Promise<void> {
   if (request.method === "GET" || request.method === "HEAD" || request.bodyUsed || request.body === null) return
+  // Whoever reads it sees to the rest of it.
+  if (request.body.locked) return
   if (Number(request.headers.get("content-length") ?? 0) > MAX_DISCARDED_BYTES) return
   const over = new AbortController()
   const reader = request.body.getReader()
@@ -58,14 +61,4 @@ export async function discardRest(request: Request, sleep: Services["sleep"]): P
 /** A client that goes away is no failure of ours. */
 function endedEarly(cause: unknown): never {
   throw new AppError("bad_request", "Cannot read the body: it ended too early", { cause })
-}
-
-function concat(chunks: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(length)
-  let at = 0
-  for (const chunk of chunks) {
-    bytes.set(chunk, at)
-    at += chunk.length
-  }
-  return bytes
 }

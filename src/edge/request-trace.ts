@@ -28,7 +28,8 @@ export function traceRequests(waitUntil?: WaitUntil): MiddlewareHandler<EdgeEnv>
     c.set("trace", trace)
     const startMs = Date.now()
     await next()
-    if (!tracer.isOn || !trace.isSampled) return
+    // Who was not let in is not to fill the buffer, or to write into somebody's trace.
+    if (!tracer.isOn || !trace.isSampled || c.var.caller === undefined) return
     const { status } = c.res
     // Not the path: it may hold a ticket, which is a capability.
     const route = routePath(c, -1)

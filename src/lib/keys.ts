@@ -46,6 +46,8 @@ export function createKeys(namespace = "claimcheck") {
     batchFlight: (id: string) => `${prefix}:batch:${id}:flight`,
     /** STRING, JSON: a piece of a batch's list (src/lib/batches/list-chunk.ts). */
     listChunk: (listId: string, index: number) => `${prefix}:list:${listId}:${index}`,
+    /** HASH, field hour since the epoch: bytes of lists that expire in it. */
+    listBytes: `${prefix}:list-bytes`,
     /** ZSET, member batch id, score when a feeder should look at it: batches that are not done. */
     batches: `${prefix}:batches`,
     /** HASH, field caller: where its webhooks go by default, and the secrets that sign them. Made by a person; no TTL. */

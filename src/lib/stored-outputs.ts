@@ -2,7 +2,7 @@ import * as z from "zod"
 import { AppError } from "./app-error.ts"
 import type { Keys } from "./keys.ts"
 import type { RedisRest } from "./redis.ts"
-import { RESERVE_OUTPUT } from "./scripts/reserve-output.ts"
+import { RESERVE_BYTES } from "./scripts/reserve-bytes.ts"
 import { createSealer, type Sealer } from "./sealed-bytes.ts"
 
 const HOUR_MS = 3_600_000
@@ -58,7 +58,7 @@ export class StoredOutputs {
     const record = await this.#sealer.seal(open, sealName(jobId))
     const hourOf = (ms: number) => Math.floor(ms / HOUR_MS)
     const args = [hourOf(nowMs), hourOf(nowMs + ttlMs), record.length, maxAllBytes]
-    const hasRoom = await this.#redis.script(RESERVE_OUTPUT, [this.#keys.outputBytes], args)
+    const hasRoom = await this.#redis.script(RESERVE_BYTES, [this.#keys.outputBytes], args)
     if (hasRoom !== 1) {
       throw new AppError(
         "outputs_full",

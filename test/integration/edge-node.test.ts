@@ -48,6 +48,14 @@ describe("the Node process of the edge", () => {
     expect(edge.logged()).not.toContain("request.failed")
   })
 
+  it("refuses a list that is said to be too long with 413, as one that turns out to be", async () => {
+    const body = `url\n${"https://a.example/x.jpg\n".repeat(1_500_000)}`
+    const headers = { "content-type": "text/csv" }
+    const said = await edge.request("/v1/batches?operation=inspect", { method: "POST", headers, body })
+    expect([said.status, ((await said.json()) as { code: string }).code]).toEqual([413, "list_too_large"])
+    expect(edge.logged()).not.toContain("request.failed")
+  })
+
   it("bears with any Authorization header that a network can bring", async () => {
     const hostile = [
       ["Bearer caf\xc3\xa9 ", 401],

@@ -129,6 +129,17 @@ describe("KnownKeys", () => {
   })
 })
 
+describe("who guesses many keys at once", () => {
+  it("is held back once they are counted", async () => {
+    const { statusFor } = await openEdge()
+    const at = async (count: number) =>
+      Promise.all(Array.from({ length: count }, async () => statusFor(await newApiKey())))
+    // So many that their steps together reach beyond what a clock could be wrong by.
+    await at(60)
+    expect(new Set(await at(20))).toEqual(new Set([429]))
+  })
+})
+
 describe("ApiKeyStore", () => {
   const record = (name: string) => ({ name, weight: 3, rateLimit: "5/10s", maxDepth: 7, createdMs: 1 })
 

@@ -106,7 +106,7 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
       dump.flights.set(name.slice(0, -":flight".length), new Set(pairsOf(value).map(([id]) => id)))
     } else if (kind === "batch") dump.batches.set(name, Object.fromEntries(pairsOf(value)))
     else if (kind === "batches") dump.due = new Set(pairsOf(value).map(([id]) => id))
-    else if (!["list", "registry", "undelivered", "webhooks"].includes(kind))
+    else if (!["list", "list-bytes", "registry", "undelivered", "webhooks"].includes(kind))
       throw new Error(`Cannot account for the key ${key}`)
   }
   return dump

@@ -67,7 +67,9 @@ export class Feeder {
     const token = newJobId(now())
     const within = { reachability, signal }
     try {
-      const { lent, nextDueMs } = await untilReached(() => store.lend({ nowMs: now(), token, max: MAX_LENT }), within)
+      const lend = () => store.lend({ nowMs: now(), token, max: MAX_LENT })
+      const { lent, unreadable, nextDueMs } = await untilReached(lend, within)
+      for (const { id, error } of unreadable) this.#options.log.error("batch.unreadable", { batchId: id, error })
       if (nextDueMs !== null) this.#lookAt(nextDueMs)
       await Promise.all(lent.map((batch) => this.#feedOne(batch, signal)))
     } catch (error) {

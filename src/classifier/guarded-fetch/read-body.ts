@@ -1,3 +1,4 @@
+import { GrowingBytes } from "../../lib/growing-bytes.ts"
 import { GuardedFetchError } from "./guarded-fetch-error.ts"
 
 export type ReadBodyOptions = {
@@ -15,33 +16,20 @@ export async function readBody(
   chunks: AsyncIterable<Uint8Array>,
   { maxBytes, onTooLarge }: ReadBodyOptions,
 ): Promise<{ body: Uint8Array; truncated: boolean }> {
-  const kept: Uint8Array[] = []
-  let bytes = 0
+  const kept = new GrowingBytes()
   let truncated = false
   for await (const chunk of chunks) {
-    if (bytes + chunk.byteLength > maxBytes) {
+    if (kept.length + chunk.byteLength > maxBytes) {
       if (onTooLarge === "throw") throw tooLarge(maxBytes)
-      kept.push(chunk.subarray(0, maxBytes - bytes))
-      bytes = maxBytes
+      kept.append(chunk.subarray(0, maxBytes - kept.length))
       truncated = true
       break
     }
-    kept.push(chunk)
-    bytes += chunk.byteLength
+    kept.append(chunk)
   }
-  return { body: concat(kept, bytes), truncated }
+  return { body: kept.take(), truncated }
 }
 
 export function tooLarge(maxBytes: number): GuardedFetchError {
   return new GuardedFetchError("too_large", `Cannot read the response: it has more than ${maxBytes} bytes`)
-}
-
-function concat(chunks: readonly Uint8Array[], bytes: number): Uint8Array {
-  const whole = new Uint8Array(bytes)
-  let offset = 0
-  for (const chunk of chunks) {
-    whole.set(chunk, offset)
-    offset += chunk.byteLength
-  }
-  return whole
 }

@@ -1,3 +1,4 @@
+import { AppError } from "../../lib/app-error.ts"
 import { noUrlColumn } from "./delimited-rows.ts"
 import type { Columns, InputRow } from "./input-row.ts"
 import type { JsonRecord, JsonRecords } from "./json-records.ts"
@@ -79,5 +80,11 @@ function urlsOf(value: unknown): { urls: string[]; separator: string } {
 function asText(value: unknown): string | null {
   if (value === null || value === undefined) return null
   if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value.join(",")
-  return typeof value === "string" ? value : JSON.stringify(value)
+  if (typeof value === "string") return value
+  try {
+    return JSON.stringify(value)
+  } catch (cause) {
+    // What JSON.parse takes can be too deep for the way back.
+    throw new AppError("invalid_list", "Cannot read the list: a value in it is nested too deeply", { cause })
+  }
 }

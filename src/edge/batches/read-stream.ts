@@ -13,9 +13,10 @@ export class BodyStream implements AsyncIterator<Uint8Array> {
   /** @throws AppError list_too_large for a length that is said to be too much */
   constructor(request: Request, maxBytes: number) {
     this.#maxBytes = maxBytes
+    // Before it is taken: what is refused unread is left to who reads the rest (src/edge/read-body.ts).
+    if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw this.#tooLarge()
     this.#reader = request.body?.getReader()
     this.#isOver = this.#reader === undefined
-    if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw this.#tooLarge()
   }
 
   get bytes(): number {

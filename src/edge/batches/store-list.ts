@@ -40,6 +40,7 @@ export class ListStorer {
   readonly #pictures = new Map<string, number>()
   readonly #chunks: [number, number][] = []
   readonly #hashes: string[] = []
+  #bytes = 0
   readonly #problems: RowProblem[] = []
   #rows = 0
   #skipped = 0
@@ -117,6 +118,11 @@ export class ListStorer {
     this.#pending.chars += text.length
   }
 
+  /** What was stored so far. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
   #chunkChars(): number {
     return FIRST_CHUNK_CHARS * CHUNK_GROWTH ** this.#chunks.length
   }
@@ -129,6 +135,7 @@ export class ListStorer {
     // A list that will be refused is only looked at.
     if (this.#skipped > 0 && !this.#options.skipsInvalid) return
     const bytes = new TextEncoder().encode(encodeChunk(rows, urls))
+    this.#bytes += bytes.length
     this.#hashes.push(await sha256Hex(bytes))
     const index = this.#chunks.length
     const before = this.#rows - rows.length

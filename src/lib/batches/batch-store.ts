@@ -3,6 +3,7 @@ import { BATCH_SHARE, type StoreLimits } from "../job-store.ts"
 import type { Keys } from "../keys.ts"
 import type { RedisRest } from "../redis.ts"
 import { CREATE_BATCH, END_BATCH, FEED_BATCH, LEND_BATCHES } from "../scripts/batch.ts"
+import { RESERVE_BYTES } from "../scripts/reserve-bytes.ts"
 import { type Batch, type BatchPlan, decodeBatch, pictureJobId } from "./batch.ts"
 import { decodeChunk, type ListChunk } from "./list-chunk.ts"
 import { encodePictureJob, type Picture } from "./picture-job.ts"
@@ -12,6 +13,7 @@ const LIST_TTL_MS = 600_000
 /** A script is to be short. */
 export const MAX_FED_AT_ONCE = 64
 const MAX_STOPPED_AT_ONCE = 64
+const HOUR_MS = 3_600_000
 /** A feeder that dies holds a batch up for so long. */
 const FEED_LEASE_MS = 15_000
 /** How soon somebody looks after a wake-up that was lost, and after a queue that had no room. */
@@ -50,6 +52,18 @@ export class BatchStore {
     const bytes = await this.#redis.getBytes(this.#keys.listChunk(listId, index))
     if (bytes === null) throw new AppError("list_expired", "The list of this batch is gone from Redis")
     return decodeChunk(new TextDecoder().decode(bytes))
+  }
+
+  /**
+   * Counts a list against what may lie in Redis, until its batch is forgotten. A repeated one counts again, to the safe side.
+   * @throws AppError queue_full
+   */
+  async reserve(bytes: number, { nowMs, keepUntilMs }: { nowMs: number; keepUntilMs: number }): Promise<void> {
+    const { maxBytes } = this.#limits
+    const hourOf = (ms: number) => Math.floor(ms / HOUR_MS)
+    const args = [hourOf(nowMs), hourOf(keepUntilMs), bytes, maxBytes]
+    if ((await this.#redis.script(RESERVE_BYTES, [this.#keys.listBytes], args)) === 1) return
+    throw new AppError("queue_full", `Cannot accept the list: all lists together would exceed ${maxBytes} bytes`)
   }
 
   /** `exists`: the id was used before, and the batch is the first one. */
@@ -92,15 +106,22 @@ export class BatchStore {
     nowMs: number
     token: string
     max: number
-  }): Promise<{ lent: LentBatch[]; nextDueMs: number | null }> {
+  }): Promise<{ lent: LentBatch[]; unreadable: { id: string; error: unknown }[]; nextDueMs: number | null }> {
     const settings = { nowMs, token, max, leaseMs: FEED_LEASE_MS }
     const [rows, next] = (await this.#run(LEND_BATCHES, [JSON.stringify(settings)])) as [[string, string[]][], string]
-    const lent = rows.map(([, list]) => {
+    const lent: LentBatch[] = []
+    const unreadable: { id: string; error: unknown }[] = []
+    for (const [id, list] of rows) {
       const fields = pairsOf(list)
-      const batch = decodeBatch(fields)
-      return { batch, token, deadlineMs: Number(fields.deadlineMs ?? batch.plan.deadlineMs) }
-    })
-    return { lent, nextDueMs: next === "" ? null : Number(next) }
+      try {
+        const batch = decodeBatch(fields)
+        lent.push({ batch, token, deadlineMs: Number(fields.deadlineMs ?? batch.plan.deadlineMs) })
+      } catch (error) {
+        // A newer edge may have written what this classifier does not know.
+        unreadable.push({ id, error })
+      }
+    }
+    return { lent, unreadable, nextDueMs: next === "" ? null : Number(next) }
   }
 
   /** Puts pictures from `cursor` on into the queue, as many of them as there is room for. */

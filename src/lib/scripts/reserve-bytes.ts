@@ -1,13 +1,13 @@
 /**
- * Counts an output's bytes, by the hour in which they expire, unless all that lie there would become too many. A repeated
+ * Counts bytes that come to lie in Redis, by the hour in which they expire, unless there would be too many. A repeated
  * attempt counts again: the sum errs to the safe side, and forgets an hour once it is over.
  *
- * KEYS[1] outputBytes
+ * KEYS[1] outputBytes or listBytes
  * ARGV[1] this hour   ARGV[2] hour of expiry   ARGV[3] bytes   ARGV[4] limit for all
  *
  * Returns 1 when there is room, 0 when there is none.
  */
-export const RESERVE_OUTPUT = `
+export const RESERVE_BYTES = `
 local hour, expires, bytes, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local rows, over, sum = redis.call("HGETALL", KEYS[1]), {}, bytes
 for i = 1, #rows, 2 do

@@ -1,0 +1,34 @@
+const FIRST_BYTES = 65_536
+
+/** One buffer for what comes in pieces: a list of them would cost a sender's single bytes two hundred times over. */
+export class GrowingBytes {
+  #buffer = new Uint8Array(0)
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  append(piece: Uint8Array): void {
+    const length = this.#length + piece.length
+    if (length > this.#buffer.length) {
+      const grown = new Uint8Array(Math.max(length, 2 * this.#buffer.length, FIRST_BYTES))
+      grown.set(this.#buffer.subarray(0, this.#length))
+      this.#buffer = grown
+    }
+    this.#buffer.set(piece, this.#length)
+    this.#length = length
+  }
+
+  /** All of it, in a buffer of its own length. */
+  take(): Uint8Array<ArrayBuffer> {
+    const bytes = this.#buffer.slice(0, this.#length)
+    this.clear()
+    return bytes
+  }
+
+  clear(): void {
+    this.#buffer = new Uint8Array(0)
+    this.#length = 0
+  }
+}
