@@ -30,12 +30,49 @@ beforeEach(async () => {
   batches = new BatchStore(harness.redis, harness.keys, DEFAULT_STORE_LIMITS)
 })
 
+/** As planOf() has them. */
+const PICTURES = 6
+
 const claimRows = (max: number, nowMs = T0) => store.claim(claimOf({ queues: [QUEUE], max, nowMs, reap: true }))
 const progressOf = async (id: string) => (await batches.read(id))?.progress
 const finishAll = async (nowMs = T0, outcome = success()) => {
   const { jobs } = await claimRows(16, nowMs)
   for (const job of jobs) await store.finish({ jobId: job.id, token: job.leaseToken, job }, outcome, nowMs)
   return jobs.length
+}
+const deadlineOf = async (id: string) => Number(await harness.client.hGet(harness.keys.batch(id), "deadlineMs"))
+
+/** Each picture that was begun is in flight or counted, never both; those that will never begin are counted. */
+async function expectCounted(id: string, step: string) {
+  const progress = await progressOf(id)
+  if (progress === undefined) throw new Error("There is no batch")
+  const { succeeded, failed, canceled, cursor, ended } = progress
+  const flight = await harness.client.zCard(harness.keys.batchFlight(id))
+  expect(flight + succeeded + failed + canceled, step).toBe(ended === undefined ? cursor : PICTURES)
+}
+
+/** Feeds and works until the batch is done, as a feeder and a worker do it. */
+async function workOff(id: string, fromMs: number) {
+  for (let round = 1; round <= 30; round++) {
+    const nowMs = fromMs + round * (LEASE_MS + 1)
+    const lent = await lendOne(batches, nowMs)
+    const { ended } = lent?.batch.progress ?? {}
+    if (lent !== undefined && (ended !== undefined || nowMs >= lent.deadlineMs)) {
+      await batches.end(id, ended ?? "expired", nowMs)
+    } else if (lent !== undefined) await feedNext(batches, lent, nowMs)
+    await finishAll(nowMs)
+    await expectCounted(id, `round ${round}`)
+    if ((await progressOf(id))?.finishedMs !== undefined) return
+  }
+}
+
+/** Lets a picture run out of attempts: a dead letter. */
+async function killOne(nowMs = T0) {
+  const { jobs } = await store.claim(claimOf({ queues: [QUEUE], nowMs }))
+  const [job] = jobs
+  if (job === undefined) throw new Error("Nothing to claim")
+  await store.retry({ jobId: job.id, token: job.leaseToken }, "it broke", { nowMs, counts: true })
+  return job.id
 }
 
 describe("BatchStore", () => {
@@ -195,6 +232,49 @@ describe("BatchStore", () => {
     expect(batchETag(toBatchTicket(after, T0))).not.toBe(batchETag(toBatchTicket(before, T0)))
   })
 
+  it("a dead letter that is tried again leaves its batch's deadline and feeding as they are", async () => {
+    await createBatch(batches, planOf("b", { maxAttempts: 1 }))
+    const first = await lendOne(batches)
+    if (first === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, first)
+    const dead = await killOne()
+    const second = await lendOne(batches, T0 + 20_000)
+    if (second === undefined) throw new Error("Nothing is due")
+    expect(await feedNext(batches, second, T0 + 20_000)).toMatchObject({ status: "full", cursor: 4 })
+    const deadlineMs = await deadlineOf("b")
+    const nowMs = T0 + 20_001
+    expect(await harness.operator().retryDead(dead, { nowMs, deadlineMs: nowMs + 3_600_000 })).toBe("queued")
+    expect(await deadlineOf("b")).toBe(deadlineMs)
+    const third = await lendOne(batches, nowMs)
+    if (third === undefined) throw new Error("Nothing is due")
+    // Four are in flight where three may be: that is no room, not "more" for ever.
+    expect(await feedNext(batches, third, nowMs)).toMatchObject({ status: "full", cursor: 4 })
+    await workOff("b", nowMs)
+    expect(await progressOf("b")).toMatchObject({ cursor: 6, succeeded: 6, failed: 0 })
+  })
+
+  it("a dead letter of a batch that was done opens it until the later deadline", async () => {
+    await createBatch(batches, planOf("b", { maxAttempts: 1, pictures: 1 }))
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent)
+    const dead = await killOne()
+    expect(await progressOf("b")).toMatchObject({ failed: 1, finishedMs: T0 })
+    const later = (await deadlineOf("b")) + 5
+    expect(await harness.operator().retryDead(dead, { nowMs: T0 + 1, deadlineMs: later })).toBe("queued")
+    expect((await progressOf("b"))?.finishedMs).toBeUndefined()
+    expect(await deadlineOf("b")).toBe(later)
+    expect(await lendOne(batches, later - 1)).toBeUndefined()
+    expect(await lendOne(batches, later)).toBeDefined()
+  })
+
+  it("lend() says to look again at once when all it looked at were gone: others may be due behind them", async () => {
+    for (const id of ["a", "b", "c"]) await createBatch(batches, planOf(id))
+    await harness.client.unlink([harness.keys.batch("a"), harness.keys.batch("b")])
+    expect(await batches.lend({ nowMs: T0, token: "t", max: 1 })).toEqual({ lent: [], nextDueMs: T0 })
+    expect((await lendOne(batches))?.batch.plan.id).toBe("c")
+  })
+
   it("counts each picture once whatever happens, in whichever order, however often a call is repeated", async () => {
     const steps = [
       "feed",
@@ -218,6 +298,7 @@ describe("BatchStore", () => {
           await harness.reset()
           let nowMs = T0
           await createBatch(batches, planOf("b", { size: 1 + (seed % 4), webhookUrl: "https://receiver.example/" }))
+          let deadlineMs = await deadlineOf("b")
           const hand: { jobId: string; token: string }[] = []
           for (const step of script) {
             nowMs += 10
@@ -269,7 +350,15 @@ describe("BatchStore", () => {
               default:
                 step satisfies never
             }
+            await expectCounted("b", step)
+            const before = deadlineMs
+            deadlineMs = await deadlineOf("b")
+            expect(deadlineMs, step).toBeGreaterThanOrEqual(before)
           }
+          await workOff("b", nowMs)
+          const { succeeded = 0, failed = 0, canceled = 0, finishedMs } = (await progressOf("b")) ?? {}
+          expect(succeeded + failed + canceled).toBe(PICTURES)
+          expect(finishedMs).toBeDefined()
         },
       ),
       { numRuns: 25, seed: 7 },

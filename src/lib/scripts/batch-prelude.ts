@@ -74,8 +74,9 @@ local function countInBatch(job, nowMs)
   end
 end
 
--- A picture that had failed is tried again: its batch is not done any longer.
-local function countOutOfBatch(job, untilMs)
+-- A picture that had failed is tried again: its batch is not done any longer. One that is still fed keeps its place, and no
+-- deadline moves to an earlier one, or the rows that were not fed yet would expire with this picture.
+local function countOutOfBatch(job, untilMs, nowMs)
   local id = job.batch.id
   local key, batch = batchKey(job.batch.id), readProgress(job.batch.id)
   if not batch then return end
@@ -86,9 +87,15 @@ local function countOutOfBatch(job, untilMs)
     if failure.url ~= url then kept[#kept + 1] = failure end
   end
   -- An empty list would be written as an object.
-  redis.call("HSET", key, "failed", batch.failed - 1, "deadlineMs", tag(untilMs), "failures", #kept > 0 and cjson.encode(kept) or "[]")
-  redis.call("HDEL", key, "finishedMs")
-  redis.call("ZADD", BATCHES, untilMs, id)
+  local failures = #kept > 0 and cjson.encode(kept) or "[]"
+  local deadlineMs = math.max(untilMs, tonumber(redis.call("HGET", key, "deadlineMs")))
+  redis.call("HSET", key, "failed", batch.failed - 1, "deadlineMs", tag(deadlineMs), "failures", failures)
+  if batch.finishedMs then
+    redis.call("HDEL", key, "finishedMs")
+    redis.call("ZADD", BATCHES, tag(deadlineMs), id)
+  else
+    redis.call("ZADD", BATCHES, "XX", "LT", tag(nowMs), id)
+  end
   redis.call("PEXPIRE", BATCHES, SHARED_TTL_MS)
 end
 `

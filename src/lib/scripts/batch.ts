@@ -49,6 +49,8 @@ for i = 1, #rows, 2 do
     redis.call("ZREM", BATCHES, id)
   end
 end
+-- Of a full page some were expired, and what is behind them may be due.
+if #rows == 2 * (s.max + 1) then return { lent, tag(s.nowMs) } end
 return { lent, #lent > 0 and tag(s.nowMs + s.leaseMs) or "" }
 `
 
@@ -134,7 +136,8 @@ redis.call("HSET", key, unpack(write))
 local status, dueMs = "more", s.nowMs + s.leaseMs
 if cursor == batch.pictures then
   status, dueMs = "full", tonumber(held[2])
-elseif count == room then
+elseif count >= room then
+  -- A picture that is tried again is in flight beside as many as the size allows: less than no room.
   status, dueMs = "full", s.nowMs + s.lookMs
 elseif count == queueRoom then
   status, dueMs = "wait", s.nowMs + s.retryMs

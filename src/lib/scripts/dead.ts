@@ -30,7 +30,7 @@ redis.call("HSET", FLOW, f, tag(start + 1), last, tag(math.max(start + 1, tonumb
 if not flow[4] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
 putBack(job)
 saveFor(job, s.jobTtlMs)
-if job.batch then countOutOfBatch(job, s.deadlineMs) end
+if job.batch then countOutOfBatch(job, s.deadlineMs, s.nowMs) end
 redis.call("PUBLISH", s.wakeChannel, "queued:" .. job.queue)
 return "queued"
 `
