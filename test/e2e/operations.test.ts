@@ -141,6 +141,12 @@ describe("claimcheck inspect, compress, resize", () => {
     expect([made.code, made.stderr]).toEqual([0, ""])
     expect(made.stdout).toMatch(/photo-compressed\.jpg {2}300×400 · [\d.]+ kB \(\d+ %\)\n$/)
     expect(await sharp(join(folder, "photo-compressed.jpg")).metadata()).toMatchObject({ width: 300, height: 400 })
+    const again = await cli("compress", "--quality", "1", file)
+    expect([again.code, again.stderr]).toEqual([
+      1,
+      expect.stringContaining("it is there already; --force writes over it"),
+    ])
+    expect((await cli("compress", "--quality", "1", "--force", file)).code).toBe(0)
     const out = join(folder, "arrays")
     expect((await cli("resize", "--width", "8", "--height", "8", "--format", "npy", "--out", out, file)).code).toBe(0)
     expect(readFileSync(join(out, "photo.npy")).length).toBe(128 + 192)
@@ -150,7 +156,7 @@ describe("claimcheck inspect, compress, resize", () => {
     const file = join(folder, "photo.jpg")
     const before = readFileSync(file)
     const refused = await cli("compress", "--out", folder, file)
-    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("it is the input")])
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining("it is an input")])
     expect(readFileSync(file)).toEqual(before)
     mkdirSync(join(folder, "other"))
     writeFileSync(join(folder, "other/photo.png"), "not a picture")

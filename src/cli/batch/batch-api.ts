@@ -12,7 +12,8 @@ import { unreachable } from "../unreachable.ts"
 const TRY_TIMEOUT_MS = 120_000
 /** With full jitter up to 10 s between them, this rides out an outage of minutes. */
 const MAX_TRIES = 40
-const PASSING = new Set([408, 429, 500, 502, 503, 504])
+/** Answers that another try may change. */
+export const PASSING: ReadonlySet<number> = new Set([408, 429, 500, 502, 503, 504])
 
 const problemSchema = z.looseObject({
   code: z.string().optional(),

@@ -1,21 +1,22 @@
 import { randomUUID } from "node:crypto"
-import { readFile, stat } from "node:fs/promises"
-import { basename, extname } from "node:path"
+import { stat } from "node:fs/promises"
+import { extname } from "node:path"
 import { type Command, InvalidArgumentError } from "commander"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
-import { ApiError } from "../api.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { humanMs } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
 import { parseCount } from "../parse-option.ts"
 import { showProgress } from "../progress.ts"
+import { realPathOf } from "../real-path.ts"
 import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
-import { BadRowsError, type BatchApi, createBatchApi } from "./batch-api.ts"
-import { type BatchRun, endRun, readRun, runFileOf, saveRun } from "./batch-run.ts"
+import { type BatchApi, createBatchApi } from "./batch-api.ts"
+import { type BatchRun, endRun, readRun, runFileOf } from "./batch-run.ts"
 import type { ResultFormat } from "./count-failures.ts"
 import { followBatch } from "./follow-batch.ts"
-import { renderBadRows, renderSummary } from "./render-batch.ts"
+import { renderSummary } from "./render-batch.ts"
+import { startRun } from "./start-run.ts"
 
 const HELP = `
 The list is CSV, TSV, JSON Lines or a JSON array. A column named like url, image_url or "Input Image URLs" holds the pictures,
@@ -44,14 +45,6 @@ type Options = EdgeOptions & {
   resume?: true
   cancel?: true
   force?: true
-}
-
-const CONTENT_TYPES: Record<string, string> = {
-  ".csv": "text/csv",
-  ".tsv": "text/tab-separated-values",
-  ".jsonl": "application/jsonl",
-  ".ndjson": "application/jsonl",
-  ".json": "application/json",
 }
 
 export function addBatchCommand(program: Command): void {
@@ -83,6 +76,8 @@ export function addBatchCommand(program: Command): void {
 async function runBatch(list: string, options: Options, signal: AbortSignal): Promise<void> {
   const out = options.out ?? `${list.slice(0, list.length - extname(list).length)}.results.csv`
   const format = formatOf(out)
+  if ((await realPathOf(out)) === (await realPathOf(list)))
+    throw usage(`${out} is the list itself: name another file with --out`)
   const before = await readRun(out)
   const isAgain = options.resume === true || options.cancel === true
   if (before === null && isAgain) throw usage(`There is nothing to resume: ${runFileOf(out)} is not there`)
@@ -98,7 +93,7 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   const run = isAgain && before !== null ? before : newRun(list, options)
   const startedMs = performance.now()
   await api.isThere()
-  const started = await startRun({ api, run, list, out, signal })
+  const started = await startRun({ api, run, list, out })
   if (options.cancel === true) await cancelUnlessDone(api, started.ticketId)
   const ticket = await followWithBar({ api, run: started, out, format, signal })
   await endRun(out)
@@ -119,29 +114,6 @@ function newRun(list: string, options: Options): BatchRun {
   for (const [name, value] of Object.entries(named)) if (value !== undefined) query.set(name, String(value))
   const asked = { url: options.url, list, query: query.toString(), idempotencyKey: randomUUID() }
   return { ...asked, rows: 0, bytes: 0, failures: {}, failedRows: 0 }
-}
-
-type Start = { api: BatchApi; run: BatchRun; list: string; out: string; signal: AbortSignal }
-
-/** Sends the list unless that was done; sent twice under one key it is one batch. */
-async function startRun({ api, run, list, out }: Start): Promise<BatchRun & { ticketId: string }> {
-  const { ticketId } = run
-  if (ticketId !== undefined) return Object.assign(run, { ticketId })
-  const bytes = await readList(list)
-  await saveRun(out, run)
-  const contentType = CONTENT_TYPES[extname(list).toLowerCase()] ?? "application/octet-stream"
-  try {
-    const query = new URLSearchParams(run.query)
-    const ticket = await api.submit(bytes, { contentType, query, idempotencyKey: run.idempotencyKey })
-    const started = Object.assign(run, { ticketId: ticket.id })
-    await saveRun(out, started)
-    return started
-  } catch (error) {
-    // Refused for good; after anything else the batch may be there, and is found by its key.
-    if (error instanceof ApiError && error.status < 500) await endRun(out)
-    if (error instanceof BadRowsError) throw new CliError(renderBadRows(error), { code: error.code, cause: error })
-    throw error
-  }
 }
 
 async function cancelUnlessDone(api: BatchApi, ticketId: string): Promise<void> {
@@ -175,18 +147,6 @@ function tell(ticket: BatchTicket, run: BatchRun, { out, ms, json }: { out: stri
   if (json) print(JSON.stringify({ ...ticket, out, failed_rows: run.failedRows }))
   if (process.stderr.isTTY) printError(renderSummary(ticket, run, { out, ms, paint: paintFor(process.stderr) }))
   if (run.failedRows > 0 || ticket.status !== "succeeded") process.exitCode = EXIT.failed
-}
-
-async function readList(file: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return new Uint8Array(await readFile(file))
-  } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException
-    throw new CliError(`Cannot read ${basename(file)}: ${code === "ENOENT" ? "there is no such file" : code}`, {
-      code,
-      cause,
-    })
-  }
 }
 
 async function isFile(path: string): Promise<boolean> {

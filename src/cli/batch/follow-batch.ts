@@ -1,6 +1,7 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { setTimeout as delay } from "node:timers/promises"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import { CliError } from "../cli-error.ts"
 import type { BatchApi } from "./batch-api.ts"
 import { type BatchRun, saveRun } from "./batch-run.ts"
 import { failuresIn, type ResultFormat } from "./count-failures.ts"
@@ -23,8 +24,16 @@ export type FollowBatch = {
 
 /** Fetches rows as they get done, until there are no more. A run that breaks off goes on behind the last page it has written. */
 export async function followBatch({ api, run, out, format, signal, onTicket }: FollowBatch): Promise<BatchTicket> {
+  // Names of columns without a row are written again.
+  if (run.rows === 0) run.bytes = 0
   const file = await open(out, run.rows === 0 ? "w" : "r+")
   try {
+    const { size } = await file.stat()
+    if (size < run.bytes) {
+      throw new CliError(
+        `Cannot resume: ${out} has ${size} bytes and the run had written ${run.bytes}; put it back as it was, or begin anew with --force`,
+      )
+    }
     // What was written after the last note of it would come twice.
     await file.truncate(run.bytes)
     for (;;) {

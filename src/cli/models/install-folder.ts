@@ -8,7 +8,12 @@ export async function installFolder(finished: string, target: string): Promise<v
   const old = oldOf(target)
   await rm(old, { recursive: true, force: true })
   if (existsSync(target)) await rename(target, old)
-  await rename(finished, target)
+  try {
+    await rename(finished, target)
+  } catch (error) {
+    await mendInstall(target)
+    throw error
+  }
   await rm(old, { recursive: true, force: true })
 }
 

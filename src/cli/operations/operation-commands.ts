@@ -11,6 +11,7 @@ import { parseCount, parseDurationMs } from "../parse-option.ts"
 import { fileNameOf, isPictureUrl } from "../picture-url.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { workOnFiles } from "../work-on-files.ts"
+import { claimPaths } from "./claim-paths.ts"
 import { type Output, outputPath, saveOutput } from "./save-output.ts"
 
 type Given = EdgeOptions & {
@@ -18,6 +19,7 @@ type Given = EdgeOptions & {
   recursive?: true
   timeout?: number
   out?: string
+  force?: true
   /** Of the operation; what they may be is the server's to say. */
   [option: string]: unknown
 }
@@ -88,7 +90,9 @@ function withFiles(command: Command): Command {
 }
 
 function withOut(command: Command): Command {
-  return command.option("-o, --out <folder>", "where results go, under the inputs' names (default: beside the inputs)")
+  return command
+    .option("-o, --out <folder>", "where results go, under the inputs' names (default: beside the inputs)")
+    .option("--force", "write over files that are there; never over an input")
 }
 
 type Operation = { name: string; suffix?: string; options?: readonly string[] }
@@ -100,6 +104,7 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
     // What is made of a URL lies here, unless a folder is named.
     if (suffix !== undefined) refuseDoubles(given.out === undefined ? files.filter(isPictureUrl) : files)
     if (given.out !== undefined) await mkdir(given.out, { recursive: true })
+    const claim = await claimPaths(files)
     const written = new Map<string, string>()
     await workOnFiles(files, {
       ...given,
@@ -113,7 +118,8 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
         finish: async (file: string, { output }: TicketData) => {
           if (output === undefined) throw new CliError("The ticket has no output: is the edge of another version?")
           const path = outputPath(file, endingOf(output), { folder: given.out, suffix })
-          await saveOutput(path, { file, output, edge: given, signal })
+          await claim(path)
+          await saveOutput(path, { output, edge: given, force: given.force === true, signal })
           written.set(file, path)
         },
       }),

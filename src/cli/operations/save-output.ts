@@ -1,5 +1,5 @@
-import { readFile, writeFile } from "node:fs/promises"
-import { basename, dirname, extname, join, resolve } from "node:path"
+import { open, readFile, rm } from "node:fs/promises"
+import { basename, dirname, extname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import type { TicketData } from "../../lib/client/claimcheck.ts"
 import { checkUrl } from "../api.ts"
@@ -20,24 +20,36 @@ export function outputPath(input: string, ending: string, { folder, suffix }: Wh
 
 /**
  * What the job has made, as a file.
- * @throws CliError when it cannot be fetched or written, or would take the place of its input
+ * @throws CliError when it cannot be fetched or written, or something is there and `force` is not given
  */
-export async function saveOutput(path: string, { file, output, edge, signal }: SaveOutput): Promise<void> {
-  if (resolve(path) === resolve(file)) {
-    throw new CliError(`Cannot write ${path}: it is the input; name another folder with --out`, {
-      exitCode: EXIT.usage,
-    })
-  }
+export async function saveOutput(path: string, { output, edge, force, signal }: SaveOutput): Promise<void> {
   const bytes = await readOutput(output, edge, signal)
   try {
-    await writeFile(path, bytes)
+    await writeWhole(path, bytes, force)
   } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === "EEXIST") {
+      const advice = "--force writes over it, --out names another folder"
+      throw new CliError(`Cannot write ${path}: it is there already; ${advice}`, { exitCode: EXIT.usage, cause })
+    }
     throw new CliError(`Cannot write ${path}: ${describe(cause)}`, { cause })
   }
 }
 
+/** A part that a full disk leaves would stand in the way of the next run. */
+async function writeWhole(path: string, bytes: Uint8Array, force: boolean): Promise<void> {
+  const handle = await open(path, force ? "w" : "wx")
+  try {
+    await handle.writeFile(bytes)
+  } catch (error) {
+    if (!force) await rm(path, { force: true })
+    throw error
+  } finally {
+    await handle.close()
+  }
+}
+
 export type Output = NonNullable<TicketData["output"]>
-export type SaveOutput = { file: string; output: Output; edge: EdgeAddress; signal: AbortSignal }
+export type SaveOutput = { output: Output; edge: EdgeAddress; force: boolean; signal: AbortSignal }
 
 async function readOutput(
   { url }: Output,

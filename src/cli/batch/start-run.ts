@@ -1,0 +1,50 @@
+import { readFile } from "node:fs/promises"
+import { basename, extname } from "node:path"
+import { ApiError } from "../api.ts"
+import { CliError } from "../cli-error.ts"
+import { BadRowsError, type BatchApi, PASSING } from "./batch-api.ts"
+import { type BatchRun, endRun, saveRun } from "./batch-run.ts"
+import { renderBadRows } from "./render-batch.ts"
+
+const CONTENT_TYPES: Record<string, string> = {
+  ".csv": "text/csv",
+  ".tsv": "text/tab-separated-values",
+  ".jsonl": "application/jsonl",
+  ".ndjson": "application/jsonl",
+  ".json": "application/json",
+}
+
+type Start = { api: Pick<BatchApi, "submit">; run: BatchRun; list: string; out: string }
+
+/** Sends the list unless that was done; sent twice under one key it is one batch. */
+export async function startRun({ api, run, list, out }: Start): Promise<BatchRun & { ticketId: string }> {
+  const { ticketId } = run
+  if (ticketId !== undefined) return Object.assign(run, { ticketId })
+  const bytes = await readList(list)
+  await saveRun(out, run)
+  const contentType = CONTENT_TYPES[extname(list).toLowerCase()] ?? "application/octet-stream"
+  try {
+    const query = new URLSearchParams(run.query)
+    const ticket = await api.submit(bytes, { contentType, query, idempotencyKey: run.idempotencyKey })
+    const started = Object.assign(run, { ticketId: ticket.id })
+    await saveRun(out, started)
+    return started
+  } catch (error) {
+    // Refused for good; after anything else an earlier try may have made the batch, which is found by its key.
+    if (error instanceof ApiError && error.status < 500 && !PASSING.has(error.status)) await endRun(out)
+    if (error instanceof BadRowsError) throw new CliError(renderBadRows(error), { code: error.code, cause: error })
+    throw error
+  }
+}
+
+async function readList(file: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await readFile(file))
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException
+    throw new CliError(`Cannot read ${basename(file)}: ${code === "ENOENT" ? "there is no such file" : code}`, {
+      code,
+      cause,
+    })
+  }
+}
