@@ -34,12 +34,22 @@ export class Hand {
       .map(({ job }) => ({ jobId: job.id, token: job.leaseToken }))
   }
 
-  /** Works on a job until `work` settles; it must not reject. A job that is held already is left to who works on it. */
+  /**
+   * Works on a job until `work` settles; it must not reject. A claim that is held already is left to who works on it. Another
+   * claim of the same job, as after an outage, means that the held one's lease is lost: it is stopped, and then the new one begins.
+   */
   take(job: ClaimedJob, work: (signal: AbortSignal) => Promise<void>): void {
-    if (this.#held.has(job.id)) return
+    const before = this.#held.get(job.id)
+    if (before?.job.leaseToken === job.leaseToken) return
+    before?.stop.abort(new JobStopped("its lease is lost"))
     const stop = new AbortController()
-    const done = work(stop.signal).finally(() => {
-      this.#held.delete(job.id)
+    const begin = async () => {
+      // Held from now on, so that its lease is renewed while it waits.
+      if (before !== undefined) await before.done
+      if (!stop.signal.aborted) await work(stop.signal)
+    }
+    const done = begin().finally(() => {
+      if (this.#held.get(job.id)?.stop === stop) this.#held.delete(job.id)
       this.#onChange()
     })
     this.#held.set(job.id, { job, sinceMs: performance.now(), stop, done })
