@@ -7,6 +7,8 @@ import { createSealer, type Sealer } from "./sealed-bytes.ts"
 
 const HOUR_MS = 3_600_000
 const NEW_LINE = 10
+/** In a row, while Redis answers: with the pauses of who repeats it, some seconds. */
+const MAX_REFUSALS = 8
 
 const outputMetaSchema = z.object({ caller: z.string(), contentType: z.string(), sha256: z.string() })
 export type StoredOutput = z.infer<typeof outputMetaSchema> & { bytes: Uint8Array }
@@ -25,12 +27,17 @@ export type PutOptions = {
   keepUntilMs?: number | undefined
 }
 
+/** The room of an output that is not stored yet. */
+type Reservation = { expiryHour: number; bytes: number; refusals: number }
+
 /** Outputs that lie in Redis, for the edge to hand out: one key each, which is a line of JSON and then the bytes. */
 export class StoredOutputs {
   readonly #redis: RedisRest
   readonly #keys: Keys
   readonly #limits: OutputLimits
   readonly #sealer: Sealer
+  /** By job: a repeated put must not take its room twice. */
+  readonly #reserved = new Map<string, Reservation>()
 
   /** @param sealer of the outputs; without one they lie open in Redis */
   constructor(redis: RedisRest, keys: Keys, limits: OutputLimits, sealer: Sealer = createSealer([])) {
@@ -42,10 +49,10 @@ export class StoredOutputs {
 
   /**
    * Stores what the job has made, over what an earlier attempt has left.
-   * @throws AppError output_too_large, outputs_full; redis_unavailable, after which it may be repeated
+   * @throws AppError output_too_large, outputs_full, output_not_stored; redis_unavailable, after which it may be repeated
    */
   async put(jobId: string, { bytes, ...meta }: StoredOutput, { nowMs, keepUntilMs = 0 }: PutOptions): Promise<void> {
-    const { maxBytes, maxAllBytes } = this.#limits
+    const { maxBytes } = this.#limits
     const ttlMs = Math.max(this.#limits.ttlMs, Math.ceil(keepUntilMs - nowMs))
     if (bytes.byteLength > maxBytes) {
       const message = `Cannot keep the output: ${bytes.byteLength} bytes exceeds ${maxBytes}, and no bucket is configured`
@@ -56,16 +63,15 @@ export class StoredOutputs {
     open.set(head)
     open.set(bytes, head.length)
     const record = await this.#sealer.seal(open, sealName(jobId))
-    const hourOf = (ms: number) => Math.floor(ms / HOUR_MS)
-    const args = [hourOf(nowMs), hourOf(nowMs + ttlMs), record.length, maxAllBytes]
-    const hasRoom = await this.#redis.script(RESERVE_BYTES, [this.#keys.outputBytes], args)
-    if (hasRoom !== 1) {
-      throw new AppError(
-        "outputs_full",
-        `Cannot keep the output: all outputs together would exceed ${maxAllBytes} bytes`,
-      )
+    const reservation = await this.#reserve(jobId, { nowMs, ttlMs, bytes: record.length })
+    try {
+      await this.#redis.setBytes(this.#keys.output(jobId), record, ttlMs)
+    } catch (error) {
+      await this.#throwIfWorthRepeating(reservation, error)
+      await this.#giveBack(jobId, reservation)
+      throw new AppError("output_not_stored", "Cannot keep the output: Redis refuses its bytes", { cause: error })
     }
-    await this.#redis.setBytes(this.#keys.output(jobId), record, ttlMs)
+    this.#reserved.delete(jobId)
   }
 
   /** What the job has made, or null when there is nothing (any more). @throws AppError redis_unavailable, payload_unreadable */
@@ -77,6 +83,46 @@ export class StoredOutputs {
     const meta = outputMetaSchema.parse(JSON.parse(new TextDecoder().decode(open.subarray(0, end))))
     return { ...meta, bytes: open.subarray(end + 1) }
   }
+
+  async #reserve(jobId: string, { nowMs, ttlMs, bytes }: { nowMs: number; ttlMs: number; bytes: number }) {
+    const { maxAllBytes } = this.#limits
+    const [hour, expiryHour] = [hourOf(nowMs), hourOf(nowMs + ttlMs)]
+    const known = this.#reserved.get(jobId)
+    if (known?.expiryHour === expiryHour && known.bytes === bytes) return known
+    const hasRoom = await this.#redis.script(
+      RESERVE_BYTES,
+      [this.#keys.outputBytes],
+      [hour, expiryHour, bytes, maxAllBytes],
+    )
+    if (hasRoom !== 1) {
+      this.#reserved.delete(jobId)
+      const message = `Cannot keep the output: all outputs together would exceed ${maxAllBytes} bytes`
+      throw new AppError("outputs_full", message)
+    }
+    const reservation: Reservation = { expiryHour, bytes, refusals: 0 }
+    this.#reserved.set(jobId, reservation)
+    return reservation
+  }
+
+  /** Throws while the bytes may be sent again: in an outage without end, and some times where Redis answers. */
+  async #throwIfWorthRepeating(reservation: Reservation, error: unknown): Promise<void> {
+    if (!(error instanceof AppError) || error.code !== "redis_unavailable") return
+    try {
+      await this.#redis.call((sdk) => sdk.ping())
+    } catch (outage) {
+      reservation.refusals = 0
+      throw outage
+    }
+    reservation.refusals++
+    if (reservation.refusals < MAX_REFUSALS) throw error
+  }
+
+  async #giveBack(jobId: string, { expiryHour, bytes }: Reservation): Promise<void> {
+    // Forgotten first: if the reply is lost, giving back twice would make room that is not there.
+    this.#reserved.delete(jobId)
+    await this.#redis.call((sdk) => sdk.hincrby(this.#keys.outputBytes, String(expiryHour), -bytes))
+  }
 }
 
+const hourOf = (ms: number) => Math.floor(ms / HOUR_MS)
 const sealName = (jobId: string) => `output:${jobId}`

@@ -1,4 +1,5 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
+import { AppError } from "../../src/lib/app-error.ts"
 import { createKeys } from "../../src/lib/keys.ts"
 import { connectRedis, type RedisRest } from "../../src/lib/redis.ts"
 import { createSealer } from "../../src/lib/sealed-bytes.ts"
@@ -80,6 +81,45 @@ describe("StoredOutputs", () => {
     await expect(store(limits).put("four", output(noise(1_000)), { nowMs: T0 + 25 * HOUR_MS })).rejects.toMatchObject(
       full,
     )
+  })
+
+  test("takes its room once, however often its bytes fail, and gives it back when Redis goes on refusing them", async () => {
+    const outage = new AppError("redis_unavailable", "Cannot reach the queue's Redis")
+    const setBytes = vi.fn<RedisRest["setBytes"]>().mockRejectedValue(outage)
+    let isUp = false
+    const call: RedisRest["call"] = (use) => (isUp ? redis.call(use) : Promise.reject(outage))
+    const outputs = new StoredOutputs({ ...redis, setBytes, call }, keys, LIMITS)
+    const put = () => outputs.put("one", output(noise(1_000)), { nowMs: T0 })
+    const taken = async () => Number((await redis.call((sdk) => sdk.hvals(keys.outputBytes)))[0])
+    // An outage is waited for, as long as it lasts.
+    for (let i = 0; i < 20; i++) await expect(put()).rejects.toBe(outage)
+    const once = await taken()
+    expect(once).toBeGreaterThan(1_000)
+    expect(once).toBeLessThan(1_200)
+
+    isUp = true
+    for (let i = 0; i < 7; i++) await expect(put()).rejects.toBe(outage)
+    expect(await taken()).toBe(once)
+    await expect(put()).rejects.toMatchObject({ code: "output_not_stored" })
+    expect(await taken()).toBe(0)
+
+    setBytes.mockRejectedValueOnce(outage)
+    setBytes.mockImplementation(redis.setBytes)
+    await expect(put()).rejects.toBe(outage)
+    await put()
+    expect(await taken()).toBe(once)
+    // What is stored keeps its room; another attempt takes its own.
+    await put()
+    expect(await taken()).toBe(2 * once)
+  })
+
+  test("ends at once as output_not_stored where Redis says that it will never take the bytes", async () => {
+    const refusal = new AppError("internal", "The queue refused a command")
+    const outputs = new StoredOutputs({ ...redis, setBytes: () => Promise.reject(refusal) }, keys, LIMITS)
+    await expect(outputs.put("one", output(noise(10)), { nowMs: T0 })).rejects.toMatchObject({
+      code: "output_not_stored",
+    })
+    expect(await redis.call((sdk) => sdk.hvals(keys.outputBytes))).toEqual(["0"])
   })
 
   test("with a secret, what lies in Redis tells nothing, opens for its job alone, and was not changed", async () => {
