@@ -1,3 +1,4 @@
+import { AppError } from "./app-error.ts"
 import { type Attempt, type Delivery, type DeliveryEvent, decodeDelivery } from "./delivery.ts"
 import type { Keys } from "./keys.ts"
 import type { RedisRest } from "./redis.ts"
@@ -26,6 +27,13 @@ export type Recorded = {
   attempt: Attempt
   nowMs: number
 } & ({ outcome: "delivered" | "gone" | "given_up" } | { outcome: "retry"; dueMs: number })
+
+export type Resend = {
+  nowMs: number
+  eventId?: string
+  /** How long ago its last try must be. */
+  pauseMs?: number
+}
 
 export type Undelivered = { eventId: string; sinceMs: number; delivery: Delivery; event: DeliveryEvent }
 
@@ -77,9 +85,16 @@ export class Outbox {
     return typeof text === "string" ? decodeDelivery(text) : null
   }
 
-  /** Sends a ticket's event again, the latest unless one is named: at once, with a fresh schedule. Null when there is none. */
-  async resend(jobId: string, { nowMs, eventId = "" }: { nowMs: number; eventId?: string }): Promise<Delivery | null> {
-    const text = await this.#run(RESEND, [jobId, eventId, nowMs])
+  /**
+   * Sends a ticket's event again, the latest unless one is named: at once, with a fresh schedule. Null when there is none.
+   * @throws AppError rate_limited, when it was tried or sent again less than `pauseMs` ago
+   */
+  async resend(jobId: string, { nowMs, eventId = "", pauseMs = 0 }: Resend): Promise<Delivery | null> {
+    const text = await this.#run(RESEND, [jobId, eventId, nowMs, pauseMs])
+    if (typeof text === "number") {
+      const message = `Cannot send the webhook again yet: it was sent less than ${pauseMs / 1_000} s ago`
+      throw new AppError("rate_limited", message, { retryAfterMs: text })
+    }
     return typeof text === "string" && text !== "" ? decodeDelivery(text) : null
   }
 

@@ -220,18 +220,49 @@ describe("GET /v1/classifications/{id}/deliveries", () => {
   })
 })
 
+// Attempts are timed by a clock that goes on, so a little more than the five seconds.
+const PAUSE_MS = 6_000
+
 describe("POST /v1/classifications/{id}/deliveries", () => {
   it("sends again, under the same id", async () => {
     const { id } = await upload()
     await classifier.work()
     await untilReceived(1)
     await until(async () => (await deliveriesOf(id)).deliveries[0]?.state === "delivered")
+    clock.pass(PAUSE_MS)
     const response = await call(deliveriesPath(id), { method: "POST" })
     expect(response.status).toBe(202)
     expect(deliveriesSchema.parse(await response.json()).deliveries).toMatchObject([{ state: "pending" }])
     await untilReceived(2)
     expect(new Set(receiver.received.map((one) => one.id)).size).toBe(1)
     await until(async () => (await deliveriesOf(id)).deliveries[0]?.attempts.length === 2)
+  })
+
+  it("is 429 within five seconds of the last attempt, or of the last time, and then sends nothing", async () => {
+    const { id } = await upload()
+    await classifier.work()
+    await untilReceived(1)
+    await until(async () => (await deliveriesOf(id)).deliveries[0]?.state === "delivered")
+    const resend = () => call(deliveriesPath(id), { method: "POST" })
+    const expectTooSoon = async (state: string) => {
+      const response = await resend()
+      expect(await response.json()).toMatchObject({ status: 429, code: "rate_limited" })
+      expect(Number(response.headers.get("retry-after"))).toBeGreaterThanOrEqual(1)
+      expect(Number(response.headers.get("retry-after"))).toBeLessThanOrEqual(5)
+      expect((await deliveriesOf(id)).deliveries).toMatchObject([{ state }])
+    }
+    await expectTooSoon("delivered")
+    clock.pass(PAUSE_MS)
+    // Of many at once one is taken, before any deliverer has looked.
+    const statuses = (await Promise.all(Array.from({ length: 5 }, resend))).map(({ status }) => status)
+    expect(statuses.sort()).toEqual([202, 429, 429, 429, 429])
+    await expectTooSoon("pending")
+    await untilReceived(2)
+    await until(async () => (await deliveriesOf(id)).deliveries[0]?.attempts.length === 2)
+    await expectTooSoon("delivered")
+    clock.pass(PAUSE_MS)
+    expect((await resend()).status).toBe(202)
+    await untilReceived(3)
   })
 
   it("is 409 while the ticket is not done", async () => {

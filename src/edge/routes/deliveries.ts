@@ -8,6 +8,9 @@ import { type EdgeContext, newRouter } from "../router.ts"
 import { verifyTicket } from "../verify-ticket.ts"
 import { readJob } from "../watch-ticket.ts"
 
+/** Each resend is a request to somebody else's server. */
+const RESEND_PAUSE_MS = 5_000
+
 const content = { "application/json": deliveriesSchema }
 
 const read = createRoute({
@@ -32,7 +35,7 @@ const resend = createRoute({
   access: "caller",
   request: { params: ticketParamsSchema },
   responses: { 202: { description: "It is on its way", content, headers: ["Cache-Control"] } },
-  errors: ["not_found", "not_finished", ...REDIS_ERRORS],
+  errors: ["not_found", "not_finished", "rate_limited", ...REDIS_ERRORS],
 })
 
 /** How a ticket's webhook fares: every attempt, and another one on demand. Who may read the ticket may do both. */
@@ -55,7 +58,7 @@ deliveries.openapi(resend, async (c) => {
   const known = await services.outbox.read(jobId)
   if (known !== null) assertMayRead(caller, known)
   else await webhookOf(c, jobId)
-  const delivery = known && (await services.outbox.resend(jobId, { nowMs: services.now() }))
+  const delivery = known && (await services.outbox.resend(jobId, { nowMs: services.now(), pauseMs: RESEND_PAUSE_MS }))
   if (delivery === null) throw new AppError("not_finished", "Cannot send the webhook again: the ticket is not done yet")
   services.log.info("webhook.resent", { jobId, traceId: c.var.trace.traceId })
   c.header("Cache-Control", "private, no-cache")
