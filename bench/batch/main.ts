@@ -1,11 +1,11 @@
 // A list of pictures on a local host, worked through as a batch, beside a plain loop over the same list.
-//   npm run bench:batch -- [--rows 5004] [--latency 1] [--op inspect|classify] [--size 64] [--clients 16, 0 for no loops] [--edge node|workerd] [--calm]
+//   npm run bench:batch -- [--rows 5004] [--latency 1] [--op inspect|classify|compress|resize] [--size 64] [--clients 16, 0 for no loops] [--edge node|workerd] [--calm]
 import sharp from "sharp"
 import { type BatchTicket, batchTicketSchema } from "../../src/lib/batches/batch-ticket.ts"
 import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
 import { startPictureServer, troubled } from "../../test/support/picture-server.ts"
 import { type BenchStack, startBenchStack } from "../stack.ts"
-import { type BenchOptions, readOptions } from "./options.ts"
+import { type BenchOptions, type Op, readOptions } from "./options.ts"
 import { inspectHere, type Loop, plainLoop } from "./plain-loop.ts"
 
 const DISTINCT_PICTURES = 60
@@ -28,11 +28,14 @@ type BatchRun = { acceptedMs: number; seconds: number; ticket: BatchTicket; rows
 
 async function runBatch({ url }: BenchStack, list: string, { op, size }: BenchOptions): Promise<BatchRun> {
   const startMs = performance.now()
-  const response = await fetch(`${url}/v1/batches?operation=${op}&batch_size=${size}`, {
-    method: "POST",
-    headers: { "content-type": "text/tab-separated-values" },
-    body: list,
-  })
+  const response = await fetch(
+    `${url}/v1/batches?operation=${op}&batch_size=${size}${op === "resize" ? "&width=224" : ""}`,
+    {
+      method: "POST",
+      headers: { "content-type": "text/tab-separated-values" },
+      body: list,
+    },
+  )
   if (response.status !== 202) throw new Error(`Refused: ${await response.text()}`)
   let ticket = batchTicketSchema.parse(await response.json())
   const acceptedMs = performance.now() - startMs
@@ -123,12 +126,17 @@ async function main(): Promise<void> {
     const { failed } = batch.ticket.pictures
     loopLine("batch", { seconds: batch.seconds, perSecond: rows / batch.seconds, failed })
 
-    const work = op === "inspect" ? inspectHere : (bytes: Uint8Array) => client.classify(bytes, { noCache: true })
+    const work: Record<Op, (bytes: Uint8Array) => Promise<unknown>> = {
+      inspect: inspectHere,
+      classify: (bytes) => client.classify(bytes, { noCache: true }),
+      compress: (bytes) => sharp(bytes).jpeg({ quality: 50 }).toBuffer(),
+      resize: (bytes) => sharp(bytes).resize(224).jpeg().toBuffer(),
+    }
     if (clients === 0) return
-    loopLine(`plain loop, ${clients} at a time`, await plainLoop(urls, { clients, work }))
+    loopLine(`plain loop, ${clients} at a time`, await plainLoop(urls, { clients, work: work[op] }))
     // Of the whole list it would take a quarter of an hour; it is the same for each part of it.
     const tenth = urls.slice(0, Math.ceil(rows / 10))
-    loopLine(`plain loop, one by one, ${tenth.length} rows`, await plainLoop(tenth, { clients: 1, work }))
+    loopLine(`plain loop, one by one, ${tenth.length} rows`, await plainLoop(tenth, { clients: 1, work: work[op] }))
   } finally {
     await stack.stop()
     await pictures.close()

@@ -1,9 +1,13 @@
 import { parseArgs } from "node:util"
 
+const OPS = ["inspect", "classify", "compress", "resize"] as const
+export type Op = (typeof OPS)[number]
+const isOp = (name: string): name is Op => OPS.some((op) => op === name)
+
 export type BenchOptions = {
   rows: number
   latencyMs: number
-  op: "inspect" | "classify"
+  op: Op
   size: number
   clients: number
   edge: "node" | "workerd"
@@ -23,7 +27,7 @@ export function readOptions(): BenchOptions {
     },
   })
   const { op, edge } = values
-  if (op !== "inspect" && op !== "classify") throw new Error("--op is inspect or classify")
+  if (!isOp(op)) throw new Error(`--op is one of ${OPS.join(", ")}`)
   if (edge !== "node" && edge !== "workerd") throw new Error("--edge is node or workerd")
   return {
     rows: Number(values.rows),

@@ -215,8 +215,8 @@ describe("a reload in the middle", () => {
     await answered(3)
     expect(requests.filter(({ method }) => method === "POST")).toHaveLength(3)
     await page.reload()
-    expect(await page.locator('.tile[data-state="good"]').count()).toBe(3)
-    expect(await page.locator(".bars li").count()).toBe(5)
+    await expect.poll(() => page.locator('.tile[data-state="good"]').count()).toBe(3)
+    await expect.poll(() => page.locator(".bars li").count()).toBe(5)
   })
 
   test("uploads what was not uploaded yet, as the same request", async () => {

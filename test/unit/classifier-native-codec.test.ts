@@ -208,7 +208,8 @@ describe("limits of the native codec", () => {
     const beforeKb = process.resourceUsage().maxRSS
     expect(await firstPixel(texts)).toEqual([1, 2, 3])
     expect(await firstPixel(profile)).toEqual([1, 2, 3])
-    expect(process.resourceUsage().maxRSS - beforeKb).toBeLessThan(90_000)
+    // They would be 820 MB; what else this process does meanwhile is some tens.
+    expect(process.resourceUsage().maxRSS - beforeKb).toBeLessThan(250_000)
   }, 20_000)
 
   test.each([
