@@ -66,11 +66,12 @@ describe("a picture handed in", () => {
     await handOver(page, how, [CANDLE, CLOCK])
     await answered(2)
     expect(await page.locator(".tile .label").allInnerTexts()).toEqual(["candle", "analog clock"])
-    // What is kept of them is small.
-    const sides = await page
-      .locator(".thumb img")
-      .evaluateAll((images) => (images as HTMLImageElement[]).map(({ naturalHeight }) => naturalHeight))
-    expect(sides).toEqual([256, 256])
+    // What is kept of them is small. An answer that is known can be there before it is drawn.
+    const sides = () =>
+      page
+        .locator(".thumb img")
+        .evaluateAll((images) => (images as HTMLImageElement[]).map(({ naturalHeight }) => naturalHeight))
+    await expect.poll(sides).toEqual([256, 256])
   })
 
   test("by clicking a sample, for the model that was chosen", async () => {
