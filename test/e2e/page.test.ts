@@ -200,7 +200,7 @@ describe("what goes wrong is said", () => {
 })
 
 describe("a reload in the middle", () => {
-  test("keeps tickets and pictures, uploads nothing twice, and collects the answers", async () => {
+  test("keeps tickets and pictures, makes no second ticket, and collects the answers", async () => {
     const resume = await paused()
     const { page, requests, answered } = await visit(browser, stack.url)
     await page.setInputFiles(
@@ -214,7 +214,9 @@ describe("a reload in the middle", () => {
     await expect.poll(() => page.locator(".thumb img").count()).toBe(3)
     await resume()
     await answered(3)
-    expect(requests.filter(({ method }) => method === "POST")).toHaveLength(3)
+    // A ticket that came in the moment of the reload is asked for again, as the same request.
+    const keys = requests.filter(({ method }) => method === "POST").map(({ idempotencyKey }) => idempotencyKey)
+    expect(new Set(keys).size).toBe(3)
     await page.reload()
     await expect.poll(() => page.locator('.tile[data-state="good"]').count()).toBe(3)
     await expect.poll(() => page.locator(".bars li").count()).toBe(5)
