@@ -1,4 +1,4 @@
-import { committed, settled } from "./indexed-db.ts"
+import { commit, settled } from "./indexed-db.ts"
 import type { Picture } from "./picture.ts"
 
 /** What is kept beside a picture: its bytes until they are uploaded, and a small picture of it. */
@@ -27,7 +27,7 @@ export async function openHistory(name = "claimcheck"): Promise<History> {
   const within = async <T>(work: (stores: Stores) => IDBRequest<T> | undefined): Promise<T | undefined> => {
     const transaction = db.transaction(["pictures", "blobs"], "readwrite")
     const request = work({ pictures: transaction.objectStore("pictures"), blobs: transaction.objectStore("blobs") })
-    await committed(transaction)
+    await commit(transaction)
     return request?.result
   }
   return {

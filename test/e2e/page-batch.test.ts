@@ -69,6 +69,19 @@ const says = (page: Page, selector: string, text: string | RegExp) =>
   expect.poll(() => page.locator(selector).innerText(), { timeout: 20_000 }).toMatch(text)
 const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click()
 
+/** Runs in the page: the lists that its browser keeps over a reload. */
+function countKeptLists(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const opening = indexedDB.open("claimcheck-batches", 1)
+    opening.onerror = () => reject(opening.error)
+    opening.onsuccess = () => {
+      const counting = opening.result.transaction("batches").objectStore("batches").count()
+      counting.onsuccess = () => resolve(counting.result)
+      counting.onerror = () => reject(counting.error)
+    }
+  })
+}
+
 async function download(page: Page, name: string): Promise<{ file: string; rows: Record<string, string>[] }> {
   const saving = page.waitForEvent("download")
   await press(page, name)
@@ -167,6 +180,7 @@ test("a list that is dropped is watched over a reload, rests while hidden, and h
   await press(page, "Remove")
   expect(await page.locator("#batches").isVisible()).toBe(false)
   expect(await page.evaluate(() => document.activeElement?.id)).toBe("choose-list")
+  await expect.poll(() => page.evaluate(countKeptLists)).toBe(0)
   await page.reload()
   await page.locator(".sample img").first().waitFor()
   expect(await page.locator(".batch").count()).toBe(0)

@@ -1,4 +1,4 @@
-import { committed, settled } from "../indexed-db.ts"
+import { commit, settled } from "../indexed-db.ts"
 import type { Batch } from "./batch.ts"
 
 /** The lists of this browser, over reloads. */
@@ -16,7 +16,7 @@ export async function openBatchHistory(name = "claimcheck-batches"): Promise<Bat
   const within = async <T>(work: (batches: IDBObjectStore) => IDBRequest<T>): Promise<T> => {
     const transaction = db.transaction("batches", "readwrite")
     const request = work(transaction.objectStore("batches"))
-    await committed(transaction)
+    await commit(transaction)
     return request.result
   }
   return {
