@@ -4,6 +4,9 @@ export type Log = Record<LogLevel, (event: string, fields?: LogFields) => void>
 
 const RANK: Record<LogLevel, number> = { debug: 0, info: 1, warn: 2, error: 3 }
 
+/** Whoever started the process may wait for this one, so it is written at every level. */
+const IS_READY = /\.ready$/
+
 export type LogOptions = {
   /** Which machine speaks: a host name, or the platform's name. */
   server: string
@@ -19,7 +22,7 @@ export function createLog({ server, script, write, level = "info", now = Date.no
   const emit =
     (at: LogLevel) =>
     (event: string, fields: LogFields = {}) => {
-      if (RANK[at] < RANK[level]) return
+      if (RANK[at] < RANK[level] && !IS_READY.test(event)) return
       write(toLine({ time: new Date(now()).toISOString(), level: at, server, script, event }, fields))
     }
   return { debug: emit("debug"), info: emit("info"), warn: emit("warn"), error: emit("error") }

@@ -34,6 +34,12 @@ describe("createLog()", () => {
     expect(lines.map((line) => JSON.parse(line).event)).toEqual(["warn", "error"])
   })
 
+  it("says at every level that a process is ready, for whoever waits for it", () => {
+    const lines: string[] = []
+    logInto(lines, "error").info("classifier.ready")
+    expect(lines).toHaveLength(1)
+  })
+
   it("describes an error of ours by its code and causes, without a stack", () => {
     const error = new AppError("redis_unavailable", "Gone", { cause: new AppError("internal", "Why") })
     expect(lineOf({ error }).error).toEqual({

@@ -1,4 +1,4 @@
-import { type LoadedModel, loadModel } from "../models/load-model.ts"
+import { type LoadedModel, loadModel, type ServingModel } from "../models/load-model.ts"
 import { ModelError } from "../models/model-error.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
 import type { HeldModel } from "./lane-messages.ts"
@@ -8,7 +8,7 @@ type Load = (id: string, folder: string) => Promise<LoadedModel>
 /** The models that one lane holds: loaded when they are first asked for, the least recently used let go for want of memory. */
 export class LaneModels {
   /** In the order of their last use. */
-  readonly #held = new Map<string, LoadedModel>()
+  readonly #held = new Map<string, ServingModel>()
   readonly #budgetBytes: number
   readonly #onChange: (models: HeldModel[], counts: { loads: number; unloads: number }) => void
   readonly #load: Load
@@ -26,7 +26,7 @@ export class LaneModels {
   }
 
   /** @throws ModelError when none of its places has that very version any more */
-  async take(model: ServedFolder): Promise<LoadedModel> {
+  async take(model: ServedFolder): Promise<ServingModel> {
     const key = `${model.info.id}@${model.info.version}`
     const held = this.#held.get(key)
     if (held) {
@@ -63,13 +63,13 @@ export class LaneModels {
     this.#tell()
   }
 
-  async #loadVersion({ info: { id, version }, folder: original, copy }: ServedFolder): Promise<LoadedModel> {
+  async #loadVersion({ info: { id, version }, folder: original, copy }: ServedFolder): Promise<ServingModel> {
     let cause: unknown
     for (const folder of copy === null ? [original] : [copy, original]) {
       try {
-        const loaded = await this.#load(id, folder)
-        if (loaded.info.version === version) return loaded
-        loaded.dispose()
+        const { files: _files, ...model } = await this.#load(id, folder)
+        if (model.info.version === version) return model
+        model.dispose()
       } catch (error) {
         if (!(error instanceof ModelError)) throw error
         cause = error

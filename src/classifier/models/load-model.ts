@@ -9,7 +9,8 @@ import { type ModelFiles, readModelFiles } from "./read-model-files.ts"
 import { classCountOf, type InputSize, inputSizeOf } from "./tensor-shapes.ts"
 import { isDistribution, softmax } from "./to-probabilities.ts"
 
-export type LoadedModel = {
+/** What answers for a model. */
+export type ServingModel = {
   info: ModelInfo
   /** In class order; in the language asked for where the model has it, else as it came. */
   labels: (language?: string) => readonly string[]
@@ -18,10 +19,14 @@ export type LoadedModel = {
   input: Float32Array
   /** Probabilities in class order for what `input` holds now. */
   predict: () => Float32Array
+  dispose: () => void
+}
+
+/** And what it was made from: for a large model some tens of megabytes, which who only serves it lets go. */
+export type LoadedModel = ServingModel & {
   /** What its output was taken for, and what said so. */
   output: { kind: "probabilities" | "logits"; from: string }
   files: ModelFiles
-  dispose: () => void
 }
 
 type Network = LayersModel | GraphModel
@@ -43,9 +48,15 @@ export async function loadModel(id: string, folder: string): Promise<LoadedModel
 
 async function loadNetwork({ modelJson, weights }: ModelFiles): Promise<Network> {
   // TF.js reads from the network or a browser's storage only; a handler is all it needs for a disk.
-  const handler: io.IOHandler = { load: async () => ({ ...modelJson.artifacts, weightData: weights }) }
+  const artifacts: io.ModelArtifacts = { ...modelJson.artifacts, weightData: weights }
+  const handler: io.IOHandler = { load: async () => artifacts }
   try {
-    if (modelJson.kind === "graph") return await loadGraphModel(handler)
+    if (modelJson.kind === "graph") {
+      const network = await loadGraphModel(handler)
+      // It keeps the artifacts, to be saved again; the weights are in WASM by now.
+      delete artifacts.weightData
+      return network
+    }
     // Its 40 ms and 10 MB are paid by those who have a layers model.
     const { loadLayersModel } = await import("@tensorflow/tfjs-layers")
     return await loadLayersModel(handler)

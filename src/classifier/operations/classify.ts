@@ -3,7 +3,7 @@ import { seenImage } from "../../lib/image-header.ts"
 import { decodeImage } from "../image/decode-image.ts"
 import { fillInput, type InputRule, maxShrinkFor } from "../image/fill-input.ts"
 import { topK } from "../lane/top-k.ts"
-import type { LoadedModel } from "../models/load-model.ts"
+import type { ServingModel } from "../models/load-model.ts"
 import type { Work } from "./run-operation.ts"
 
 /** From the bytes of an image to its predictions. */
@@ -32,7 +32,7 @@ export const classify: Work<"classify"> = async ({ operation, bytes }, context) 
 /** A float has seven digits; the rest is how it is written in binary, and would triple the answer. */
 const roundScore = (score: number) => Number(score.toPrecision(6))
 
-function inputRule({ info, manifest: { input, resize } }: LoadedModel): InputRule {
+function inputRule({ info, manifest: { input, resize } }: ServingModel): InputRule {
   return {
     width: info.inputWidth,
     height: info.inputHeight,

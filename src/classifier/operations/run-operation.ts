@@ -2,7 +2,7 @@ import type { OperationName, OperationOf } from "../../lib/operations.ts"
 import type { Codec } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { LaneJob, LaneResult } from "../lane/lane-messages.ts"
-import type { LoadedModel } from "../models/load-model.ts"
+import type { ServingModel } from "../models/load-model.ts"
 import { classify } from "./classify.ts"
 import { compress } from "./compress.ts"
 import { inspect } from "./inspect.ts"
@@ -10,7 +10,7 @@ import { resize } from "./resize.ts"
 
 export type WorkContext = {
   /** What the operation needs, if it needs one. */
-  model: LoadedModel | null
+  model: ServingModel | null
   codec: Codec
   limits: ImageLimits
   /** Looked at between stages. */

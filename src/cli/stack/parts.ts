@@ -59,15 +59,23 @@ export function gatewayPart({ root, env }: Ground, redisUrl: string, at: { port:
   }
 }
 
+/**
+ * glibc keeps an arena for every thread, and V8 room for garbage: together a third of the classifier's memory, and no time is
+ * saved by it (docs/decisions/0009-codecs.md). Both want to be told when a process starts; Dockerfile and deploy/ say the same.
+ */
+const FRUGAL_MALLOC = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072" }
+const FRUGAL_HEAP = "--max-semi-space-size=2"
+
 export function classifierPart({ root, env }: Ground, rest: RestEndpoint, at: { healthPort: number }): Part {
   return {
     name: "classifier",
     what: "TF.js WASM",
     address: `http://127.0.0.1:${at.healthPort}/healthz`,
     command: process.execPath,
-    args: ["--enable-source-maps", join(root, "dist/classifier/main.js")],
+    args: [FRUGAL_HEAP, "--enable-source-maps", join(root, "dist/classifier/main.js")],
     cwd: root,
     env: {
+      ...FRUGAL_MALLOC,
       ...env,
       UPSTASH_REDIS_REST_URL: rest.url,
       UPSTASH_REDIS_REST_TOKEN: rest.token,
