@@ -1,10 +1,11 @@
 import { stat } from "node:fs/promises"
 import { isAbsolute, join } from "node:path"
 import { glob, isDynamicPattern } from "tinyglobby"
+import { listFormats } from "../lib/image-header.ts"
 import { CliError } from "./cli-error.ts"
 import { isPictureUrl } from "./picture-url.ts"
 
-const PICTURES = "*.{jpg,jpeg,png}"
+const PICTURES = "*.{jpg,jpeg,png,webp,avif,gif,tif,tiff}"
 
 /**
  * The files that are meant: a file is itself, a folder its pictures, a pattern what it matches. A URL stays as it is, and
@@ -22,7 +23,7 @@ async function expandInput(input: string, recursive: boolean): Promise<string[]>
     const found = await find(recursive ? `**/${PICTURES}` : PICTURES, input)
     if (found.length > 0) return found.map((path) => join(input, path))
     const advice = recursive ? "" : "; --recursive looks in its folders, too"
-    throw new CliError(`Cannot find a picture in ${input}: it has no .jpg, .jpeg or .png${advice}`)
+    throw new CliError(`Cannot find a picture in ${input}: it has no ${listFormats()}${advice}`)
   }
   if (kind !== null || !isDynamicPattern(input)) return [input]
   const found = await find(input, ".")

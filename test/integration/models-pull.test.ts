@@ -278,6 +278,8 @@ describe("pullModel()", () => {
   test("does not run twice at once, and is not kept off by a run that died", async () => {
     writeFileSync(join(into, ".mobilenet_v2.pulling"), String(process.ppid))
     expect(await reasonOf(pull())).toContain(`Process ${process.ppid} is pulling that model now`)
+    writeFileSync(join(into, ".mobilenet_v2.pulling"), "")
+    expect(await reasonOf(pull())).toContain("Another process is pulling that model now")
     writeFileSync(join(into, ".mobilenet_v2.pulling"), "999999999")
     expect(await pull()).toMatchObject({ status: "pulled" })
   })

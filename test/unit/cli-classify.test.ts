@@ -160,15 +160,27 @@ describe("expandInputs()", () => {
   const album = join(folder, "album")
   mkdirSync(join(album, "more"), { recursive: true })
   mkdirSync(join(folder, "empty"))
-  for (const name of ["b10.JPG", "b2.png", "a.jpeg", "notes.txt", "[1].jpg", "more/c.jpg"]) {
+  for (const name of [
+    "b10.JPG",
+    "b2.png",
+    "a.jpeg",
+    "notes.txt",
+    "[1].jpg",
+    "old.tif",
+    "p.webp",
+    "q.AVIF",
+    "r.gif",
+    "more/c.jpg",
+  ]) {
     writeFileSync(join(album, name), "")
   }
   const names = async (inputs: string[], recursive = false) =>
     (await expandInputs(inputs, { recursive })).map((path) => path.replace(`${album}/`, ""))
 
   test("takes the pictures of a folder, in the order people expect, and those below it when asked", async () => {
-    expect(await names([album])).toEqual(["[1].jpg", "a.jpeg", "b2.png", "b10.JPG"])
-    expect(await names([album], true)).toEqual(["[1].jpg", "a.jpeg", "b2.png", "b10.JPG", "more/c.jpg"])
+    const here = ["[1].jpg", "a.jpeg", "b2.png", "b10.JPG", "old.tif", "p.webp", "q.AVIF", "r.gif"]
+    expect(await names([album])).toEqual(here)
+    expect((await names([album], true)).sort()).toEqual([...here, "more/c.jpg"].sort())
   })
 
   test("takes what a pattern matches, and a file whose name looks like one", async () => {
@@ -182,8 +194,10 @@ describe("expandInputs()", () => {
 
   test("leaves a missing file for the reading to tell, and refuses an empty folder or pattern", async () => {
     expect(await names(["none.jpg"])).toEqual(["none.jpg"])
-    await expect(names([join(folder, "empty")])).rejects.toThrow(/empty: it has no .jpg, .jpeg or .png; --recursive/)
-    await expect(names([`${album}/*.gif`])).rejects.toThrow("nothing matches")
+    await expect(names([join(folder, "empty")])).rejects.toThrow(
+      /empty: it has no JPEG, PNG, WebP, AVIF, GIF or TIFF; --recursive/,
+    )
+    await expect(names([`${album}/*.bmp`])).rejects.toThrow("nothing matches")
   })
 })
 

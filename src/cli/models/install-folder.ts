@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs"
-import { open, readFile, rename, rm } from "node:fs/promises"
+import { open, readFile, rename, rm, stat } from "node:fs/promises"
 import { basename, dirname, join } from "node:path"
 import { CliError } from "../cli-error.ts"
 
@@ -25,6 +25,9 @@ export async function mendInstall(target: string): Promise<void> {
   else await rename(old, target)
 }
 
+/** A lock is made first and gets its process' id right after; one that is empty for longer was left by a process that died. */
+const UNSIGNED_MS = 10_000
+
 /** Keeps a second run away from the same folder. Gives what lets it in again. @throws CliError while another one is at it */
 export async function holdAlone(file: string): Promise<() => Promise<void>> {
   for (let turn = 0; turn < 2; turn++) {
@@ -37,6 +40,7 @@ export async function holdAlone(file: string): Promise<() => Promise<void>> {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error
       const pid = Number(await readFile(file, "utf8").catch(() => ""))
       if (pid > 0 && isAlive(pid)) throw new CliError(`Process ${pid} is pulling that model now`)
+      if (pid === 0 && (await ageMs(file)) < UNSIGNED_MS) break
       await rm(file, { force: true })
     }
   }
@@ -45,6 +49,11 @@ export async function holdAlone(file: string): Promise<() => Promise<void>> {
 
 function oldOf(target: string): string {
   return join(dirname(target), `.${basename(target)}.old`)
+}
+
+async function ageMs(file: string): Promise<number> {
+  const { mtimeMs = 0 } = (await stat(file).catch(() => undefined)) ?? {}
+  return Date.now() - mtimeMs
 }
 
 function isAlive(pid: number): boolean {
