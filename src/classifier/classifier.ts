@@ -18,6 +18,7 @@ import { createTracer } from "../lib/trace/tracer.ts"
 import { Feeder } from "./batches/feeder.ts"
 import { runClaimLoop } from "./claim-loop.ts"
 import type { ClassifierConfig } from "./config.ts"
+import { download } from "./download.ts"
 import { openPictureSource } from "./fetch-source/open-picture-source.ts"
 import { Hand } from "./hand.ts"
 import { startHealthServer } from "./health-server.ts"
@@ -106,7 +107,7 @@ type Parts = Ground & {
 
 async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const { shelf, pool, hand, waker, metrics, reachability, log, signal } = parts
-  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
+  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN, download })
   const keys = createKeys()
   const sealer = createSealer(config.PAYLOAD_SECRET)
   const store = new JobStore(redis, keys, storeLimits(config), sealer)

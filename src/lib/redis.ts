@@ -1,13 +1,22 @@
 // This build of the SDK touches no platform global, so edge and classifier can share it on every runtime.
 import { Redis } from "@upstash/redis/cloudflare"
 import { AppError } from "./app-error.ts"
+import { readBulkString } from "./bulk-string.ts"
 
 export type RedisOptions = {
   url: string
   token: string
   /** How long one command may take. */
   timeoutMs?: number
+  /** What carries bytes here; `fetch` unless said. */
+  download?: Download
 }
+
+/** The body of a reply, in pieces. Rejects, too, for any status but 200. */
+export type Download = (
+  url: string,
+  init: { headers: Record<string, string>; signal: AbortSignal },
+) => Promise<AsyncIterable<Uint8Array>>
 
 /** What we use of Redis, over the Upstash REST protocol. Every call makes one request and is never repeated in here. */
 export type RedisRest = {
@@ -29,7 +38,7 @@ const transferMs = (bytes: number) => Math.ceil(bytes / 1_000)
 const PROBE_AFTER_MS = 300
 const PROBE_MS = 1_000
 
-export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): RedisRest {
+export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBody }: RedisOptions): RedisRest {
   const base = url.replace(/\/$/, "")
   const headers = { authorization: `Bearer ${token}` }
   // FACTS: every default of the SDK that is changed here sends writes twice, changes types, or hides a failure.
@@ -51,11 +60,8 @@ export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): R
     return sha
   }
 
-  const request = async (path: string, init: RequestInit): Promise<Response> => {
-    const response = await fetch(base + path, { ...init, headers: { ...headers, ...init.headers } })
-    if (!response.ok) throw new Error(`HTTP ${response.status}: ${(await response.text()).slice(0, 200)}`)
-    return response
-  }
+  const request = (path: string, init: RequestInit): Promise<Response> =>
+    fetchOk(base + path, { ...init, headers: { ...headers, ...init.headers } })
 
   return {
     call: (use) => guard(() => use(sdk)),
@@ -92,11 +98,11 @@ export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): R
 
     getBytes: (key) =>
       guard(async () => {
-        const response = await request(`/get/${encodeURIComponent(key)}`, {
-          headers: { "upstash-response-format": "resp2" },
+        const body = await download(`${base}/get/${encodeURIComponent(key)}`, {
+          headers: { ...headers, "upstash-response-format": "resp2" },
           signal: AbortSignal.timeout(timeoutMs + transferMs(10_000_000)),
         })
-        return parseBulkString(new Uint8Array(await response.arrayBuffer()))
+        return await readBulkString(body)
       }),
 
     subscribe: (channel, signal) =>
@@ -112,14 +118,16 @@ export function connectRedis({ url, token, timeoutMs = 1_500 }: RedisOptions): R
   }
 }
 
-/** RESP2: "$<length>\r\n<bytes>\r\n", or "$-1\r\n" for a key that is not there (https://redis.io/docs/latest/develop/reference/protocol-spec/). */
-function parseBulkString(reply: Uint8Array): Uint8Array | null {
-  const lineEnd = reply.indexOf(13)
-  const head = new TextDecoder().decode(reply.subarray(0, lineEnd))
-  if (head === "$-1" || head === "*-1") return null
-  const length = Number(head.slice(1))
-  if (head[0] !== "$" || reply.length < lineEnd + 2 + length) throw new Error("The reply is not a RESP2 bulk string")
-  return reply.slice(lineEnd + 2, lineEnd + 2 + length)
+async function fetchOk(url: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(url, init)
+  if (!response.ok) throw new Error(`HTTP ${response.status}: ${(await response.text()).slice(0, 200)}`)
+  return response
+}
+
+const fetchBody: Download = async (url, init) => {
+  const { body } = await fetchOk(url, init)
+  if (body === null) throw new Error("The reply has no body")
+  return body
 }
 
 /**

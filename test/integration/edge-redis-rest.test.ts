@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { download } from "../../src/classifier/download.ts"
 import { AppError } from "../../src/lib/app-error.ts"
 import { connectRedis, type RedisRest } from "../../src/lib/redis.ts"
 import { startBackend } from "../support/edge-backend.ts"
@@ -30,7 +31,15 @@ function textOf(error: unknown): string {
   return [error.message, error.stack, JSON.stringify(error), textOf(error.cause)].join("\n")
 }
 
-describe("setBytes() and getBytes()", () => {
+describe.each([
+  ["fetch", undefined],
+  ["the classifier's download", download],
+])("setBytes() and getBytes(), by %s", (_name, download) => {
+  let redis: RedisRest
+  beforeAll(() => {
+    redis = connectRedis({ ...backend, ...(download && { download }) })
+  })
+
   it("carry every byte there is, in any number", async () => {
     const all = Uint8Array.from({ length: 256 }, (_, i) => i)
     const bodies = [all, Uint8Array.of(0), Uint8Array.of(13, 10), new Uint8Array(3_000_000).fill(0xff)]
@@ -44,6 +53,14 @@ describe("setBytes() and getBytes()", () => {
 
   it("answer null for a key that is not there", async () => {
     expect(await redis.getBytes("nothing")).toBeNull()
+  })
+
+  it("say that a token is wrong", async () => {
+    const stranger = connectRedis({ url: backend.url, token: "hunter2", ...(download && { download }) })
+    const failure = await failureOf(stranger.getBytes("x"))
+    expect(failure.code).toBe("redis_unavailable")
+    expect(textOf(failure)).toContain("HTTP 401")
+    expect(textOf(failure)).not.toContain("hunter2")
   })
 
   it("let the bytes go after their time", async () => {
