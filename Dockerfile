@@ -16,4 +16,4 @@ COPY --from=build /app/node_modules node_modules
 COPY --from=build /app/dist dist
 COPY --from=build /app/models models
 USER node
-CMD ["node", "--max-semi-space-size=2", "dist/classifier/main.js"]
+CMD ["node", "--max-semi-space-size=4", "dist/classifier/main.js"]

@@ -64,7 +64,7 @@ export function gatewayPart({ root, env }: Ground, redisUrl: string, at: { port:
  * saved by it (docs/decisions/0009-codecs.md). Both want to be told when a process starts; Dockerfile and deploy/ say the same.
  */
 const FRUGAL_MALLOC = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072" }
-const FRUGAL_HEAP = "--max-semi-space-size=2"
+const FRUGAL_HEAP = "--max-semi-space-size=4"
 
 export function classifierPart({ root, env }: Ground, rest: RestEndpoint, at: { healthPort: number }): Part {
   return {
