@@ -7,31 +7,37 @@ const MAX_DISCARDED_BYTES = 64_000_000
 const MAX_DISCARDING_MS = 2_000
 
 /**
- * Reads a body of at most `maxBytes`. A longer one is refused by its Content-Length, or counted and discarded as it streams:
- * breaking off a body in the middle would cost the client its answer.
+ * Reads a body of at most `maxBytes`. A longer one is refused by its Content-Length, or as soon as it is too long; the rest is
+ * left to discardRest().
  * @throws AppError image_too_large, bad_request for a body that ends before it should
  */
 export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
   const tooLarge = () => new AppError("image_too_large", `Cannot accept the body: it has more than ${maxBytes} bytes`)
   if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge()
-  if (request.body === null) return new Uint8Array()
-
   const bytes = new GrowingBytes()
-  let length = 0
-  const reader = request.body.getReader()
-  for (;;) {
-    const { done, value } = await reader.read().catch(endedEarly)
-    if (done) break
-    length += value.length
-    if (length <= maxBytes) bytes.append(value)
-    else bytes.clear()
-    if (length > MAX_DISCARDED_BYTES) {
-      await reader.cancel()
-      break
-    }
+  for (let piece = await readPiece(request.body); piece !== null; piece = await readPiece(request.body)) {
+    if (bytes.length + piece.length > maxBytes) throw tooLarge()
+    bytes.append(piece)
   }
-  if (length > maxBytes) throw tooLarge()
   return bytes.take()
+}
+
+/**
+ * The next piece of a body, or null at its end. Nobody holds the body between two of them, so that whatever refuses it leaves it
+ * to discardRest().
+ * @throws AppError bad_request for a body that ends before it should
+ */
+export async function readPiece(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array | null> {
+  if (body === null) return null
+  const reader = body.getReader()
+  try {
+    return (await reader.read()).value ?? null
+  } catch (cause) {
+    // A client that goes away is no failure of ours.
+    throw new AppError("bad_request", "Cannot read the body: it ended too early", { cause })
+  } finally {
+    reader.releaseLock()
+  }
 }
 
 /**
@@ -39,9 +45,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Uint
  * has ended. What is announced as too long, or comes too slowly, is broken off.
  */
 export async function discardRest(request: Request, sleep: Services["sleep"]): Promise<void> {
-  if (request.method === "GET" || request.method === "HEAD" || request.bodyUsed || request.body === null) return
-  // Whoever reads it sees to the rest of it.
-  if (request.body.locked) return
+  if (request.method === "GET" || request.method === "HEAD" || request.body === null) return
   if (Number(request.headers.get("content-length") ?? 0) > MAX_DISCARDED_BYTES) return
   const over = new AbortController()
   const reader = request.body.getReader()
@@ -56,9 +60,4 @@ export async function discardRest(request: Request, sleep: Services["sleep"]): P
   // One race, not one for each chunk: what waits for the same promise is kept until it settles, and its chunk with it.
   await Promise.race([discard(), sleep(MAX_DISCARDING_MS, over.signal)])
   over.abort()
-}
-
-/** A client that goes away is no failure of ours. */
-function endedEarly(cause: unknown): never {
-  throw new AppError("bad_request", "Cannot read the body: it ended too early", { cause })
 }

@@ -56,6 +56,25 @@ describe("the Node process of the edge", () => {
     expect(edge.logged()).not.toContain("request.failed")
   })
 
+  it.each([
+    ["a list that it need not read", "/v1/batches?operation=inspect&batch_size=0", "text/csv", "url\n", 422],
+    ["a form without a file", "/v1/batches", "multipart/form-data; boundary=b", "--b--\r\n\r\n\r\n", 400],
+    ["a picture that is too large", "/v1/classifications", "image/png", "x".repeat(8_000_001), 413],
+  ])("answers who sends %s though the rest of it drips in without end", async (_what, path, type, start, status) => {
+    const piece = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
+    const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`
+    const socket = await dial(head + piece(start))
+    const dripping = setInterval(() => socket.write(piece("x")), 100)
+    try {
+      const [answer] = (await once(socket, "data", { signal: AbortSignal.timeout(10_000) })) as [Buffer]
+      expect(answer.toString("latin1")).toMatch(new RegExp(`^HTTP/1.1 ${status} `))
+    } finally {
+      clearInterval(dripping)
+      socket.on("error", () => "the server may close it while a piece is on its way")
+      socket.destroy()
+    }
+  })
+
   it("bears with any Authorization header that a network can bring", async () => {
     const hostile = [
       ["Bearer caf\xc3\xa9 ", 401],

@@ -1,9 +1,11 @@
 import { describe, expect, it } from "vitest"
 import { checkRow } from "../../src/edge/batches/check-row.ts"
 import { delimitedCell } from "../../src/edge/batches/delimited-cell.ts"
+import { FilePart } from "../../src/edge/batches/file-part.ts"
 import type { InputRow } from "../../src/edge/batches/input-row.ts"
 import { LIST_LIMITS } from "../../src/edge/batches/list-limits.ts"
 import { type ListSource, readList } from "../../src/edge/batches/read-list.ts"
+import { BodyStream } from "../../src/edge/batches/read-stream.ts"
 import { splitUrls } from "../../src/edge/batches/split-urls.ts"
 import { findUrlColumn } from "../../src/edge/batches/url-column.ts"
 import { AppError } from "../../src/lib/app-error.ts"
@@ -132,6 +134,15 @@ describe("readList()", () => {
     expect(await refusal(read("id,picture\n1,x", { urlColumn: "photo" }))).toMatch(/named "photo"/)
   })
 
+  it("takes little time for a record that comes in single bytes", async () => {
+    const record = JSON.stringify({ url: "https://a.example/1.jpg", note: "x".repeat(LIST_LIMITS.maxRowChars - 100) })
+    const startMs = performance.now()
+    const { rows } = await read(`${record}\n${record}`, { size: 1, format: "jsonl" })
+    expect(rows).toHaveLength(2)
+    // Less than a second; looked at again with each byte it took ten.
+    expect(performance.now() - startMs).toBeLessThan(3_000)
+  })
+
   it("reads what is not UTF-8 when its charset is said", async () => {
     const latin = new Uint8Array([...new TextEncoder().encode("url,name\nhttps://a.example,caf"), 0xe9])
     expect((await read(latin, { charset: "windows-1252" })).rows[0]?.cells[1]).toBe("café")
@@ -140,6 +151,20 @@ describe("readList()", () => {
   it("says that a row has more cells than there are columns", async () => {
     const { rows } = await read("id,url\n1,https://a.example,https://b.example")
     expect(rows[0]?.problem).toBe("has 3 cells where the header has 2")
+  })
+})
+
+describe("FilePart", () => {
+  const FIELD = '--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n'
+  const FILE = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nurl\r\n--b--\r\n'
+  const open = (body: string) => {
+    const request = new Request("https://edge.example", { method: "POST", body })
+    return new FilePart(new BodyStream(request, 1e9), "b").open()
+  }
+
+  it("takes the fields before the file, as many as there may be options", async () => {
+    expect(await open(FIELD.repeat(64) + FILE)).toEqual({ model: "m" })
+    expect(await refusal(open(FIELD.repeat(65) + FILE))).toMatch(/^bad_request: .* more than 64 fields/)
   })
 })
 

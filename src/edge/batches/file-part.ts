@@ -3,6 +3,8 @@ import type { BodyStream } from "./read-stream.ts"
 
 /** Headers of a part, or a field that is an option. */
 const MAX_SMALL_BYTES = 16_384
+/** More than there are options. */
+const MAX_FIELDS = 64
 const CRLF2 = new TextEncoder().encode("\r\n\r\n")
 
 /** The first file of a form as it streams (RFC 7578): the platforms' own `formData()` would hold all of it. */
@@ -25,7 +27,7 @@ export class FilePart implements AsyncIterator<Uint8Array> {
     // The first boundary has no line before it.
     this.#buffer = new Uint8Array([13, 10])
     await this.#skipPast(this.#delimiter)
-    for (;;) {
+    for (let count = 0; count <= MAX_FIELDS; count++) {
       const headers = new TextDecoder().decode(await this.#skipPast(CRLF2))
       // "--" after a boundary is the end of the form.
       if (headers.startsWith("--")) throw malformed("has no file")
@@ -36,6 +38,7 @@ export class FilePart implements AsyncIterator<Uint8Array> {
       }
       fields[name] = new TextDecoder().decode(await this.#skipPast(this.#delimiter))
     }
+    throw malformed(`has more than ${MAX_FIELDS} fields before its file`)
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -49,16 +52,12 @@ export class FilePart implements AsyncIterator<Uint8Array> {
       // The end of the buffer may be the beginning of the boundary.
       const sure = this.#buffer.length - this.#delimiter.length
       if (sure > 0) {
-        const value = this.#buffer.slice(0, sure)
-        this.#buffer = this.#buffer.slice(sure)
+        const value = this.#buffer.subarray(0, sure)
+        this.#buffer = this.#buffer.subarray(sure)
         return { done: false, value }
       }
       await this.#fill()
     }
-  }
-
-  discard(): Promise<void> {
-    return this.#body.discard()
   }
 
   /** What comes before the mark; goes on behind it. */
@@ -66,8 +65,8 @@ export class FilePart implements AsyncIterator<Uint8Array> {
     for (;;) {
       const end = indexOf(this.#buffer, mark)
       if (end !== -1) {
-        const before = this.#buffer.slice(0, end)
-        this.#buffer = this.#buffer.slice(end + mark.length)
+        const before = this.#buffer.subarray(0, end)
+        this.#buffer = this.#buffer.subarray(end + mark.length)
         return before
       }
       if (this.#buffer.length > MAX_SMALL_BYTES) throw malformed("has a field that is too long, or a wrong boundary")

@@ -22,9 +22,13 @@ export class JsonLines implements JsonRecords {
   }
 
   *push(text: string): Generator<JsonRecord> {
-    const lines = (this.#rest + text).split("\n")
-    this.#rest = lines.pop() ?? ""
-    for (const line of lines) yield* this.#read(line)
+    const [end = "", ...lines] = text.split("\n")
+    // Not searched again: a line may come in single bytes.
+    this.#rest += end
+    for (const line of lines) {
+      yield* this.#read(this.#rest)
+      this.#rest = line
+    }
     if (this.#rest.length > this.#limits.maxRowChars) throw tooLong(this.#line + 1, this.#limits)
   }
 

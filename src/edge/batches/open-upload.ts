@@ -1,4 +1,3 @@
-import { AppError } from "../../lib/app-error.ts"
 import { FilePart } from "./file-part.ts"
 import { BodyStream } from "./read-stream.ts"
 
@@ -20,11 +19,6 @@ export async function openUpload(request: Request, maxBytes: number): Promise<Li
   if (!/^multipart\/form-data\b/i.test(contentType)) return { body, contentType, options }
   const boundary = /;\s*boundary\s*=\s*(?:"([^"]+)"|([^\s;]+))/i.exec(contentType)
   const file = new FilePart(body, boundary?.[1] ?? boundary?.[2] ?? "")
-  try {
-    const fields = await file.open()
-    return { body: file, contentType: file.contentType, options: { ...options, ...fields } }
-  } catch (error) {
-    await body.discard()
-    throw error instanceof AppError ? error : new AppError("bad_request", "Cannot read the form", { cause: error })
-  }
+  const fields = await file.open()
+  return { body: file, contentType: file.contentType, options: { ...options, ...fields } }
 }

@@ -61,13 +61,17 @@ function openReader(
   }
 }
 
-/** The text up to the end of its first line, and what else came with it. */
+/** The text up to the end of its first line, and what else came with it. Each piece is looked at once: they may be single bytes. */
 async function readStart(pieces: AsyncGenerator<string>): Promise<{ start: string; isWhole: boolean }> {
   let start = ""
-  while (start.length < START_CHARS && !/[\r\n]/.test(start.trimStart())) {
+  let hasBegun = false
+  while (start.length < START_CHARS) {
     const { done, value } = await pieces.next()
     if (done) return { start, isWhole: true }
     start += value
+    const text: string = hasBegun ? value : value.trimStart()
+    hasBegun ||= text !== ""
+    if (/[\r\n]/.test(text)) break
   }
   return { start, isWhole: false }
 }

@@ -37,16 +37,12 @@ export type SubmittedBatch = { batch: Batch } | { problems: RowProblem[]; count:
  * @throws AppError for what the list, the options or the limits forbid; then nothing is kept
  */
 export async function submitBatch(services: Services, request: SubmitBatch): Promise<SubmittedBatch> {
-  try {
-    const options = parseBatchOptions(request.options)
-    // Before the list is read: who asks for a model that is not there should not wait for it.
-    const modelId = (await findModel(services, options))?.id
-    const webhookUrl = await webhookUrlOf(services, { options, caller: request.caller })
-    await countSubmit(services, request.caller)
-    return await storeAndCreate(services, request, { options, modelId, webhookUrl })
-  } finally {
-    await request.body.discard()
-  }
+  const options = parseBatchOptions(request.options)
+  // Before the list is read: who asks for a model that is not there should not wait for it.
+  const modelId = (await findModel(services, options))?.id
+  const webhookUrl = await webhookUrlOf(services, { options, caller: request.caller })
+  await countSubmit(services, request.caller)
+  return storeAndCreate(services, request, { options, modelId, webhookUrl })
 }
 
 /** A list counts as one submit, whatever its length: its rows are held by the depth of the queue. */
