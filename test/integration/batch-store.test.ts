@@ -109,6 +109,41 @@ describe("BatchStore", () => {
     expect(await harness.client.zCard(harness.keys.queue(QUEUE))).toBe(2)
   })
 
+  it("a batch whose id was used before ends, whatever its pictures' jobs of then have come to", async () => {
+    await createBatch(batches, planOf("b", { size: 6, maxAttempts: 1 }))
+    const before = await lendOne(batches)
+    if (before === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, before)
+    const dead = await killOne()
+    const { jobs } = await claimRows(2)
+    for (const job of jobs) await store.finish({ jobId: job.id, token: job.leaseToken, job }, success(), T0)
+    // A batch is forgotten before its dead letters are.
+    await harness.client.del([harness.keys.batch("b"), harness.keys.batchFlight("b"), harness.keys.batches])
+
+    await createBatch(batches, planOf("b", { size: 6, maxAttempts: 1 }))
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent)
+    await expectCounted("b", "fed again")
+    await workOff("b", T0)
+    expect(await progressOf("b")).toMatchObject({ succeeded: 5, failed: 1, finishedMs: expect.any(Number) })
+    expect((await progressOf("b"))?.failures).toMatchObject([{ url: urlOf(Number(dead.split("-")[1])) }])
+    expect(await harness.client.zCard(harness.keys.batches)).toBe(0)
+    const depths = await harness.client.hmGet(harness.keys.flow, ["n", `n:${QUEUE}`, "d:key:a"])
+    expect(depths.map((depth) => Number(depth ?? 0))).toEqual([0, 0, 0])
+  })
+
+  it("bytes that lie long are counted for as long, whatever is reserved after them", async () => {
+    const limited = new BatchStore(harness.redis, harness.keys, { ...DEFAULT_STORE_LIMITS, maxBytes: 100 })
+    const dayMs = 86_400_000
+    await limited.reserve(90, { nowMs: T0, keepUntilMs: T0 + 2 * dayMs })
+    await limited.reserve(5, { nowMs: T0, keepUntilMs: T0 + 1_000 })
+    expect(await harness.client.pTTL(harness.keys.listBytes)).toBeGreaterThan(2 * dayMs)
+    const later = { nowMs: T0 + dayMs, keepUntilMs: T0 + 2 * dayMs }
+    await expect(limited.reserve(11, later)).rejects.toMatchObject({ code: "queue_full" })
+    await limited.reserve(10, later)
+  })
+
   it("lends a batch to one feeder; when that one dies, to the next, and then the first can do nothing", async () => {
     await createBatch(batches, planOf("b"))
     const dead = await lendOne(batches)

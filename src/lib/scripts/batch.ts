@@ -93,23 +93,29 @@ local count = math.max(0, math.min(room, queueRoom, #ARGV - 1))
 -- As one job after the other is placed by ENQUEUE: the flow's next starts where its last ends, or now.
 local isNew = flow[5] <= flow[4]
 local start = isNew and math.max(flow[4], flow[7] + 1 / 1024) or flow[5]
-local members, flight, fed = {}, {}, 0
+local members, flight, known, fed = {}, {}, {}, 0
 for i = 1, count do
   local job = cjson.decode(ARGV[i + 1])
   job.start = tag(start)
+  flight[#flight + 1], flight[#flight + 2] = job.batch.picture, job.id
   if redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", s.jobTtlMs) then
     members[#members + 1], members[#members + 2] = job.start, member(job)
-    flight[#flight + 1], flight[#flight + 2] = job.batch.picture, job.id
     start = start + 1 / s.weight
     fed = fed + 1
+  else
+    -- Of a batch of the same id that is forgotten, as dead letters outlive it: as with any id, the first job stands.
+    redis.call("PEXPIRE", jobKey(job.id), s.jobTtlMs, "GT")
+    known[#known + 1] = load(job.id)
   end
 end
 local cursor = batch.cursor + count
 
-if fed > 0 then
-  redis.call("ZADD", queueKey(s.queue), unpack(members))
+if count > 0 then
   redis.call("ZADD", flightKey(s.id), unpack(flight))
   redis.call("PEXPIRE", flightKey(s.id), s.keepUntilMs - s.nowMs)
+end
+if fed > 0 then
+  redis.call("ZADD", queueKey(s.queue), unpack(members))
   local write = { N, flow[1] + fed, queueN, flow[2] + fed, depth, flow[3] + fed, finishTag, tag(start) }
   local function set(name, value) write[#write + 1], write[#write + 2] = name, tag(value) end
   if isNew then set(newest, tonumber(members[1])) end
@@ -143,6 +149,9 @@ elseif count == queueRoom then
   status, dueMs = "wait", s.nowMs + s.retryMs
 end
 redis.call("ZADD", BATCHES, math.min(dueMs, tonumber(held[2])), s.id)
+for _, job in ipairs(known) do
+  if not working(job) then countInBatch(job, s.nowMs) end
+end
 return { status, cursor, tag(dueMs) }
 `
 
@@ -176,7 +185,7 @@ end
 local outcome = { state = state, error = state == "failed" and LATE or nil, finishedMs = nowMs }
 for _, jobId in ipairs(redis.call("ZRANGE", flightKey(id), 0, page - 1)) do
   local job = load(jobId)
-  if job and (job.state == "queued" or job.state == "processing") then
+  if working(job) then
     stopWork(job, outcome, ttlMs)
   else
     -- Its record is gone: nothing will ever end it.

@@ -22,8 +22,6 @@ local function forgetToTell(leader, followerId)
   if leader.tell and #leader.tell == 0 then leader.tell = nil end
 end
 
-local function working(job) return job and (job.state == "queued" or job.state == "processing") end
-
 local job = load(id)
 if not job then return { "missing", "" } end
 if job.left then return { job.left.state == outcome.state and "left" or "finished", cjson.encode(job) } end

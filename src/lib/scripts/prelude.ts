@@ -34,6 +34,7 @@ local function tag(number) return string.format("%.17g", number) end
 
 local function decode(text) return text and cjson.decode(text) or nil end
 local function load(id) return decode(redis.call("GET", jobKey(id))) end
+local function working(job) return job and (job.state == "queued" or job.state == "processing") end
 
 -- XX, or a job that expired meanwhile would come back without a TTL.
 local function save(job) redis.call("SET", jobKey(job.id), cjson.encode(job), "XX", "KEEPTTL") end

@@ -9,13 +9,14 @@
  */
 export const RESERVE_BYTES = `
 local hour, expires, bytes, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local rows, over, sum = redis.call("HGETALL", KEYS[1]), {}, bytes
+local rows, over, sum, last = redis.call("HGETALL", KEYS[1]), {}, bytes, expires
 for i = 1, #rows, 2 do
   if tonumber(rows[i]) < hour then over[#over + 1] = rows[i] else sum = sum + tonumber(rows[i + 1]) end
+  last = math.max(last, tonumber(rows[i]))
 end
 if #over > 0 then redis.call("HDEL", KEYS[1], unpack(over)) end
 if sum > limit then return 0 end
 redis.call("HINCRBY", KEYS[1], expires, bytes)
-redis.call("PEXPIRE", KEYS[1], (expires - hour + 2) * 3600000)
+redis.call("PEXPIRE", KEYS[1], (last - hour + 2) * 3600000)
 return 1
 `
