@@ -48,6 +48,10 @@ export type ServeOptions = { modelRoots: readonly string[]; log: Log; signal: Ab
 /** Serves models until the signal is aborted; then finishes what is in hand and returns. @throws when it cannot start */
 export async function serve(config: ClassifierConfig, { modelRoots, log, signal }: ServeOptions): Promise<void> {
   const { shelf, close } = await openShelf(modelRoots, log)
+  const { DEFAULT_MODEL: wanted } = config
+  // Its folder may still come, or another classifier have it; a misspelt one must not go unseen.
+  if (wanted !== undefined && !shelf.served.some(({ info }) => info.id === wanted))
+    log.warn("model.default_missing", { model: wanted, served: shelf.served.map(({ info }) => info.id) })
   try {
     const pool = await LanePool.start({
       lanes: config.LANES,

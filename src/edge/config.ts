@@ -24,7 +24,8 @@ const origin = z
     "must be origins like https://app.example, http://localhost:*, or *",
   )
 
-const edgeEnv = z.object({
+/** All that the edge is configured by. */
+export const edgeEnv = z.object({
   ...queueEnv,
   TICKET_SECRET: words().pipe(z.array(z.string().min(16, "must be at least 16 characters")).min(1, "is not set")),
   API_KEYS: words().pipe(z.array(apiKey)).default([]),

@@ -107,8 +107,24 @@ test("a list that cannot be taken says which rows, and leaves nothing to resume"
   const { code, stdout, stderr } = await runCli(["batch", path("bad.csv"), "--op", "inspect"], env)
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
   expect(stderr).toContain('row 1 (line 2): url is not an https or http URL: "ftp://a.example/x"')
+  expect(stderr).toContain("--skip-invalid")
   expect(existsSync(`${path("bad.results.csv")}.claimcheck-run.json`)).toBe(false)
   expect((await runCli(["batch", path("bad.csv"), "--resume"], env)).code).toBe(2)
+
+  const folder = await runCli(["batch", path("."), "--out", path("folder.csv")], env)
+  expect(folder).toMatchObject({ code: 1, stderr: expect.stringContaining("it is a folder") })
+})
+
+test("what failed is told although nobody watches, unless as JSON", async () => {
+  writeFileSync(path("private.csv"), "url\nhttp://127.0.0.1:1/a.jpg\n")
+  const args = ["batch", path("private.csv"), "--op", "inspect", "--force"]
+  const told = await runCli(args, env)
+  expect(told).toMatchObject({
+    code: 1,
+    stdout: "",
+    stderr: expect.stringMatching(/1 row failed\n {2}1 × url_refused: /),
+  })
+  expect(await runCli([...args, "--json"], env)).toMatchObject({ code: 1, stderr: "" })
 })
 
 test("the products come back with pictures that are smaller and open in a decoder, and one signed callback", async () => {

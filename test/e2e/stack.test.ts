@@ -109,6 +109,13 @@ describe("claimcheck start", () => {
     expect(stack.output()).toContain(`Cannot listen on PORT=${port}: another program has that port`)
   })
 
+  test("ends with the edge's own words when workerd runs it and its configuration is wrong", async () => {
+    const stack = await start([], { RATE_LIMIT: "fast" })
+    expect((await stack.exited).code).toBe(1)
+    expect(stack.output()).toMatch(/edge cannot start: it does not take its configuration\n.*RATE_LIMIT must be/)
+    await expectNoProcessLeft(stack.home, 2_000)
+  })
+
   test("ends with the part's own words when one cannot start", async () => {
     const stack = await start(["--edge", "node"], { LANES: "many" })
     expect((await stack.exited).code).toBe(1)

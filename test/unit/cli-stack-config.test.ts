@@ -10,6 +10,7 @@ import { restartDelayMs } from "../../src/cli/stack/restart-delay.ts"
 import { findLeftovers } from "../../src/cli/stack/run-file.ts"
 import { keepSecrets, readWebhookSecrets } from "../../src/cli/stack/secrets.ts"
 import { readStackConfig } from "../../src/cli/stack/stack-config.ts"
+import { edgeEnv } from "../../src/edge/config.ts"
 
 const config = (env: NodeJS.ProcessEnv) => readStackConfig(env, "/repo", "workerd")
 
@@ -66,6 +67,12 @@ describe("edgeVariables()", () => {
     expect(Object.keys(variables)).not.toEqual(expect.arrayContaining(["API_KEYS"]))
     expect(Object.keys(variables)).not.toEqual(expect.arrayContaining(["REDIS_URL"]))
     expect(Object.keys(variables)).not.toEqual(expect.arrayContaining(["HOME"]))
+  })
+
+  test("knows every variable that the edge reads", () => {
+    const names = Object.keys(edgeEnv.shape)
+    const variables = edgeVariables(Object.fromEntries(names.map((name) => [name, "given"])), rest, ["s"])
+    expect(Object.keys(variables).sort()).toEqual(names.sort())
   })
 })
 

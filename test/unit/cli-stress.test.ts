@@ -16,7 +16,7 @@ test("quantile() is the nearest rank", () => {
 describe("histogram()", () => {
   test("counts every value once, in round steps", () => {
     const bins = histogram([3, 4, 18, 19, 95])
-    expect(bins[0]).toEqual({ fromMs: 0, toMs: 10, count: 2 })
+    expect(bins[0]).toEqual({ from_ms: 0, to_ms: 10, count: 2 })
     expect(bins.map(({ count }) => count)).toEqual([2, 2, 0, 0, 0, 0, 0, 0, 0, 1])
   })
 
@@ -26,8 +26,8 @@ describe("histogram()", () => {
       const bins = histogram(values)
       expect(bins.length).toBeLessThanOrEqual(13)
       expect(bins.reduce((sum, { count }) => sum + count, 0)).toBe(values.length)
-      expect(bins[0]?.fromMs).toBeLessThanOrEqual(values[0] ?? 0)
-      expect(bins.at(-1)?.toMs).toBeGreaterThan(values.at(-1) ?? 0)
+      expect(bins[0]?.from_ms).toBeLessThanOrEqual(values[0] ?? 0)
+      expect(bins.at(-1)?.to_ms).toBeGreaterThan(values.at(-1) ?? 0)
     },
   )
 
@@ -120,9 +120,9 @@ describe("summarize() and renderReport()", () => {
 
   test("draw a bar for a count of one beside thousands, in one unit", () => {
     const bins = [
-      { fromMs: 900, toMs: 1_000, count: 5_000 },
-      { fromMs: 1_000, toMs: 1_100, count: 0 },
-      { fromMs: 1_100, toMs: 1_200, count: 1 },
+      { from_ms: 900, to_ms: 1_000, count: 5_000 },
+      { from_ms: 1_000, to_ms: 1_100, count: 0 },
+      { from_ms: 1_100, to_ms: 1_200, count: 1 },
     ]
     expect(renderHistogram(bins, plain, 40).split("\n")).toEqual([
       "  0.9 – 1.0 s  5000 █████████████████",

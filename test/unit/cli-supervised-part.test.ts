@@ -75,6 +75,16 @@ describe("SupervisedPart", () => {
     await expect(supervised.up).rejects.toThrow("classifier cannot start: it ended with exit code 3\n    no such model")
   })
 
+  test("fails at once when it says that it will never be up, and lives on", async () => {
+    const { supervised, pids } = supervise(`console.error("ConfigError: PORT must be a port");${STAY}`, {
+      refusal: /ConfigError: /,
+    })
+    await expect(supervised.up).rejects.toThrow(
+      "classifier cannot start: it does not take its configuration\n    ConfigError: PORT must be a port",
+    )
+    expect(await areGone(pids, 1000)).toBe(true)
+  })
+
   test("fails when its program is not there", async () => {
     const { supervised } = supervise("", { command: "/no/such/program" })
     await expect(supervised.up).rejects.toThrow("could not be started (spawn /no/such/program ENOENT)")

@@ -3,6 +3,12 @@ import { readdir, readFile } from "node:fs/promises"
 import { join } from "node:path"
 import { ModelError } from "./model-error.ts"
 
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: "it is not there",
+  ENOTDIR: "it is a file; a model is a folder",
+  EACCES: "it may not be read; check its permissions",
+}
+
 /** A model's folder, each file read once. What was read with use() makes the version. */
 export class FolderReader {
   /** The files right in the folder, by name. */
@@ -21,7 +27,8 @@ export class FolderReader {
         subfolders: (folders ?? []).map(({ name }) => name),
       })
     } catch (cause) {
-      throw new ModelError("no_model", `Cannot read the folder ${folder}`, { cause })
+      const { code = "unknown" } = cause as NodeJS.ErrnoException
+      throw new ModelError("no_model", `Cannot read the folder ${folder}: ${REASONS[code] ?? code}`, { cause })
     }
   }
 

@@ -80,7 +80,8 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
     throw usage(`${out} is the list itself: name another file with --out`)
   const before = await readRun(out)
   const isAgain = options.resume === true || options.cancel === true
-  if (before === null && isAgain) throw usage(`There is nothing to resume: ${runFileOf(out)} is not there`)
+  if (before === null && isAgain)
+    throw usage(`There is nothing to ${options.cancel ? "cancel" : "resume"}: ${runFileOf(out)} is not there`)
   if (before !== null && !isAgain && options.force !== true) {
     throw usage(
       `A run that writes ${out} has not ended: --resume goes on with it, --cancel stops it, --force begins anew`,
@@ -145,8 +146,11 @@ function noteOf({ pictures, per_second, eta_ms }: BatchTicket): string {
 
 function tell(ticket: BatchTicket, run: BatchRun, { out, ms, json }: { out: string; ms: number; json: boolean }): void {
   if (json) print(JSON.stringify({ ...ticket, out, failed_rows: run.failedRows }))
-  if (process.stderr.isTTY) printError(renderSummary(ticket, run, { out, ms, paint: paintFor(process.stderr) }))
-  if (run.failedRows > 0 || ticket.status !== "succeeded") process.exitCode = EXIT.failed
+  const failed = run.failedRows > 0 || ticket.status !== "succeeded"
+  // Where nobody watches, what failed is told all the same: the exit code alone says nothing of why.
+  if (process.stderr.isTTY || (failed && !json))
+    printError(renderSummary(ticket, run, { out, ms, paint: paintFor(process.stderr) }))
+  if (failed) process.exitCode = EXIT.failed
 }
 
 async function isFile(path: string): Promise<boolean> {

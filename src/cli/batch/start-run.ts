@@ -1,5 +1,5 @@
 import { readFile } from "node:fs/promises"
-import { basename, extname } from "node:path"
+import { extname } from "node:path"
 import { ApiError } from "../api.ts"
 import { CliError } from "../cli-error.ts"
 import { BadRowsError, type BatchApi, PASSING } from "./batch-api.ts"
@@ -12,6 +12,12 @@ const CONTENT_TYPES: Record<string, string> = {
   ".jsonl": "application/jsonl",
   ".ndjson": "application/jsonl",
   ".json": "application/json",
+}
+
+const ADVICE: Record<string, string> = {
+  ENOENT: "there is no such file",
+  EISDIR: "it is a folder; a list is a file of URLs, and `claimcheck classify` takes folders of pictures",
+  EACCES: "it may not be read; check its permissions",
 }
 
 type Start = { api: Pick<BatchApi, "submit">; run: BatchRun; list: string; out: string }
@@ -32,7 +38,11 @@ export async function startRun({ api, run, list, out }: Start): Promise<BatchRun
   } catch (error) {
     // Refused for good; after anything else an earlier try may have made the batch, which is found by its key.
     if (error instanceof ApiError && error.status < 500 && !PASSING.has(error.status)) await endRun(out)
-    if (error instanceof BadRowsError) throw new CliError(renderBadRows(error), { code: error.code, cause: error })
+    if (error instanceof BadRowsError) {
+      // The server's words name its own option for it.
+      const advice = /\bon_invalid=skip\b/.test(run.query) ? "" : "\n  With --skip-invalid the other rows are taken."
+      throw new CliError(renderBadRows(error) + advice, { code: error.code, cause: error })
+    }
     throw error
   }
 }
@@ -42,9 +52,6 @@ async function readList(file: string): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await readFile(file))
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    throw new CliError(`Cannot read ${basename(file)}: ${code === "ENOENT" ? "there is no such file" : code}`, {
-      code,
-      cause,
-    })
+    throw new CliError(`Cannot read ${file}: ${ADVICE[code ?? ""] ?? code}`, { code, cause })
   }
 }

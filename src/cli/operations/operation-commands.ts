@@ -1,4 +1,3 @@
-import { mkdir } from "node:fs/promises"
 import { basename } from "node:path"
 import type { Command } from "commander"
 import type { TicketData } from "../../lib/client/claimcheck.ts"
@@ -7,6 +6,7 @@ import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { expandInputs } from "../expand-inputs.ts"
 import { humanBytes } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
+import { makeFolder } from "../make-folder.ts"
 import { parseCount, parseDurationMs } from "../parse-option.ts"
 import { fileNameOf, isPictureUrl } from "../picture-url.ts"
 import { survivesGoneReader } from "../terminal.ts"
@@ -44,6 +44,7 @@ Examples:
 export function addOperationCommands(program: Command): void {
   const inspect = program
     .command("inspect")
+    .summary("tell format, size, frames and orientation of pictures")
     .description("Tell format, size, frames and orientation of pictures.")
     .option("--sha256", "read all of a URL's picture, for the hash that --json shows")
   withFiles(inspect).action((files: string[], given: Given) =>
@@ -52,6 +53,7 @@ export function addOperationCommands(program: Command): void {
 
   const compress = program
     .command("compress")
+    .summary("make pictures smaller, and leave their metadata out")
     .description("Make pictures smaller, and leave their metadata out.")
     .option("--quality <n>", "1 is worst and 100 best (default: 50)")
     .option("--scale <factor>", "of both sides: 0.5 is half as wide and half as high")
@@ -64,6 +66,7 @@ export function addOperationCommands(program: Command): void {
 
   const resize = program
     .command("resize")
+    .summary("make pictures of another size, or arrays of their pixels")
     .description("Make pictures of another size, or arrays of their pixels.")
     .option("--width <px>", "follows from the height unless said")
     .option("--height <px>", "follows from the width unless said")
@@ -103,7 +106,7 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
     const files = await expandInputs(inputs, { recursive: given.recursive === true })
     // What is made of a URL lies here, unless a folder is named.
     if (suffix !== undefined) refuseDoubles(given.out === undefined ? files.filter(isPictureUrl) : files)
-    if (given.out !== undefined) await mkdir(given.out, { recursive: true })
+    if (given.out !== undefined) await makeFolder(given.out, { named: "--out" })
     const claim = await claimPaths(files)
     const written = new Map<string, string>()
     await workOnFiles(files, {

@@ -24,6 +24,8 @@ export type Part = {
   cwd: string
   env: NodeJS.ProcessEnv
   ready: Readiness
+  /** A line with which it says that it will never be up, though its process lives on. */
+  refusal?: RegExp
   startTimeoutMs: number
   /** How long it may take to finish what it has in hand, after SIGTERM. */
   stopGraceMs: number

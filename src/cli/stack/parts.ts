@@ -119,6 +119,8 @@ export function workerdEdgePart(
     command: process.execPath,
     args: [findWrangler(), "dev", ...Object.entries(options).flat()],
     env: { ...env, ...quietWrangler(at.folder) },
+    // On Node the edge ends with this line; wrangler would stay and answer 500 to everything.
+    refusal: /ConfigError: /,
     readLine: readWranglerLine,
   }
 }

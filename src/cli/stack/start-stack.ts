@@ -1,5 +1,5 @@
-import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import { makeFolder } from "../make-folder.ts"
 import type { Interrupts } from "./interrupts.ts"
 import { prepareStack, type StackPlan } from "./prepare-stack.ts"
 import { RunFile } from "./run-file.ts"
@@ -11,7 +11,7 @@ import { stopLeftovers } from "./stop-leftovers.ts"
 
 /** Runs the local stack until it is interrupted. Throws what to tell when it cannot start or cannot go on. */
 export async function startStack(config: StackConfig, output: StackOutput, interrupts: Interrupts): Promise<void> {
-  mkdirSync(config.home, { recursive: true, mode: 0o700 })
+  await makeFolder(config.home, { named: "CLAIMCHECK_HOME", mode: 0o700 })
   const runFile = await claimFolder(config, output)
   const reaper = startReaper()
   const stack = new RunningStack(output, runFile, reaper)

@@ -108,6 +108,9 @@ export class SupervisedPart {
     } else if (first === "late") {
       why = `was not up within ${Math.round(this.#part.startTimeoutMs / 1000)} s`
       this.#killGroup()
+    } else if (first === "refused") {
+      why = "does not take its configuration"
+      this.#killGroup()
     }
     const exit = await group.exited
     this.#group = null

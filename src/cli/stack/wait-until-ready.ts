@@ -5,9 +5,11 @@ import { parseLogLine } from "./render-log-line.ts"
 const PROBE_EVERY_MS = 100
 const MAX_MISSES = 3
 
+type Readied = "up" | "late" | "refused"
+
 export type ReadinessWait = {
-  /** `late`: the time to start has run out. Never settles for a part that is gone or stopped. */
-  done: Promise<"up" | "late">
+  /** `late`: the time to start has run out; `refused`: it says itself that it cannot. Never settles for a part that is gone or stopped. */
+  done: Promise<Readied>
   sawLine: (line: PartLine) => void
   cancel: () => void
 }
@@ -15,8 +17,8 @@ export type ReadinessWait = {
 export function waitUntilReady(part: Part, stopping: AbortSignal): ReadinessWait {
   const canceled = new AbortController()
   const { ready } = part
-  let settle: (outcome: "up" | "late") => void = () => undefined
-  const done = new Promise<"up" | "late">((resolve) => {
+  let settle: (outcome: Readied) => void = () => undefined
+  const done = new Promise<Readied>((resolve) => {
     settle = resolve
   })
   const timer = setTimeout(() => settle("late"), part.startTimeoutMs)
@@ -28,6 +30,7 @@ export function waitUntilReady(part: Part, stopping: AbortSignal): ReadinessWait
     done,
     sawLine: (line) => {
       if (ready.by === "event" && line.json && parseLogLine(line.raw)?.event === ready.event) settle("up")
+      if (part.refusal?.test(line.raw)) settle("refused")
     },
     cancel: () => canceled.abort(),
   }

@@ -4,7 +4,7 @@ export function quantile(sorted: readonly number[], share: number): number {
   return sorted[rank - 1] ?? Number.NaN
 }
 
-export type Bin = { fromMs: number; toMs: number; count: number }
+export type Bin = { from_ms: number; to_ms: number; count: number }
 
 /** Equal steps of a round width over all values, `bins` of them at most. */
 export function histogram(sorted: readonly number[], bins = 12): Bin[] {
@@ -20,7 +20,7 @@ export function histogram(sorted: readonly number[], bins = 12): Bin[] {
     const index = Math.floor(value / stepMs) - first
     counts[index] = (counts[index] ?? 0) + 1
   }
-  return counts.map((count, i) => ({ fromMs: (first + i) * stepMs, toMs: (first + i + 1) * stepMs, count }))
+  return counts.map((count, i) => ({ from_ms: (first + i) * stepMs, to_ms: (first + i + 1) * stepMs, count }))
 }
 
 /** The next of 1, 2, 5, 10, 20, … */

@@ -73,7 +73,7 @@ export function renderReport(report: StressReport, paint: Paint, columns = 80): 
 export function renderHistogram(bins: readonly Bin[], paint: Paint, columns: number): string {
   const most = Math.max(1, ...bins.map(({ count }) => count))
   // One unit for all of them, so that the rows compare.
-  const inSeconds = (bins.at(-1)?.toMs ?? 0) > 1_000
+  const inSeconds = (bins.at(-1)?.to_ms ?? 0) > 1_000
   const labels = bins.map((bin) => rangeText(bin, inSeconds))
   const labelColumns = Math.max(...labels.map(({ length }) => length))
   const countColumns = String(most).length
@@ -87,11 +87,11 @@ export function renderHistogram(bins: readonly Bin[], paint: Paint, columns: num
     .join("\n")
 }
 
-function rangeText({ fromMs, toMs }: Bin, inSeconds: boolean): string {
-  if (!inSeconds) return `${fromMs} – ${toMs} ms`
-  const stepMs = toMs - fromMs
+function rangeText({ from_ms, to_ms }: Bin, inSeconds: boolean): string {
+  if (!inSeconds) return `${from_ms} – ${to_ms} ms`
+  const stepMs = to_ms - from_ms
   const digits = stepMs >= 1_000 ? 0 : stepMs >= 100 ? 1 : stepMs >= 10 ? 2 : 3
-  return `${(fromMs / 1_000).toFixed(digits)} – ${(toMs / 1_000).toFixed(digits)} s`
+  return `${(from_ms / 1_000).toFixed(digits)} – ${(to_ms / 1_000).toFixed(digits)} s`
 }
 
 const round = (value: number) => Math.round(value * 100) / 100
