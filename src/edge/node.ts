@@ -4,15 +4,19 @@ import { getConnInfo } from "@hono/node-server/conninfo"
 import { ConfigError } from "../lib/env.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
 import { createApp } from "./app.ts"
+import { trustProxies } from "./node-proxies.ts"
 import { createServices } from "./services.ts"
 
-/** The edge on Node: `node dist/edge/node.js`, with PORT and HOST. */
+/** The edge on Node: `node dist/edge/node.js`, with PORT, HOST and TRUSTED_PROXIES. */
 function main(): void {
   const write = (line: string) => process.stdout.write(`${line}\n`)
   // Who reads our log may go before we do; the work goes on.
   process.stdout.on("error", () => undefined)
   const services = createServices(process.env, { server: hostname(), write })
-  const app = createApp(services, { clientAddress: (c) => getConnInfo(c).remote.address ?? "unknown" })
+  const findClient = trustProxies(process.env.TRUSTED_PROXIES)
+  const app = createApp(services, {
+    clientAddress: (c) => findClient(getConnInfo(c).remote.address ?? "unknown", c.req.header("x-forwarded-for")),
+  })
   const server = serve(
     { fetch: app.fetch, port: Number(process.env.PORT ?? 8787), hostname: process.env.HOST ?? "127.0.0.1" },
     ({ address, port }) => services.log.info("edge.ready", { url: `http://${address}:${port}` }),

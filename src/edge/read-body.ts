@@ -6,6 +6,9 @@ import type { Services } from "./services.ts"
 const MAX_DISCARDED_BYTES = 64_000_000
 const MAX_DISCARDING_MS = 2_000
 
+/** Bodies that were read to their end: there is nothing to wait for. */
+const ended = new WeakSet<ReadableStream>()
+
 /**
  * Reads a body of at most `maxBytes`. A longer one is refused by its Content-Length, or as soon as it is too long; the rest is
  * left to discardRest().
@@ -31,7 +34,9 @@ export async function readPiece(body: ReadableStream<Uint8Array> | null): Promis
   if (body === null) return null
   const reader = body.getReader()
   try {
-    return (await reader.read()).value ?? null
+    const { done, value } = await reader.read()
+    if (done) ended.add(body)
+    return value ?? null
   } catch (cause) {
     // A client that goes away is no failure of ours.
     throw new AppError("bad_request", "Cannot read the body: it ended too early", { cause })
@@ -46,6 +51,7 @@ export async function readPiece(body: ReadableStream<Uint8Array> | null): Promis
  */
 export async function discardRest(request: Request, sleep: Services["sleep"]): Promise<void> {
   if (request.method === "GET" || request.method === "HEAD" || request.body === null) return
+  if (ended.has(request.body)) return
   if (Number(request.headers.get("content-length") ?? 0) > MAX_DISCARDED_BYTES) return
   const over = new AbortController()
   const reader = request.body.getReader()

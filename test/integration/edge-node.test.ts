@@ -75,6 +75,23 @@ describe("the Node process of the edge", () => {
     }
   })
 
+  it("knows callers behind a trusted proxy by what that says, and believes nobody else", async () => {
+    const env = { ...(await edgeEnv(backend)), RATE_LIMIT: "1/60s" }
+    const callAs = async (proxies: Record<string, string>) => {
+      const open = await openProcess(nodeEdge(), { ...env, ...proxies })
+      const post = async (address: string) => {
+        const headers = { "content-type": "text/csv", "x-forwarded-for": `198.51.100.7, ${address}` }
+        const list = { method: "POST", headers, body: "url\nhttps://a.example/1.jpg" }
+        return (await open.request("/v1/batches?operation=inspect", list)).status
+      }
+      const statuses = [await post("203.0.113.1"), await post("203.0.113.2"), await post("203.0.113.2")]
+      await open.close()
+      return statuses
+    }
+    expect(await callAs({ TRUSTED_PROXIES: "127.0.0.0/8" })).toEqual([202, 202, 429])
+    expect(await callAs({})).toEqual([202, 429, 429])
+  })
+
   it("bears with any Authorization header that a network can bring", async () => {
     const hostile = [
       ["Bearer caf\xc3\xa9 ", 401],
