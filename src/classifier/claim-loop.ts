@@ -1,5 +1,7 @@
 import type { Claimed } from "../lib/job-store.ts"
+import type { Log } from "../lib/log.ts"
 import { type ClaimMeans, claimOnce } from "./claim-once.ts"
+import { logMoved } from "./log-moved.ts"
 import type { Metrics } from "./metrics.ts"
 import { type Kind, planClaim } from "./plan-claim.ts"
 import type { Waker } from "./waker.ts"
@@ -9,6 +11,8 @@ import type { Waker } from "./waker.ts"
  * the clock's 60, the deliverer's 12 and the feeder's looks at batches, 240 are the budget.
  */
 const IDLE_LOOK_MS = 96_000
+/** How late a beat may be before its worker counts as gone. */
+const BEAT_GRACE_MS = 30_000
 const BUSY_BEAT_MS = 60_000
 /** Many jobs change the speed sooner, and share what a beat costs. */
 const RUSH_BEAT_MS = 5_000
@@ -28,6 +32,7 @@ export type ClaimLoop = ClaimMeans & {
   /** Starts the work on a claimed job. */
   start: (job: Claimed["jobs"][number]) => void
   metrics: Metrics
+  log: Log
 }
 
 /** Claims jobs as there is room for them, until the signal is aborted. */
@@ -71,7 +76,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     lookDueMs = Math.min(nowMs + IDLE_LOOK_MS, lookedMs + 2 * IDLE_LOOK_MS)
     const beats = nowMs >= beatDueMs || (jobsSinceBeat >= BEAT_JOBS && nowMs >= beatDueMs - BUSY_BEAT_MS + RUSH_BEAT_MS)
     const reaps = nowMs >= reapDueMs
-    const beat = beats ? { served: queues, idleMs: IDLE_LOOK_MS } : null
+    const beat = beats ? { served: queues, untilMs: nowMs + IDLE_LOOK_MS + BEAT_GRACE_MS } : null
     const claimed = await claimOnce(loop, plan, { signal, looksAtAll, beat, reaps, turn })
     if (claimed === null) return
     // The first jobs tell the speed that edges compute their hints from: it is passed on soon.
@@ -79,6 +84,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     jobsSinceBeat = claimed.jobs.length + (beats ? 0 : jobsSinceBeat)
     if (reaps) reapDueMs = nowMs + REAP_MS
     loop.metrics.claims.inc({ found: claimed.status })
+    for (const job of claimed.moved) logMoved(loop.log, job)
     for (const job of claimed.jobs) loop.start(job)
 
     emptyInARow = claimed.jobs.length > 0 ? 0 : emptyInARow + 1

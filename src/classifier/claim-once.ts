@@ -7,9 +7,6 @@ import type { ClaimPlan } from "./plan-claim.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 import { type Reachability, untilReached } from "./until-reached.ts"
 
-/** How late a beat may be before its worker counts as gone. */
-const BEAT_GRACE_MS = 30_000
-
 export type ClaimMeans = {
   store: JobStore
   worker: string
@@ -27,8 +24,8 @@ export type ClaimMeans = {
 type OneClaim = {
   signal: AbortSignal
   looksAtAll: boolean
-  /** What the registry is to be told with it: the queues that are served, until another beat comes after `idleMs` at the latest. */
-  beat: { served: readonly string[]; idleMs: number } | null
+  /** What the registry is to be told with it: the queues that are served, and until when without another beat. */
+  beat: { served: readonly string[]; untilMs: number } | null
   reaps: boolean
   turn: number
 }
@@ -74,8 +71,8 @@ export async function claimOnce(
 }
 
 function describeWorker(
-  { meter, lanes, fetches, now }: ClaimMeans,
-  { served, idleMs }: NonNullable<OneClaim["beat"]>,
+  { meter, lanes, fetches }: ClaimMeans,
+  { served, untilMs }: NonNullable<OneClaim["beat"]>,
 ): WorkerBeat {
-  return { untilMs: now() + idleMs + BEAT_GRACE_MS, lanes, queues: meter.describe(served, { lanes, fetches }) }
+  return { untilMs, lanes, queues: meter.describe(served, { lanes, fetches }) }
 }

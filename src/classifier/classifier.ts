@@ -198,6 +198,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
       meter,
       metrics,
       reachability,
+      log,
     },
     signal,
   )

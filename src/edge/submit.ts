@@ -83,11 +83,14 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   services.log.info("job.accepted", {
     jobId: enqueued.job.id,
     status: enqueued.status,
+    // The lines about the work that it shares are under that id.
+    ...(enqueued.job.leader !== undefined && { leader: enqueued.job.leader }),
     queue: job.queue,
     ...(image !== null && { bytes: image.bytes }),
     traceId: request.trace.traceId,
   })
   request.trace.attributes["claimcheck.job_id"] = enqueued.job.id
+  if (enqueued.job.leader !== undefined) request.trace.attributes["claimcheck.leader_id"] = enqueued.job.leader
   return enqueued
 }
 

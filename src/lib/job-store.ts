@@ -94,6 +94,8 @@ export type Claimed = {
   nextLeaseEndMs: number | null
   /** Those of the claim's queues that hold nothing now. */
   dry: string[]
+  /** Other jobs, whose lease had run out or whose deadline was over: as the claim left them. */
+  moved: Job[]
 }
 
 export type Lease = { jobId: string; token: string }
@@ -188,9 +190,10 @@ export class JobStore {
     const { resultTtlMs, deadTtlMs } = this.#limits
     const settings = { ...claim, resultTtlMs, deadTtlMs }
     const reply = await this.#run(CLAIM, [JSON.stringify(settings)])
-    const [texts, status, nextLeaseEnd, dry] = reply as [string[], Claimed["status"], string, string[]]
+    const [texts, status, nextLeaseEnd, dry, moved] = reply as [string[], Claimed["status"], string, string[], string[]]
     const jobs = texts.map(decodeJob).filter((job): job is ClaimedJob => job.state === "processing")
-    return { jobs, status, nextLeaseEndMs: nextLeaseEnd === "" ? null : Number(nextLeaseEnd), dry }
+    const nextLeaseEndMs = nextLeaseEnd === "" ? null : Number(nextLeaseEnd)
+    return { jobs, status, nextLeaseEndMs, dry, moved: moved.map(decodeJob) }
   }
 
   /** Moves the end of the leases to `untilMs`. Returns the leases that are lost. */

@@ -75,6 +75,23 @@ describe("the Node process of the edge", () => {
     }
   })
 
+  it("logs whose work a ticket shares: the lines about that are under the other's id", async () => {
+    const body = uniqueJpeg() as Uint8Array<ArrayBuffer>
+    const submit = async () => {
+      const headers = { "content-type": "image/jpeg" }
+      const response = await edge.request("/v1/classifications", { method: "POST", headers, body })
+      return ((await response.json()) as { id: string }).id.slice(4, 30)
+    }
+    const [leader, follower] = [await submit(), await submit()]
+    const accepted = () =>
+      edge
+        .logged()
+        .split("\n")
+        .find((line) => line.includes(`"jobId":"${follower}"`))
+    await vi.waitUntil(accepted, { timeout: 10_000 })
+    expect(JSON.parse(accepted() ?? "")).toMatchObject({ event: "job.accepted", status: "following", leader })
+  })
+
   it("knows callers behind a trusted proxy by what that says, and believes nobody else", async () => {
     const env = { ...(await edgeEnv(backend)), RATE_LIMIT: "1/60s" }
     const callAs = async (proxies: Record<string, string>) => {

@@ -193,6 +193,7 @@ describe("claim()", () => {
       status: "empty",
       nextLeaseEndMs: null,
       dry: ["m"],
+      moved: [],
     })
   })
 
@@ -257,6 +258,13 @@ describe("claim()", () => {
     expect(await store.read("late")).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } })
   })
 
+  it("tells of a job that had waited past its deadline: nobody else can", async () => {
+    await submit(store, jobOf("a", { deadlineMs: T0 + 1_000 }))
+    const { jobs, moved } = await store.claim(claimOf({ nowMs: LATER }))
+    expect({ jobs, moved }).toEqual({ jobs: [], moved: [await store.read("a")] })
+    expect(moved).toMatchObject([{ state: "failed", error: { code: "deadline_exceeded" } }])
+  })
+
   it("keeps a job that was started in time, however late it is tried again", async () => {
     await submit(store, jobOf("a", { deadlineMs: T0 + 1_000 }))
     await store.claim(claimOf())
@@ -282,6 +290,7 @@ describe("a lease", () => {
     expect(next).toMatchObject({
       status: "more",
       jobs: [{ id: "a", attempts: 2, worker: "w2", startedMs: T0, start: old }],
+      moved: [{ id: "a", attempts: 1, state: "queued" }],
     })
   })
 
@@ -317,8 +326,9 @@ describe("a lease", () => {
       expect(idsOf(await store.claim(claimOf({ nowMs, worker, reap: true })))).toEqual(["a"])
       nowMs += LEASE_MS + 1
     }
-    expect(await store.claim(claimOf({ nowMs, reap: true }))).toMatchObject({ jobs: [], status: "empty" })
+    const claimed = await store.claim(claimOf({ nowMs, reap: true }))
     const job = await store.read("a")
+    expect(claimed).toMatchObject({ jobs: [], status: "empty", moved: [job] })
     expect(job).toMatchObject({ state: "failed", attempts: 3, worker: "w3", finishedMs: nowMs })
     expect(job).toMatchObject({ error: { code: "attempts_exhausted", message: expect.stringContaining("w3 ran out") } })
     expect((await dump()).dead).toEqual(["a"])

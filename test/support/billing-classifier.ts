@@ -142,6 +142,7 @@ export async function startBilledClassifier(
         meter,
         metrics,
         reachability,
+        log: silentLog,
       },
       signal,
     ),

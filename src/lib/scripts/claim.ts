@@ -8,7 +8,8 @@ import { PRELUDE } from "./prelude.ts"
  * Takes up to `max` jobs of `queues`, tried in that order, under one lease token. A job whose earlier attempt ended without
  * an answer may have killed its process: it is handed out alone, to a worker whose hand is empty.
  *
- * Returns { jobs JSON[], status, end of the next lease in ms or "", queues that are empty now }; status is one of
+ * Returns { jobs JSON[], status, end of the next lease in ms or "", queues that are empty now, jobs JSON[] of others that it
+ * gave back or ended }; status is one of
  *   more    the queue had all that was asked for: ask again when there is room
  *   drain   a suspect waits at the head: finish what is in hand, then ask with handEmpty
  *   empty   nothing is left to claim
@@ -20,6 +21,9 @@ local s = cjson.decode(ARGV[1])
 -- Queues that the caller knows to be empty; what comes back to one is seen all the same.
 local skip = {}
 for _, queue in ipairs(s.skip or {}) do skip[queue] = true end
+
+-- Nobody had them in hand: the log of this caller is where their lines can come from.
+local moved = {}
 
 -- A lease of nobody that never ends: it keeps the key, and so its TTL, while no job is in work.
 local KEEPER = "-"
@@ -51,6 +55,7 @@ local function reap()
     local job = load(id)
     if job and job.leaseToken == token then
       giveBack(job, "the lease of " .. job.worker .. " ran out", s)
+      moved[#moved + 1] = cjson.encode(job)
       if job.state == "queued" then
         skip[job.queue] = nil
         redis.call("PUBLISH", WAKE, "queued:" .. job.queue)
@@ -154,16 +159,16 @@ if s.beat and redis.call("HSET", REGISTRY, "worker:" .. s.worker, s.beat) == 1 t
 end
 if s.again then
   local held = heldByToken()
-  if #held > 0 then return { held, "more", "", {} } end
+  if #held > 0 then return { held, "more", "", {}, {} } end
 end
 local nextLeaseEnd = s.reap and reap() or ""
 local popped, wanted, dry = pop()
-if #popped == 0 then return { {}, "empty", nextLeaseEnd, dry } end
+if #popped == 0 then return { {}, "empty", nextLeaseEnd, dry, moved } end
 
 local flow = readFlow(popped)
 if flow.paused > 0 then
   unpop(popped, 1)
-  return { {}, "paused", nextLeaseEnd, {} }
+  return { {}, "paused", nextLeaseEnd, {}, moved }
 end
 
 local ids = {}
@@ -186,6 +191,7 @@ for i, p in ipairs(popped) do
   if job and job.state == "queued" then
     if not job.startedMs and s.nowMs > job.deadlineMs then
       finish(job, { state = "failed", error = LATE }, s.nowMs, s.resultTtlMs)
+      moved[#moved + 1] = cjson.encode(job)
     else
       job.state, job.attempts, job.leaseToken, job.worker = "processing", job.attempts + 1, s.token, s.worker
       job.startedMs = job.startedMs or s.nowMs
@@ -211,5 +217,5 @@ if #leases > 0 then
   end
 end
 if served > 0 then writeFlow(flow, served) end
-return { taken, status, nextLeaseEnd, dry }
+return { taken, status, nextLeaseEnd, dry, moved }
 `
