@@ -1,6 +1,14 @@
 import { expect, it } from "vitest"
+import { runClaimLoop } from "../../src/classifier/claim-loop.ts"
+import { DryQueues } from "../../src/classifier/dry-queues.ts"
+import { Hand } from "../../src/classifier/hand.ts"
 import { logMoved } from "../../src/classifier/log-moved.ts"
+import { createMetrics } from "../../src/classifier/metrics.ts"
+import { ServiceMeter } from "../../src/classifier/service-meter.ts"
+import { Reachability } from "../../src/classifier/until-reached.ts"
+import { Waker } from "../../src/classifier/waker.ts"
 import type { Job } from "../../src/lib/job.ts"
+import type { Claimed, JobStore } from "../../src/lib/job-store.ts"
 import { createLog } from "../../src/lib/log.ts"
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -24,4 +32,32 @@ it("logMoved() writes a line that is found by the job and by its trace", () => {
     { event: "job.failed", ...about, code: error.code, reason: error.message },
   ])
   expect(logged({ ...JOB, state: "queued", input: {} })[0]).not.toHaveProperty("traceId")
+})
+
+it("the claim loop logs what its claims moved", async () => {
+  const leave = new AbortController()
+  const lines: string[] = []
+  const log = createLog({ server: "s", script: "classifier", write: (line) => lines.push(line) })
+  const moved = [{ ...JOB, state: "queued" } as Job]
+  const claim = async (): Promise<Claimed> => {
+    leave.abort()
+    return { jobs: [], status: "empty", nextLeaseEndMs: null, dry: [], moved }
+  }
+  await runClaimLoop(
+    {
+      store: { claim } as unknown as JobStore,
+      ...{ worker: "w", lanes: 1, fetches: 1, leaseMs: 30_000, queues: () => ["m"], log },
+      hand: new Hand(() => undefined),
+      waker: new Waker(),
+      dryQueues: new DryQueues(),
+      isListening: () => true,
+      start: () => undefined,
+      now: () => 0,
+      meter: new ServiceMeter(),
+      metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 0 }),
+      reachability: new Reachability(log),
+    },
+    leave.signal,
+  )
+  expect(lines.map((line) => JSON.parse(line).event)).toEqual(["job.retried"])
 })

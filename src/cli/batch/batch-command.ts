@@ -90,7 +90,7 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   if (before === null && options.force !== true && (await isFile(out)))
     throw usage(`${out} is there already: --force writes over it`)
 
-  const api = createBatchApi({ url: options.resume && before ? before.url : options.url, key: options.key }, signal)
+  const api = createBatchApi({ url: isAgain && before !== null ? before.url : options.url, key: options.key }, signal)
   const run = isAgain && before !== null ? before : newRun(list, options)
   const startedMs = performance.now()
   await api.isThere()
