@@ -4,7 +4,7 @@ import { decodeImage } from "../image/decode-image.ts"
 import { fillInput, type InputRule, maxShrinkFor } from "../image/fill-input.ts"
 import { topK } from "../lane/top-k.ts"
 import type { ServingModel } from "../models/load-model.ts"
-import type { Work } from "./run-operation.ts"
+import type { Work } from "./work.ts"
 
 /** From the bytes of an image to its predictions. */
 export const classify: Work<"classify"> = async ({ operation, bytes }, context) => {

@@ -3,7 +3,7 @@ import type { OperationOf } from "../../lib/operations.ts"
 import { stripMetadata } from "../image/strip-metadata.ts"
 import { makeFile } from "./make-file.ts"
 import { encodeImage, type MadeFile, type NativeImage } from "./native-image.ts"
-import type { Work } from "./run-operation.ts"
+import type { Work } from "./work.ts"
 
 type Options = Omit<OperationOf<"compress">, "name">
 

@@ -1,5 +1,5 @@
 import { readImageHeader, refuseManyPixels, seenImage } from "../../lib/image-header.ts"
-import type { Work } from "./run-operation.ts"
+import type { Work } from "./work.ts"
 
 /** What the header says. */
 export const inspect: Work<"inspect"> = ({ bytes }, { limits, nowMs }) => {

@@ -4,7 +4,7 @@ import { nativeWork } from "../image/native-picture.ts"
 import { makeFile } from "./make-file.ts"
 import { encodeImage, type MadeFile, type NativeImage } from "./native-image.ts"
 import { toNpy } from "./npy.ts"
-import type { Work } from "./run-operation.ts"
+import type { Work } from "./work.ts"
 
 type Options = Omit<OperationOf<"resize">, "name">
 type Size = { width: number; height: number }
