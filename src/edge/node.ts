@@ -13,13 +13,15 @@ function main(): void {
   // Who reads our log may go before we do; the work goes on.
   process.stdout.on("error", () => undefined)
   const services = createServices(process.env, { server: hostname(), write })
+  const port = Number(process.env.PORT || 8787)
+  if (!(Number.isInteger(port) && port >= 0 && port < 2 ** 16))
+    throw new ConfigError("Cannot start: PORT must be a port from 0 to 65535")
   const findClient = trustProxies(process.env.TRUSTED_PROXIES)
   const app = createApp(services, {
     clientAddress: (c) => findClient(getConnInfo(c).remote.address ?? "unknown", c.req.header("x-forwarded-for")),
   })
-  const server = serve(
-    { fetch: app.fetch, port: Number(process.env.PORT ?? 8787), hostname: process.env.HOST ?? "127.0.0.1" },
-    ({ address, port }) => services.log.info("edge.ready", { url: `http://${address}:${port}` }),
+  const server = serve({ fetch: app.fetch, port, hostname: process.env.HOST || "127.0.0.1" }, ({ address, port }) =>
+    services.log.info("edge.ready", { url: `http://${address}:${port}` }),
   )
   server.on("error", (error) => {
     services.log.error("edge.failed", { error })

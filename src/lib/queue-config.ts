@@ -6,7 +6,7 @@ import { traceEnv } from "./trace/trace-config.ts"
 
 /** What edge and classifier must agree on; both read it from the same variables. */
 export const queueEnv = {
-  UPSTASH_REDIS_REST_URL: z.url("must be an http or https address"),
+  UPSTASH_REDIS_REST_URL: z.url({ protocol: /^https?$/, error: "must be an http or https address" }),
   UPSTASH_REDIS_REST_TOKEN: z.string(),
   RESULT_TTL_S: wholeNumber(86_400),
   DEAD_TTL_S: wholeNumber(7 * 86_400),

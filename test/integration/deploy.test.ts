@@ -43,6 +43,23 @@ describe("what is deployed", () => {
     expect(first.stdout).toMatch(/^WEBHOOK_SECRETS=whsec_[A-Za-z0-9+/]{43}=$/m)
   })
 
+  it("every part of compose.yaml is handed what .env says, and none of the ports that the parts agree on by it", async () => {
+    const compose = await readFile("compose.yaml", "utf8")
+    expect(compose.match(/<<: \*claimcheck/g)).toHaveLength(3)
+    expect(compose).toMatch(/^x-claimcheck: &claimcheck\n(?: {2}.*\n)*? {2}env_file: \.env\n/m)
+    expect(compose).toMatch(/\bGATEWAY_PORT: "8079"\n/)
+    expect(compose).toMatch(/\bPORT: "8787"\n/)
+  })
+
+  it("the classifier is started with the same heap, wherever it is", async () => {
+    const texts = ["compose.yaml", "deploy/claimcheck-classifier.service", "src/cli/stack/parts.ts", "Dockerfile"]
+    const flags = await Promise.all(
+      texts.map(async (name) => /--max-semi-space-size=\d+/.exec(await readFile(name, "utf8"))?.[0]),
+    )
+    expect(new Set(flags).size).toBe(1)
+    expect(flags[0]).toBeDefined()
+  })
+
   it("every file that the Dockerfile, compose.yaml and the unit start is built", async () => {
     const texts = ["Dockerfile", "compose.yaml", "deploy/claimcheck-classifier.service"]
     const all = (await Promise.all(texts.map((name) => readFile(name, "utf8")))).join("\n")

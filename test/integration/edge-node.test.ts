@@ -1,5 +1,7 @@
+import { execFile } from "node:child_process"
 import { once } from "node:events"
 import { connect } from "node:net"
+import { promisify } from "node:util"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { conforming } from "../support/conforming-edge.ts"
 import { startBackend } from "../support/edge-backend.ts"
@@ -8,6 +10,8 @@ import { edgeContract } from "../support/edge-contract.ts"
 import { uniqueJpeg } from "../support/edge-images.ts"
 import { type EdgeProcess, nodeEdge, openProcess, spawnEdge } from "../support/edge-process.ts"
 import { type Backend, edgeEnv } from "../support/edge-runtime.ts"
+
+const run = promisify(execFile)
 
 edgeContract("as a Node process", conforming({ startBackend, openEdge: (env) => openProcess(nodeEdge(), env) }))
 
@@ -107,6 +111,15 @@ describe("the Node process of the edge", () => {
     }
     expect(await callAs({ TRUSTED_PROXIES: "127.0.0.0/8" })).toEqual([202, 202, 429])
     expect(await callAs({})).toEqual([202, 429, 429])
+  })
+
+  it.each(["abc", "65536", "1.5"])("does not start with PORT=%s, and says why", async (port) => {
+    const env = { ...process.env, ...(await edgeEnv(backend)), PORT: port }
+    const started = run(process.execPath, ["dist/edge/node.js"], { env })
+    await expect(started).rejects.toMatchObject({
+      code: 2,
+      stderr: "Cannot start: PORT must be a port from 0 to 65535\n",
+    })
   })
 
   it("bears with any Authorization header that a network can bring", async () => {

@@ -66,5 +66,8 @@ describe("readEdgeConfig()", () => {
     expect(() => readEdgeConfig({ ...env, ...wrong })).toThrow(ConfigError)
     expect(() => readEdgeConfig({ ...env, ...wrong })).not.toThrow(/hunter2/)
     for (const name of Object.keys(wrong)) expect(() => readEdgeConfig({ ...env, ...wrong })).toThrow(name)
+    expect(() => readEdgeConfig({ ...env, UPSTASH_REDIS_REST_URL: "redis://r.test" })).toThrow(
+      "UPSTASH_REDIS_REST_URL must be an http or https address",
+    )
   })
 })
