@@ -36,7 +36,17 @@ export default defineConfig({
           include: ["test/integration/**/*.test.ts"],
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          maxWorkers: 2,
+          maxWorkers: 3,
+          sequence: { groupOrder: 2 },
+        },
+      },
+      {
+        // A minute in which nothing may happen is waited out beside the integration tests. Vitest takes the projects
+        // of a group by their names, so that this one comes first and the two other workers are theirs.
+        test: {
+          name: "idle",
+          include: ["test/e2e/idle.test.ts"],
+          maxWorkers: 3,
           sequence: { groupOrder: 2 },
         },
       },
@@ -44,6 +54,7 @@ export default defineConfig({
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
+          exclude: ["test/e2e/idle.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: { poll: { timeout: 30_000, interval: 50 } },

@@ -64,8 +64,12 @@ async function classify(model: string, picture: Uint8Array): Promise<Ticket> {
 }
 
 const best = async (model: string, picture: Uint8Array) => (await classify(model, picture)).predictions?.[0]?.label
-/** The edge looks at the registry every ten seconds. */
-const untilServed = (look: (models: Model[]) => void) => vi.waitFor(async () => look(await served()), SOON)
+/** The edge looks at the registry every ten seconds, and after one already when it is asked for a model it does not know. */
+const untilServed = (look: (models: Model[]) => void) =>
+  vi.waitFor(async () => {
+    await expect(classify("nobodys", flatPng(RED))).rejects.toThrow(/unknown_model/)
+    look(await served())
+  }, SOON)
 const versionOf = async (id: string) => (await served()).find((model) => model.id === id)?.version
 
 describe("models served at once", () => {
@@ -200,9 +204,11 @@ test("classifiers serve different sets, and each job goes to one that has its mo
   const other = writeTinyModel("only_there", { labels: ["r2", "g2", "b2"] })
   const classifier = await startClassifier(other)
   await vi.waitFor(async () => expect(await best("only_there", flatPng(RED))).toBe("r2"), SOON)
-  const models = new Map((await served()).map(({ id, classifiers }) => [id, classifiers]))
-  expect([models.get("only_there"), models.get("tm_colours")]).toEqual([1, 1])
-  expect(models.get("efficientnet_lite0")).toBe(2)
+  // A classifier says which models it has before it says that it works.
+  await untilServed((models) => {
+    const classifiersOf = Object.fromEntries(models.map(({ id, classifiers }) => [id, classifiers]))
+    expect(classifiersOf).toMatchObject({ only_there: 1, tm_colours: 1, efficientnet_lite0: 2 })
+  })
   expect(await best("tm_colours", flatPng(RED))).toBe("rosso")
 
   classifier.kill("SIGTERM")

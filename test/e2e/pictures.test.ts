@@ -65,7 +65,7 @@ describe.skipIf(!isHere)("a picture through workerd, gateway, Redis and a lane (
   test.each([
     // The tutorial's client says nothing of a cache, so most of its answers are known.
     { requests: 500, everyMs: 50, how: "as the tutorial's client sends them", headers: undefined },
-    { requests: 150, everyMs: 150, how: "each inferred anew", headers: { "cache-control": "no-cache" } },
+    { requests: 100, everyMs: 150, how: "each inferred anew", headers: { "cache-control": "no-cache" } },
   ])("$requests requests to /predict, one every $everyMs ms, are all answered: $how", async (load) => {
     const pictures = ["jemma.png", "castle.jpg", "hot_dog.jpg", "parrot.jpg"].map((name) => ({
       name,
