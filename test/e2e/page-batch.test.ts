@@ -66,7 +66,7 @@ const list = (name: string, lines: readonly string[]) => ({
   buffer: Buffer.from(`${lines.join("\n")}\n`),
 })
 const says = (page: Page, selector: string, text: string | RegExp) =>
-  expect.poll(() => page.locator(selector).innerText(), { timeout: 20_000 }).toMatch(text)
+  expect.poll(() => page.locator(selector).innerText()).toMatch(text)
 const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click()
 
 /** Runs in the page: the lists that its browser keeps over a reload. */
@@ -152,6 +152,7 @@ test("a list that is dropped is watched over a reload, rests while hidden, and h
   await page.evaluate(() => fetch("/healthz").then((response) => response.text()))
   const before = looks()
   await page.clock.runFor(60_000)
+  await page.evaluate(() => fetch("/healthz").then((response) => response.text()))
   expect(looks()).toBe(before)
   await hide(page, false)
   await expect.poll(looks).toBeGreaterThan(before)

@@ -1,7 +1,6 @@
 import { existsSync, readFileSync, writeFileSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { setTimeout as delay } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import jpeg from "jpeg-js"
 import { describe, expect, onTestFinished, test } from "vitest"
@@ -33,15 +32,7 @@ async function classify(stack: Stack): Promise<string[]> {
 }
 
 /** Some processes need a moment after the last of their words. */
-async function expectNoProcessLeft(home: string, patienceMs: number): Promise<void> {
-  const deadlineMs = Date.now() + patienceMs
-  let left = await processesOf(home)
-  while (left.length > 0 && Date.now() < deadlineMs) {
-    await delay(100)
-    left = await processesOf(home)
-  }
-  expect(left).toEqual([])
-}
+const expectNoProcessLeft = (home: string) => expect.poll(() => processesOf(home)).toEqual([])
 
 describe("claimcheck start", () => {
   test("classifies, starts a killed classifier again, and leaves nothing behind at Ctrl-C", async () => {
@@ -62,7 +53,7 @@ describe("claimcheck start", () => {
 
     process.kill(stack.pid, "SIGINT")
     expect(await stack.exited).toEqual({ code: 0, signal: null })
-    await expectNoProcessLeft(stack.home, 2_000)
+    await expectNoProcessLeft(stack.home)
     expect(stack.output()).toContain("stopped")
     expect(existsSync(join(stack.home, "run.json"))).toBe(false)
   })
@@ -87,7 +78,7 @@ describe("claimcheck start", () => {
     expect((await processesOf(stack.home)).length).toBeGreaterThan(5)
     process.kill(stack.pid, "SIGKILL")
     await stack.exited
-    await expectNoProcessLeft(stack.home, 30_000)
+    await expectNoProcessLeft(stack.home)
   })
 
   test("runs the edge on Node too, and says so to a second start in the same folder", async () => {
@@ -113,13 +104,13 @@ describe("claimcheck start", () => {
     const stack = await start([], { RATE_LIMIT: "fast" })
     expect((await stack.exited).code).toBe(1)
     expect(stack.output()).toMatch(/edge cannot start: it does not take its configuration\n.*RATE_LIMIT must be/)
-    await expectNoProcessLeft(stack.home, 2_000)
+    await expectNoProcessLeft(stack.home)
   })
 
   test("ends with the part's own words when one cannot start", async () => {
     const stack = await start(["--edge", "node"], { LANES: "many" })
     expect((await stack.exited).code).toBe(1)
     expect(stack.output()).toMatch(/classifier cannot start: it ended with exit code \d\n.*LANES/)
-    await expectNoProcessLeft(stack.home, 2_000)
+    await expectNoProcessLeft(stack.home)
   })
 })
