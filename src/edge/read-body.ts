@@ -4,7 +4,9 @@ import type { Services } from "./services.ts"
 
 /** How much of a body that is too long is read and thrown away, so that its sender hears the answer. */
 const MAX_DISCARDED_BYTES = 64_000_000
-const MAX_DISCARDING_MS = 2_000
+const PATIENCE_MS = 2_000
+/** A megabyte a second is the slowest that is waited for beyond that. */
+const SLOWEST_BYTES_PER_MS = 1_000
 
 /** Bodies that were read to their end: there is nothing to wait for. */
 const ended = new WeakSet<ReadableStream>()
@@ -55,15 +57,23 @@ export async function discardRest(request: Request, sleep: Services["sleep"]): P
   if (Number(request.headers.get("content-length") ?? 0) > MAX_DISCARDED_BYTES) return
   const over = new AbortController()
   const reader = request.body.getReader()
+  let length = 0
   const discard = async () => {
-    for (let length = 0; length <= MAX_DISCARDED_BYTES && !over.signal.aborted; ) {
+    while (length <= MAX_DISCARDED_BYTES && !over.signal.aborted) {
       // A sender that goes away has nobody left to hear the answer.
       const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }))
       if (done || value === undefined) return
       length += value.length
     }
   }
+  const untilTooSlow = async () => {
+    let waitedMs = 0
+    do {
+      await sleep(PATIENCE_MS, over.signal)
+      waitedMs += PATIENCE_MS
+    } while (!over.signal.aborted && waitedMs < length / SLOWEST_BYTES_PER_MS)
+  }
   // One race, not one for each chunk: what waits for the same promise is kept until it settles, and its chunk with it.
-  await Promise.race([discard(), sleep(MAX_DISCARDING_MS, over.signal)])
+  await Promise.race([discard(), untilTooSlow()])
   over.abort()
 }
