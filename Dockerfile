@@ -8,7 +8,7 @@ RUN npm run build && npm prune --omit=dev --ignore-scripts
 
 FROM node:22-bookworm-slim
 ENV NODE_ENV=production
-# glibc keeps an arena for every thread, and V8 room for garbage: a third of a classifier's memory.
+# glibc keeps an arena for every thread, and V8 room for garbage: two fifths of a classifier's memory.
 ENV MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=131072
 WORKDIR /app
 COPY --from=build /app/package.json ./

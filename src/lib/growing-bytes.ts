@@ -23,12 +23,8 @@ export class GrowingBytes {
   /** All of it, in a buffer of its own length. */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.slice(0, this.#length)
-    this.clear()
-    return bytes
-  }
-
-  clear(): void {
     this.#buffer = new Uint8Array(0)
     this.#length = 0
+    return bytes
   }
 }

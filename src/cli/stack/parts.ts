@@ -60,7 +60,7 @@ export function gatewayPart({ root, env }: Ground, redisUrl: string, at: { port:
 }
 
 /**
- * glibc keeps an arena for every thread, and V8 room for garbage: together a third of the classifier's memory, and no time is
+ * glibc keeps an arena for every thread, and V8 room for garbage: together two fifths of the classifier's memory, and no time is
  * saved by it (docs/decisions/0009-codecs.md). Both want to be told when a process starts; Dockerfile and deploy/ say the same.
  */
 const FRUGAL_MALLOC = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072" }
