@@ -1,5 +1,6 @@
 import { AppError } from "../lib/app-error.ts"
 import { GrowingBytes } from "../lib/growing-bytes.ts"
+import { imageTooLarge } from "../lib/too-large.ts"
 import type { Services } from "./services.ts"
 
 /** How much of a body that is too long is read and thrown away, so that its sender hears the answer. */
@@ -14,14 +15,19 @@ const ended = new WeakSet<ReadableStream>()
 /**
  * Reads a body of at most `maxBytes`. A longer one is refused by its Content-Length, or as soon as it is too long; the rest is
  * left to discardRest().
+ * @param limitBytes of the image alone, for what is said of one that is too large
  * @throws AppError image_too_large, bad_request for a body that ends before it should
  */
-export async function readBody(request: Request, maxBytes: number): Promise<Uint8Array<ArrayBuffer>> {
-  const tooLarge = () => new AppError("image_too_large", `Cannot accept the body: it has more than ${maxBytes} bytes`)
-  if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw tooLarge()
+export async function readBody(
+  request: Request,
+  maxBytes: number,
+  limitBytes = maxBytes,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const announced = Number(request.headers.get("content-length") ?? 0)
+  if (announced > maxBytes) throw imageTooLarge(limitBytes, announced - (maxBytes - limitBytes))
   const bytes = new GrowingBytes()
   for (let piece = await readPiece(request.body); piece !== null; piece = await readPiece(request.body)) {
-    if (bytes.length + piece.length > maxBytes) throw tooLarge()
+    if (bytes.length + piece.length > maxBytes) throw imageTooLarge(limitBytes)
     bytes.append(piece)
   }
   return bytes.take()

@@ -1,4 +1,5 @@
 import { AppError } from "../lib/app-error.ts"
+import { imageTooLarge } from "../lib/too-large.ts"
 
 /**
  * The bytes of a `data:` URL (RFC 2397), base64 or percent-encoded. Its media type is not looked at: the bytes tell what they are.
@@ -15,13 +16,13 @@ export function readDataUrl(url: string, maxBytes: number): Uint8Array {
   const isBase64 = /;\s*base64\s*$/i.test(url.slice(0, comma))
   const text = url.slice(comma + 1)
   const bytes = isBase64 ? decodeBase64(text, maxBytes) : decodePercent(text)
-  if (bytes.length > maxBytes) throw tooLarge(maxBytes)
+  if (bytes.length > maxBytes) throw imageTooLarge(maxBytes, bytes.length)
   if (bytes.length === 0) throw new AppError("empty_body", "Cannot read image: the data: URL is empty")
   return bytes
 }
 
 function decodeBase64(text: string, maxBytes: number): Uint8Array {
-  if (text.length > Math.ceil(maxBytes / 3) * 4 + 4) throw tooLarge(maxBytes)
+  if (text.length > Math.ceil(maxBytes / 3) * 4 + 4) throw imageTooLarge(maxBytes, Math.floor((text.length * 3) / 4))
   let binary: string
   try {
     binary = atob(text.includes("%") ? decodeURIComponent(text) : text)
@@ -53,7 +54,3 @@ function decodePercent(text: string): Uint8Array {
 }
 
 const PERCENT = 0x25
-
-function tooLarge(maxBytes: number): AppError {
-  return new AppError("image_too_large", `Cannot accept image: the data: URL holds more than ${maxBytes} bytes`)
-}

@@ -13,7 +13,12 @@ const OVERHEAD_BYTES = 65_536
  */
 export async function readJsonUpload(request: Request, maxImageBytes: number): Promise<Upload> {
   // Base64 is longer by a third.
-  const body = await readBody(request, Math.ceil((maxImageBytes * 4) / 3) + OVERHEAD_BYTES)
+  const body = await readBody(request, Math.ceil((maxImageBytes * 4) / 3) + OVERHEAD_BYTES, maxImageBytes)
+  return parseJsonUpload(body, maxImageBytes)
+}
+
+/** @throws AppError as readJsonUpload() */
+export function parseJsonUpload(body: Uint8Array, maxImageBytes: number): Upload {
   const { image, image_url, ...rest } = parseObject(body)
   const options = Object.fromEntries(Object.entries(rest).flatMap(([name, value]) => toOption(name, value)))
   if (image !== undefined && image_url !== undefined) {

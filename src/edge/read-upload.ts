@@ -1,9 +1,12 @@
 import { AppError } from "../lib/app-error.ts"
+import { imageTooLarge } from "../lib/too-large.ts"
 import { readBody } from "./read-body.ts"
-import { readJsonUpload } from "./read-json-upload.ts"
+import { parseJsonUpload, readJsonUpload } from "./read-json-upload.ts"
 
 /** Boundaries, part headers and option fields of a form around an image. */
 const FORM_OVERHEAD_BYTES = 65_536
+
+const OPENING_BRACE = 0x7b
 
 export type Upload = {
   /** The picture, or where a classifier finds it. */
@@ -12,8 +15,8 @@ export type Upload = {
 }
 
 /**
- * An upload is a raw body with its options in the query, a form with a file field `image` and its options as fields, or JSON.
- * What the bytes are is told by the bytes, so a raw body may come under any content type.
+ * An upload is a raw body with its options in the query, a form with a file field `image` (or `file`) and its options as
+ * fields, or JSON. What the bytes are is told by the bytes, so a raw body may come under any content type.
  * @throws AppError image_too_large, empty_body, bad_request, invalid_options
  */
 export async function readUpload(request: Request, maxImageBytes: number): Promise<Upload> {
@@ -24,18 +27,37 @@ export async function readUpload(request: Request, maxImageBytes: number): Promi
     return { ...upload, options: { ...options, ...upload.options } }
   }
   if (!/^multipart\/form-data\b/i.test(contentType)) {
-    return { source: { bytes: await readBody(request, maxImageBytes) }, options }
+    const bytes = await readBody(request, maxImageBytes)
+    // No image begins so: it is JSON whose sender did not say so, as `curl -d` does.
+    if (bytes[0] === OPENING_BRACE) {
+      const upload = parseJsonUpload(bytes, maxImageBytes)
+      return { ...upload, options: { ...options, ...upload.options } }
+    }
+    if (/^application\/x-www-form-urlencoded\b/i.test(contentType)) refuseStripped(bytes)
+    return { source: { bytes }, options }
   }
-  const form = await readForm(contentType, await readBody(request, maxImageBytes + FORM_OVERHEAD_BYTES))
-  const image = form.get("image")
-  if (image === null || typeof image === "string") {
-    throw new AppError("empty_body", "Cannot read image: the form has no file field `image`")
-  }
-  if (image.size > maxImageBytes) {
-    throw new AppError("image_too_large", `Cannot accept image: ${image.size} bytes exceeds ${maxImageBytes}`)
-  }
+  const body = await readBody(request, maxImageBytes + FORM_OVERHEAD_BYTES, maxImageBytes)
+  const form = await readForm(contentType, body)
+  const image = form.get("image") ?? form.get("file")
+  if (image === null || typeof image === "string") throw noFileIn(form)
+  if (image.size > maxImageBytes) throw imageTooLarge(maxImageBytes, image.size)
   for (const [name, value] of form) if (typeof value === "string") options[name] = value
   return { source: { bytes: new Uint8Array(await image.arrayBuffer()) }, options }
+}
+
+/** `curl -d @FILE` takes line ends and zero bytes out of a file: every image has some. @throws AppError bad_request */
+function refuseStripped(bytes: Uint8Array): void {
+  if (bytes.length === 0 || bytes.some((byte) => byte === 0 || byte === 10 || byte === 13)) return
+  throw new AppError(
+    "bad_request",
+    "Cannot read image: the body came as a form (application/x-www-form-urlencoded), and curl -d changes a file's bytes; use --data-binary @FILE",
+  )
+}
+
+function noFileIn(form: FormData): AppError {
+  const names = [...form.keys()].slice(0, 10).map((name) => JSON.stringify(name.slice(0, 40)))
+  const has = names.length === 0 ? "no fields" : names.join(", ")
+  return new AppError("empty_body", `Cannot read image: the form has no file field "image"; it has ${has}`)
 }
 
 async function readForm(contentType: string, body: Uint8Array<ArrayBuffer>): Promise<FormData> {

@@ -83,8 +83,9 @@ export class FakeClassifier {
   }
 
   /** Names of the keys that hold images. */
-  payloadKeys(): Promise<string[]> {
-    return this.redis.call((sdk) => sdk.keys(this.keys.payload("*")))
+  /** Sorted: KEYS has no order of its own. */
+  async payloadKeys(): Promise<string[]> {
+    return (await this.redis.call((sdk) => sdk.keys(this.keys.payload("*")))).sort()
   }
 }
 

@@ -69,6 +69,6 @@ async function tryOnce(
     return { ...failureOfStatus(response.status, origin), askedToWaitMs: retryAfterMs(response.headers, now()) }
   } catch (error) {
     if (!(error instanceof GuardedFetchError)) throw error
-    return { ...failureOfError(error), askedToWaitMs: null }
+    return { ...failureOfError(error, limits.maxBytes), askedToWaitMs: null }
   }
 }

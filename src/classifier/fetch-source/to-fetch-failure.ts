@@ -1,10 +1,11 @@
 import { AppError, type ErrorCode } from "../../lib/app-error.ts"
+import { imageTooLarge } from "../../lib/too-large.ts"
 import type { GuardedFetchError, GuardedFetchErrorCode } from "../guarded-fetch/guarded-fetch-error.ts"
 
 /** How a fetch failed: for the ticket, and whether another try may help. */
 export type FetchFailure = { error: AppError; mayRetry: boolean }
 
-const CODES: Record<GuardedFetchErrorCode, [code: ErrorCode, mayRetry: boolean]> = {
+const CODES: Record<Exclude<GuardedFetchErrorCode, "too_large">, [code: ErrorCode, mayRetry: boolean]> = {
   bad_url: ["url_refused", false],
   scheme_refused: ["url_refused", false],
   port_refused: ["url_refused", false],
@@ -14,7 +15,6 @@ const CODES: Record<GuardedFetchErrorCode, [code: ErrorCode, mayRetry: boolean]>
   tls_failed: ["fetch_failed", false],
   connection_lost: ["fetch_failed", true],
   bad_response: ["fetch_failed", false],
-  too_large: ["image_too_large", false],
   too_many_redirects: ["fetch_failed", false],
   // It has had its time, and held a place at its host all the while.
   timeout: ["fetch_timeout", false],
@@ -22,7 +22,8 @@ const CODES: Record<GuardedFetchErrorCode, [code: ErrorCode, mayRetry: boolean]>
 }
 
 /** Messages of the guarded fetch are fit for who named the URL. */
-export function failureOfError(cause: GuardedFetchError): FetchFailure {
+export function failureOfError(cause: GuardedFetchError, maxBytes: number): FetchFailure {
+  if (cause.code === "too_large") return { error: imageTooLarge(maxBytes), mayRetry: false }
   const [code, mayRetry] = CODES[cause.code]
   return { error: new AppError(code, cause.message, { cause }), mayRetry }
 }

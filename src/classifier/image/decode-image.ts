@@ -7,6 +7,7 @@ import {
   refuseManyPixels,
   uprightSize,
 } from "../../lib/image-header.ts"
+import { imageTooLarge } from "../../lib/too-large.ts"
 import type { Codec, DecodedImage, DecodeLimits } from "./codec.ts"
 
 export type ImageLimits = DecodeLimits & { maxBytes: number }
@@ -28,7 +29,7 @@ export type DecodeRequest = {
 export async function decodeImage(bytes: Uint8Array, { codec, limits, maxShrink }: DecodeRequest): Promise<Picture> {
   if (bytes.byteLength === 0) throw new AppError("empty_body", "Cannot decode image: it has no bytes")
   if (bytes.byteLength > limits.maxBytes) {
-    throw new AppError("image_too_large", `Cannot decode image: ${bytes.byteLength} bytes exceeds ${limits.maxBytes}`)
+    throw imageTooLarge(limits.maxBytes, bytes.byteLength)
   }
   const header = readImageHeader(bytes)
   if (!codec.formats.includes(header.format)) throw notReadBy(codec, header)

@@ -1,6 +1,7 @@
 import type { Metadata, Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
 import { type ImageHeader, readImageHeader, refuseManyPixels } from "../../lib/image-header.ts"
+import { imageTooLarge } from "../../lib/too-large.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { loadSharp } from "../image/load-sharp.ts"
@@ -30,7 +31,7 @@ export async function openNativeImage(
     )
   }
   if (bytes.byteLength > limits.maxBytes) {
-    throw new AppError("image_too_large", `Cannot read image: ${bytes.byteLength} bytes exceeds ${limits.maxBytes}`)
+    throw imageTooLarge(limits.maxBytes, bytes.byteLength)
   }
   const header = readImageHeader(bytes)
   refuseManyPixels(header, limits.maxPixels)

@@ -1,4 +1,4 @@
-import { AppError } from "../../lib/app-error.ts"
+import { listTooLarge } from "../../lib/too-large.ts"
 import { readPiece } from "../read-body.ts"
 
 /** The bytes of a request's body as they come, counted. What is refused is left to who reads the rest (src/edge/read-body.ts). */
@@ -10,7 +10,7 @@ export class BodyStream implements AsyncIterator<Uint8Array> {
   /** @throws AppError list_too_large for a length that is said to be too much */
   constructor(request: Request, maxBytes: number) {
     this.#maxBytes = maxBytes
-    if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw this.#tooLarge()
+    if (Number(request.headers.get("content-length") ?? 0) > maxBytes) throw listTooLarge(maxBytes)
     this.#body = request.body
   }
 
@@ -19,11 +19,7 @@ export class BodyStream implements AsyncIterator<Uint8Array> {
     const value = await readPiece(this.#body)
     if (value === null) return { done: true, value: undefined }
     this.#bytes += value.length
-    if (this.#bytes > this.#maxBytes) throw this.#tooLarge()
+    if (this.#bytes > this.#maxBytes) throw listTooLarge(this.#maxBytes)
     return { done: false, value }
-  }
-
-  #tooLarge(): AppError {
-    return new AppError("list_too_large", `Cannot accept the list: it has more than ${this.#maxBytes} bytes`)
   }
 }

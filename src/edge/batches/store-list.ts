@@ -84,7 +84,10 @@ export class ListStorer {
   #add(input: InputRow): void {
     const { limits, skipsInvalid } = this.#options
     if (++this.#rows > limits.maxRows) {
-      throw new AppError("list_too_large", `Cannot accept the list: it has more than ${limits.maxRows} rows`)
+      throw new AppError(
+        "list_too_large",
+        `Cannot accept the list: it has more than ${limits.maxRows} rows (MAX_BATCH_ROWS)`,
+      )
     }
     const checked = checkRow(input, this.#rows, limits.maxUrlsPerRow)
     if ("problem" in checked) {
@@ -104,7 +107,10 @@ export class ListStorer {
     const { maxRows } = this.#options.limits
     const picture = this.#pictures.size
     if (picture >= maxRows) {
-      throw new AppError("list_too_large", `Cannot accept the list: it has more than ${maxRows} different URLs`)
+      throw new AppError(
+        "list_too_large",
+        `Cannot accept the list: it has more than ${maxRows} different URLs (MAX_BATCH_ROWS)`,
+      )
     }
     this.#pictures.set(href, picture)
     this.#pending.urls.push(href)

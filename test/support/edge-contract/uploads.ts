@@ -44,6 +44,23 @@ export function uploadContract(client: EdgeClient): void {
       }
     })
 
+    it("takes JSON that does not say that it is JSON", async () => {
+      const body = JSON.stringify({ image_url: "https://example.com/a.jpg", top_k: 2 })
+      for (const type of ["application/x-www-form-urlencoded", "text/plain"]) {
+        const ticket = await submit({ headers: { "content-type": type } }, body)
+        expect(ticket.image_url).toBe("https://example.com/a.jpg")
+      }
+    })
+
+    it("tells whoever sent a picture with curl -d how to send it", async () => {
+      const headers = { "content-type": "application/x-www-form-urlencoded" }
+      const stripped = picture().filter((byte) => byte !== 0 && byte !== 10 && byte !== 13)
+      const problem = await expectProblem(await post(stripped, { headers }), 400, "bad_request")
+      expect(problem.detail).toContain("use --data-binary @FILE")
+      // --data-binary says the same of its body, and changes nothing.
+      expect((await submit({ headers })).image?.format).toBe("jpeg")
+    })
+
     it("gives the size as a person sees it", async () => {
       const ticket = await submit({}, picture({ width: 640, height: 480, before: [exifSegment(6)] }))
       expect(ticket.image).toMatchObject({ width: 480, height: 640, orientation: 6 })
@@ -65,7 +82,7 @@ export function uploadContract(client: EdgeClient): void {
 
     it("refuses 20 MB with 413 by their Content-Length, and goes on", async () => {
       const problem = await expectProblem(await post(noise(20_000_000)), 413, "image_too_large")
-      expect(problem.detail).toContain("8000000")
+      expect(problem.detail).toBe("Cannot accept the image: it has 20 MB, and the limit is 8 MB (MAX_IMAGE_BYTES)")
       await submit()
     })
 
@@ -85,13 +102,21 @@ export function uploadContract(client: EdgeClient): void {
       const form = new FormData()
       form.set("image", new File([new Uint8Array(8_000_001)], "x.jpg"))
       const problem = await expectProblem(await post(form), 413, "image_too_large")
-      expect(problem.detail).toContain("8000000")
+      expect(problem.detail).toContain("it has 8.01 MB, and the limit is 8 MB (MAX_IMAGE_BYTES)")
     })
 
-    it("refuses a form without an image", async () => {
+    it("takes a form whose file is called `file`", async () => {
+      const form = new FormData()
+      form.set("file", new File([picture()], "x.jpg"))
+      expect((await submit({}, form)).image?.format).toBe("jpeg")
+    })
+
+    it("refuses a form without an image, and names the fields that it has", async () => {
       const form = new FormData()
       form.set("picture", new File([picture()], "x.jpg"))
-      await expectProblem(await post(form), 400, "empty_body")
+      form.set("top_k", "3")
+      const problem = await expectProblem(await post(form), 400, "empty_body")
+      expect(problem.detail).toContain('no file field "image"; it has "picture", "top_k"')
       const text = new FormData()
       text.set("image", "a text")
       await expectProblem(await post(text), 400, "empty_body")
