@@ -41,26 +41,28 @@ export default defineConfig({
         },
       },
       {
-        // A minute in which nothing may happen is waited out beside the integration tests. Vitest takes the projects
-        // of a group by their names, so that this one comes first and the two other workers are theirs.
-        test: {
-          name: "idle",
-          include: ["test/e2e/idle.test.ts"],
-          maxWorkers: 3,
-          sequence: { groupOrder: 2 },
-        },
-      },
-      {
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
-          exclude: ["test/e2e/idle.test.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
           expect: { poll: { timeout: 30_000, interval: 50 } },
           fileParallelism: false,
           maxWorkers: 1,
           sequence: { groupOrder: 3 },
+        },
+      },
+      {
+        // `npm run test:long`: runs that break things at random, and minutes that are waited out.
+        test: {
+          name: "long",
+          include: ["test/long/**/*.test.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+          expect: { poll: { timeout: 30_000, interval: 50 } },
+          fileParallelism: false,
+          maxWorkers: 1,
+          sequence: { groupOrder: 4 },
         },
       },
     ],

@@ -8,8 +8,8 @@ import { DEFAULT_STORE_LIMITS, JobStore } from "../../src/lib/job-store.ts"
 import { createKeys } from "../../src/lib/keys.ts"
 import { Operator } from "../../src/lib/operator.ts"
 import { connectRedis } from "../../src/lib/redis.ts"
+import { type Stack, startStack } from "../e2e/stack-harness.ts"
 import { flatPng } from "../support/images.ts"
-import { type Stack, startStack } from "./stack-harness.ts"
 
 const BACKLOG = 5_000
 const KEY = "a-key-of-the-busy-one"

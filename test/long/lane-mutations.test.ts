@@ -9,7 +9,7 @@ import { withOrientation } from "../support/images.ts"
 import { mutate, randomFrom } from "../support/mutate.ts"
 import { writeTinyModel } from "../support/tiny-model.ts"
 
-/** More of them: MUTATIONS=100000 npx vitest run --project integration test/integration/lane-mutations.test.ts */
+/** More of them: MUTATIONS=100000 npm run test:long -- lane-mutations */
 const COUNT = Number(process.env.MUTATIONS ?? 3_000)
 const SEED = Number(process.env.SEED ?? 1)
 const AT_ONCE = 4
