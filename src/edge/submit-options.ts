@@ -9,16 +9,16 @@ import { reasonsOf } from "./reasons-of.ts"
 /** Options that every submit has. */
 const commonOptionsSchema = z.object({
   model: z.string().min(1).max(64).optional().meta({ description: "Which model; without it the server's default" }),
-  deadline_ms: wholeNumberOption(1, MAX_DEADLINE_MS)
-    .optional()
-    .meta({ description: "Not started by then means failed, in milliseconds from now; an hour unless said" }),
+  deadline_ms: wholeNumberOption(1, MAX_DEADLINE_MS).optional().meta({
+    description: "Milliseconds from now. Not started by then means failed; an hour unless the server says otherwise",
+  }),
   webhook_url: webhookUrlOrNoneSchema.optional().meta({
-    description: "Where the ticket is posted to when it is done; empty for nowhere, whatever the API key says",
+    description: "Where the ticket is sent when it is done. Empty: nowhere, even if the API key has a default",
   }),
   operation: z
     .enum(operationNames, `must be one of ${operationNames.join(", ")}`)
     .default("classify")
-    .meta({ description: "What is to be done with the image" }),
+    .meta({ description: "What is done with the image" }),
 })
 
 /** All options of a submit, as they come in the query or as form fields; which of them go together is up to the operation. */

@@ -3,6 +3,7 @@ import { decodeBatch } from "./batches/batch.ts"
 import { type BatchTicket, toBatchTicket } from "./batches/batch-ticket.ts"
 import { decodeJob } from "./job.ts"
 import { resolveJob, type Ticket, toTicket } from "./ticket.ts"
+import { isWebhookEventType, type WebhookEventType } from "./webhook-event.ts"
 
 const attemptSchema = z.object({
   atMs: z.number(),
@@ -51,18 +52,20 @@ export function decodeDelivery(text: string): Delivery {
 }
 
 /** What is told: the ticket as it stood when the event happened, and the type of the event. */
-export function tellEvent(event: DeliveryEvent): Told {
+export function tellEvent(event: DeliveryEvent): { type: WebhookEventType; data: Ticket | BatchTicket } {
   if (event.batch !== undefined) {
     const data = toBatchTicket(decodeBatch(JSON.parse(event.batch)), event.createdMs)
-    return { type: `batch.${event.kind === "progress" ? "progress" : data.status}`, data }
+    return { type: typeOf(`batch.${event.kind === "progress" ? "progress" : data.status}`), data }
   }
   if (event.job === undefined) throw new Error("Cannot tell the event: it is of neither a job nor a batch")
   const data = toTicket(resolveJob(decodeJob(event.job), null), null)
-  return { type: `classification.${data.status}`, data }
+  return { type: typeOf(`classification.${data.status}`), data }
 }
-export type Told =
-  | { type: `classification.${Ticket["status"]}`; data: Ticket }
-  | { type: `batch.${BatchTicket["status"] | "progress"}`; data: BatchTicket }
+
+function typeOf(type: string): WebhookEventType {
+  if (isWebhookEventType(type)) return type
+  throw new Error(`Cannot tell the event: ${type} is none`)
+}
 
 /** What the request that asked for the work went on with, as a `traceparent`. */
 export function traceparentOf({ job, batch }: DeliveryEvent): string | undefined {
@@ -85,8 +88,11 @@ export const deliveriesSchema = z
       .array(
         z.object({
           id: z.string().meta({ description: "The `webhook-id` header of every attempt" }),
-          type: z.string().meta({ examples: ["classification.succeeded"] }),
-          state: z.enum(["pending", "delivered", "gone", "given_up"]),
+          type: z.string().meta({ description: "The type of the event", examples: ["classification.succeeded"] }),
+          state: z.enum(["pending", "delivered", "gone", "given_up"]).meta({
+            description:
+              "`gone`: the receiver answered 410 and gets no more attempts. `given_up`: the last attempt failed",
+          }),
           created_at: instant,
           next_attempt_at: instant.nullable(),
           attempts: z.array(

@@ -34,9 +34,24 @@ export const OPERATIONS = { classify, compress, inspect, resize } satisfies { [N
 
 export const operationNames = Object.keys(OPERATIONS) as OperationName[]
 
-/** Every option of any of them, for whoever describes them: which go together is parseOperation()'s to say. */
-export const operationOptions = Object.assign({}, ...Object.values(OPERATIONS).map(({ options }) => options.shape)) as {
-  [name: string]: z.ZodType<unknown, string | undefined>
+/** Every option of any of them, as the API describes it; which go together is parseOperation()'s to say. */
+export const operationOptions = describeOptions()
+
+type OptionSchema = z.ZodType<unknown, string | undefined>
+
+function describeOptions(): { [name: string]: OptionSchema } {
+  const described: { [name: string]: OptionSchema } = {}
+  for (const [operation, { options }] of Object.entries(OPERATIONS)) {
+    for (const [name, option] of Object.entries(options.shape) as [string, OptionSchema][]) {
+      const own = String(option.description)
+      const before = described[name]?.description
+      const description = before?.endsWith(own)
+        ? before.replace(":", `, \`${operation}\`:`)
+        : [before, `\`${operation}\`: ${own}`].filter(Boolean).join(". ")
+      described[name] = option.meta({ description })
+    }
+  }
+  return described
 }
 
 export function isOperationName(name: string): name is OperationName {
@@ -45,9 +60,14 @@ export function isOperationName(name: string): name is OperationName {
 
 /**
  * The operation that a caller's options ask for. What is no option of it is refused: a typing error must not be taken for consent.
+ * @param namedAs how the caller writes an option that has another name where it stands
  * @throws AppError invalid_options that names each option and what is wrong with it
  */
-export function parseOperation(name: string, options: Readonly<Record<string, string>>): Operation {
+export function parseOperation(
+  name: string,
+  options: Readonly<Record<string, string>>,
+  namedAs: Readonly<Record<string, string>> = {},
+): Operation {
   if (!isOperationName(name)) {
     throw new AppError(
       "invalid_options",
@@ -57,10 +77,11 @@ export function parseOperation(name: string, options: Readonly<Record<string, st
   const { options: schema, fromOptions } = OPERATIONS[name] as OperationModule
   const parsed = schema.safeParse(options)
   if (parsed.success) return fromOptions(parsed.data as never)
+  const asWritten = (option: string) => (Object.hasOwn(namedAs, option) ? String(namedAs[option]) : option)
   const reasons = parsed.error.issues.map((issue) =>
     issue.code === "unrecognized_keys"
-      ? unknownOptions(name, issue.keys, Object.keys(schema.shape))
-      : `${issue.path.join(".")}: ${issue.message}`,
+      ? unknownOptions(name, issue.keys.map(asWritten), Object.keys(schema.shape).map(asWritten))
+      : `${asWritten(issue.path.join("."))}: ${issue.message}`,
   )
   throw new AppError("invalid_options", `Cannot accept options: ${reasons.join("; ")}`)
 }

@@ -8,7 +8,9 @@ const instant = z.iso.datetime()
 export const ticketSchema = z
   .object({
     id: z.string().meta({ description: "The capability to read and cancel this ticket" }),
-    status: z.enum(["queued", "processing", "succeeded", "failed", "canceled"]),
+    status: z
+      .enum(["queued", "processing", "succeeded", "failed", "canceled"])
+      .meta({ description: "For people and for `error`; loop on `done`" }),
     done: z.boolean().meta({ description: "Whether the ticket will change no more" }),
     operation: z.string().meta({ description: "What is done with the picture", examples: ["classify"] }),
     model: z
@@ -16,26 +18,32 @@ export const ticketSchema = z
       .optional()
       .meta({ description: "Not there where the operation needs none" }),
     created_at: instant,
-    started_at: instant.optional(),
+    started_at: instant.optional().meta({ description: "When a classifier took it, for the last time" }),
     finished_at: instant.optional(),
-    attempts: z.number().int(),
+    attempts: z.number().int().meta({ description: "How many times a classifier took it" }),
     cached: z.boolean().optional().meta({ description: "The answer was known from an earlier upload of yours" }),
     queue: z
       .object({
         position: z.number().int().nullable().meta({ description: "Jobs that are claimed before this one" }),
-        eta_ms: z.number().int().nullable(),
+        eta_ms: z.number().int().nullable().meta({ description: "Until it is done, by the measured speed" }),
         classifiers: z.number().int().meta({ description: "Classifiers that serve the model now" }),
       })
       .optional(),
     poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
     predictions: z
-      .array(z.object({ label: z.string(), probability: z.number(), class_index: z.number().int() }))
+      .array(
+        z.object({
+          label: z.string(),
+          probability: z.number().meta({ description: "0 to 1" }),
+          class_index: z.number().int().meta({ description: "Place of the label in the model's list, from 0" }),
+        }),
+      )
       .optional()
       .meta({ description: "Best first" }),
     scores: z.array(z.number()).optional().meta({ description: "The probability of every class, by class index" }),
     output: z
       .object({
-        url: z.string(),
+        url: z.string().meta({ description: "Where it is fetched: a path of this server, or a link to a bucket" }),
         content_type: z.string(),
         bytes: z.number().int(),
         sha256: z.string(),
@@ -68,8 +76,12 @@ export const ticketSchema = z
         infer: z.number().optional(),
         total: z.number(),
       })
-      .optional(),
-    error: z.object({ code: z.string(), message: z.string() }).optional(),
+      .optional()
+      .meta({ description: "Milliseconds from `created_at` to the end, and the parts of them that were measured" }),
+    error: z
+      .object({ code: z.string().meta({ description: "Branch on this" }), message: z.string() })
+      .optional()
+      .meta({ description: "Why it failed" }),
   })
   .meta({ id: "Ticket" })
 export type Ticket = z.infer<typeof ticketSchema>

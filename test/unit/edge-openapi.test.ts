@@ -2,11 +2,14 @@ import { Validator } from "@seriousme/openapi-schema-validator"
 import { beforeAll, describe, expect, it } from "vitest"
 import type { OpenApiDocument } from "../../src/edge/openapi/create-document.ts"
 import { ERRORS } from "../../src/lib/app-error.ts"
+import { webhookEventTypes } from "../../src/lib/webhook-event.ts"
 import { openDetachedApp, readDocument } from "../support/edge-document.ts"
 
+type Schema = { type?: string; default?: unknown; description?: string; properties?: Record<string, Schema> }
 type Operation = {
   operationId: string
-  parameters?: { name: string; in: string; required: boolean; schema: { type?: string } }[]
+  parameters?: { name: string; in: string; required: boolean; description?: string; schema: Schema }[]
+  requestBody?: { content: Record<string, { schema: Schema }> }
   security: object[]
   responses: Record<
     string,
@@ -74,7 +77,62 @@ describe("GET /openapi.json", () => {
   it("describes numbers that travel as text as numbers", () => {
     const create = operations.find(({ operation }) => operation.operationId === "createClassification")
     const topK = create?.operation.parameters?.find(({ name }) => name === "top_k")
-    expect(topK?.schema).toEqual({ type: "integer", minimum: 1, maximum: 1_000, default: 5 })
+    expect(topK?.schema).toEqual({ type: "integer", minimum: 1, maximum: 1_000 })
+    expect(topK?.description).toContain("Default: 5")
+  })
+
+  it("has numbers and booleans in JSON bodies", () => {
+    const create = operations.find(({ operation }) => operation.operationId === "createClassification")
+    const { properties = {} } = create?.operation.requestBody?.content["application/json"]?.schema ?? {}
+    const types = Object.fromEntries(Object.entries(properties).map(([name, { type }]) => [name, type]))
+    expect(types).toMatchObject({
+      top_k: "integer",
+      threshold: "number",
+      deadline_ms: "integer",
+      quality: "integer",
+      scale: "number",
+      width: "integer",
+      height: "integer",
+      sha256: "boolean",
+      image_url: "string",
+    })
+  })
+
+  it("describes every parameter and every option, and has no default that a client would send where it is not wanted", () => {
+    for (const { operation } of operations) {
+      const { parameters = [], requestBody, operationId } = operation
+      const bodies = Object.values(requestBody?.content ?? {}).flatMap(({ schema }) =>
+        Object.entries(schema.properties ?? {}).map(([name, field]) => ({ name, ...field, schema: field })),
+      )
+      for (const { name, description, schema } of [...parameters, ...bodies]) {
+        expect(description, `${operationId} ${name}`).toMatch(/\w{3}/)
+        expect(schema, `${operationId} ${name}`).not.toHaveProperty("default")
+      }
+    }
+  })
+
+  it("describes the options of every operation for batches, too", () => {
+    const optionsOf = (id: string) =>
+      operations
+        .find(({ operation }) => operation.operationId === id)
+        ?.operation.parameters?.filter(({ in: place }) => place === "query")
+        .map(({ name }) => name) ?? []
+    const own = optionsOf("createBatch")
+    // A batch's `format` is that of its list.
+    for (const name of optionsOf("createClassification")) expect(own).toContain(name)
+    expect(own).toEqual(expect.arrayContaining(["top_k", "output_format", "webhook_every"]))
+  })
+
+  it("describes every webhook, with the schema that validates what is sent", () => {
+    expect(Object.keys(document.webhooks)).toEqual(webhookEventTypes)
+    for (const [type, { post }] of Object.entries(document.webhooks)) {
+      const { parameters = [], requestBody } = post as Operation
+      expect(requestBody?.content["application/json"]?.schema.properties, type).toMatchObject({
+        type: { const: type },
+        data: { $ref: expect.stringMatching(/^#\/components\/schemas\/\w+$/) },
+      })
+      expect(parameters.map(({ name }) => name)).toEqual(expect.arrayContaining(["webhook-id", "webhook-signature"]))
+    }
   })
 })
 

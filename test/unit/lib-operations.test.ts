@@ -15,12 +15,22 @@ describe("parseOperation()", () => {
     expect(operationSchema.parse(JSON.parse(JSON.stringify(operation)))).toEqual(operation)
   })
 
+  it("reads every number that JSON may write", () => {
+    for (const threshold of [0.1 + 0.2, 1e-7, 0.123456789012345, 1, 0]) {
+      expect(parseOperation("classify", { threshold: String(threshold) })).toMatchObject({ threshold })
+    }
+    expect(parseOperation("inspect", { sha256: "true" })).toEqual({ name: "inspect", sha256: true })
+    expect(parseOperation("inspect", { sha256: "false" })).toEqual({ name: "inspect" })
+  })
+
   it.each([
     ["classify", { top_k: "0" }, "top_k: must be at least 1"],
     ["classify", { top_k: "1001" }, "top_k: must be at most 1000"],
     ["classify", { top_k: "five" }, "top_k: must be a whole number"],
     ["classify", { threshold: "1.5" }, "threshold: must be at most 1"],
-    ["classify", { threshold: "1e-1" }, "threshold: must be a number"],
+    ["classify", { threshold: "0x1" }, "threshold: must be a number"],
+    ["classify", { threshold: "1e9" }, "threshold: must be at most 1"],
+    ["inspect", { sha256: "yes" }, "sha256: must be true or false"],
     ["classify", { output: "tensor" }, "output: must be predictions or scores"],
     ["classify", { lang: "../de" }, "lang: must be a language tag such as de"],
     ["classify", { topk: "3" }, '"topk" is no option of classify, which takes top_k, threshold, output, lang'],

@@ -6,7 +6,7 @@ import { importSigningKey, signWebhook } from "../../src/classifier/webhooks/sig
 import { webhookBody } from "../../src/classifier/webhooks/webhook-body.ts"
 import type { DeliveryEvent } from "../../src/lib/delivery.ts"
 import { encodeJob, type Job } from "../../src/lib/job.ts"
-import { ticketSchema } from "../../src/lib/ticket.ts"
+import { webhookEventSchema } from "../../src/lib/webhook-event.ts"
 import { retryDelayMs } from "../../src/lib/webhook-schedule.ts"
 import { isWebhookSecret, newWebhookSecret, readSigningSeed } from "../../src/lib/webhook-secret.ts"
 import { webhookUrlSchema } from "../../src/lib/webhook-url.ts"
@@ -166,7 +166,7 @@ describe("webhookBody()", () => {
       data: { id: "cls_a", status: "succeeded", done: true, predictions: [{ label: "cat" }, { label: "dog" }] },
     })
     expect(body.data).not.toHaveProperty("predictions_omitted")
-    expect(ticketSchema.parse(body.data)).toEqual(body.data)
+    expect(webhookEventSchema("classification.succeeded").parse(body)).toEqual(body)
   })
 
   it.each([1, 40, 4_000])(

@@ -1,20 +1,10 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
-import { type DeliveryEvent, type Told, tellEvent } from "../../lib/delivery.ts"
+import { type DeliveryEvent, tellEvent } from "../../lib/delivery.ts"
 import type { Ticket } from "../../lib/ticket.ts"
+import type { WebhookEvent } from "../../lib/webhook-event.ts"
 
 /** The specification asks for less than 20 kB. */
 const MAX_BODY_BYTES = 20_000
-
-export type WebhookBody = {
-  type: Told["type"]
-  /** When it happened, whenever this is sent. */
-  timestamp: string
-  /**
-   * The ticket without `scores`; `predictions_omitted` says how many of the least probable ones did not fit. Of a batch the counts
-   * and a link.
-   */
-  data: (Omit<Ticket, "scores"> & { predictions_omitted?: number }) | BatchTicket
-}
 
 /** What is sent for an event, byte for byte the same at every attempt. */
 export function webhookBody(event: DeliveryEvent): string {
@@ -22,12 +12,13 @@ export function webhookBody(event: DeliveryEvent): string {
   const data = "results_url" in told.data ? told.data : withoutScores(told.data)
   const [list, cutTo] = "results_url" in data ? cutFailures(data) : cutPredictions(data)
   const bodyWith = (kept: number) => {
-    const body: WebhookBody = {
+    const body = {
       type: told.type,
       timestamp: new Date(event.createdMs).toISOString(),
       data: kept < list.length ? cutTo(kept) : data,
     }
-    return JSON.stringify(body)
+    // Which data belongs to which type is tellEvent()'s to keep.
+    return JSON.stringify(body satisfies { [Field in keyof WebhookEvent]: WebhookEvent[Field] })
   }
   let kept = list.length
   let body = bodyWith(kept)
@@ -39,9 +30,8 @@ export function webhookBody(event: DeliveryEvent): string {
   return body
 }
 
-type Cut = [list: readonly unknown[], cutTo: (kept: number) => WebhookBody["data"]]
+type Cut = [list: readonly unknown[], cutTo: (kept: number) => WebhookEvent["data"]]
 
-/** Thousands of numbers fit in no webhook: they are read from the ticket. */
 function withoutScores({ scores: _scores, ...ticket }: Ticket): Omit<Ticket, "scores"> {
   return ticket
 }

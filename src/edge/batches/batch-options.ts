@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
 import { wholeNumberOption } from "../../lib/operations/option.ts"
-import { type Operation, parseOperation } from "../../lib/operations.ts"
+import { type Operation, operationNames, operationOptions, parseOperation } from "../../lib/operations.ts"
 import { webhookUrlOrNoneSchema } from "../../lib/webhook-url.ts"
 import { MAX_DEADLINE_MS } from "../config.ts"
 import { reasonsOf } from "../reasons-of.ts"
@@ -9,38 +9,51 @@ import { reasonsOf } from "../reasons-of.ts"
 export const MAX_BATCH_SIZE = 1_000
 
 /** Options that every batch has; the others are those of its operation (src/lib/operations.ts). */
-export const batchOptionsSchema = z.object({
-  operation: z.string().default("classify").meta({ description: "What is done with each picture" }),
+const commonOptionsSchema = z.object({
+  operation: z
+    .enum(operationNames, `must be one of ${operationNames.join(", ")}`)
+    .default("classify")
+    .meta({ description: "What is done with each picture" }),
   model: z.string().min(1).max(64).optional().meta({ description: "Which model; without it the server's default" }),
   batch_size: wholeNumberOption(1, MAX_BATCH_SIZE)
     .default(64)
-    .meta({ description: "How many pictures may be in the queue or in work at once" }),
+    .meta({ description: "How many pictures of the batch may be in the queue or in work at the same time" }),
   on_invalid: z
     .enum(["reject", "skip"], "must be reject or skip")
     .default("reject")
-    .meta({ description: "`skip` takes the rows that can be taken; without it one bad row refuses the list" }),
-  url_column: z.string().min(1).max(200).optional().meta({ description: "Name of the column with the URLs" }),
+    .meta({ description: "`skip` leaves out rows that cannot be taken; with `reject` one of them refuses the list" }),
+  url_column: z.string().min(1).max(200).optional().meta({
+    description: "Name of the column or JSON field with the URLs. Without it, one named like `url` or `image_url`",
+  }),
   format: z
     .enum(["csv", "tsv", "json", "jsonl"], "must be csv, tsv, json or jsonl")
     .optional()
-    .meta({ description: "What the list is; else its content type says it, or its beginning" }),
+    .meta({ description: "What the list is. Without it the content type decides, then how the list begins" }),
   deadline_ms: wholeNumberOption(1, MAX_DEADLINE_MS)
     .default(MAX_DEADLINE_MS)
-    .meta({ description: "What is not done by then is given up, in milliseconds from now; a day unless said" }),
+    .meta({ description: "Milliseconds from now. What is not done by then fails" }),
   webhook_url: webhookUrlOrNoneSchema.optional().meta({
-    description: "Where the ticket is posted to when the batch is done; empty for nowhere, whatever the API key says",
+    description: "Where the batch's ticket is sent when it is done. Empty: nowhere, even if the API key has a default",
   }),
-  webhook_every: wholeNumberOption(1, 1_000_000)
-    .optional()
-    .meta({ description: "And each time that so many more pictures are done, a hundred times at most" }),
+  webhook_every: wholeNumberOption(1, 1_000_000).optional().meta({
+    description: "Sends `batch.progress` too, each time that so many more pictures are done; 100 times at most",
+  }),
 })
-export type BatchOptions = Omit<z.output<typeof batchOptionsSchema>, "operation"> & { operation: Operation }
+export type BatchOptions = Omit<z.output<typeof commonOptionsSchema>, "operation"> & { operation: Operation }
+
+/** All options of a batch. Of the operation's, `format` is named `output_format`: `format` is the list's. */
+export const batchOptionsSchema = commonOptionsSchema.extend({
+  ...Object.fromEntries(Object.entries(operationOptions).filter(([name]) => name !== "format")),
+  ...(operationOptions.format && { output_format: operationOptions.format }),
+})
 
 /** @throws AppError invalid_options that names the option */
 export function parseBatchOptions(options: Readonly<Record<string, string>>): BatchOptions {
-  const parsed = batchOptionsSchema.safeParse(options)
+  const parsed = commonOptionsSchema.safeParse(options)
   if (!parsed.success) throw new AppError("invalid_options", `Cannot accept options: ${reasonsOf(parsed.error)}`)
   const { operation, ...common } = parsed.data
-  const own = Object.entries(options).filter(([name]) => !Object.hasOwn(batchOptionsSchema.shape, name))
-  return { ...common, operation: parseOperation(operation, Object.fromEntries(own)) }
+  const own = Object.entries(options)
+    .filter(([name]) => !Object.hasOwn(commonOptionsSchema.shape, name))
+    .map(([name, value]) => [name === "output_format" ? "format" : name, value])
+  return { ...common, operation: parseOperation(operation, Object.fromEntries(own), { format: "output_format" }) }
 }

@@ -1,16 +1,19 @@
 import * as z from "zod"
 import { ERRORS, type ErrorCode } from "../../lib/app-error.ts"
+import type { WebhookEventType } from "../../lib/webhook-event.ts"
 import type { ApiResponse, ApiRoute, ApiSchema, JsonSchema } from "./api-route.ts"
 import { ANY_ERRORS, CALLER_ERRORS, UNSAFE_ERRORS } from "./error-codes.ts"
 import { EXAMPLES } from "./examples.ts"
 import { problemSchema } from "./problem-schema.ts"
 import { RATE_HEADERS, RESPONSE_HEADERS, type ResponseHeader } from "./response-headers.ts"
 import { SchemaStore } from "./schema-store.ts"
+import { describeWebhooks } from "./webhooks.ts"
 
 export type OpenApiDocument = {
   openapi: string
   info: { title: string; version: string; description: string }
   paths: Record<string, Record<string, JsonSchema>>
+  webhooks: Record<WebhookEventType, { post: JsonSchema }>
   components: { schemas: Record<string, JsonSchema> } & JsonSchema
 } & JsonSchema
 
@@ -37,6 +40,7 @@ export function createDocument(routes: readonly ApiRoute[], { allowAnonymous }: 
     servers: [{ url: "/" }],
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
+    webhooks: describeWebhooks(schemas),
     components: {
       schemas: schemas.components,
       headers: RESPONSE_HEADERS,
@@ -70,11 +74,10 @@ function describeOperation(route: ApiRoute, schemas: SchemaStore): JsonSchema {
   }
 }
 
-/** Fields of a form travel as text, as those of a query do. */
+/** Fields of a form travel as text, as those of a query do; JSON has numbers for them. */
 function describeBody(content: Readonly<Record<string, ApiSchema>>, schemas: SchemaStore): JsonSchema {
   const bodies = Object.entries(content).map(([type, schema]) => {
-    if (!type.startsWith("multipart/") || !(schema instanceof z.ZodObject))
-      return [type, { schema: schemas.request(schema) }]
+    if (!(schema instanceof z.ZodObject)) return [type, { schema: schemas.request(schema) }]
     const fields = schemas.fields(schema)
     const required = fields.filter((field) => field.required).map(({ name }) => name)
     const properties = Object.fromEntries(fields.map((field) => [field.name, field.schema]))

@@ -349,3 +349,6 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
     },
   },
 }
+
+/** Webhooks, by type. */
+export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {}

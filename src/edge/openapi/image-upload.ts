@@ -6,7 +6,7 @@ const IMAGE = { description: "The bytes of the image; what they are is told by t
 
 const form = submitOptionsSchema
   .partial()
-  .extend({ image: z.unknown().meta({ ...IMAGE, type: "string", contentMediaType: "image/*" }) })
+  .extend({ image: z.unknown().meta({ ...IMAGE, type: "string", format: "binary" }) })
 
 const json = submitOptionsSchema.partial().extend({
   image: z
@@ -27,7 +27,7 @@ export const imageUpload = {
     required: true,
     content: {
       "image/*": IMAGE,
-      "application/octet-stream": IMAGE,
+      "application/octet-stream": { ...IMAGE, type: "string", format: "binary" },
       "multipart/form-data": form,
       "application/json": json,
     },

@@ -17,14 +17,22 @@ export class SchemaStore {
     return schema instanceof z.ZodType ? this.#convert(schema, "input") : schema
   }
 
-  /** Fields that travel as text. A number is described as the number it stands for, not as its digits. */
+  /**
+   * Options, wherever they stand. A number is described as the number it stands for, not as its digits. A default is told in words:
+   * generated clients send those of a schema with every request, and no operation takes the options of another.
+   */
   fields(schema: z.ZodObject): { name: string; required: boolean; schema: JsonSchema }[] {
     const input = this.request(schema) as { properties?: Record<string, JsonSchema>; required?: string[] }
     const output = this.response(schema) as { properties?: Record<string, JsonSchema> }
     return Object.entries(input.properties ?? {}).map(([name, sent]) => {
       const parsed = output.properties?.[name]
-      const isTyped = parsed?.type !== undefined
-      return { name, required: input.required?.includes(name) ?? false, schema: isTyped ? parsed : sent }
+      const { default: otherwise, ...schema } = parsed?.type === undefined ? sent : parsed
+      const description = [schema.description, otherwise !== undefined && `Default: ${otherwise}`].filter(Boolean)
+      return {
+        name,
+        required: input.required?.includes(name) ?? false,
+        schema: description.length === 0 ? schema : { ...schema, description: description.join(". ") },
+      }
     })
   }
 

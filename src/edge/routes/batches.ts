@@ -14,6 +14,7 @@ import { ENQUEUE_ERRORS, REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { submitHeadersSchema } from "../openapi/image-upload.ts"
 import { problemSchema } from "../openapi/problem-schema.ts"
 import { TICKET_HEADERS } from "../openapi/response-headers.ts"
+import { readHeadersSchema } from "../openapi/ticket-request.ts"
 import { problemResponse } from "../problem.ts"
 import { type EdgeContext, newRouter } from "../router.ts"
 
@@ -22,6 +23,10 @@ const MAX_STOP_CALLS = 16
 const params = z.object({ id: z.string().meta({ description: "The `id` of a batch" }) })
 const json = { "application/json": batchTicketSchema }
 const LIST = { type: "string", description: "One row a picture, or several URLs in one cell" }
+const ROWS = { type: "string", description: "The columns of the list, then those of the results" }
+const form = batchOptionsSchema.partial().extend({
+  file: z.unknown().meta({ description: "The list. Options stand before it", type: "string", format: "binary" }),
+})
 
 const create = createRoute({
   method: "post",
@@ -43,8 +48,17 @@ const create = createRoute({
         "text/csv": LIST,
         "text/tab-separated-values": LIST,
         "application/jsonl": LIST,
-        "application/json": { type: "array", items: {} },
-        "multipart/form-data": { type: "object", properties: { file: { type: "string" } }, required: ["file"] },
+        "application/json": {
+          type: "array",
+          items: {
+            anyOf: [
+              { type: "string", format: "uri" },
+              { type: "object", additionalProperties: true },
+            ],
+          },
+          description: "URLs, or objects with one in a field named as a column would be",
+        },
+        "multipart/form-data": form,
       },
     },
   },
@@ -66,10 +80,10 @@ const create = createRoute({
     rows: z
       .array(
         z.object({
-          row: z.number().int(),
-          line: z.number().int(),
+          row: z.number().int().meta({ description: "Counted from 1, without the header" }),
+          line: z.number().int().meta({ description: "Line of the text that it begins in" }),
           column: z.string(),
-          value: z.string(),
+          value: z.string().meta({ description: "What stands there, cut to 100 characters" }),
           reason: z.string(),
         }),
       )
@@ -85,7 +99,7 @@ const read = createRoute({
   tag: "Batches",
   summary: "How far a batch has come",
   access: "caller",
-  request: { params, headers: z.object({ "if-none-match": z.string().optional() }) },
+  request: { params, headers: readHeadersSchema.pick({ "if-none-match": true }) },
   responses: {
     200: { description: "The ticket of the batch", content: json, headers: TICKET_HEADERS },
     304: { description: "Nothing more is done yet; the hints are new", headers: TICKET_HEADERS },
@@ -120,25 +134,38 @@ const results = createRoute({
   request: {
     params,
     query: z.object({
-      format: z.enum(["csv", "tsv", "jsonl"], "must be csv, tsv or jsonl").default("csv"),
+      format: z
+        .enum(["csv", "tsv", "jsonl"], "must be csv, tsv or jsonl")
+        .default("csv")
+        .meta({ description: "What the rows come as" }),
       after: z
         .string()
         .regex(/^\d{1,9}$/, "must be a row's number")
         .transform(Number)
         .pipe(z.int())
-        .optional(),
+        .optional()
+        .meta({ description: "Rows after this one: the `Next-After` of the answer before" }),
       limit: z
         .string()
         .regex(/^[1-9]\d{0,8}$/, "must be a whole number from 1")
         .transform(Number)
         .pipe(z.int())
-        .optional(),
+        .optional()
+        .meta({ description: "How many rows at most; all that are done unless said" }),
     }),
   },
   responses: {
     200: {
       description: "Rows",
-      content: { "text/csv": LIST, "text/tab-separated-values": LIST, "application/jsonl": LIST },
+      content: {
+        "text/csv": ROWS,
+        "text/tab-separated-values": ROWS,
+        "application/jsonl": {
+          type: "string",
+          description:
+            "One JSON object a line: `row`, counted from 1; `input`, its columns; `results`, one a picture, with `url`, `status` and what a ticket has",
+        },
+      },
       headers: ["Next-After", "Results-Complete", "Link", "Cache-Control"],
     },
   },

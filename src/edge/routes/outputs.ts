@@ -17,7 +17,11 @@ const content = {
   "image/webp": file,
   "image/avif": file,
   "image/gif": file,
-  "application/json": { description: "Rows of pixels of red, green and blue", type: "array" },
+  "application/json": {
+    description: "Rows of pixels of red, green and blue",
+    type: "array",
+    items: { type: "array", items: { type: "array", items: { type: "integer" } } },
+  },
   "application/x-npy": { description: "The same as NumPy stores it: shape [height, width, 3], uint8" },
 }
 const HEADERS = ["ETag", "Cache-Control", "Accept-Ranges"] as const

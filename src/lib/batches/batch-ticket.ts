@@ -16,13 +16,13 @@ export const batchTicketSchema = z
         "`succeeded` when the list was worked through, whatever became of single pictures; `failed` when none was",
     }),
     done: z.boolean().meta({ description: "Whether the ticket will change no more" }),
-    operation: z.string(),
-    model: z.object({ id: z.string() }).optional(),
+    operation: z.string().meta({ description: "What is done with each picture" }),
+    model: z.object({ id: z.string() }).optional().meta({ description: "Not there where the operation needs none" }),
     created_at: instant,
     started_at: instant.optional(),
     finished_at: instant.optional(),
     rows: z.object({
-      total: z.number().int(),
+      total: z.number().int().meta({ description: "Rows of the list, without the header" }),
       skipped: z
         .number()
         .int()
@@ -32,7 +32,7 @@ export const batchTicketSchema = z
       .object({
         total: z.number().int(),
         done: z.number().int(),
-        queued: z.number().int(),
+        queued: z.number().int().meta({ description: "Not in the queue yet" }),
         processing: z.number().int().meta({ description: "In the queue or in work: at most `batch_size`" }),
         succeeded: z.number().int(),
         failed: z.number().int(),
@@ -41,12 +41,12 @@ export const batchTicketSchema = z
       .meta({ description: "Different URLs, by state: the same URL twice is one picture" }),
     batch_size: z.number().int(),
     per_second: z.number().nullable().meta({ description: "Pictures that were done a second, of late" }),
-    eta_ms: z.number().int().nullable().optional(),
+    eta_ms: z.number().int().nullable().optional().meta({ description: "Until all are done, by that rate" }),
     poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
     failures: z
       .array(z.object({ row: z.number().int(), url: z.string(), code: z.string(), message: z.string() }))
       .meta({ description: "The first ten pictures that failed" }),
-    results_url: z.string(),
+    results_url: z.string().meta({ description: "Where the rows are: add `?format=csv`, `tsv` or `jsonl`" }),
   })
   .meta({ id: "BatchTicket" })
 export type BatchTicket = z.infer<typeof batchTicketSchema>

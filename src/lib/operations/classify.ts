@@ -7,14 +7,16 @@ export const makesFile = false
 
 export const options = z.strictObject({
   top_k: wholeNumberOption(1, 1_000).default(5).meta({ description: "How many predictions, best first" }),
-  threshold: numberOption(0, 1).optional().meta({ description: "Leave out what is less probable than this" }),
+  threshold: numberOption(0, 1)
+    .optional()
+    .meta({ description: "Leaves out predictions that are less probable than this" }),
   output: z
     .enum(["predictions", "scores"], "must be predictions or scores")
     .default("predictions")
     .meta({ description: "`scores` adds the probability of every class, by class index" }),
   lang: z
     .string()
-    .regex(/^[a-z]{2,3}(-[a-z0-9]{2,8})*$/i, "must be a language tag such as de")
+    .regex(/^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$/, "must be a language tag such as de")
     .optional()
     .meta({ description: "Language of the labels, where the model brings it" }),
 })

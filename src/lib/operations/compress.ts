@@ -12,8 +12,12 @@ const formatSchema = z.enum(["jpeg", "webp", "avif"], "must be jpeg, webp or avi
 
 export const options = z.strictObject({
   quality: qualityOption,
-  scale: numberOption(0.001, 1).default(1).meta({ description: "Of both sides: 0.5 is half as wide and half as high" }),
-  format: formatSchema.optional().meta({ description: "Without it the input's own, where that is one of these" }),
+  scale: numberOption(0.001, 1)
+    .default(1)
+    .meta({ description: "Of both sides: 0.5 is half the width and half the height" }),
+  format: formatSchema.optional().meta({
+    description: "Without it the input's own: JPEG, WebP or AVIF; anything else becomes JPEG, or WebP if it has alpha",
+  }),
 })
 
 export const schema = z.object({

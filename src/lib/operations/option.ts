@@ -1,6 +1,6 @@
 import * as z from "zod"
 
-/** Options come as texts: a query and a form have nothing else, and JSON's numbers are read the same way. */
+/** Options are read as text: a query and a form have nothing else, and a number or boolean of JSON is read by its text. */
 export const wholeNumberOption = (min: number, max: number) =>
   z
     .string()
@@ -8,14 +8,19 @@ export const wholeNumberOption = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.int().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
 
-/** A decimal number, without exponent. */
+/** A decimal number, as JSON writes it: 0.30000000000000004 and 1e-7 too. */
 export const numberOption = (min: number, max: number) =>
   z
     .string()
-    .regex(/^\d{1,9}(\.\d{1,9})?$/, "must be a number")
+    .regex(/^\d{1,9}(\.\d{1,20})?(e[+-]?\d{1,3})?$/i, "must be a number")
     .transform(Number)
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
 
+export const booleanOption = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((text) => text === "true")
+  .pipe(z.boolean())
+
 export const qualityOption = wholeNumberOption(1, 100)
   .optional()
-  .meta({ description: "Of an image, 1 is worst and 100 best; compress takes 50 and resize 80 unless told" })
+  .meta({ description: "1 is worst and 100 best; `compress` takes 50 and `resize` 80 unless said" })

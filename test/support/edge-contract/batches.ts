@@ -241,6 +241,23 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
       expect((await results(ticket.id)).text.split("\r\n")[0]).toMatch(/^id,image_url,x,status/)
     })
 
+    it("takes the options of its operation; an output's format is output_format, since format is the list's", async () => {
+      const list = "url\nhttps://a.example/options"
+      const ticket = await accept(list, { query: "operation=compress&output_format=webp&format=csv" })
+      expect((await edge.request(`/v1/batches/${ticket.id}`, { method: "DELETE" })).status).toBe(200)
+      // No classifier has a model here.
+      const scores = { query: "top_k=3&threshold=0.5&output=scores" }
+      expect(await refuse(list, scores)).toMatchObject({ code: "unknown_model" })
+      expect(await refuse(list, { query: "top_k=0" })).toMatchObject({ detail: expect.stringContaining("top_k: must") })
+      expect(await refuse(list, { query: "operation=compress&output_format=png" })).toMatchObject({
+        code: "invalid_options",
+        detail: expect.stringContaining("output_format: must be jpeg, webp or avif"),
+      })
+      expect(await refuse(list, { query: "operation=compress&top_k=3" })).toMatchObject({
+        detail: expect.stringContaining('"top_k" is no option of compress, which takes quality, scale, output_format'),
+      })
+    })
+
     it("the same Idempotency-Key is the same batch; another list or other options under it are refused", async () => {
       const headers = { "idempotency-key": "once" }
       const list = "url\nhttps://a.example/1"

@@ -92,6 +92,19 @@ export function jsonUploadContract(client: EdgeClient): void {
   })
 
   describe("options", () => {
+    it("of JSON are numbers and booleans; texts of them do as well, and null is none", async () => {
+      const image_url = "https://example.com/typed.jpg"
+      const key = { "idempotency-key": "typed" }
+      const typed = { image_url, top_k: 3, threshold: 0.1 + 0.2, deadline_ms: 60_000, lang: null }
+      const ticket = await expectTicket(await postJson(typed, key), 202)
+      const texts = { image_url, top_k: "3", threshold: "0.30000000000000004", deadline_ms: "60000" }
+      expect((await expectTicket(await postJson(texts, key), 202)).id).toBe(ticket.id)
+      await client.drop(ticket)
+      const inspected = await expectTicket(await postJson({ image_url, operation: "inspect", sha256: true }), 202)
+      await client.drop(inspected)
+      await expectProblem(await postJson({ image_url, top_k: 2.5 }), 422, "invalid_options")
+    })
+
     it("that the operation does not have are refused, and say which it has", async () => {
       const response = await client.post(picture(), { query: "?operation=inspect&top_k=3" })
       const { detail } = await expectProblem(response, 422, "invalid_options")
