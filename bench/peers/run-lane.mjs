@@ -17,7 +17,7 @@ async function startLanes(codec) {
     lanes: threads,
     codec: (await openCodec(codec, silentLog)).name,
     modelFolders: [modelFolder],
-    limits: { maxPixels: 50e6, maxBytes: 32e6 },
+    limits: { maxPixels: 50e6, maxSidePx: 65_535, maxBytes: 32e6 },
     jobTimeoutMs: 60_000,
     log: silentLog,
   })

@@ -21,7 +21,7 @@ const model = await loadModel(MODEL, fileURLToPath(new URL(`../../models/${MODEL
 const codecs = await Promise.all(CODEC_NAMES.map(openCodec))
 const context = {
   model,
-  limits: { maxPixels: 1e6, maxBytes: 1e6, maxDecodeBytes: 2 ** 28, maxDecodeMs: 10_000 },
+  limits: { maxPixels: 1e6, maxSidePx: 65_535, maxBytes: 1e6, maxDecodeBytes: 2 ** 28, maxDecodeMs: 10_000 },
   isStopped: () => false,
   nowMs: () => performance.now(),
 }

@@ -4,7 +4,7 @@ import { newJobId } from "../lib/job-id.ts"
 import { JobStore } from "../lib/job-store.ts"
 import { createKeys, SCHEMA_VERSION } from "../lib/keys.ts"
 import type { Log } from "../lib/log.ts"
-import { outputLimits, storeLimits } from "../lib/queue-config.ts"
+import { outputLimits, sizeLimits, storeLimits } from "../lib/queue-config.ts"
 import { queuesOf } from "../lib/queue-name.ts"
 import { connectRedis } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
@@ -60,7 +60,7 @@ export async function serve(config: ClassifierConfig, { modelRoots, log, signal 
       modelMemoryBytes: config.MODEL_MEMORY_MB * 2 ** 20,
       codec: await chooseCodec(config.CODEC, log),
       limits: {
-        maxPixels: config.MAX_IMAGE_PIXELS,
+        ...sizeLimits(config),
         maxBytes: config.MAX_IMAGE_BYTES,
         maxDecodeBytes: config.MAX_DECODE_BYTES,
       },

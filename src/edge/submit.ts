@@ -1,10 +1,11 @@
 import { AppError } from "../lib/app-error.ts"
 import { isKeyCaller } from "../lib/caller-id.ts"
-import { readImageHeader, refuseManyPixels, seenImage } from "../lib/image-header.ts"
+import { readImageHeader, refuseLargeImage, type SizeLimits, seenImage } from "../lib/image-header.ts"
 import type { ImageInfo, Job } from "../lib/job.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../lib/job-id.ts"
 import type { Enqueued, NewJob } from "../lib/job-store.ts"
 import { OPERATIONS } from "../lib/operations.ts"
+import { sizeLimits } from "../lib/queue-config.ts"
 import { queueName } from "../lib/queue-name.ts"
 import type { ServedModel } from "../lib/registry.ts"
 import { sha256Hex } from "../lib/sha256.ts"
@@ -36,7 +37,7 @@ export type Submit = {
 export async function submit(services: Services, request: Submit): Promise<Enqueued> {
   const { config, store, now } = services
   const { source, options, caller } = request
-  const image = "bytes" in source ? await describeImage(source.bytes, config.MAX_IMAGE_PIXELS) : null
+  const image = "bytes" in source ? await describeImage(source.bytes, sizeLimits(config)) : null
   const model = await findModel(services, options)
   const subject = "url" in source ? source.url : image?.sha256
   const asked = [subject, model?.id ?? "", JSON.stringify(options.operation)].join("\0")
@@ -94,10 +95,10 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   return enqueued
 }
 
-/** What the header says of an image. @throws AppError unsupported_image, invalid_image, too_many_pixels, empty_body */
-async function describeImage(bytes: Uint8Array, maxPixels: number): Promise<ImageInfo> {
+/** What the header says of an image. @throws AppError unsupported_image, invalid_image, side_too_long, too_many_pixels, empty_body */
+async function describeImage(bytes: Uint8Array, limits: SizeLimits): Promise<ImageInfo> {
   const header = readImageHeader(bytes)
-  refuseManyPixels(header, maxPixels)
+  refuseLargeImage(header, limits)
   return { ...seenImage(header), bytes: bytes.length, sha256: await sha256Hex(bytes) }
 }
 

@@ -19,6 +19,7 @@ export const ERRORS = {
   unsupported_image: [415, "The body is not an image that can be read here"],
   range_not_satisfiable: [416, "The range lies behind the end"],
   invalid_image: [422, "The image is damaged"],
+  side_too_long: [422, "The image is too wide or too high"],
   too_many_pixels: [422, "The image has too many pixels"],
   invalid_options: [422, "An option is not valid"],
   not_smaller: [422, "The image cannot be made smaller"],

@@ -96,11 +96,28 @@ export function seenImage(header: ImageHeader) {
   return { format, ...uprightSize(header), orientation, ...(frames > 1 && { frames }) }
 }
 
-/** Holds the pixels of all frames to a limit. @throws AppError too_many_pixels */
-export function refuseManyPixels({ width, height, frames, pixels }: ImageHeader, maxPixels: number): void {
-  if (pixels <= maxPixels) return
+/** How large a picture may be: MAX_IMAGE_PIXELS, of all frames together, and MAX_IMAGE_SIDE. */
+export type SizeLimits = { maxPixels: number; maxSidePx: number }
+
+/**
+ * The one rule on how large a picture may be. Sides count beside pixels, because decoders and resizers hold whole rows.
+ * @throws AppError side_too_long, too_many_pixels
+ */
+export function refuseLargeImage(
+  { width, height, frames, pixels }: Pick<ImageHeader, "width" | "height" | "frames" | "pixels">,
+  { maxPixels, maxSidePx }: SizeLimits,
+): void {
   const size = frames === 1 ? `${width} × ${height}` : `${width} × ${height} with ${frames} frames`
-  throw new AppError("too_many_pixels", `Cannot accept image: ${size} is ${pixels} pixels, more than ${maxPixels}`)
+  if (Math.max(width, height) > maxSidePx) {
+    throw new AppError(
+      "side_too_long",
+      `Cannot accept the image: ${size}, and the longest side is ${maxSidePx} (MAX_IMAGE_SIDE)`,
+    )
+  }
+  if (pixels > maxPixels) {
+    const message = `Cannot accept the image: ${size} is ${pixels} pixels, more than ${maxPixels} (MAX_IMAGE_PIXELS)`
+    throw new AppError("too_many_pixels", message)
+  }
 }
 
 /** Width and height as a person sees them: orientations 5 to 8 lie on their side. */

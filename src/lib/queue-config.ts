@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { wholeNumber, words } from "./env.ts"
+import type { SizeLimits } from "./image-header.ts"
 import type { StoreLimits } from "./job-store.ts"
 import type { OutputLimits } from "./stored-outputs.ts"
 import { traceEnv } from "./trace/trace-config.ts"
@@ -15,6 +16,7 @@ export const queueEnv = {
   JOB_TIMEOUT_MS: wholeNumber(60_000, 100),
   MAX_IMAGE_BYTES: wholeNumber(8_000_000),
   MAX_IMAGE_PIXELS: wholeNumber(50_000_000),
+  MAX_IMAGE_SIDE: wholeNumber(65_535),
   MAX_QUEUE_DEPTH: wholeNumber(100_000),
   MAX_QUEUE_DEPTH_PER_CALLER: wholeNumber(10_000),
   MAX_QUEUE_BYTES: wholeNumber(2_000_000_000),
@@ -37,6 +39,10 @@ export function storeLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): StoreLi
     maxDepthPerCaller: env.MAX_QUEUE_DEPTH_PER_CALLER,
     maxBytes: env.MAX_QUEUE_BYTES,
   }
+}
+
+export function sizeLimits(env: { MAX_IMAGE_PIXELS: number; MAX_IMAGE_SIDE: number }): SizeLimits {
+  return { maxPixels: env.MAX_IMAGE_PIXELS, maxSidePx: env.MAX_IMAGE_SIDE }
 }
 
 /** Outputs outlive their results, whose life begins a little later. */

@@ -2,6 +2,7 @@ import { failureOf, type Picture, type Refusal } from "./picture.ts"
 
 const SENTENCES: Record<string, string> = {
   image_too_large: "This file is larger than the server takes.",
+  side_too_long: "This picture is wider or higher than the server takes.",
   too_many_pixels: "This picture has more pixels than the server takes.",
   unsupported_image: "This is not a picture that the server can read.",
   empty_body: "This file is empty.",

@@ -13,6 +13,7 @@ const config = {
   FETCH_DEADLINE_MS: 5_000,
   MAX_IMAGE_BYTES: 1_000,
   MAX_IMAGE_PIXELS: 1_000_000,
+  MAX_IMAGE_SIDE: 65_535,
 }
 
 let source: PictureSource

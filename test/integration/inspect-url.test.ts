@@ -30,7 +30,10 @@ const seen = { format: "jpeg", width: 900, height: 600, orientation: 1 }
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
 /** Inspects what a host answers with, and tells what was asked for and how many bytes the host got rid of. */
-async function inspectFrom(listener: RequestListener, { wantsHash = false, maxPixels = 50_000_000 } = {}) {
+async function inspectFrom(
+  listener: RequestListener,
+  { wantsHash = false, maxPixels = 50_000_000, maxSidePx = 65_535 } = {},
+) {
   const ranges: (string | undefined)[] = []
   const sockets: { bytesWritten: number }[] = []
   server = createServer((request, response) => {
@@ -47,6 +50,7 @@ async function inspectFrom(listener: RequestListener, { wantsHash = false, maxPi
     FETCH_DEADLINE_MS: 20_000,
     MAX_IMAGE_BYTES: MAX_BYTES,
     MAX_IMAGE_PIXELS: maxPixels,
+    MAX_IMAGE_SIDE: maxSidePx,
     ALLOW_ADDRESSES: [`127.0.0.1:${port}`],
   })
   const image = await source.inspect({ url: `http://127.0.0.1:${port}/a.jpg`, wantsHash }, never)
@@ -176,9 +180,11 @@ describe("a picture elsewhere is inspected", () => {
     await expect(inspectFrom(listener)).rejects.toMatchObject({ name: "AppError", code })
   })
 
-  it("and refused when it has too many pixels", async () => {
+  it("and refused when it has too many pixels, or too long a side", async () => {
     const tooMany = inspectFrom(ranged(picture), { maxPixels: 900 * 600 - 1 })
     await expect(tooMany).rejects.toMatchObject({ code: "too_many_pixels" })
+    const tooLong = inspectFrom(ranged(picture), { maxSidePx: 899 })
+    await expect(tooLong).rejects.toMatchObject({ code: "side_too_long" })
   })
 })
 

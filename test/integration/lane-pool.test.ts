@@ -28,7 +28,7 @@ async function startPool(options: Partial<LanePoolOptions> = {}): Promise<LanePo
   const pool = await LanePool.start({
     lanes: 1,
     ...(options.modelFolders === undefined && { models: tiny }),
-    limits: { maxPixels: 50_000_000, maxBytes: 8_000_000 },
+    limits: { maxPixels: 50_000_000, maxSidePx: 65_535, maxBytes: 8_000_000 },
     jobTimeoutMs: 20_000,
     log: silentLog,
     entry: ENTRY,
@@ -108,7 +108,7 @@ describe("LanePool.run()", () => {
   })
 
   test("refuses bad input by its code, and goes on", async () => {
-    const pool = await startPool({ limits: { maxPixels: 2000, maxBytes: 2000 } })
+    const pool = await startPool({ limits: { maxPixels: 2000, maxSidePx: 65_535, maxBytes: 2000 } })
     const codeOf = (job: object) =>
       pool.run({ ...redJob(), ...job }).then(
         () => "done",
@@ -118,6 +118,9 @@ describe("LanePool.run()", () => {
     expect(await codeOf({ bytes: new Uint8Array() })).toBe("empty_body")
     expect(await codeOf({ bytes: flatJpeg(RED).slice(0, -40) })).toBe("invalid_image")
     expect(await codeOf({ bytes: flatJpeg(RED, { width: 64, height: 64 }) })).toBe("too_many_pixels")
+    const long = flatPng(RED, { width: 70_000, height: 1 }).slice(0, 1_000)
+    expect(await codeOf({ bytes: long.slice() })).toBe("side_too_long")
+    expect(await codeOf({ bytes: long, modelId: undefined, operation: { name: "inspect" } })).toBe("side_too_long")
     expect(await codeOf({ bytes: new Uint8Array(3000) })).toBe("image_too_large")
     expect(await codeOf({ modelId: "other" })).toBe("unknown_model")
     expect(await codeOf({})).toBe("done")

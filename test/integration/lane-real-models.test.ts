@@ -34,7 +34,7 @@ describe.skipIf(!hasShared)(`real models${where}`, () => {
         lanes: 1,
         modelFolders: findModels([MODELS, `${SHARED}models`], silentLog),
         codec,
-        limits: { maxPixels: 50_000_000, maxBytes: 8_000_000 },
+        limits: { maxPixels: 50_000_000, maxSidePx: 65_535, maxBytes: 8_000_000 },
         jobTimeoutMs: 30_000,
         log: silentLog,
         entry: new URL("../../dist/classifier/lane/lane-thread.js", import.meta.url),

@@ -51,7 +51,7 @@ test("a lane loads the version that was checked, from its copy, whatever became 
   const pool = await LanePool.start({
     lanes: 1,
     models: served,
-    limits: { maxPixels: 1e6, maxBytes: 1e6 },
+    limits: { maxPixels: 1e6, maxSidePx: 65_535, maxBytes: 1e6 },
     jobTimeoutMs: 20_000,
     log: silentLog,
     entry: ENTRY,
@@ -85,7 +85,7 @@ test("models are loaded when a job asks for them, and let go when they do not fi
     models: served,
     warmModel: "b",
     modelMemoryBytes: info.memoryBytes * 2,
-    limits: { maxPixels: 1e6, maxBytes: 1e6 },
+    limits: { maxPixels: 1e6, maxSidePx: 65_535, maxBytes: 1e6 },
     jobTimeoutMs: 20_000,
     log: silentLog,
     entry: ENTRY,

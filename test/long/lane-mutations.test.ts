@@ -13,7 +13,7 @@ import { writeTinyModel } from "../support/tiny-model.ts"
 const COUNT = Number(process.env.MUTATIONS ?? 3_000)
 const SEED = Number(process.env.SEED ?? 1)
 const AT_ONCE = 4
-const EXPECTED = /^(empty_body|unsupported_image|invalid_image|too_many_pixels)$/
+const EXPECTED = /^(empty_body|unsupported_image|invalid_image|side_too_long|too_many_pixels)$/
 
 async function seeds(): Promise<Uint8Array[]> {
   const noise = Uint8Array.from({ length: 48 * 32 * 4 }, (_, i) => (Math.imul(i + 1, 2654435761) >>> 13) & 255)
@@ -59,7 +59,7 @@ test.each(CODEC_NAMES)(
       lanes: 2,
       modelFolders: findModels([writeTinyModel("tiny")], silentLog),
       codec,
-      limits: { maxPixels: 1_000_000, maxBytes: 8_000_000 },
+      limits: { maxPixels: 1_000_000, maxSidePx: 65_535, maxBytes: 8_000_000 },
       jobTimeoutMs: 20_000,
       log: createLog({ server: "", script: "", write, level: "info" }),
       entry: new URL("../../dist/classifier/lane/lane-thread.js", import.meta.url),

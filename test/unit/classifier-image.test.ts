@@ -8,6 +8,7 @@ import { buildPng, flatJpeg, flatPng, pngChunk, withOrientation } from "../suppo
 
 const LIMITS: ImageLimits = {
   maxPixels: 1_000_000,
+  maxSidePx: 65_535,
   maxBytes: 1_000_000,
   maxDecodeBytes: 64 * 2 ** 20,
   maxDecodeMs: 30_000,
@@ -161,7 +162,7 @@ describe.each(CODECS)("decodeImage() with the $name codec", (codec) => {
         const changed = Uint8Array.from(bytes)
         changed[at] = (changed[at] ?? 0) ^ 0x55
         expect(await codeOf(changed), `byte ${at}`).toMatch(
-          /^(decoded|invalid_image|unsupported_image|too_many_pixels)$/,
+          /^(decoded|invalid_image|unsupported_image|too_many_pixels|side_too_long)$/,
         )
       }
     })
@@ -192,6 +193,8 @@ describe.each(CODECS)("decodeImage() with the $name codec", (codec) => {
     ])("pixels and memory of a %s, by its header", async (_, bytes) => {
       expect(await codeOf(bytes, { maxPixels: 32 * 32 })).toBe("decoded")
       expect(await codeOf(bytes, { maxPixels: 32 * 32 - 1 })).toBe("too_many_pixels")
+      expect(await codeOf(bytes, { maxSidePx: 32 })).toBe("decoded")
+      expect(await codeOf(bytes, { maxSidePx: 31 })).toBe("side_too_long")
       expect(await codeOf(bytes, { maxDecodeBytes: 2048 })).toBe("too_many_pixels")
     })
 

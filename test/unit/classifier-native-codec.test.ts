@@ -13,6 +13,7 @@ import { buildPng, flatJpeg, flatPng } from "../support/images.ts"
 
 const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,
+  maxSidePx: 65_535,
   maxBytes: 8_000_000,
   maxDecodeBytes: 2 ** 30,
   maxDecodeMs: 30_000,

@@ -2,7 +2,7 @@ import fc from "fast-check"
 import sharp, { type FormatEnum } from "sharp"
 import { describe, expect, it } from "vitest"
 import { AppError } from "../../src/lib/app-error.ts"
-import { readImageHeader, refuseManyPixels } from "../../src/lib/image-header.ts"
+import { readImageHeader, refuseLargeImage } from "../../src/lib/image-header.ts"
 import { avifHeader, box, filled, gifOf, join, tiffOf, u16le, u32be, u32le, webpOf } from "../support/hostile-images.ts"
 import { buildPng, flatPng } from "../support/images.ts"
 import { passesOver } from "../support/passes.ts"
@@ -198,7 +198,7 @@ describe("readImageHeader() of a WebP or PNG", () => {
 })
 
 describe("a bomb", () => {
-  const MAX_PIXELS = 50_000_000
+  const LIMITS = { maxPixels: 50_000_000, maxSidePx: 65_535 }
   it.each([
     ["frames of a GIF", gifOf(501, { width: 1_000, height: 100 })],
     ["frames of a WebP", webpOf(501, { width: 1_000, height: 100 })],
@@ -224,8 +224,20 @@ describe("a bomb", () => {
       ]),
     ],
     ["the size of an AVIF", avifHeader({ width: 2 ** 32 - 1, height: 2 ** 20 })],
+    [
+      "the width of a TIFF",
+      tiffOf([
+        [
+          [256, 12_500_000],
+          [257, 4],
+        ],
+      ]),
+    ],
+    ["the height of an AVIF", avifHeader({ width: 1, height: 49_999_999 })],
   ])("by %s is refused with its size and the limit", (_, bytes) => {
-    expect(() => refuseManyPixels(readImageHeader(bytes), MAX_PIXELS)).toThrow(/ × .* more than 50000000$/)
+    expect(() => refuseLargeImage(readImageHeader(bytes), LIMITS)).toThrow(
+      / × .*(50000000 \(MAX_IMAGE_PIXELS\)|65535 \(MAX_IMAGE_SIDE\))$/,
+    )
   })
 
   it.each([

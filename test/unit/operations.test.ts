@@ -8,7 +8,7 @@ import { resizeImage } from "../../src/classifier/operations/resize.ts"
 import { withSecrets } from "../support/exif.ts"
 import { flatJpeg, flatPng, pngChunk } from "../support/images.ts"
 
-const limits = { maxBytes: 8e6, maxPixels: 50e6, maxDecodeBytes: 2 ** 28, maxDecodeMs: 20_000 }
+const limits = { maxBytes: 8e6, maxPixels: 50e6, maxSidePx: 65_535, maxDecodeBytes: 2 ** 28, maxDecodeMs: 20_000 }
 
 type Limits = typeof limits
 const compress = async (bytes: Uint8Array, options: Parameters<typeof compressImage>[2], set: Limits) =>
@@ -118,6 +118,7 @@ describe("compress()", () => {
   test.each([
     { what: "cut off", bytes: async () => (await photo()).subarray(0, 2_000), code: "invalid_image" },
     { what: "of too many pixels", bytes: photo, code: "too_many_pixels", set: { maxPixels: 3_000 } },
+    { what: "too wide", bytes: photo, code: "side_too_long", set: { maxSidePx: 63 } },
     { what: "too large to decode", bytes: photo, code: "too_many_pixels", set: { maxDecodeBytes: 5_000 } },
     { what: "of too many bytes", bytes: photo, code: "image_too_large", set: { maxBytes: 3_000 } },
     { what: "empty", bytes: async () => new Uint8Array(), code: "empty_body" },

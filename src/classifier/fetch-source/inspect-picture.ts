@@ -1,18 +1,18 @@
-import { refuseManyPixels, seenImage } from "../../lib/image-header.ts"
+import { refuseLargeImage, type SizeLimits, seenImage } from "../../lib/image-header.ts"
 import type { ImageInfo } from "../../lib/job.ts"
 import { inspectUrl } from "../operations/inspect-url.ts"
 import { fetchPicture, fetchStart } from "./fetch-picture.ts"
 import type { FetchMeans } from "./fetch-with-retries.ts"
 
-export type InspectPicture = { url: string; wantsHash: boolean; maxBytes: number; maxPixels: number }
+export type InspectPicture = SizeLimits & { url: string; wantsHash: boolean; maxBytes: number }
 
 /**
  * What is known of a picture, with as few of its bytes as that takes; the deadline is that of each of up to three requests.
- * @throws AppError unsupported_image, invalid_image, empty_body, too_many_pixels, and as fetchWithRetries()
+ * @throws AppError unsupported_image, invalid_image, empty_body, side_too_long, too_many_pixels, and as fetchWithRetries()
  */
 export async function inspectPicture(
   means: FetchMeans,
-  { url, wantsHash, maxBytes, maxPixels }: InspectPicture,
+  { url, wantsHash, maxBytes, ...limits }: InspectPicture,
   signal: AbortSignal,
 ): Promise<ImageInfo> {
   const { header, ...facts } = await inspectUrl({
@@ -20,6 +20,6 @@ export async function inspectPicture(
     fetchAll: () => fetchPicture(means, { url, maxBytes }, signal),
     wantsHash,
   })
-  refuseManyPixels(header, maxPixels)
+  refuseLargeImage(header, limits)
   return { ...seenImage(header), ...facts }
 }

@@ -1,4 +1,5 @@
 import type { ImageInfo } from "../../lib/job.ts"
+import { sizeLimits } from "../../lib/queue-config.ts"
 import { sleep } from "../../lib/sleep.ts"
 import { createGuardedFetch } from "../guarded-fetch/guarded-fetch.ts"
 import { fetchPicture } from "./fetch-picture.ts"
@@ -20,6 +21,7 @@ export type PictureSourceConfig = {
   FETCH_DEADLINE_MS: number
   MAX_IMAGE_BYTES: number
   MAX_IMAGE_PIXELS: number
+  MAX_IMAGE_SIDE: number
   ALLOW_ADDRESSES: readonly string[]
 }
 
@@ -38,7 +40,7 @@ export function openPictureSource(config: PictureSourceConfig): PictureSource {
     now: Date.now,
     sleep: (ms: number, signal: AbortSignal) => sleep(ms, signal),
   }
-  const limits = { maxBytes: config.MAX_IMAGE_BYTES, maxPixels: config.MAX_IMAGE_PIXELS }
+  const limits = { maxBytes: config.MAX_IMAGE_BYTES, ...sizeLimits(config) }
   return {
     fetch: (url, signal) => fetchPicture(means, { url, ...limits }, signal),
     inspect: (picture, signal) => inspectPicture(means, { ...picture, ...limits }, signal),

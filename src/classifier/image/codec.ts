@@ -1,10 +1,9 @@
-import type { ImageFormat, ImageHeader } from "../../lib/image-header.ts"
+import type { ImageFormat, ImageHeader, SizeLimits } from "../../lib/image-header.ts"
 
 export const CODEC_NAMES = ["native", "portable"] as const
 export type CodecName = (typeof CODEC_NAMES)[number]
 
-export type DecodeLimits = {
-  maxPixels: number
+export type DecodeLimits = SizeLimits & {
   /** What a decoder may hold at once for one image, by its own count. */
   maxDecodeBytes: number
   /** How long a decode may run that can be ended; the lane's own time-out ends the others. */
@@ -24,7 +23,7 @@ export type DecodedImage = StoredImage & { orientation: number }
 
 /**
  * Turns the bytes of an image into pixels. `decode` rejects with an AppError (invalid_image, unsupported_image,
- * too_many_pixels, job_timeout) for any bytes at all; what a library said stays in its cause.
+ * side_too_long, too_many_pixels, job_timeout) for any bytes at all; what a library said stays in its cause.
  */
 export type Codec = {
   name: CodecName

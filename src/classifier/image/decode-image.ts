@@ -4,7 +4,7 @@ import {
   type ImageHeader,
   listFormats,
   readImageHeader,
-  refuseManyPixels,
+  refuseLargeImage,
   uprightSize,
 } from "../../lib/image-header.ts"
 import { imageTooLarge } from "../../lib/too-large.ts"
@@ -33,7 +33,7 @@ export async function decodeImage(bytes: Uint8Array, { codec, limits, maxShrink 
   }
   const header = readImageHeader(bytes)
   if (!codec.formats.includes(header.format)) throw notReadBy(codec, header)
-  refuseManyPixels(header, limits.maxPixels)
+  refuseLargeImage(header, limits)
   const options = { ...limits, maxShrink: Math.max(1, maxShrink?.(uprightSize(header)) ?? 1) }
   return { pixels: await codec.decode(bytes, header, options), stored: header }
 }

@@ -1,6 +1,6 @@
 import type { Metadata, Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
-import { type ImageHeader, refuseManyPixels, uprightSize } from "../../lib/image-header.ts"
+import { type ImageHeader, refuseLargeImage, uprightSize } from "../../lib/image-header.ts"
 import type { DecodeLimits } from "./codec.ts"
 import type { SharpModule } from "./load-sharp.ts"
 import { nativeDecodeBytes } from "./native-decode-bytes.ts"
@@ -30,7 +30,7 @@ export async function openNativePicture(
     })
   return nativeWork({ header, limits }, async () => {
     const metadata = await open().metadata()
-    refuseLies(metadata, header, limits.maxPixels)
+    refuseLies(metadata, header, limits)
     refuseMemory(header, metadata, limits.maxDecodeBytes)
     const pipeline = open(isSrgb(metadata)).timeout({ seconds: Math.ceil(limits.maxDecodeMs / 1_000) })
     // sharp takes 16 bits with a profile to Display P3, and would leave them there.
@@ -59,11 +59,12 @@ export async function nativeWork<T>(
   }
 }
 
-function refuseLies({ format, width, height }: Metadata, header: ImageHeader, maxPixels: number): void {
+function refuseLies({ format, width, height }: Metadata, header: ImageHeader, limits: DecodeLimits): void {
   const stored = header.format === "avif" ? uprightSize(header) : header
   const isSame = (format === "heif" ? "avif" : format) === header.format
   // What a GIF claims as its screen is often not its picture's size, and libvips goes by the picture.
-  if (header.format === "gif") refuseManyPixels({ ...header, pixels: width * height * header.frames }, maxPixels)
+  if (header.format === "gif")
+    refuseLargeImage({ width, height, frames: header.frames, pixels: width * height * header.frames }, limits)
   if (isSame && (format === "gif" || (width === stored.width && height === stored.height))) return
   throw new AppError("invalid_image", "Cannot decode image: its header and its content differ in size or format")
 }

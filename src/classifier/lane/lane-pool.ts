@@ -25,7 +25,7 @@ export type LanePoolOptions = {
    * `maxDecodeBytes`, by the decoder's own count: the default fits 50 megapixels as cameras write them. A decode may take as
    * long as a job, unless said.
    */
-  limits: Pick<ImageLimits, "maxPixels" | "maxBytes"> & Partial<ImageLimits>
+  limits: Pick<ImageLimits, "maxPixels" | "maxSidePx" | "maxBytes"> & Partial<ImageLimits>
   jobTimeoutMs: number
   log: Log
   startTimeoutMs?: number

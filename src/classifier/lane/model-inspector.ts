@@ -18,7 +18,7 @@ export type InspectorOptions = {
   maxHeapMb?: number
 }
 
-const NO_LIMITS: ImageLimits = { maxPixels: 1, maxBytes: 1, maxDecodeBytes: 1, maxDecodeMs: 1 }
+const NO_LIMITS: ImageLimits = { maxPixels: 1, maxSidePx: 1, maxBytes: 1, maxDecodeBytes: 1, maxDecodeMs: 1 }
 
 /**
  * Loads and checks model folders in a thread of their own, one after the other, so that a model which kills or holds up its

@@ -14,6 +14,7 @@ import { factsOf, type ModelFact } from "./model-facts.ts"
 const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,
   maxBytes: 50_000_000,
+  maxSidePx: 65_535,
   maxDecodeBytes: 2 ** 30,
   maxDecodeMs: 60_000,
 }

@@ -1,10 +1,10 @@
-import { readImageHeader, refuseManyPixels, seenImage } from "../../lib/image-header.ts"
+import { readImageHeader, refuseLargeImage, seenImage } from "../../lib/image-header.ts"
 import type { Work } from "./work.ts"
 
 /** What the header says. */
 export const inspect: Work<"inspect"> = ({ bytes }, { limits, nowMs }) => {
   const startMs = nowMs()
   const header = readImageHeader(bytes)
-  refuseManyPixels(header, limits.maxPixels)
+  refuseLargeImage(header, limits)
   return { image: seenImage(header), timingsMs: { decode: nowMs() - startMs, infer: 0 } }
 }

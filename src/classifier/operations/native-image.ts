@@ -1,6 +1,6 @@
 import type { Metadata, Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
-import { type ImageHeader, readImageHeader, refuseManyPixels } from "../../lib/image-header.ts"
+import { type ImageHeader, readImageHeader, refuseLargeImage } from "../../lib/image-header.ts"
 import { imageTooLarge } from "../../lib/too-large.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
@@ -34,7 +34,7 @@ export async function openNativeImage(
     throw imageTooLarge(limits.maxBytes, bytes.byteLength)
   }
   const header = readImageHeader(bytes)
-  refuseManyPixels(header, limits.maxPixels)
+  refuseLargeImage(header, limits)
   const { metadata, pipeline } = await openNativePicture(await loadSharp(), bytes, { header, limits })
   return { header, metadata, pipeline: pipeline.autoOrient(), limits }
 }

@@ -27,6 +27,7 @@ export const UPLOAD_ERRORS = [
   "image_too_large",
   "unsupported_image",
   "invalid_image",
+  "side_too_long",
   "too_many_pixels",
   "invalid_options",
 ] as const satisfies ErrorCode[]
@@ -44,6 +45,7 @@ export const ENQUEUE_ERRORS = [
 export const JOB_ERRORS = [
   "unsupported_image",
   "invalid_image",
+  "side_too_long",
   "too_many_pixels",
   "image_too_large",
   "empty_body",

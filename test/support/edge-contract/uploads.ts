@@ -73,6 +73,8 @@ export function uploadContract(client: EdgeClient): void {
       ["a JPEG that is cut in its header", uniqueJpeg().slice(0, 24), 422, "invalid_image"],
       ["a PNG that is cut in its header", pngHeader().slice(0, 20), 422, "invalid_image"],
       ["65,500 × 65,500 pixels", pngHeader({ width: 65_500, height: 65_500 }), 422, "too_many_pixels"],
+      ["2,000,000 × 4 pixels", pngHeader({ width: 2_000_000, height: 4 }), 422, "side_too_long"],
+      ["1 × 49,999,999 pixels", pngHeader({ width: 1, height: 49_999_999 }), 422, "side_too_long"],
       ["noise", noise(100_000), 415, "unsupported_image"],
     ])("refuses %s, and keeps nothing", async (_what, bytes, status, code) => {
       const before = await client.classifier.payloadKeys()
