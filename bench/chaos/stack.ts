@@ -1,11 +1,10 @@
 import { randomBytes } from "node:crypto"
 import { once } from "node:events"
-import { mkdirSync, writeFileSync } from "node:fs"
+import { mkdirSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
 import { findExecutable } from "../../src/cli/stack/find-executable.ts"
 import { classifierPart, gatewayPart, nodeEdgePart, redisPart, workerdEdgePart } from "../../src/cli/stack/parts.ts"
-import { renderEnvFile } from "../../src/cli/stack/render-env-file.ts"
 import { FaultProxy } from "./fault-proxy.ts"
 import { ManagedProcess } from "./managed-process.ts"
 import type { ChaosOptions } from "./options.ts"
@@ -36,7 +35,7 @@ export type StackEvents = {
 export async function startStack(options: ChaosOptions, apiKeys: string, events: StackEvents): Promise<Stack> {
   const { root, folder, seed } = options
   mkdirSync(join(folder, "redis"), { recursive: true })
-  const [redisPort = 0, gatewayPort = 0, edgePort = 0, inspectorPort = 0] = await freePorts(4)
+  const [redisPort = 0, gatewayPort = 0, edgePort = 0] = await freePorts(3)
   const token = randomBytes(16).toString("hex")
   const reaper = startReaper(root)
   const proxies = {
@@ -44,7 +43,8 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
     classifier: await FaultProxy.start(gatewayPort, randomFor(seed, "classifier proxy")),
   }
   const ground = { root, env: sharedEnv(options) }
-  const redisUrl = `redis://127.0.0.1:${redisPort}`
+  const password = randomBytes(16).toString("hex")
+  const redisUrl = `redis://:${password}@127.0.0.1:${redisPort}`
   const edgeEnv = {
     ...queueEnv(options),
     UPSTASH_REDIS_REST_URL: proxies.edge.url,
@@ -56,9 +56,7 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
   }
   const edgePart = () => {
     if (options.edge === "node") return nodeEdgePart(ground, edgeEnv, { port: edgePort })
-    const envFile = join(folder, "edge.env")
-    writeFileSync(envFile, renderEnvFile(edgeEnv), { mode: 0o600 })
-    return workerdEdgePart(ground, { port: edgePort, inspectorPort, envFile, folder })
+    return workerdEdgePart(ground, edgeEnv, { port: edgePort, folder })
   }
   const manage = (name: string, part: ConstructorParameters<typeof ManagedProcess>[1]): ManagedProcess => {
     const managed: ManagedProcess = new ManagedProcess(name, part, {
@@ -70,7 +68,10 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
     return managed
   }
 
-  const redis = manage("redis", redisPart(ground, findRedis(), { port: redisPort, folder: join(folder, "redis") }))
+  const redis = manage(
+    "redis",
+    redisPart(ground, findRedis(), { port: redisPort, folder: join(folder, "redis"), password }),
+  )
   const gateway = manage("gateway", gatewayPart(ground, redisUrl, { port: gatewayPort, token }))
   const edge = manage("edge", edgePart())
   const classifiers = Array.from({ length: options.classifiers }, (_, i) =>

@@ -20,6 +20,8 @@ export type Stack = {
   /** Resolves with the text matched, once the output has it. */
   printed: (pattern: RegExp) => Promise<string>
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  /** Its private Redis, with the password that it has made. */
+  redisUrl: () => string
   /** The process group of a part, as the stack itself has noted it. */
   groupOf: (name: string) => number
   /** Ends it however it stands, for the end of a test. */
@@ -57,6 +59,12 @@ export async function startStack(args: readonly string[] = [], given: NodeJS.Pro
       }
     },
     exited,
+    redisUrl: () => {
+      const { redisPassword } = JSON.parse(readFileSync(join(home, "secrets.json"), "utf8")) as {
+        redisPassword: string
+      }
+      return `redis://:${redisPassword}@127.0.0.1:${env.REDIS_PORT}`
+    },
     groupOf: (name) => {
       const run = JSON.parse(readFileSync(join(home, "run.json"), "utf8")) as {
         groups: { name: string; pgid: number }[]

@@ -6,13 +6,13 @@ import { startStack } from "../e2e/stack-harness.ts"
 const MINUTE_MS = 60_000
 const QUIET_MS = 2_000
 /** Our own looks. */
-const OURS = /^cmdstat_(info|config|client|hello|select)/
+const OURS = /^cmdstat_(info|config|client|hello|select|auth)/
 
 test("a stack with nothing to do sends Redis at most ten commands a minute, pings included", async () => {
   const stack = await startStack()
   onTestFinished(stack.dispose)
   await stack.printed(/^ready /m)
-  const redis = createClient({ url: `redis://127.0.0.1:${stack.env.REDIS_PORT}` })
+  const redis = createClient({ url: stack.redisUrl() })
   await redis.connect()
   onTestFinished(() => redis.destroy())
   const seen = async () => {

@@ -1,13 +1,14 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
+import { workerdEdgePart } from "../../src/cli/stack/parts.ts"
 import type { RunningEdge } from "./edge-runtime.ts"
 
 export type EdgeCommand = {
   command: string
   args: readonly string[]
   env?: Record<string, string>
-  /** Where the output says the address. */
+  /** Where the output says the address, or the port on the loopback. */
   ready: RegExp
 }
 
@@ -30,21 +31,14 @@ export function denoEdge(): EdgeCommand {
   }
 }
 
-/** The edge under wrangler dev, as `npm start` runs it: workerd, behind wrangler's own proxy. Takes its variables as arguments. */
-export function wranglerEdge(env: Record<string, string>): EdgeCommand {
-  const variables = Object.entries(env).flatMap(([name, value]) => ["--var", `${name}:${value}`])
+/** The edge under workerd, as `npm start` runs it; its configuration is written to the folder. */
+export function workerdEdge(variables: Record<string, string>, folder: string): EdgeCommand {
+  const { command, args } = workerdEdgePart({ root: process.cwd(), env: {} }, variables, { port: 0, folder })
   return {
-    command: "node_modules/.bin/wrangler",
-    args: [
-      "dev",
-      "--ip=127.0.0.1",
-      "--port=0",
-      "--inspector-port=0",
-      "--show-interactive-dev-session=false",
-      ...variables,
-    ],
-    env: { NO_COLOR: "1", WRANGLER_SEND_METRICS: "false", CI: "true" },
-    ready: /Ready on (http:\/\/[\d.:]+)/,
+    command,
+    // It says on this descriptor which port it was given.
+    args: [...args, "--control-fd=1"],
+    ready: /"socket":"http","port":(\d+)/,
   }
 }
 
@@ -60,7 +54,7 @@ export async function openProcess(edge: EdgeCommand, env: Record<string, string>
   const url = await new Promise<string>((resolve, reject) => {
     const look = () => {
       const found = logged().match(edge.ready)?.[1]
-      if (found !== undefined) resolve(found)
+      if (found !== undefined) resolve(/^\d+$/.test(found) ? `http://127.0.0.1:${found}` : found)
     }
     child.stdout?.on("data", look)
     child.stderr?.on("data", look)

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { readOwnLine, readRedisLine, readWranglerLine } from "../../src/cli/stack/read-part-line.ts"
+import { readOwnLine, readRedisLine, readWorkerdLine } from "../../src/cli/stack/read-part-line.ts"
 import { clockTime, parseLogLine, renderLogLine } from "../../src/cli/stack/render-log-line.ts"
 import { plain } from "../../src/cli/terminal.ts"
 import { createLog } from "../../src/lib/log.ts"
@@ -71,26 +71,14 @@ describe("readOwnLine()", () => {
   })
 })
 
-describe("readWranglerLine()", () => {
-  test("passes the worker's own lines and drops wrangler's chatter", () => {
+describe("readWorkerdLine()", () => {
+  test("passes the worker's own lines, and drops what workerd says of clients that hang up", () => {
     const own = logged("edge.started", {})
-    expect(readWranglerLine(own, "stdout")).toEqual({ level: "error", raw: own, json: true })
-    const chatter = [
-      "",
-      "───────────────────",
-      ' env.TICKET_SECRET ("(hidden)")      Environment Variable      local'.trim(),
-      "[wrangler:info] GET /healthz 200 OK (5ms)",
-      "Using secrets defined in .claimcheck/edge.env",
-    ]
-    expect(chatter.map((line) => readWranglerLine(line, "stdout"))).toEqual(chatter.map(() => null))
-  })
-
-  test("knows an error, in colour too", () => {
-    const line = readWranglerLine(
-      "\u001b[31m✘ \u001b[41;31m[\u001b[41;97mERROR\u001b[41;31m]\u001b[0m Build failed",
-      "stderr",
-    )
-    expect(line).toEqual({ level: "error", raw: "✘ [ERROR] Build failed", json: false })
+    expect(readWorkerdLine(own, "stdout")).toEqual({ level: "error", raw: own, json: true })
+    const gone = "workerd/server/server.c++:3943: info: exception = kj/async-io.c++:1: disconnected: peer disconnected"
+    expect(readWorkerdLine(gone, "stderr")).toBeNull()
+    const refused = "ConfigError: Cannot start: RATE_LIMIT must be off"
+    expect(readWorkerdLine(refused, "stderr")).toEqual({ level: "warn", raw: refused, json: false })
   })
 })
 

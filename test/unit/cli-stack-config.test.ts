@@ -12,7 +12,7 @@ import { keepSecrets, readWebhookSecrets } from "../../src/cli/stack/secrets.ts"
 import { readStackConfig } from "../../src/cli/stack/stack-config.ts"
 import { edgeEnv } from "../../src/edge/config.ts"
 
-const config = (env: NodeJS.ProcessEnv) => readStackConfig(env, "/repo", "workerd")
+const config = (env: NodeJS.ProcessEnv) => readStackConfig(env, "/repo", { edge: "workerd" })
 
 describe("readStackConfig()", () => {
   test("prefers REDIS_URL, then the REST pair, then a Redis of its own", () => {
@@ -144,13 +144,17 @@ describe("keepSecrets()", () => {
     expect(keepSecrets(path)).toEqual(secrets)
   })
 
-  test("adds a webhook secret to a file that is older than that, and keeps the rest", () => {
+  test("adds the secrets that a file of an older version lacks, and keeps the rest", () => {
     const path = join(folder, "secrets.json")
     const older = { gatewayToken: "g".repeat(64), ticketSecrets: ["t".repeat(64)], later: "unknown" }
     writeFileSync(path, JSON.stringify(older), { mode: 0o644 })
     expect(readWebhookSecrets(path)).toEqual([])
     const secrets = keepSecrets(path)
-    expect(secrets).toEqual({ ...older, webhookSecrets: [expect.stringMatching(/^whsec_/)] })
+    const made = {
+      webhookSecrets: [expect.stringMatching(/^whsec_/)],
+      redisPassword: expect.stringMatching(/^[0-9a-f]{64}$/),
+    }
+    expect(secrets).toEqual({ ...older, ...made })
     expect(statSync(path).mode & 0o777).toBe(0o600)
     expect([keepSecrets(path), readWebhookSecrets(path)]).toEqual([secrets, secrets.webhookSecrets])
     expect(readdirSync(folder)).toEqual(["secrets.json"])

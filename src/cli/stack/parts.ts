@@ -1,36 +1,47 @@
+import { writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
-import { dirname, join } from "node:path"
+import { join } from "node:path"
 import { CliError } from "../cli-error.ts"
 import type { RestEndpoint } from "./edge-variables.ts"
 import type { RedisProgram } from "./find-redis.ts"
 import type { Part } from "./part.ts"
 import { answersHttp, answersRedisPing } from "./probes.ts"
-import { readOwnLine, readRedisLine, readWranglerLine } from "./read-part-line.ts"
+import { readOwnLine, readRedisLine, readWorkerdLine } from "./read-part-line.ts"
 import { redactUrl } from "./redact-url.ts"
+import { writeWorkerdConfig } from "./workerd-config.ts"
 
 /** `root`: the package's folder. `env`: ours, which every part gets beside what is its own. */
 type Ground = { root: string; env: NodeJS.ProcessEnv }
 
-export function redisPart({ root, env }: Ground, program: RedisProgram, at: { port: number; folder: string }): Part {
+/** The password reaches Redis through a file: an argument could be read in the process list by everybody on the machine. */
+export function redisPart(
+  { root, env }: Ground,
+  program: RedisProgram,
+  at: { port: number; folder: string; password: string },
+): Part {
   const settings = {
-    "--port": String(at.port),
-    "--bind": "127.0.0.1",
-    "--protected-mode": "yes",
-    "--dir": at.folder,
-    "--appendonly": "yes",
-    "--save": "",
-    "--maxmemory-policy": "noeviction",
-    "--loglevel": "notice",
+    port: at.port,
+    bind: "127.0.0.1",
+    "protected-mode": "yes",
+    requirepass: at.password,
+    dir: JSON.stringify(at.folder),
+    appendonly: "yes",
+    save: '""',
+    "maxmemory-policy": "noeviction",
+    loglevel: "notice",
   }
+  const file = join(at.folder, "redis.conf")
+  const text = Object.entries(settings).map(([name, value]) => `${name} ${value}\n`)
+  writeFileSync(file, text.join(""), { mode: 0o600 })
   return {
     name: "redis",
     what: `${program.title}, append-only file`,
     address: `127.0.0.1:${at.port}`,
     command: program.path,
-    args: Object.entries(settings).flat(),
+    args: [file],
     cwd: root,
     env,
-    ready: { by: "probe", isUp: (signal) => answersRedisPing(at.port, signal) },
+    ready: { by: "probe", isUp: (signal) => answersRedisPing(at, signal) },
     startTimeoutMs: 60_000,
     stopGraceMs: 10_000,
     readLine: readRedisLine,
@@ -88,40 +99,42 @@ export function classifierPart({ root, env }: Ground, rest: RestEndpoint, at: { 
   }
 }
 
-export function nodeEdgePart({ root, env }: Ground, variables: Record<string, string>, at: { port: number }): Part {
+/** `inspectorPort`: where a debugger may connect; it can read every secret of the edge. */
+type EdgePlace = { port: number; inspectorPort?: number | undefined }
+
+export function nodeEdgePart(
+  { root, env }: Ground,
+  variables: Record<string, string>,
+  { port, inspectorPort }: EdgePlace,
+): Part {
+  const inspect = inspectorPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectorPort}`]
   return {
-    ...edgeBasics(root, at.port),
+    ...edgeBasics(root, port),
     what: "Node",
     command: process.execPath,
-    args: ["--enable-source-maps", join(root, "dist/edge/node.js")],
-    env: { ...env, ...variables, HOST: "127.0.0.1", PORT: String(at.port) },
+    args: [...inspect, "--enable-source-maps", join(root, "dist/edge/node.js")],
+    env: { ...env, ...variables, HOST: "127.0.0.1", PORT: String(port) },
     readLine: readOwnLine,
   }
 }
 
-/** Secrets reach workerd through a file: an argument could be read in the process list by everybody on the machine. */
+/** workerd itself, which listens on one port; `wrangler dev` adds inspectors and pages for developers. */
 export function workerdEdgePart(
   { root, env }: Ground,
-  at: { port: number; inspectorPort: number; envFile: string; folder: string },
+  variables: Record<string, string>,
+  { port, inspectorPort, folder }: EdgePlace & { folder: string },
 ): Part {
-  const options = {
-    "--config": join(root, "wrangler.toml"),
-    "--ip": "127.0.0.1",
-    "--port": String(at.port),
-    "--inspector-port": String(at.inspectorPort),
-    "--env-file": at.envFile,
-    "--persist-to": join(at.folder, "state"),
-    "--show-interactive-dev-session": "false",
-  }
+  const config = writeWorkerdConfig({ root, folder, port, names: Object.keys(variables) })
+  const inspect = inspectorPort === undefined ? [] : [`--inspector-addr=127.0.0.1:${inspectorPort}`]
   return {
-    ...edgeBasics(root, at.port),
-    what: "workerd (wrangler dev)",
-    command: process.execPath,
-    args: [findWrangler(), "dev", ...Object.entries(options).flat()],
-    env: { ...env, ...quietWrangler(at.folder) },
-    // On Node the edge ends with this line; wrangler would stay and answer 500 to everything.
+    ...edgeBasics(root, port),
+    what: "workerd",
+    command: findWorkerd(),
+    args: ["serve", ...inspect, config],
+    env: { ...env, ...variables },
+    // On Node the edge ends with this line; workerd would stay and answer 500 to everything.
     refusal: /ConfigError: /,
-    readLine: readWranglerLine,
+    readLine: readWorkerdLine,
   }
 }
 
@@ -140,28 +153,11 @@ function edgeBasics(root: string, port: number) {
   } as const satisfies Partial<Part>
 }
 
-/** No network, no questions, no telemetry, and nothing written outside our folder. */
-function quietWrangler(folder: string): Record<string, string> {
-  return {
-    CLOUDFLARE_CF_FETCH_ENABLED: "false",
-    CLOUDFLARE_INCLUDE_PROCESS_ENV: "false",
-    CLOUDFLARE_LOAD_DEV_VARS_FROM_DOT_ENV: "true",
-    FORCE_COLOR: "0",
-    NO_COLOR: "1",
-    WRANGLER_HIDE_BANNER: "true",
-    WRANGLER_LOG_PATH: join(folder, "wrangler.log"),
-    WRANGLER_REGISTRY_PATH: join(folder, "registry"),
-    WRANGLER_SEND_ERROR_REPORTS: "false",
-    WRANGLER_SEND_METRICS: "false",
-    XDG_CONFIG_HOME: folder,
-  }
-}
-
-function findWrangler(): string {
+function findWorkerd(): string {
   const require = createRequire(import.meta.url)
   try {
-    return join(dirname(require.resolve("wrangler/package.json")), "bin/wrangler.js")
+    return (require("workerd") as { default: string }).default
   } catch (error) {
-    throw new CliError("Cannot find wrangler: run npm ci, or start with --edge node", { cause: error })
+    throw new CliError("Cannot find workerd: run npm ci, or start with --edge node", { cause: error })
   }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from "node:fs"
+import { mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { CliError } from "../cli-error.ts"
 import { choosePort, isPortFree, type PortWish } from "./choose-port.ts"
@@ -8,7 +8,6 @@ import type { Part } from "./part.ts"
 import { classifierPart, gatewayPart, nodeEdgePart, redisPart, workerdEdgePart } from "./parts.ts"
 import { acceptsConnections } from "./probes.ts"
 import { redactUrl } from "./redact-url.ts"
-import { renderEnvFile } from "./render-env-file.ts"
 import { keepSecrets, type Secrets, signing } from "./secrets.ts"
 import type { StackConfig } from "./stack-config.ts"
 import type { StackOutput } from "./stack-output.ts"
@@ -24,7 +23,11 @@ export async function prepareStack(config: StackConfig, output: StackOutput, sig
   const { stages, rest } = await planQueue(config, secrets, { output, takePort, signal })
   const healthPort = await takePort(config.ports.health)
   const classifier = classifierPart(signing(config, secrets.webhookSecrets), rest, { healthPort })
-  const edge = await planEdge(config, edgeVariables(config.env, rest, secrets.ticketSecrets), { port, takePort })
+  const edge = await planEdge(config, edgeVariables(config.env, rest, secrets.ticketSecrets), {
+    port,
+    output,
+    takePort,
+  })
   const { url, token } = rest
   return { stages: [...stages, [classifier, edge]], url: `http://localhost:${port}`, rest: { url, token } }
 }
@@ -56,8 +59,9 @@ async function planQueue(
     const folder = join(config.home, "redis")
     mkdirSync(folder, { recursive: true, mode: 0o700 })
     const port = await takePort(config.ports.redis)
-    redisUrl = `redis://127.0.0.1:${port}`
-    stages.push([redisPart(config, program, { port, folder })])
+    const { redisPassword: password } = secrets
+    redisUrl = `redis://:${password}@127.0.0.1:${port}`
+    stages.push([redisPart(config, program, { port, folder, password })])
   }
   const port = await takePort(config.ports.gateway)
   const token = env.UPSTASH_REDIS_REST_TOKEN || secrets.gatewayToken
@@ -68,16 +72,18 @@ async function planQueue(
 async function planEdge(
   config: StackConfig,
   variables: Record<string, string>,
-  { port, takePort }: { port: number; takePort: TakePort },
+  { port, output, takePort }: { port: number; output: StackOutput; takePort: TakePort },
 ): Promise<Part> {
-  if (config.edgeRuntime === "node") return nodeEdgePart(config, variables, { port })
-  const envFile = join(config.home, "edge.env")
-  const folder = join(config.home, "wrangler")
+  const inspectorPort = config.inspect ? await takePort(config.ports.inspector) : undefined
+  if (inspectorPort !== undefined) {
+    const address = `127.0.0.1:${inspectorPort}`
+    const sentence = `  A debugger may connect to the edge at ${address}: whoever does can read its secrets.`
+    output.warn("stack.inspector", { address }, sentence)
+  }
+  if (config.edgeRuntime === "node") return nodeEdgePart(config, variables, { port, inspectorPort })
+  const folder = join(config.home, "workerd")
   mkdirSync(folder, { recursive: true, mode: 0o700 })
-  rmSync(join(folder, "wrangler.log"), { force: true })
-  writeFileSync(envFile, renderEnvFile(variables), { mode: 0o600 })
-  const inspectorPort = await takePort(config.ports.inspector)
-  return workerdEdgePart(config, { port, inspectorPort, envFile, folder })
+  return workerdEdgePart(config, variables, { port, inspectorPort, folder })
 }
 
 function portTaker(output: StackOutput): TakePort {

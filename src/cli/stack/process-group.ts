@@ -9,7 +9,7 @@ export type ProcessGroup = { pid: number | null; exited: Promise<Exit>; signal: 
 
 /**
  * Starts a command as the leader of a process group of its own (`detached` is setsid): Ctrl-C in the terminal reaches
- * only us, and whatever the command starts in turn (wrangler starts workerd) can be stopped with it.
+ * only us, and whatever the command starts in turn can be stopped with it.
  */
 export function spawnGroup(
   { command, args, cwd, env }: Pick<Part, "command" | "args" | "cwd" | "env">,

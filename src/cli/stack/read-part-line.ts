@@ -1,4 +1,3 @@
-import { stripVTControlCharacters } from "node:util"
 import type { LogLevel } from "../../lib/log.ts"
 import type { PartLine, PartStream } from "./part.ts"
 import { parseLogLine } from "./render-log-line.ts"
@@ -10,34 +9,12 @@ export function readOwnLine(raw: string, stream: PartStream): PartLine | null {
   return raw.trim() === "" ? null : { level: stream === "stderr" ? "warn" : "info", raw, json: false }
 }
 
-const WRANGLER_NOISE = [
-  /^[─\s]*$/,
-  /wrangler \d+\.\d+\.\d+/,
-  /^Using (secrets|vars) defined in/,
-  /^Your Worker has access to/,
-  /^Binding\s+Resource/,
-  /^env\.\w+ /,
-  /^\[wrangler:info\]/,
-  /^⎔ (Starting local server|Local server updated)/,
-  /newer version of Wrangler|If you think this is a bug|Would you like to report|Using fallback value/,
-  /Logs were written to/,
-  // workerd's way to say that a client, or an earlier workerd, has hung up.
-  /disconnected: /,
-  /^\s+stack: .*workerd@/,
-]
+/** workerd's way to say that a client has hung up. */
+const HUNG_UP = /disconnected: |^\s*stack: .*workerd@/
 
-/** `wrangler dev`: the worker's own lines come through as they are, among wrangler's banner, tables and requests. */
-export function readWranglerLine(printed: string, stream: PartStream): PartLine | null {
-  const own = parseLogLine(printed)
-  if (own !== null) return { level: own.level, raw: printed, json: true }
-  const raw = stripVTControlCharacters(printed)
-  if (WRANGLER_NOISE.some((pattern) => pattern.test(raw))) return null
-  const level = /\[wrangler:error\]|\[ERROR\]/.test(raw)
-    ? "error"
-    : /\[wrangler:warn\]|\[WARNING\]/.test(raw)
-      ? "warn"
-      : null
-  return { level: level ?? (stream === "stderr" ? "warn" : "info"), raw, json: false }
+/** workerd: the worker's own lines, and on stderr what workerd itself has to say. */
+export function readWorkerdLine(raw: string, stream: PartStream): PartLine | null {
+  return HUNG_UP.test(raw) ? null : readOwnLine(raw, stream)
 }
 
 /** "123:M 01 Jan 2026 00:00:00.000 # Some text": the mark tells how grave it is. */

@@ -22,7 +22,7 @@ const LOOKS_LIKE: Record<PartName, RegExp> = {
   gateway: /gateway\/main/,
   classifier: /classifier\/main/,
   deliverer: /classifier\/deliver-main/,
-  edge: /wrangler|workerd|esbuild|edge\/node/,
+  edge: /wrangler|workerd|edge\/node/,
 }
 
 /**

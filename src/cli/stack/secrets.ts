@@ -10,18 +10,25 @@ const secretsSchema = z.looseObject({
   ticketSecrets: z.array(z.string().min(32)).min(1),
   /** Newest first; all of them sign. */
   webhookSecrets: z.array(z.string().refine(isWebhookSecret)).min(1),
+  /** Of the private Redis: others on this machine can reach its port. */
+  redisPassword: z.string().regex(/^[0-9a-f]{32,}$/),
 })
 /** A file may be older than the newest of its fields. */
-const fileSchema = secretsSchema.partial({ webhookSecrets: true })
+const fileSchema = secretsSchema.partial({ webhookSecrets: true, redisPassword: true })
 
 export type Secrets = z.infer<typeof secretsSchema>
 
 /** The local stack's own secrets: made once, kept in a file that only this user can read. */
 export function keepSecrets(path: string): Secrets {
   const kept = readFile(path)
-  if (kept?.webhookSecrets !== undefined) return { ...kept, webhookSecrets: kept.webhookSecrets }
-  const before = kept ?? { gatewayToken: newSecret(), ticketSecrets: [newSecret()] }
-  const made: Secrets = { ...before, webhookSecrets: [newWebhookSecret()] }
+  const made: Secrets = {
+    ...kept,
+    gatewayToken: kept?.gatewayToken ?? newSecret(),
+    ticketSecrets: kept?.ticketSecrets ?? [newSecret()],
+    webhookSecrets: kept?.webhookSecrets ?? [newWebhookSecret()],
+    redisPassword: kept?.redisPassword ?? newSecret(),
+  }
+  if (kept?.webhookSecrets !== undefined && kept.redisPassword !== undefined) return made
   const draft = `${path}.${process.pid}`
   writeFileSync(draft, `${JSON.stringify(made, null, 2)}\n`, { mode: 0o600, flag: "wx" })
   renameSync(draft, path)

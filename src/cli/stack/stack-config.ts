@@ -13,20 +13,29 @@ export type Queue =
 export type StackConfig = {
   /** The package's folder: dist, wrangler.toml, models. */
   root: string
-  /** What a run keeps: secrets, Redis data, wrangler's state. */
+  /** What a run keeps: secrets, Redis data, workerd's configuration. */
   home: string
   queue: Queue
   edgeRuntime: EdgeRuntime
+  /** Whether a debugger may connect to the edge. */
+  inspect: boolean
   ports: { redis: PortWish; gateway: PortWish; health: PortWish; edge: PortWish; inspector: PortWish }
   env: NodeJS.ProcessEnv
 }
 
-export function readStackConfig(env: NodeJS.ProcessEnv, root: string, edgeRuntime: EdgeRuntime): StackConfig {
+export type StackOptions = { edge: EdgeRuntime; inspect?: boolean | undefined }
+
+export function readStackConfig(
+  env: NodeJS.ProcessEnv,
+  root: string,
+  { edge: edgeRuntime, inspect = false }: StackOptions,
+): StackConfig {
   return {
     root,
     home: findHome(env, root),
     queue: readQueue(env),
     edgeRuntime,
+    inspect,
     ports: {
       redis: readPort(env, "REDIS_PORT", 6390),
       gateway: readPort(env, "GATEWAY_PORT", 8079),

@@ -3,7 +3,7 @@ import { packageRoot } from "../package-root.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { cliOutput } from "./cli-output.ts"
 import { listenForInterrupts } from "./interrupts.ts"
-import { type EdgeRuntime, readStackConfig } from "./stack-config.ts"
+import { readStackConfig, type StackOptions } from "./stack-config.ts"
 import { startStack } from "./start-stack.ts"
 
 const HELP = `
@@ -22,11 +22,16 @@ export function addStartCommand(program: Command): void {
     .summary("run the whole stack on this machine")
     .description("Run the whole stack on this machine, until Ctrl-C.")
     .addOption(new Option("--edge <runtime>", "what runs the edge").choices(["workerd", "node"]).default("workerd"))
+    .option("--inspect", "let a debugger connect to the edge, at INSPECTOR_PORT: it can read the edge's secrets")
     .option("--json", "print events as JSON lines, as the parts wrote them")
     .addHelpText("after", HELP)
-    .action(async ({ edge, json }: { edge: EdgeRuntime; json?: true }) => {
+    .action(async ({ json, ...options }: StackOptions & { json?: true }) => {
       const interrupts = listenForInterrupts()
       survivesGoneReader(interrupts.raise)
-      await startStack(readStackConfig(process.env, packageRoot(), edge), cliOutput({ json }, process.env), interrupts)
+      await startStack(
+        readStackConfig(process.env, packageRoot(), options),
+        cliOutput({ json }, process.env),
+        interrupts,
+      )
     })
 }

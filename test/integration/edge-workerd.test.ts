@@ -1,0 +1,34 @@
+import { mkdtempSync, rmSync } from "node:fs"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
+import { afterAll, describe, expect, it } from "vitest"
+import { conforming } from "../support/conforming-edge.ts"
+import { startBackend } from "../support/edge-backend.ts"
+import { edgeCallContract } from "../support/edge-contract.ts"
+import { openProcess, workerdEdge } from "../support/edge-process.ts"
+import { edgeEnv } from "../support/edge-runtime.ts"
+
+const folder = mkdtempSync(join(tmpdir(), "claimcheck-workerd-"))
+afterAll(() => rmSync(folder, { recursive: true }))
+
+const openEdge = (env: Record<string, string>) => openProcess(workerdEdge(env, folder), env)
+
+edgeCallContract("under workerd, as npm start runs it", conforming({ startBackend, openEdge }))
+
+describe("workerd on one's own machine", () => {
+  it("takes one client for one caller, whatever it writes into CF-Connecting-IP", async () => {
+    const backend = await startBackend()
+    const edge = await openEdge(await edgeEnv(backend, { RATE_LIMIT: "1/60s" }))
+    try {
+      const submit = async (address: string) => {
+        const headers = { "content-type": "text/csv", "cf-connecting-ip": address }
+        const list = { method: "POST", headers, body: "url\nhttps://a.example/1.jpg" }
+        return (await edge.request("/v1/batches?operation=inspect", list)).status
+      }
+      expect([await submit("203.0.113.1"), await submit("203.0.113.2")]).toEqual([202, 429])
+    } finally {
+      await edge.close()
+      await backend.stop()
+    }
+  })
+})
