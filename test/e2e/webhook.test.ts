@@ -166,5 +166,6 @@ test("the stack's webhook secret is in no output and in no process list", async 
   }
   const commands = (await processesOf(stack.home)).join("\n")
   expect(webhookSecrets).toHaveLength(1)
+  expect((await cli("webhook", "secret")).stdout).toBe(`${webhookSecrets[0]}\n`)
   for (const secret of webhookSecrets) expect(stack.output() + commands).not.toContain(secret)
 })

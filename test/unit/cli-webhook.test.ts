@@ -1,9 +1,14 @@
 import { once } from "node:events"
+import { mkdtempSync, rmSync } from "node:fs"
 import { type AddressInfo, connect } from "node:net"
+import { tmpdir } from "node:os"
+import { join } from "node:path"
 import { Webhook } from "standardwebhooks"
-import { describe, expect, onTestFinished, test } from "vitest"
+import { describe, expect, onTestFinished, test, vi } from "vitest"
+import { keepSecrets } from "../../src/cli/stack/secrets.ts"
 import { plain } from "../../src/cli/terminal.ts"
-import { parsePort, parseSecrets } from "../../src/cli/webhook/listen-command.ts"
+import { parsePort } from "../../src/cli/webhook/listen-command.ts"
+import { findSecrets, parseSecrets } from "../../src/cli/webhook/local-secrets.ts"
 import { type Received, startReceiver } from "../../src/cli/webhook/receiver.ts"
 import { renderDeliveries } from "../../src/cli/webhook/render-deliveries.ts"
 import { receivedJson, renderReceived } from "../../src/cli/webhook/render-received.ts"
@@ -334,6 +339,17 @@ describe("changeSettings()", () => {
 })
 
 describe("options", () => {
+  test("findSecrets() takes what is given, else what the stack in this folder made, else says where to get one", () => {
+    const home = mkdtempSync(join(tmpdir(), "claimcheck-secrets-"))
+    onTestFinished(() => rmSync(home, { recursive: true }))
+    vi.stubEnv("CLAIMCHECK_HOME", home)
+    onTestFinished(() => void vi.unstubAllEnvs())
+    expect(() => findSecrets(undefined)).toThrow("There is no webhook secret: start the stack once")
+    const { webhookSecrets } = keepSecrets(join(home, "secrets.json"))
+    expect(findSecrets(undefined)).toEqual(webhookSecrets)
+    expect(findSecrets(`${secret} ${older}`)).toEqual([secret, older])
+  })
+
   test("parseSecrets() takes several, and quotes none that is wrong", () => {
     expect(parseSecrets(`${secret}, ${older}`)).toEqual([secret, older])
     for (const wrong of ["", "hunter2", `${secret} whsec_hunter2`]) {

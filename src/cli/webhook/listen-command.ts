@@ -1,15 +1,10 @@
 import { once } from "node:events"
-import { join } from "node:path"
 import { type Command, InvalidArgumentError, Option } from "commander"
-import { isWebhookSecret } from "../../lib/webhook-secret.ts"
-import { CliError, EXIT } from "../cli-error.ts"
 import { countOf } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
-import { packageRoot } from "../package-root.ts"
 import { parseCount } from "../parse-option.ts"
-import { readWebhookSecrets } from "../stack/secrets.ts"
-import { findHome } from "../stack/stack-config.ts"
 import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
+import { findSecrets } from "./local-secrets.ts"
 import { startReceiver } from "./receiver.ts"
 import { receivedJson, renderReceived } from "./render-received.ts"
 
@@ -44,7 +39,7 @@ export function addListenCommand(webhook: Command): void {
     .action(async ({ port, secret, fail, json }: Options) => {
       survivesGoneReader(() => process.exit())
       await interruptible(async (signal) => {
-        const secrets = secret ? parseSecrets(secret) : localSecrets()
+        const secrets = findSecrets(secret)
         const paint = paintFor(process.stdout)
         const server = await startReceiver({
           port,
@@ -73,23 +68,6 @@ function heading(port: number, fail: number): string {
   ]
   if (fail > 0) lines.push(`  ${countOf(fail, "event")} will be answered with 500 first`)
   return `${lines.join("\n")}\n`
-}
-
-function localSecrets(): string[] {
-  const secrets = readWebhookSecrets(join(findHome(process.env, packageRoot()), "secrets.json"))
-  if (secrets.length > 0) return secrets
-  throw new CliError("There is no secret to verify with: start the stack once, or give one with WEBHOOK_SECRETS", {
-    exitCode: EXIT.usage,
-  })
-}
-
-/** Not commander's argParser: its error would quote the value. */
-export function parseSecrets(value: string): string[] {
-  const secrets = value.split(/[\s,]+/).filter((word) => word !== "")
-  if (secrets.length > 0 && secrets.every(isWebhookSecret)) return secrets
-  throw new CliError("Cannot read --secret (or WEBHOOK_SECRETS): expected whsec_ and base64 of 24 to 64 bytes", {
-    exitCode: EXIT.usage,
-  })
 }
 
 export function parsePort(value: string): number {

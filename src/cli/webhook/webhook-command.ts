@@ -1,5 +1,6 @@
 import type { Command } from "commander"
 import { addListenCommand } from "./listen-command.ts"
+import { addSecretCommand } from "./secret-command.ts"
 import { addSettingsCommand } from "./settings-command.ts"
 import { addShowCommand } from "./show-command.ts"
 import { addUndeliveredCommands } from "./undelivered-commands.ts"
@@ -7,6 +8,7 @@ import { addUndeliveredCommands } from "./undelivered-commands.ts"
 const HELP = `
 Examples:
   $ claimcheck webhook listen
+  $ claimcheck webhook secret
   $ claimcheck classify --webhook http://127.0.0.1:9000 photo.jpg
   $ claimcheck webhook show cls_7z3k0v5c8mq2x9r4t6w1y8a0bd1f3h5j7k9m1n3p
   $ claimcheck webhook undelivered
@@ -20,6 +22,7 @@ export function addWebhookCommand(program: Command): void {
     .description("Receive webhooks on this machine, follow their deliveries, and look after those that did not arrive.")
     .addHelpText("after", HELP)
   addListenCommand(webhook)
+  addSecretCommand(webhook)
   addShowCommand(webhook)
   addUndeliveredCommands(webhook)
   addSettingsCommand(webhook)

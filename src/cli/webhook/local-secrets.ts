@@ -1,0 +1,25 @@
+import { join } from "node:path"
+import { isWebhookSecret } from "../../lib/webhook-secret.ts"
+import { CliError, EXIT } from "../cli-error.ts"
+import { packageRoot } from "../package-root.ts"
+import { readWebhookSecrets } from "../stack/secrets.ts"
+import { findHome } from "../stack/stack-config.ts"
+
+/** What webhooks are signed with here, newest first: as given, or else as the stack on this machine made it. @throws CliError */
+export function findSecrets(given: string | undefined): string[] {
+  if (given) return parseSecrets(given)
+  const secrets = readWebhookSecrets(join(findHome(process.env, packageRoot()), "secrets.json"))
+  if (secrets.length > 0) return secrets
+  throw new CliError("There is no webhook secret: start the stack once, or give one with WEBHOOK_SECRETS", {
+    exitCode: EXIT.usage,
+  })
+}
+
+/** Not commander's argParser: its error would quote the value. */
+export function parseSecrets(value: string): string[] {
+  const secrets = value.split(/[\s,]+/).filter((word) => word !== "")
+  if (secrets.length > 0 && secrets.every(isWebhookSecret)) return secrets
+  throw new CliError("Cannot read --secret (or WEBHOOK_SECRETS): expected whsec_ and base64 of 24 to 64 bytes", {
+    exitCode: EXIT.usage,
+  })
+}
