@@ -1,10 +1,11 @@
-import type { Command } from "commander"
+import { type Command, Option } from "commander"
 import type { TicketData } from "../lib/client/claimcheck.ts"
 import { type EdgeOptions, withEdgeOptions } from "./edge-options.ts"
 import { expandInputs } from "./expand-inputs.ts"
 import { interruptible } from "./interrupted.ts"
-import { parseCount, parseDurationMs, parseProbability } from "./parse-option.ts"
+import { alias, parseCount, parseDurationMs, parseProbability } from "./parse-option.ts"
 import { renderPredictions } from "./prediction-table.ts"
+import { shrinkPicture } from "./shrink-picture.ts"
 import { paintFor, survivesGoneReader } from "./terminal.ts"
 import { workOnFiles } from "./work-on-files.ts"
 
@@ -15,8 +16,13 @@ Examples:
   $ claimcheck classify https://example.com/photo.jpg
   $ claimcheck classify holiday/ --recursive
   $ claimcheck classify --model mobilenet_v2 --top-k 3 'photos/**/*.png'
-  $ claimcheck classify --webhook https://example.com/hooks photo.jpg
+  $ claimcheck classify --webhook-url https://example.com/hooks photo.jpg
+  $ claimcheck classify --shrink holiday/*.jpg
+  $ curl -s https://example.com/photo.jpg | claimcheck classify -
   $ claimcheck classify --json *.jpg | jq -r '[.file, .predictions[0].label] | @tsv'
+
+Every file that is named is one line, or one block, of answer, or one line of failure; the last line counts both. Ctrl-C says
+which tickets go on at the server, and how to ask for them.
 
 With --json there is one line a file: {"file": …, …ticket}, or {"file": …, "error": {"code", "message"}}.
 
@@ -32,7 +38,8 @@ type Options = EdgeOptions & {
   /** False for --no-cache. */
   cache: boolean
   timeout?: number
-  webhook?: string
+  shrink?: true
+  webhookUrl?: string
 }
 
 export function addClassifyCommand(program: Command): void {
@@ -40,7 +47,7 @@ export function addClassifyCommand(program: Command): void {
     .command("classify")
     .summary("classify pictures")
     .description("Send pictures, wait for their tickets, and print what is on them.")
-    .argument("<file...>", "pictures, folders of them, patterns in quotes, URLs, or sample:NAME")
+    .argument("<file...>", "pictures, folders of them, patterns in quotes, URLs, sample:NAME, or - for standard input")
     .option("--model <id>", "model to classify with (default: the server's)")
     .option("--top-k <n>", "how many predictions (default: 5)", parseCount)
     .option("--threshold <p>", "leave out what is less probable than this: 0.3", parseProbability)
@@ -49,18 +56,25 @@ export function addClassifyCommand(program: Command): void {
     .option("-r, --recursive", "look in the folders of a folder, too")
     .option("--no-cache", "infer again what is known already")
     .option("--timeout <duration>", "wait no longer for a file's answer: 90s, 15min (default: no end)", parseDurationMs)
-    .option("--webhook <url>", "send each answer there, too: signed, and again until it is taken")
+    .option("--shrink", "send a smaller copy (1,024 pixels) of a picture that is too large for the server")
+    .option("--webhook-url <url>", "send each answer there, too: signed, and again until it is taken")
+    .addOption(new Option("--webhook <url>").hideHelp())
+  alias(command, "webhook", "webhookUrl")
   withEdgeOptions(command)
     .addHelpText("after", HELP)
     .action(async (inputs: string[], options: Options) => {
       survivesGoneReader(() => process.exit())
       await interruptible(async (signal) => {
         const files = await expandInputs(inputs, { recursive: options.recursive === true })
+        const { model, topK, threshold, lang, cache, shrink, webhookUrl } = options
         await workOnFiles(files, {
           ...options,
-          noCache: !options.cache,
+          submit: {
+            ...{ model, topK, threshold, lang, webhookUrl },
+            noCache: !cache,
+            ...(shrink && { shrink: shrinkPicture }),
+          },
           timeoutMs: options.timeout,
-          webhookUrl: options.webhook,
           signal,
           render: renderTicket,
           isTall: true,

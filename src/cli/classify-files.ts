@@ -1,4 +1,4 @@
-import type { Claimcheck, Image, TicketData } from "../lib/client/claimcheck.ts"
+import type { Claimcheck, Image, Shrunk, SubmitOptions, TicketData } from "../lib/client/claimcheck.ts"
 import { CliError } from "./cli-error.ts"
 import { forTerminal } from "./edge-client.ts"
 import { isPictureUrl } from "./picture-url.ts"
@@ -11,17 +11,9 @@ export type ClassifyOptions = {
   url: string
   signal: AbortSignal
   concurrency: number
-  operation?: string | undefined
-  /** Of the operation, as the API names them. */
-  options?: Readonly<Record<string, string | number>> | undefined
+  submit?: Omit<SubmitOptions, "signal" | "idempotencyKey" | "onShrink">
   /** What is left to do with a file's answer; its failure is the file's. */
   finish?: ((file: string, ticket: TicketData) => Promise<void>) | undefined
-  model?: string | undefined
-  topK?: number | undefined
-  threshold?: number | undefined
-  lang?: string | undefined
-  noCache?: boolean | undefined
-  webhookUrl?: string | undefined
   /** How long to wait for a file's answer. */
   timeoutMs?: number | undefined
 }
@@ -33,8 +25,10 @@ export type Listener = {
   tell: (outcome: Outcome) => void
   /** Each time that one more is done, in whichever order. */
   done: (outcome: Outcome) => void
-  /** A file's ticket waits, and no classifier is there for its model. */
-  noClassifier: (ticket: TicketData) => void
+  /** A file has a ticket, which goes on by itself. */
+  accepted: (file: string, ticket: { id: string; latest: TicketData | undefined }) => void
+  /** A smaller copy of a file is sent. */
+  shrunk: (file: string, copy: Shrunk) => void
 }
 
 /** Has files worked on, several at once. What happens to one of them is told; only an abort or a bug is thrown. */
@@ -42,13 +36,13 @@ export function classifyFiles(
   client: Claimcheck,
   files: readonly string[],
   { concurrency, ...options }: ClassifyOptions,
-  { tell, done, noClassifier }: Listener,
+  { tell, done, ...listener }: Listener,
 ): Promise<void> {
   return runInOrder(files, {
     concurrency,
     tell,
     work: async (file) => {
-      const outcome = await classifyFile(client, file, options, noClassifier)
+      const outcome = await classifyFile(client, file, options, listener)
       done(outcome)
       return outcome
     },
@@ -58,12 +52,13 @@ export function classifyFiles(
 async function classifyFile(
   client: Claimcheck,
   file: string,
-  { signal, timeoutMs, url, finish, ...options }: Omit<ClassifyOptions, "concurrency">,
-  noClassifier: Listener["noClassifier"],
+  { signal, timeoutMs, url, finish, submit = {} }: Omit<ClassifyOptions, "concurrency">,
+  { accepted, shrunk }: Pick<Listener, "accepted" | "shrunk">,
 ): Promise<Outcome> {
   try {
-    const ticket = await client.submit(await openImage(file, { url, signal }), { ...options, signal })
-    if (ticket.latest?.queue?.classifiers === 0) noClassifier(ticket.latest)
+    const image = await openImage(file, { url, signal })
+    const ticket = await client.submit(image, { ...submit, signal, onShrink: (copy) => shrunk(file, copy) })
+    accepted(file, ticket)
     const done = await ticket.result({ signal, timeoutMs })
     await finish?.(file, done)
     return { file, ticket: done }
@@ -71,13 +66,20 @@ async function classifyFile(
     if (signal.aborted) throw cause
     const error = forTerminal(cause, { url })
     if (!(error instanceof CliError)) throw error
-    return { file, error }
+    const mayShrink = (submit.operation ?? "classify") === "classify" && submit.shrink === undefined
+    return { file, error: mayShrink && isTooLarge(error) ? withAdvice(error) : error }
   }
+}
+
+const isTooLarge = ({ code }: CliError) => code === "image_too_large" || code === "too_many_pixels"
+
+function withAdvice(error: CliError): CliError {
+  return new CliError(`${error.message}; --shrink sends a smaller copy`, { code: error.code, cause: error })
 }
 
 /** What is sent: the URL of a picture elsewhere, the bytes of any other. @throws CliError */
 async function openImage(input: string, edge: { url: string; signal: AbortSignal }): Promise<Image> {
-  if (isPictureUrl(input)) return { url: input }
+  if (isPictureUrl(input)) return { imageUrl: input }
   const sample = sampleNameOf(input)
   const { bytes, contentType } = await (sample === null ? readImageFile(input) : readSample(sample, edge))
   return new Blob([bytes], { type: contentType })

@@ -5,7 +5,7 @@ export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
 export class CliError extends Error {
   override readonly name = "CliError"
   readonly exitCode: number
-  /** A stable code where there is one: the problem's, or the system's (ECONNREFUSED). */
+  /** A stable code where there is one: the problem's, or one of ours such as `network` and `unreadable`; never the system's. */
   readonly code: string | undefined
 
   constructor(message: string, options: { exitCode?: number; code?: string | undefined; cause?: unknown } = {}) {

@@ -3,27 +3,44 @@ import { isAbsolute, join } from "node:path"
 import { glob, isDynamicPattern } from "tinyglobby"
 import { listFormats } from "../lib/image-header.ts"
 import { CliError } from "./cli-error.ts"
+import { countOf } from "./human-units.ts"
 import { isPictureUrl } from "./picture-url.ts"
+import { printError } from "./terminal.ts"
 
 const PICTURES = "*.{jpg,jpeg,png,webp,avif,gif,tif,tiff}"
+const MAX_NAMED = 3
+
+type Options = {
+  recursive?: boolean
+  /** Says what of a folder is not taken. */
+  say?: (sentence: string) => void
+}
 
 /**
  * The files that are meant: a file is itself, a folder its pictures, a pattern what it matches. A URL stays as it is, and
  * so does a path that is not there: reading it says why.
  * @throws CliError for a folder or a pattern without a picture, before anything is sent
  */
-export async function expandInputs(inputs: readonly string[], { recursive = false } = {}): Promise<string[]> {
-  return (await Promise.all(inputs.map((input) => expandInput(input, recursive)))).flat()
+export async function expandInputs(inputs: readonly string[], options: Options = {}): Promise<string[]> {
+  return (await Promise.all(inputs.map((input) => expandInput(input, options)))).flat()
 }
 
-async function expandInput(input: string, recursive: boolean): Promise<string[]> {
+async function expandInput(input: string, { recursive = false, say = printError }: Options): Promise<string[]> {
   if (isPictureUrl(input)) return [input]
   const kind = await stat(input).catch(() => null)
   if (kind?.isDirectory()) {
-    const found = await find(recursive ? `**/${PICTURES}` : PICTURES, input)
-    if (found.length > 0) return found.map((path) => join(input, path))
-    const advice = recursive ? "" : "; --recursive looks in its folders, too"
-    throw new CliError(`Cannot find a picture in ${input}: it has no ${listFormats()}${advice}`)
+    const below = recursive ? "**/" : ""
+    const found = await find(below + PICTURES, input)
+    if (found.length === 0) {
+      const advice = recursive ? "" : "; --recursive looks in its folders, too"
+      throw new CliError(`Cannot find a picture in ${input}: it has no ${listFormats()}${advice}`)
+    }
+    const taken = new Set(found)
+    const others = (await find(`${below}*`, input)).filter((path) => !taken.has(path))
+    const folders = recursive ? [] : await find("*/", input)
+    const left = leftOut(others, folders)
+    if (left !== "") say(`${input}: ${left}`)
+    return found.map((path) => join(input, path))
   }
   if (kind !== null || !isDynamicPattern(input)) return [input]
   const found = await find(input, ".")
@@ -31,9 +48,29 @@ async function expandInput(input: string, recursive: boolean): Promise<string[]>
   throw new CliError(`Cannot find a file: nothing matches ${input}`)
 }
 
+/** Files whose names begin with a dot are nobody's pictures, and not worth a word. */
+function leftOut(others: readonly string[], folders: readonly string[]): string {
+  const named = others.slice(0, MAX_NAMED).join(", ")
+  const more = others.length > MAX_NAMED ? ", …" : ""
+  return [
+    others.length > 0 &&
+      `left out ${countOf(others.length, "file")} with another ending than a picture's: ${named}${more}`,
+    folders.length > 0 && `did not look in its ${countOf(folders.length, "folder")} (--recursive does)`,
+  ]
+    .filter(Boolean)
+    .join("; ")
+}
+
 /** Names in the order people expect: photo2 before photo10. */
 async function find(pattern: string, folder: string): Promise<string[]> {
   const absolute = isAbsolute(pattern)
-  const paths = await glob(pattern, { cwd: folder, absolute, caseSensitiveMatch: false, expandDirectories: false })
+  const onlyDirectories = pattern.endsWith("/")
+  const paths = await glob(pattern, {
+    cwd: folder,
+    absolute,
+    onlyDirectories,
+    caseSensitiveMatch: false,
+    expandDirectories: false,
+  })
   return paths.sort(new Intl.Collator("en", { numeric: true }).compare)
 }

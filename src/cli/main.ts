@@ -51,16 +51,10 @@ async function main(argv: readonly string[]): Promise<number> {
   } catch (error) {
     // Commander has said what it had to say.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
-    if (error instanceof CliError && error.exitCode === EXIT.interrupted) return endOfInterrupted()
+    if (error instanceof CliError && error.exitCode === EXIT.interrupted) return EXIT.interrupted
     printError(`${paintFor(process.stderr)("red", "error")} ${explain(error)}`)
     return error instanceof CliError ? error.exitCode : EXIT.failed
   }
-}
-
-/** Whoever pressed Ctrl-C knows it: only the terminal's "^C" is wiped away. */
-function endOfInterrupted(): number {
-  if (process.stderr.isTTY) process.stderr.write("\r\x1b[K")
-  return EXIT.interrupted
 }
 
 /** A CliError is meant for people; of anything else we need to know where it came from. */

@@ -18,7 +18,7 @@ export async function makeFolder(path: string, { named, mode }: { named: string;
     const why = ADVICE[code ?? ""] ?? describe(error)
     throw new CliError(`Cannot make the folder ${path} (${named}): ${why}`, {
       exitCode: EXIT.usage,
-      code,
+      code: "not_writable",
       cause: error,
     })
   }

@@ -1,4 +1,9 @@
-import { InvalidArgumentError } from "commander"
+import { type Command, InvalidArgumentError } from "commander"
+
+/** What a hidden option is given counts as given to the documented one. */
+export function alias(command: Command, hidden: string, documented: string): void {
+  command.on(`option:${hidden}`, (value: string) => command.setOptionValueWithSource(documented, value, "cli"))
+}
 
 /** A whole number from 1. */
 export function parseCount(value: string): number {

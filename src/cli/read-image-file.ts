@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises"
+import { buffer } from "node:stream/consumers"
 import { CliError, describe } from "./cli-error.ts"
 
 export type ImageFile = { bytes: Uint8Array<ArrayBuffer>; contentType: string }
@@ -10,13 +11,23 @@ const ADVICE: Record<string, string> = {
   EPERM: "it may not be read; check its permissions",
 }
 
+/** What stands for standard input where files are named. */
+export const STDIN = "-"
+
+/** @throws CliError unreadable */
 export async function readImageFile(path: string): Promise<ImageFile> {
+  if (path === STDIN && process.stdin.isTTY) {
+    throw new CliError("Cannot read standard input: it is a terminal; pipe a picture in", { code: "unreadable" })
+  }
   try {
-    const bytes = new Uint8Array(await readFile(path))
+    const bytes = new Uint8Array(path === STDIN ? await buffer(process.stdin) : await readFile(path))
     return { bytes, contentType: sniffContentType(bytes) }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new CliError(`Cannot read ${path}: ${ADVICE[code ?? ""] ?? describe(error)}`, { code, cause: error })
+    throw new CliError(`Cannot read ${path}: ${ADVICE[code ?? ""] ?? describe(error)}`, {
+      code: "unreadable",
+      cause: error,
+    })
   }
 }
 

@@ -5,7 +5,10 @@ type Options<T, R> = {
   tell: (result: R, item: T) => void
 }
 
-/** Works on several items at once. The first failure of `work` starts no more of them, and is thrown. */
+/**
+ * Works on several items at once. The first failure of `work` starts no more of them, and is thrown once those that were begun
+ * have ended; what they gave is told.
+ */
 export async function runInOrder<T, R>(items: readonly T[], { concurrency, work, tell }: Options<T, R>): Promise<void> {
   const finished = new Map<number, R>()
   let next = 0
@@ -23,5 +26,8 @@ export async function runInOrder<T, R>(items: readonly T[], { concurrency, work,
     next = items.length
     throw error
   }
-  await Promise.all(Array.from({ length: Math.min(concurrency, items.length) }, () => lane().catch(stopOthers)))
+  const lanes = Array.from({ length: Math.min(concurrency, items.length) }, () => lane().catch(stopOthers))
+  const failure = (await Promise.allSettled(lanes)).find((ended) => ended.status === "rejected")
+  for (const i of [...finished.keys()].sort((a, b) => a - b)) tell(finished.get(i) as R, items[i] as T)
+  if (failure !== undefined) throw failure.reason
 }

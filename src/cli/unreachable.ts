@@ -10,7 +10,7 @@ const ADVICE: Record<string, string> = {
 export function unreachable(base: string, error: unknown): CliError {
   const code = systemCode(error)
   return new CliError(`Cannot reach ${base}: ${ADVICE[code] ?? `the connection failed (${code})`}`, {
-    code,
+    code: "network",
     cause: error,
   })
 }

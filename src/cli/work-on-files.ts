@@ -1,11 +1,13 @@
 import type { TicketData } from "../lib/client/claimcheck.ts"
+import { createApi } from "./api.ts"
 import { type ClassifyOptions, classifyFiles, type Outcome } from "./classify-files.ts"
 import { openClient } from "./edge-client.ts"
-import type { EdgeOptions } from "./edge-options.ts"
-import { countOf, humanMs } from "./human-units.ts"
+import { type EdgeOptions, urlFlag } from "./edge-options.ts"
+import { countOf, humanBytes, humanMs } from "./human-units.ts"
 import { showProgress } from "./progress.ts"
 import { progressNote } from "./progress-note.ts"
 import { paintFor, print, printError } from "./terminal.ts"
+import { webhookTrouble } from "./webhook/webhook-trouble.ts"
 
 export type FileWork = EdgeOptions &
   ClassifyOptions & {
@@ -17,49 +19,82 @@ export type FileWork = EdgeOptions &
 
 /** Has files worked on under a progress bar, and prints each answer or failure, in the order of the files. */
 export async function workOnFiles(files: readonly string[], options: FileWork): Promise<void> {
-  const { render, isTall = false, json = false, ...asked } = options
-  const client = await openClient(options, options)
+  const { render, isTall = false, json = false, url, key, signal, concurrency, submit, finish, timeoutMs } = options
+  const client = await openClient({ url, key }, { signal })
   const progress = showProgress(files.length)
   const startedMs = performance.now()
-  let done = 0
-  let failed = 0
-  let printed = 0
-  let warned = false
+  const note = paintFor(process.stderr)
+  /** Tickets whose answer is not there yet, by file. */
+  const open = new Map<string, string>()
+  let firstTicket: string | undefined
+  let [done, failed, printed, warned] = [0, 0, 0, false]
+  const work = { url, signal, concurrency, finish, timeoutMs, ...(submit !== undefined && { submit }) }
   try {
-    await classifyFiles(client, files, asked, {
+    await classifyFiles(client, files, work, {
       tell: (outcome) =>
         progress.above(() => {
           if (isTall && !json && "ticket" in outcome && printed++ > 0) print("")
           report(outcome, json ? asJson : render)
         }),
       done(outcome) {
+        open.delete(outcome.file)
         done++
         if ("error" in outcome) failed++
         progress.update(done, progressNote({ done, failed, total: files.length, ms: performance.now() - startedMs }))
       },
-      noClassifier(ticket) {
-        if (warned || !process.stderr.isTTY) return
+      accepted(file, { id, latest }) {
+        firstTicket ??= id
+        open.set(file, id)
+        if (latest?.queue?.classifiers !== 0 || warned || !process.stderr.isTTY) return
         warned = true
-        const model = ticket.model?.id ?? "the model"
-        progress.above(() =>
-          printError(`${paintFor(process.stderr)("yellow", "waiting")} no classifier serves ${model} now`),
-        )
+        const model = latest.model?.id ?? "the model"
+        progress.above(() => printError(`${note("yellow", "waiting")} no classifier serves ${model} now`))
       },
+      shrunk: (file, { bytes, sentBytes }) =>
+        progress.above(() =>
+          printError(note("dim", `${file}: a smaller copy was sent, ${humanBytes(sentBytes)} of ${humanBytes(bytes)}`)),
+        ),
     })
+  } catch (error) {
+    progress.stop()
+    if (signal.aborted) {
+      const left = { answered: done, unsent: files.length - done - open.size, open: [...open.values()] }
+      printError(interruptedWords(left, { url }))
+    }
+    throw error
   } finally {
     progress.stop()
   }
-  if (files.length > 1 && process.stderr.isTTY) {
-    printError(paintFor(process.stderr)("dim", summary(files.length, failed, performance.now() - startedMs)))
+  if (files.length > 1 && (process.stderr.isTTY || failed > 0)) {
+    printError(note("dim", summary(files.length, failed, performance.now() - startedMs)))
   }
   // Each failure is told where it happened; the exit code is all that is left to say.
   if (failed > 0) process.exitCode = 1
+  if (submit?.webhookUrl !== undefined && firstTicket !== undefined) {
+    const trouble = await webhookTrouble(createApi({ url, key }), firstTicket, signal)
+    if (trouble !== null) printError(`${note("yellow", "webhook")} ${trouble}`)
+  }
 }
 
+/** "20 done, 2 failed · 8.0 s · 2.8/s": every file is one of them. */
 export function summary(total: number, failed: number, ms: number): string {
-  const rate = `${(total / (ms / 1_000)).toFixed(1)}/s`
-  const what = failed === 0 ? `${countOf(total, "picture")}` : `${total - failed} of ${countOf(total, "picture")}`
-  return `${what} in ${humanMs(ms)} · ${rate}${failed === 0 ? "" : ` · ${failed} failed`}`
+  const counts = `${(total - failed).toLocaleString("en-US")} done${failed === 0 ? "" : `, ${failed.toLocaleString("en-US")} failed`}`
+  return `${counts} · ${humanMs(ms)} · ${(total / (ms / 1_000)).toFixed(1)}/s`
+}
+
+type Left = { answered: number; unsent: number; open: readonly string[] }
+
+/** What goes on without whoever pressed Ctrl-C, and how to come back to it. */
+export function interruptedWords({ answered, unsent, open }: Left, { url }: { url: string }): string {
+  const counts = [
+    `${answered} answered`,
+    open.length > 0 && `${open.length} in work`,
+    unsent > 0 && `${unsent} not sent`,
+  ]
+  const said = `Interrupted: ${counts.filter(Boolean).join(", ")}.`
+  if (open.length === 0) return said
+  const which = `${countOf(open.length, "ticket")} ${open.length === 1 ? "goes" : "go"} on at the server`
+  return `${said} ${which}; the answers:\n  claimcheck ticket --wait${urlFlag(url)} ${open.join(" ")}`
 }
 
 const asJson = (file: string, ticket: TicketData) => JSON.stringify({ file, ...ticket })

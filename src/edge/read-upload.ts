@@ -7,6 +7,8 @@ import { parseJsonUpload, readJsonUpload } from "./read-json-upload.ts"
 const FORM_OVERHEAD_BYTES = 65_536
 
 const OPENING_BRACE = 0x7b
+/** Content types that senders put there without being told to. */
+const SAYS_NOTHING = /^(application\/x-www-form-urlencoded\b|text\/plain\b|$)/i
 
 export type Upload = {
   /** The picture, or where a classifier finds it. */
@@ -28,8 +30,8 @@ export async function readUpload(request: Request, maxImageBytes: number): Promi
   }
   if (!/^multipart\/form-data\b/i.test(contentType)) {
     const bytes = await readBody(request, maxImageBytes)
-    // No image begins so: it is JSON whose sender did not say so, as `curl -d` does.
-    if (bytes[0] === OPENING_BRACE) {
+    // JSON whose sender did not say so, as `curl -d` does.
+    if (bytes[0] === OPENING_BRACE && SAYS_NOTHING.test(contentType)) {
       const upload = parseJsonUpload(bytes, maxImageBytes)
       return { ...upload, options: { ...options, ...upload.options } }
     }

@@ -3,6 +3,7 @@ import { wholeNumber, words } from "./env.ts"
 import type { SizeLimits } from "./image-header.ts"
 import type { StoreLimits } from "./job-store.ts"
 import type { OutputLimits } from "./stored-outputs.ts"
+import { DEFAULT_MAX_IMAGE_BYTES } from "./too-large.ts"
 import { traceEnv } from "./trace/trace-config.ts"
 
 /** What edge and classifier must agree on; both read it from the same variables. */
@@ -14,7 +15,7 @@ export const queueEnv = {
   MAX_ATTEMPTS: wholeNumber(3),
   LEASE_MS: wholeNumber(30_000, 1_000),
   JOB_TIMEOUT_MS: wholeNumber(60_000, 100),
-  MAX_IMAGE_BYTES: wholeNumber(8_000_000),
+  MAX_IMAGE_BYTES: wholeNumber(DEFAULT_MAX_IMAGE_BYTES),
   MAX_IMAGE_PIXELS: wholeNumber(50_000_000),
   MAX_IMAGE_SIDE: wholeNumber(65_535),
   MAX_QUEUE_DEPTH: wholeNumber(100_000),

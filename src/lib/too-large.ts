@@ -1,5 +1,8 @@
 import { AppError } from "./app-error.ts"
 
+/** MAX_IMAGE_BYTES, unless it is set. */
+export const DEFAULT_MAX_IMAGE_BYTES = 8_000_000
+
 /**
  * Refuses an image for its bytes, with what it has, the limit and the setting that holds it.
  * @param bytes undefined where all that is known is that it has more than the limit

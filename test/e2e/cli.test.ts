@@ -68,7 +68,10 @@ describe("claimcheck classify", () => {
 
   test("tells each failure where it happened, and ends with 1", async () => {
     const { code, stdout, stderr } = await cli("classify", "none.jpg", one)
-    expect([code, stderr]).toEqual([1, "error none.jpg: Cannot read none.jpg: there is no such file\n"])
+    expect(code).toBe(1)
+    expect(stderr).toMatch(
+      /^error none\.jpg: Cannot read none\.jpg: there is no such file\n1 done, 1 failed · .*\/s\n$/,
+    )
     expect(stdout).toContain("photo2.jpg")
     const [line] = linesOf<TicketLine>((await cli("classify", "--json", "package.json")).stdout)
     expect(line?.error?.code).toBe("unsupported_image")
@@ -82,16 +85,35 @@ describe("claimcheck classify", () => {
     expect(performance.now() - startedMs).toBeLessThan(10_000)
   })
 
-  test("ends with 130 at Ctrl-C, without a word", async () => {
+  test("reads a picture from standard input", async () => {
+    const { code, stdout } = await runCli(["classify", "-"], env, undefined, readFileSync(one))
+    expect([code, stdout]).toEqual([0, expect.stringMatching(/^- {2}64×64 jpeg · /)])
+  })
+
+  test("says so when the webhook's address may not be reached", async () => {
+    const { code, stderr } = await cli("classify", "--webhook", "http://127.0.0.1:9/hook", one)
+    expect(code).toBe(0)
+    expect(stderr).toMatch(
+      /^webhook http:\/\/127\.0\.0\.1:9 did not take the answer: .* Each try: claimcheck webhook show cls_/,
+    )
+  })
+
+  test("at Ctrl-C says which tickets go on and how to come back, and ends with 130", async () => {
     await paused()
-    const ended = await runCli(["classify", "--no-cache", one], env, (child) => {
+    const { code, stdout, stderr } = await runCli(["classify", "--no-cache", one], env, (child) => {
       const interruptOnceQueued = async () => {
         await expect.poll(async () => JSON.parse(await ok("queue", "--json")).depth, { timeout: 30_000 }).toBe(1)
         child.kill("SIGINT")
       }
       void interruptOnceQueued()
     })
-    expect(ended).toEqual({ code: 130, stdout: "", stderr: "" })
+    expect([code, stdout]).toEqual([130, ""])
+    const [, id = ""] =
+      /^Interrupted: 0 answered, 1 in work\. 1 ticket goes on at the server; the answers:\n {2}claimcheck ticket --wait (cls_\w+)\n$/.exec(
+        stderr,
+      ) ?? []
+    await ok("resume")
+    expect(await ok("ticket", "--wait", id)).toContain("%")
   })
 })
 

@@ -84,8 +84,12 @@ export async function runCli(
   args: readonly string[],
   env: NodeJS.ProcessEnv,
   whileRunning: (child: ChildProcess) => void = () => undefined,
+  input: Uint8Array = new Uint8Array(),
 ) {
-  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: ["ignore", "pipe", "pipe"] })
+  const child = spawn(process.execPath, [MAIN, ...args], { env, stdio: "pipe" })
+  // Most commands end without reading it.
+  child.stdin.on("error", () => undefined)
+  child.stdin.end(input)
   let stdout = ""
   let stderr = ""
   child.stdout.on("data", (data) => (stdout += String(data)))

@@ -76,6 +76,157 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
     },
   },
   {
+    name: "submit() takes a URL as it is, as a URL object and as imageUrl, and a data: URL",
+    async run() {
+      const edge = fakeEdge([queued(), queued(), queued(), queued()])
+      const client = edge.client()
+      await client.submit("https://example.com/a.jpg")
+      await client.submit(new URL("https://example.com/a.jpg"))
+      await client.submit({ imageUrl: "https://example.com/a.jpg" })
+      await client.submit("data:image/png;base64,iVBORw0K")
+      const named = '{"image_url":"https://example.com/a.jpg"}'
+      equal(edge.requests.map(textOf), [named, named, named, '{"image":"data:image/png;base64,iVBORw0K"}'])
+    },
+  },
+  {
+    name: "submit() and classify() refuse the name of a file and anything else that is no picture, and say what to pass",
+    async run() {
+      const edge = fakeEdge([])
+      for (const image of ["file.jpg", "", "/tmp/a.jpg", null, undefined, 7, {}, { url: "a.jpg" }, { path: "a.jpg" }]) {
+        for (const call of ["submit", "classify"] as const) {
+          const thrown = await edge
+            .client()
+            [call](image as unknown as Blob)
+            .catch((error: unknown) => error)
+          ok(thrown instanceof TypeError && /a Blob or File.*URL/.test(thrown.message), String(thrown))
+        }
+      }
+      equal(edge.requests.length, 0)
+    },
+  },
+  {
+    name: "an option that there is not is refused, and the one that was meant is named",
+    async run() {
+      const edge = fakeEdge([])
+      const client = edge.client()
+      const thrown = [
+        await client.submit(PICTURE, { top_k: 3 } as object).catch((error: unknown) => error),
+        await client.classify(PICTURE, { timeout: 5 } as object).catch((error: unknown) => error),
+        await client
+          .ticket("cls_1")
+          .result({ timeoutms: 5 } as object)
+          .catch((error: unknown) => error),
+        thrownBy(() => new Claimcheck({ url: "http://edge.test", apiKey: "k" } as { url: string })),
+      ]
+      ok(
+        thrown.every((error) => error instanceof TypeError),
+        String(thrown),
+      )
+      equal(
+        thrown.map((error) => (error as Error).message.slice(0, 58)),
+        [
+          'There is no option "top_k": it is called topK',
+          'There is no option "timeout": the options are operation, options'.slice(0, 58),
+          'There is no option "timeoutms": it is called timeoutMs',
+          'There is no option "apiKey": the options are url, key, tryTimeoutMs'.slice(0, 58),
+        ],
+      )
+      equal(edge.requests.length, 0)
+    },
+  },
+  {
+    name: "submit() with shrink sends a smaller copy of what is too large, says so, and leaves what is not as it is",
+    async run() {
+      const edge = fakeEdge([
+        queued(),
+        problem(413, "image_too_large"),
+        queued(),
+        queued(),
+        problem(422, "unknown_model"),
+      ])
+      const said: unknown[] = []
+      const copies: number[] = []
+      const options = {
+        shrink: async (picture: Blob) => {
+          copies.push(picture.size)
+          return new Blob([new Uint8Array(3)], { type: "image/jpeg" })
+        },
+        onShrink: (copy: unknown) => void said.push(copy),
+      }
+      const client = edge.client()
+      await client.submit(PICTURE, options)
+      await client.submit(PICTURE, options)
+      await client.submit(new Blob([new Uint8Array(8_000_001)]), options)
+      equal((await failure(client.submit(PICTURE, options))).code, "unknown_model")
+      equal(
+        edge.requests.map(({ body, headers }) => [body.length, headers.get("content-type")]),
+        [
+          [7, "application/octet-stream"],
+          [7, "application/octet-stream"],
+          [3, "image/jpeg"],
+          [3, "image/jpeg"],
+          [7, "application/octet-stream"],
+        ],
+      )
+      equal(copies, [7, 8_000_001])
+      equal(said, [
+        { bytes: 7, sentBytes: 3 },
+        { bytes: 8_000_001, sentBytes: 3 },
+      ])
+    },
+  },
+  {
+    name: "submit() with shrink passes the refusal on for what cannot be made smaller, and says where there is no canvas",
+    async run() {
+      const refusals = () => fakeEdge([problem(413, "image_too_large")])
+      const broken = async () => {
+        throw new Error("The picture cannot be decoded")
+      }
+      equal((await failure(refusals().client().submit(PICTURE, { shrink: broken }))).code, "image_too_large")
+      const { code } = await failure(refusals().client().submit(PICTURE, { shrink: true }))
+      equal(code, typeof OffscreenCanvas === "undefined" ? "cannot_shrink" : "image_too_large")
+      const edge = fakeEdge([])
+      const thrown = await edge
+        .client()
+        .submit(PICTURE, { operation: "inspect", shrink: true })
+        .catch((error: unknown) => error)
+      ok(thrown instanceof TypeError, String(thrown))
+    },
+  },
+  {
+    name: "an address where nobody listens is given up at once; an edge that has answered before is waited for",
+    async run() {
+      for (const [code, tries] of [
+        ["ECONNREFUSED", 1],
+        ["ENOTFOUND", 1],
+        ["ECONNRESET", 24],
+      ] as const) {
+        const refused = () => {
+          throw new TypeError("fetch failed", { cause: Object.assign(new Error(""), { code }) })
+        }
+        const edge = fakeEdge(Array.from({ length: 24 }, () => refused))
+        const error = await failure(edge.client().submit(PICTURE))
+        equal([error.code, edge.requests.length], ["network", tries])
+      }
+      const refused = () => {
+        throw new TypeError("fetch failed", { cause: Object.assign(new Error(""), { code: "ECONNREFUSED" }) })
+      }
+      const edge = fakeEdge([queued(), refused, refused, succeeded()])
+      equal((await edge.client().classify(PICTURE)).status, "succeeded")
+    },
+  },
+  {
+    name: "retries says how often a request is sent again",
+    async run() {
+      for (const retries of [0, 2]) {
+        const edge = fakeEdge(Array.from({ length: 9 }, dropped))
+        await failure(edge.client({ retries }).submit(PICTURE))
+        equal(edge.requests.length, retries + 1)
+      }
+      ok(thrownBy(() => new Claimcheck({ url: "http://edge.test", retries: -1 })) instanceof TypeError, "no -1")
+    },
+  },
+  {
     name: "submit() sends a blob under its own type",
     async run() {
       const edge = fakeEdge([queued()])
@@ -138,6 +289,7 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
           .submit(PICTURE),
       )
       equal([error.code, error.status], ["http_403", 403])
+      ok(/no claimcheck edge answered 403/.test(error.message), error.message)
     },
   },
   {

@@ -1,8 +1,9 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import sharp from "sharp"
 import { afterAll, describe, expect, test } from "vitest"
-import { type ClassifyOptions, classifyFiles, type Outcome } from "../../src/cli/classify-files.ts"
+import { type ClassifyOptions, classifyFiles, type Listener, type Outcome } from "../../src/cli/classify-files.ts"
 import { openClient } from "../../src/cli/edge-client.ts"
 import { expandInputs } from "../../src/cli/expand-inputs.ts"
 import { countOf, humanBytes, humanMs } from "../../src/cli/human-units.ts"
@@ -12,9 +13,11 @@ import { bar, renderPredictions } from "../../src/cli/prediction-table.ts"
 import { progressNote } from "../../src/cli/progress-note.ts"
 import { sniffContentType } from "../../src/cli/read-image-file.ts"
 import { runInOrder } from "../../src/cli/run-in-order.ts"
+import { shrinkPicture } from "../../src/cli/shrink-picture.ts"
 import { plain } from "../../src/cli/terminal.ts"
 import { renderTable } from "../../src/cli/text-table.ts"
-import { summary } from "../../src/cli/work-on-files.ts"
+import { webhookTrouble } from "../../src/cli/webhook/webhook-trouble.ts"
+import { interruptedWords, summary } from "../../src/cli/work-on-files.ts"
 import type { TicketData } from "../../src/lib/client/claimcheck.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-"))
@@ -61,7 +64,7 @@ function scripted(...answers: Answer[]) {
 }
 
 const signal = new AbortController().signal
-const silent = { tell: () => undefined, done: () => undefined, noClassifier: () => undefined }
+const silent = { tell: () => undefined, done: () => undefined, accepted: () => undefined, shrunk: () => undefined }
 
 async function classify(edge: ReturnType<typeof scripted>, files: string[], options: Partial<ClassifyOptions> = {}) {
   const outcomes: Outcome[] = []
@@ -79,7 +82,7 @@ async function failureOf(answer: Answer): Promise<string> {
 describe("classifyFiles()", () => {
   test("uploads a file with its options and gives the ticket", async () => {
     const edge = scripted({ body: succeeded })
-    const options = { model: "m", topK: 2, noCache: true, webhookUrl: "http://h/?a=b" }
+    const options = { submit: { model: "m", topK: 2, noCache: true, webhookUrl: "http://h/?a=b" } }
     expect(await classify(edge, [photo], options)).toEqual([{ file: photo, ticket: succeeded }])
     expect(edge.requests).toEqual([
       "POST http://edge.test/v1/classifications?model=m&top_k=2&webhook_url=http%3A%2F%2Fh%2F%3Fa%3Db no-cache",
@@ -89,7 +92,9 @@ describe("classifyFiles()", () => {
   test("names a URL to the edge as it was written, and reads nothing", async () => {
     const edge = scripted({ body: succeeded })
     const file = "HTTPS://example.com/a%20b.jpg?size=*"
-    expect(await classify(edge, [file], { threshold: 0.25, lang: "de" })).toEqual([{ file, ticket: succeeded }])
+    expect(await classify(edge, [file], { submit: { threshold: 0.25, lang: "de" } })).toEqual([
+      { file, ticket: succeeded },
+    ])
     expect(edge.requests).toEqual(["POST http://edge.test/v1/classifications?threshold=0.25&lang=de"])
     expect(edge.bodies).toEqual([JSON.stringify({ image_url: file })])
   })
@@ -107,13 +112,40 @@ describe("classifyFiles()", () => {
     ])
   })
 
-  test("says when nobody is there to work", async () => {
+  test("a picture that is too large is sent as a smaller, upright copy with --shrink, and without is told of it", async () => {
+    const large = join(folder, "large.png")
+    await sharp({ create: { width: 1_600, height: 900, channels: 3, background: "red" } })
+      .withMetadata({ orientation: 6 })
+      .toFile(large)
+    const refusal = { status: 413, body: { code: "image_too_large", detail: "It has 9 MB" } }
+    const [told] = await classify(scripted(refusal), [large])
+    expect(told).toMatchObject({
+      error: { code: "image_too_large", message: "It has 9 MB (image_too_large); --shrink sends a smaller copy" },
+    })
+    const edge = scripted(refusal, { body: succeeded })
+    const copies: unknown[] = []
+    const client = await openClient({ url }, { signal, fetchNow: edge.fetchNow })
+    const options = { url, signal, concurrency: 1, submit: { shrink: shrinkPicture } }
+    await classifyFiles(client, [large], options, { ...silent, shrunk: (file, copy) => void copies.push([file, copy]) })
+    const sent = edge.bodies[1] as Blob
+    const { format, width, height, orientation } = await sharp(await sent.arrayBuffer()).metadata()
+    expect({ format, width, height, orientation }).toEqual({ format: "jpeg", width: 576, height: 1_024 })
+    expect(copies).toEqual([[large, { bytes: (edge.bodies[0] as Blob).size, sentBytes: sent.size }]])
+  })
+
+  test("codes of what failed here are ours, not the system's", async () => {
+    const gone = new TypeError("fetch failed", { cause: Object.assign(new Error(""), { code: "ECONNREFUSED" }) })
+    const outcomes = await classify(scripted(gone), [join(folder, "none.jpg"), photo])
+    expect(outcomes.map((outcome) => "error" in outcome && outcome.error.code)).toEqual(["unreadable", "network"])
+  })
+
+  test("says which file has which ticket, and whether anybody is there to work", async () => {
     const edge = scripted({ status: 202, body: queued }, { body: succeeded })
     const client = await openClient({ url }, { signal, fetchNow: edge.fetchNow })
-    const waiting: string[] = []
-    const noClassifier = ({ id }: TicketData) => void waiting.push(id)
-    await classifyFiles(client, [photo], { url, signal, concurrency: 1 }, { ...silent, noClassifier })
-    expect(waiting).toEqual(["cls_1"])
+    const waiting: unknown[] = []
+    const accepted: Listener["accepted"] = (file, { id, latest }) => void waiting.push([file, id, latest?.queue])
+    await classifyFiles(client, [photo], { url, signal, concurrency: 1 }, { ...silent, accepted })
+    expect(waiting).toEqual([[photo, "cls_1", queued.queue]])
   })
 
   test.each([
@@ -175,12 +207,20 @@ describe("expandInputs()", () => {
     writeFileSync(join(album, name), "")
   }
   const names = async (inputs: string[], recursive = false) =>
-    (await expandInputs(inputs, { recursive })).map((path) => path.replace(`${album}/`, ""))
+    (await expandInputs(inputs, { recursive, say: () => undefined })).map((path) => path.replace(`${album}/`, ""))
 
   test("takes the pictures of a folder, in the order people expect, and those below it when asked", async () => {
     const here = ["[1].jpg", "a.jpeg", "b2.png", "b10.JPG", "old.tif", "p.webp", "q.AVIF", "r.gif"]
     expect(await names([album])).toEqual(here)
     expect((await names([album], true)).sort()).toEqual([...here, "more/c.jpg"].sort())
+  })
+
+  test("says what of a folder it leaves out", async () => {
+    const said: string[] = []
+    await expandInputs([album, photo], { say: (sentence) => said.push(sentence) })
+    await expandInputs([album], { recursive: true, say: (sentence) => said.push(sentence) })
+    const left = `${album}: left out 1 file with another ending than a picture's: notes.txt`
+    expect(said).toEqual([`${left}; did not look in its 1 folder (--recursive does)`, left])
   })
 
   test("takes what a pattern matches, and a file whose name looks like one", async () => {
@@ -228,6 +268,24 @@ describe("runInOrder()", () => {
     await running
     expect(told).toEqual([0, 1, 2, 3])
     expect(most).toBe(2)
+  })
+
+  test("tells what was finished behind what broke off, in order", async () => {
+    const told: number[] = []
+    const work = async (item: number) => {
+      if (item !== 0) return item
+      await expect.poll(() => left.length).toBe(2)
+      throw new Error("interrupted")
+    }
+    const left: number[] = []
+    const track = async (item: number) => {
+      const result = await work(item)
+      left.push(item)
+      return result
+    }
+    const running = runInOrder([0, 1, 2], { concurrency: 3, work: track, tell: (result) => told.push(result) })
+    await expect(running).rejects.toThrow("interrupted")
+    expect(told).toEqual([1, 2])
   })
 
   test("starts nothing more after a failure, and throws it", async () => {
@@ -326,8 +384,37 @@ test("fileNameOf() calls what is made of a URL after the last part of its path, 
 })
 
 test("progressNote() and summary() leave out what is not so", () => {
-  expect(progressNote({ done: 1, failed: 0, total: 3, ms: 2_000 })).toBe("0.5/s · 4.0 s left")
+  expect(progressNote({ done: 1, failed: 0, total: 5, ms: 2_000 })).toBe("")
+  expect(progressNote({ done: 3, failed: 0, total: 5, ms: 10 })).toBe("")
+  expect(progressNote({ done: 3, failed: 0, total: 5, ms: 6_000 })).toBe("0.5/s · 4.0 s left")
   expect(progressNote({ done: 3, failed: 1, total: 3, ms: 2_000 })).toBe("1 failed · 1.5/s")
-  expect(summary(40, 0, 8_000)).toBe("40 pictures in 8.0 s · 5.0/s")
-  expect(summary(40, 3, 8_000)).toBe("37 of 40 pictures in 8.0 s · 5.0/s · 3 failed")
+  expect(summary(40, 0, 8_000)).toBe("40 done · 8.0 s · 5.0/s")
+  expect(summary(22, 2, 8_000)).toBe("20 done, 2 failed · 8.0 s · 2.8/s")
+})
+
+test("interruptedWords() says what goes on, and how to come back to it", () => {
+  expect(interruptedWords({ answered: 2, unsent: 0, open: [] }, { url })).toBe("Interrupted: 2 answered.")
+  expect(interruptedWords({ answered: 2, unsent: 3, open: ["cls_1", "cls_2"] }, { url })).toBe(
+    [
+      "Interrupted: 2 answered, 2 in work, 3 not sent. 2 tickets go on at the server; the answers:",
+      "  claimcheck ticket --wait --url http://edge.test cls_1 cls_2",
+    ].join("\n"),
+  )
+})
+
+test("webhookTrouble() tells why a webhook did not arrive, and nothing when it did", async () => {
+  const attempt = { at: "2026-01-01T00:00:00.000Z", duration_ms: 3, status: null as number | null }
+  const delivery = { id: "msg_1", type: "classification.succeeded", created_at: attempt.at, next_attempt_at: null }
+  const trouble = (state: string, attempts: unknown[]) =>
+    webhookTrouble(
+      async () => ({ url: "http://127.0.0.1:9000/hook?secret", deliveries: [{ ...delivery, state, attempts }] }),
+      "cls_1",
+      signal,
+    )
+  const error = { code: "address_refused", message: "127.0.0.1 is not public" }
+  expect(await trouble("delivered", [{ ...attempt, status: 204 }])).toBeNull()
+  expect(await trouble("pending", [{ ...attempt, error }])).toBe(
+    "http://127.0.0.1:9000 did not take the answer: 127.0.0.1 is not public (address_refused); it is tried again for three days. Each try: claimcheck webhook show cls_1",
+  )
+  expect(await trouble("gone", [{ ...attempt, status: 410 }])).toMatch(/it answered 410; it is not tried again/)
 })

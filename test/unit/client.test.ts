@@ -1,10 +1,41 @@
+import { once } from "node:events"
+import { createServer } from "node:http"
+import type { AddressInfo } from "node:net"
 import { describe, expect, onTestFinished, test } from "vitest"
+import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
 import { sleep } from "../../src/lib/sleep.ts"
 import { fakeEdge, PICTURE, queued, succeeded } from "../support/client-fake-edge.ts"
 import { clientSuite } from "../support/client-suite.ts"
 
 describe("the client, on Node", () => {
   for (const { name, run } of clientSuite) test(name, run)
+
+  test("what it does not take is an error of types, too", () => {
+    const use = async (client: Claimcheck, variable: string) => {
+      // @ts-expect-error the name of a file
+      await client.classify("file.jpg")
+      // @ts-expect-error whether it is a URL is not known
+      await client.submit(variable)
+      // @ts-expect-error it is topK
+      await client.submit(new Blob(), { top_k: 3 })
+      await client.submit({ imageUrl: variable }, { topK: 3 })
+    }
+    expect(use).toBeTypeOf("function")
+  })
+
+  test("an address where nobody listens is refused at once, on a real socket", async () => {
+    const server = createServer().listen(0, "127.0.0.1")
+    await once(server, "listening")
+    const { port } = server.address() as AddressInfo
+    await new Promise((resolve) => server.close(resolve))
+    const sleeps: number[] = []
+    const client = new Claimcheck({ url: `http://127.0.0.1:${port}`, sleep: async (ms) => void sleeps.push(ms) })
+    await expect(client.classify(PICTURE)).rejects.toMatchObject({
+      code: "network",
+      message: `Cannot reach http://127.0.0.1:${port}: nobody listens there`,
+    })
+    expect(sleeps).toEqual([])
+  })
 
   test("many waits on one signal are no leak to be warned of", async () => {
     const warnings: Error[] = []

@@ -52,6 +52,6 @@ async function readList(file: string): Promise<Uint8Array<ArrayBuffer>> {
     return new Uint8Array(await readFile(file))
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
-    throw new CliError(`Cannot read ${file}: ${ADVICE[code ?? ""] ?? code}`, { code, cause })
+    throw new CliError(`Cannot read ${file}: ${ADVICE[code ?? ""] ?? code}`, { code: "unreadable", cause })
   }
 }

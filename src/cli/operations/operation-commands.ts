@@ -86,7 +86,7 @@ export function addOperationCommands(program: Command): void {
 
 function withFiles(command: Command): Command {
   return withEdgeOptions(command)
-    .argument("<file...>", "pictures, folders of them, patterns in quotes, or URLs")
+    .argument("<file...>", "pictures, folders of them, patterns in quotes, URLs, or - for standard input")
     .option("-c, --concurrency <n>", "how many at once", parseCount, 4)
     .option("-r, --recursive", "look in the folders of a folder, too")
     .option("--timeout <duration>", "wait no longer for a file's answer: 90s, 15min (default: no end)", parseDurationMs)
@@ -110,13 +110,18 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
     const claim = await claimPaths(files)
     const written = new Map<string, string>()
     await workOnFiles(files, {
-      ...given,
+      url: given.url,
+      key: given.key,
+      concurrency: given.concurrency,
+      ...(given.json && { json: true }),
       signal,
       timeoutMs: given.timeout,
-      operation: name,
-      options: Object.fromEntries(
-        options.flatMap((option) => (given[option] === undefined ? [] : [[option, String(given[option])]])),
-      ),
+      submit: {
+        operation: name,
+        options: Object.fromEntries(
+          options.flatMap((option) => (given[option] === undefined ? [] : [[option, String(given[option])]])),
+        ),
+      },
       ...(suffix !== undefined && {
         finish: async (file: string, { output }: TicketData) => {
           if (output === undefined) throw new CliError("The ticket has no output: is the edge of another version?")

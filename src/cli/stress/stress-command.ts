@@ -53,7 +53,7 @@ export function addStressCommand(program: Command): void {
 
 async function stress(inputs: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
   const { requests, clients, rate, json } = options
-  const images = await Promise.all((await expandInputs(inputs)).map(readImageFile))
+  const images = await Promise.all((await expandInputs(inputs, { say: () => undefined })).map(readImageFile))
   await openClient(options, { signal })
   const paint = paintFor(process.stdout)
   if (!json) {

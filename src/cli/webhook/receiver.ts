@@ -77,5 +77,5 @@ async function readBody(request: IncomingMessage): Promise<Buffer | null> {
 
 function cannotListen(port: number, error: NodeJS.ErrnoException): CliError {
   const why = error.code === "EADDRINUSE" ? "another program has that port. Choose another with --port" : error.message
-  return new CliError(`Cannot listen on ${HOST}:${port}: ${why}`, { code: error.code, cause: error })
+  return new CliError(`Cannot listen on ${HOST}:${port}: ${why}`, { code: "cannot_listen", cause: error })
 }

@@ -86,13 +86,17 @@ export function toBatchTicket(batch: Batch, nowMs: number): BatchTicket {
   }
 }
 
+/** The first pictures come all at once, or late: a rate of them is of no use. */
+const MIN_RATE_SECONDS = 2
+
 /** Over the last five to ten seconds while it is fed, and from its start to its end when it is done. */
 function rateOf({ progress }: Batch, nowMs: number): number | null {
   const { startedMs, finishedMs, markMs, markDone } = progress
   const [sinceMs, before] = finishedMs === undefined ? [markMs, markDone] : [startedMs, 0]
   if (sinceMs === undefined) return null
   const seconds = ((finishedMs ?? nowMs) - sinceMs) / 1_000
-  return seconds <= 0 ? null : Math.round(((doneOf(progress) - before) / seconds) * 100) / 100
+  const leastSeconds = finishedMs === undefined ? MIN_RATE_SECONDS : 0
+  return seconds <= leastSeconds ? null : Math.round(((doneOf(progress) - before) / seconds) * 100) / 100
 }
 
 function pollAfterMs(etaMs: number | null): number {

@@ -1,10 +1,13 @@
 import type { Ticket as TicketData } from "../ticket.ts"
+import { DEFAULT_MAX_IMAGE_BYTES } from "../too-large.ts"
+import { assertOptions } from "./assert-options.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts"
-import { isTicket, type ResultOptions, SHORT_WAIT, Ticket } from "./ticket.ts"
+import { type Image, type ImageBody, smallerCopy, toImageBody } from "./image.ts"
+import { isTicket, RESULT_OPTIONS, type ResultOptions, SHORT_WAIT, Ticket } from "./ticket.ts"
 
 // The names that `claimcheck/client` gives to the world.
-export { ClaimcheckError, type ConnectionOptions, type ResultOptions, Ticket, type TicketData }
+export { ClaimcheckError, type ConnectionOptions, type Image, type ResultOptions, Ticket, type TicketData }
 
 export type SubmitOptions = {
   /** What is to be done with the image: `classify` unless said. */
@@ -29,11 +32,37 @@ export type SubmitOptions = {
   noCache?: boolean | undefined
   /** Submits with the same key are one ticket. One is made for each call unless given. */
   idempotencyKey?: string | undefined
+  /**
+   * Send a smaller copy (a JPEG of 1,024 pixels at most) of a picture that is too large for the server, for `classify` alone: of
+   * more than 8 MB, or refused as `image_too_large` or `too_many_pixels`. `true` needs OffscreenCanvas, as browsers have it;
+   * elsewhere a function makes the copy.
+   */
+  shrink?: boolean | ((picture: Blob) => Promise<Blob>) | undefined
+  /** Called when a smaller copy is sent. */
+  onShrink?: ((copy: Shrunk) => void) | undefined
   signal?: AbortSignal | undefined
 }
+/** How many bytes the picture has, and how many are sent. */
+export type Shrunk = { bytes: number; sentBytes: number }
 
-/** A picture's bytes; or where it is, for the server to fetch. */
-export type Image = Blob | ArrayBuffer | Uint8Array | { url: string | URL }
+const SUBMIT_OPTIONS: Record<keyof SubmitOptions, true> = {
+  operation: true,
+  options: true,
+  model: true,
+  topK: true,
+  threshold: true,
+  output: true,
+  lang: true,
+  deadlineMs: true,
+  webhookUrl: true,
+  noCache: true,
+  idempotencyKey: true,
+  shrink: true,
+  onShrink: true,
+  signal: true,
+}
+/** Refusals that a smaller copy may not meet. */
+const TOO_LARGE: ReadonlySet<string> = new Set(["image_too_large", "too_many_pixels"])
 
 /**
  * A client of the claimcheck edge for browsers, Workers, Deno, Node and Bun.
@@ -49,16 +78,21 @@ export class Claimcheck {
     this.#connection = createConnection(options)
   }
 
-  /** Uploads an image, or names its URL. A reply that is lost is asked for again, and finds the same ticket. @throws ClaimcheckError */
-  submit(image: Image, options: SubmitOptions = {}): Promise<Ticket> {
+  /**
+   * Uploads an image, or names its URL. A reply that is lost is asked for again, and finds the same ticket.
+   * @throws ClaimcheckError; TypeError for what is no picture, and for an option that there is not
+   */
+  async submit(image: Image, options: SubmitOptions = {}): Promise<Ticket> {
+    assertOptions(options, SUBMIT_OPTIONS)
     return this.#submit(image, options)
   }
 
   /**
    * Submits an image and waits for its answer. `timeoutMs` counts from now, upload included.
-   * @throws ClaimcheckError
+   * @throws ClaimcheckError; TypeError for what is no picture, and for an option that there is not
    */
   async classify(image: Image, options: SubmitOptions & ResultOptions = {}): Promise<TicketData> {
+    assertOptions(options, { ...SUBMIT_OPTIONS, ...RESULT_OPTIONS })
     const { signal, timeoutMs = Number.POSITIVE_INFINITY, onUpdate } = options
     const { now } = this.#connection
     const untilMs = now() + timeoutMs
@@ -72,16 +106,39 @@ export class Claimcheck {
   }
 
   async #submit(image: Image, options: SubmitOptions, untilMs?: number): Promise<Ticket> {
-    const { signal, noCache, idempotencyKey = newIdempotencyKey() } = options
+    const { shrink = false, operation = "classify", idempotencyKey = newIdempotencyKey() } = options
+    if (shrink !== false && operation !== "classify") {
+      throw new TypeError(`shrink goes with classify alone: ${operation} is asked for the picture as it is`)
+    }
+    const given = toImageBody(image)
+    const send = (body: ImageBody) => this.#send(body, { ...options, idempotencyKey }, untilMs)
+    if (shrink === false || typeof given.body === "string") return send(given)
+    const picture = given.body instanceof Blob ? given.body : new Blob([given.body as ArrayBuffer])
+    const isLarge = picture.size > DEFAULT_MAX_IMAGE_BYTES
+    const early = isLarge ? await copyOf(picture, shrink) : null
+    if (early !== null) options.onShrink?.({ bytes: picture.size, sentBytes: early.size })
+    try {
+      return await send(early === null ? given : { contentType: early.type, body: early })
+    } catch (error) {
+      if (isLarge || !(error instanceof ClaimcheckError) || !TOO_LARGE.has(error.code)) throw error
+      const copy = await copyOf(picture, shrink)
+      if (copy === null) throw error
+      options.onShrink?.({ bytes: picture.size, sentBytes: copy.size })
+      return send({ contentType: copy.type, body: copy })
+    }
+  }
+
+  async #send({ contentType, body }: ImageBody, options: SubmitOptions, untilMs?: number): Promise<Ticket> {
+    const { signal, noCache, idempotencyKey = "" } = options
     const reply = await this.#connection.request(`/v1/classifications${toQuery(options)}`, {
       method: "POST",
       headers: {
-        "content-type": contentTypeOf(image),
+        "content-type": contentType,
         "idempotency-key": idempotencyKey,
         ...(noCache === true && { "cache-control": "no-cache" }),
         ...(untilMs !== undefined && SHORT_WAIT),
       },
-      body: isElsewhere(image) ? JSON.stringify({ image_url: String(image.url) }) : (image as BodyInit),
+      body,
       signal,
       isExpected: isTicket,
       ...(untilMs !== undefined && { untilMs }),
@@ -90,11 +147,14 @@ export class Claimcheck {
   }
 }
 
-const isElsewhere = (image: Image): image is Extract<Image, { url: unknown }> => "url" in image
-
-function contentTypeOf(image: Image): string {
-  if (isElsewhere(image)) return "application/json"
-  return image instanceof Blob && image.type !== "" ? image.type : "application/octet-stream"
+/** Null for what cannot be decoded here: the server judges it, or has. @throws ClaimcheckError cannot_shrink */
+async function copyOf(picture: Blob, shrink: true | ((picture: Blob) => Promise<Blob>)): Promise<Blob | null> {
+  try {
+    return await (shrink === true ? smallerCopy : shrink)(picture)
+  } catch (error) {
+    if (error instanceof ClaimcheckError) throw error
+    return null
+  }
 }
 
 /** 128 random bits. `crypto.randomUUID` is missing from pages that came by plain http. */

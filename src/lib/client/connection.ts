@@ -1,12 +1,13 @@
 import { fullJitterMs } from "../backoff.ts"
 import { retryAfterMs } from "../retry-after.ts"
 import { sleep as realSleep } from "../sleep.ts"
+import { assertOptions } from "./assert-options.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 
 /** Time-out of one try; a picture of 8 MB on a slow line needs a while. */
 const TRY_TIMEOUT_MS = 60_000
 /** With full jitter up to 10 s between them, this rides out an outage of about two minutes. */
-const MAX_TRIES = 24
+const RETRIES = 23
 /** A server that wants to be left alone for longer gets its wish: whether to wait so long is for the caller to say. */
 const MAX_RETRY_AFTER_MS = 120_000
 /** When time is up, the answer may be there all the same, and a laptop that wakes up needs a moment to find its network. */
@@ -21,11 +22,28 @@ export type ConnectionOptions = {
   key?: string | undefined
   /** How long one request may take before it counts as lost, in milliseconds. Default: a minute. */
   tryTimeoutMs?: number
+  /**
+   * How often a request is sent again that was lost, or refused for now (408, 425, 429, 5xx), with full jitter up to 10 s between
+   * tries, and never before `Retry-After`. Default: 23, which takes about two minutes. 0 for never. An address where nobody
+   * has answered yet and nobody listens is not tried again.
+   */
+  retries?: number
   /** For tests, and for who needs a proxy. */
   fetch?: typeof fetch
   sleep?: (ms: number, signal?: AbortSignal) => Promise<void>
   random?: () => number
   now?: () => number
+}
+
+const CONNECTION_OPTIONS: Record<keyof ConnectionOptions, true> = {
+  url: true,
+  key: true,
+  tryTimeoutMs: true,
+  retries: true,
+  fetch: true,
+  sleep: true,
+  random: true,
+  now: true,
 }
 
 export type RequestOptions = {
@@ -44,13 +62,18 @@ export type Connection = ReturnType<typeof createConnection>
 
 /**
  * Requests to one edge. What is sent must be safe to repeat: every request is, until an answer comes that will not change.
- * @throws TypeError for an address or a key that cannot be used
+ * @throws TypeError for an address, a key or an option that cannot be used
  */
 export function createConnection(options: ConnectionOptions) {
+  assertOptions(options, CONNECTION_OPTIONS)
   const { fetch: send = fetch, sleep = realSleep, random = Math.random, now = Date.now } = options
-  const { tryTimeoutMs = TRY_TIMEOUT_MS } = options
+  const { tryTimeoutMs = TRY_TIMEOUT_MS, retries = RETRIES } = options
+  if (!(retries >= 0)) throw new TypeError("Cannot use retries: expected a number from 0")
   const base = readBase(options.url)
   const authorization = options.key ? `Bearer ${readKey(options.key)}` : null
+
+  /** Whether somebody has answered: an edge that is restarted refuses connections for a moment, too. */
+  let hasAnswered = false
 
   /** @throws ClaimcheckError for a final refusal or too many failures in a row; the signal's reason when it is aborted */
   async function request(path: string, asked: RequestOptions): Promise<Reply> {
@@ -63,7 +86,8 @@ export function createConnection(options: ConnectionOptions) {
       if (startedMs >= untilMs) lastLookEndMs ??= startedMs + LAST_LOOK_MS
       const outcome = await tryOnce(path, { ...asked, signal }, Math.max(LAST_LOOK_MS, untilMs - startedMs))
       if (!(outcome instanceof ClaimcheckError)) return outcome
-      if (!mayPass(outcome) || attempt + 1 >= MAX_TRIES) throw outcome
+      if (!mayPass(outcome) || attempt >= retries) throw outcome
+      if (!hasAnswered && isNobodyThere(outcome.cause)) throw outcome
       const waitMs = Math.max(outcome.retryAfterMs ?? 0, fullJitterMs(attempt, {}, random))
       const endMs = lastLookEndMs ?? untilMs
       if (lastLookEndMs !== undefined && now() + waitMs >= endMs) throw outcome
@@ -87,10 +111,12 @@ export function createConnection(options: ConnectionOptions) {
         ...(body !== undefined && { body }),
         signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
       })
+      hasAnswered = true
       return await read(response, { isExpected: asked.isExpected, nowMs: now() })
     } catch (cause) {
       signal?.throwIfAborted()
-      return new ClaimcheckError("network", `Cannot reach ${base}`, { cause })
+      const why = isNobodyThere(cause) ? ": nobody listens there" : ""
+      return new ClaimcheckError("network", `Cannot reach ${base}${why}`, { cause })
     } finally {
       clearTimeout(timer)
     }
@@ -109,6 +135,15 @@ function mayPass({ status, code, retryAfterMs = 0 }: ClaimcheckError): boolean {
   return passes && retryAfterMs <= MAX_RETRY_AFTER_MS
 }
 
+const NOBODY_THERE = /ECONNREFUSED|ENOTFOUND|ConnectionRefused|connection refused|failed to lookup address/i
+
+/** A refused connection or a host that is not there, as Node, Bun and Deno tell it. A browser does not. */
+function isNobodyThere(cause: unknown): boolean {
+  if (!(cause instanceof Error)) return false
+  const inner = cause instanceof AggregateError ? cause.errors : [cause.cause]
+  return NOBODY_THERE.test(`${(cause as { code?: unknown }).code} ${cause.message}`) || inner.some(isNobodyThere)
+}
+
 type Expected = { isExpected: RequestOptions["isExpected"]; nowMs: number }
 
 async function read(response: Response, { isExpected, nowMs }: Expected): Promise<Reply | ClaimcheckError> {
@@ -120,7 +155,10 @@ async function read(response: Response, { isExpected, nowMs }: Expected): Promis
     return new ClaimcheckError("bad_response", "The answer is not from a claimcheck edge", { status })
   }
   const code = typeof body?.code === "string" ? body.code : `http_${status}`
-  const message = typeof body?.detail === "string" ? body.detail : `The server answered ${status}`
+  const message =
+    typeof body?.detail === "string"
+      ? body.detail
+      : `Something that is no claimcheck edge answered ${status}: check the address, and any proxy before it`
   return new ClaimcheckError(code, message, { status, retryAfterMs: retryAfterMs(headers, nowMs) ?? undefined })
 }
 

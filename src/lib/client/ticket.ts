@@ -1,6 +1,7 @@
 import { fullJitterMs } from "../backoff.ts"
 import { retryAfterMs } from "../retry-after.ts"
 import type { Ticket as TicketData } from "../ticket.ts"
+import { assertOptions } from "./assert-options.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import {
   type Connection,
@@ -30,6 +31,8 @@ export type ResultOptions = {
   /** Called whenever the ticket was seen to have changed. */
   onUpdate?: ((ticket: TicketData) => void) | undefined
 }
+
+export const RESULT_OPTIONS: Record<keyof ResultOptions, true> = { signal: true, timeoutMs: true, onUpdate: true }
 
 /** A ticket that can be asked for, now or after a restart: its id is all that needs to be kept. */
 export class Ticket {
@@ -65,13 +68,11 @@ export class Ticket {
   /**
    * Waits until the ticket is done and returns it with its predictions.
    * @throws ClaimcheckError with the job's code when it failed or was canceled, `timeout`, or why the server cannot be asked;
-   *         the signal's reason when it is aborted
+   *         the signal's reason when it is aborted; TypeError for an option that there is not
    */
-  async result({
-    timeoutMs = Number.POSITIVE_INFINITY,
-    onUpdate,
-    ...options
-  }: ResultOptions = {}): Promise<TicketData> {
+  async result(options: ResultOptions = {}): Promise<TicketData> {
+    assertOptions(options, RESULT_OPTIONS)
+    const { timeoutMs = Number.POSITIVE_INFINITY, onUpdate } = options
     const { sleep, now } = this.#connection
     const signal = ownSignal(options.signal)
     const untilMs = now() + timeoutMs
