@@ -28,7 +28,7 @@ import { createMetrics } from "./metrics.ts"
 import { addModelMetrics, reportModels } from "./model-metrics.ts"
 import type { ModelShelf } from "./models/model-shelf.ts"
 import { openShelf } from "./models/open-shelf.ts"
-import { createOutputStore } from "./outputs/create-output-store.ts"
+import { createOutputStore, keepsInRedis } from "./outputs/create-output-store.ts"
 import { listenToQueue } from "./queue-listener.ts"
 import { RedisClock } from "./redis-clock.ts"
 import { renewLeases } from "./renew-leases.ts"
@@ -63,6 +63,7 @@ export async function serve(config: ClassifierConfig, { modelRoots, log, signal 
         ...sizeLimits(config),
         maxBytes: config.MAX_IMAGE_BYTES,
         maxDecodeBytes: config.MAX_DECODE_BYTES,
+        ...(keepsInRedis(config) && { maxOutputBytes: config.MAX_OUTPUT_BYTES }),
       },
       jobTimeoutMs: config.JOB_TIMEOUT_MS,
       // Whatever is in hand may come to wait for a lane.

@@ -1,6 +1,6 @@
 import { AppError } from "../lib/app-error.ts"
 import type { ClaimedJob } from "../lib/job.ts"
-import type { JobStore, Lease, Outcome } from "../lib/job-store.ts"
+import type { JobStore, Lease, Outcome, Retry } from "../lib/job-store.ts"
 import type { Log } from "../lib/log.ts"
 import { sha256Hex } from "../lib/sha256.ts"
 import type { Tracer } from "../lib/trace/tracer.ts"
@@ -58,7 +58,13 @@ export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSi
   }
 }
 
-const LEAVES = "the classifier leaves"
+type Again = Omit<Retry, "nowMs"> & { reason: string }
+
+/** What a classifier that leaves had not begun is no attempt. */
+const LEAVES: Again = { reason: "the classifier leaves", counts: false }
+const DIED: Again = { reason: "the lane died", counts: true }
+/** A second time out of company tells whether it was the job; a third would tell nothing more. */
+const TOO_LONG: Again = { reason: "the lane took too long", counts: true, alone: true, onceMore: true }
 
 type End = "succeeded" | "failed" | "retried" | "lease_lost"
 
@@ -71,12 +77,11 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
   const reach = <T>(call: () => Promise<T>) =>
     untilReached(call, { reachability: runner.reachability, signal: runner.giveUp })
 
-  const { outcome, retryReason, timings } = await infer(runner, job, { signal, trace, reach })
-  if (retryReason !== undefined) {
-    // What a classifier that leaves had not begun is no attempt.
-    const counts = retryReason !== LEAVES
-    const held = await reach(() => store.retry(lease, retryReason, { nowMs: now(), counts }))
-    log.warn("job.retried", { ...about, reason: retryReason, held })
+  const { outcome, retry, timings } = await infer(runner, job, { signal, trace, reach })
+  if (retry !== undefined) {
+    const { reason, ...how } = retry
+    const held = await reach(() => store.retry(lease, reason, { nowMs: now(), ...how }))
+    log.warn("job.retried", { ...about, reason, held })
     return held ? "retried" : "lease_lost"
   }
   const finishStart = performance.now()
@@ -108,8 +113,8 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
 type Means = Attempted & { reach: <T>(call: () => Promise<T>) => Promise<T> }
 type Timings = { fetch: number; decode: number; infer: number }
 type Inferred =
-  | { outcome: Outcome; retryReason?: undefined; timings: Timings }
-  | { outcome?: undefined; retryReason: string; timings?: undefined }
+  | { outcome: Outcome; retry?: undefined; timings: Timings }
+  | { outcome?: undefined; retry: Again; timings?: undefined }
 
 async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach }: Means): Promise<Inferred> {
   const { operation, source, image: sent } = job.input
@@ -143,11 +148,11 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
     return { timings, outcome: { state: "succeeded", result } }
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    if (error instanceof Left) return { retryReason: LEAVES }
-    if (error instanceof LaneCrash) return { retryReason: "the lane died" }
+    if (error instanceof Left) return { retry: LEAVES }
+    if (error instanceof LaneCrash) return { retry: DIED }
     // No outcome of the job: its lease runs out, and another attempt stores what this one could not.
     if (!(error instanceof AppError) || error.code === "redis_unavailable") throw error
-    if (error.code === "job_timeout") return { retryReason: "the lane took too long" }
+    if (error.code === "job_timeout") return { retry: TOO_LONG }
     const { code, message } = error
     return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }
   }

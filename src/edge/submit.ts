@@ -5,6 +5,7 @@ import type { ImageInfo, Job } from "../lib/job.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../lib/job-id.ts"
 import type { Enqueued, NewJob } from "../lib/job-store.ts"
 import { OPERATIONS } from "../lib/operations.ts"
+import { planOutput, refuseLargeOutput } from "../lib/planned-output.ts"
 import { sizeLimits } from "../lib/queue-config.ts"
 import { queueName } from "../lib/queue-name.ts"
 import type { ServedModel } from "../lib/registry.ts"
@@ -38,6 +39,8 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   const { config, store, now } = services
   const { source, options, caller } = request
   const image = "bytes" in source ? await describeImage(source.bytes, sizeLimits(config)) : null
+  const planned = image && planOutput(options.operation, image)
+  if (planned) refuseLargeOutput(planned, sizeLimits(config))
   const model = await findModel(services, options)
   const subject = "url" in source ? source.url : image?.sha256
   const asked = [subject, model?.id ?? "", JSON.stringify(options.operation)].join("\0")

@@ -100,6 +100,15 @@ export type Claimed = {
 
 export type Lease = { jobId: string; token: string }
 export type Outcome = { state: "succeeded"; result: JobResult } | { state: "failed"; error: JobError }
+export type Retry = {
+  nowMs: number
+  /** False takes the attempt back. */
+  counts: boolean
+  /** From now on it is handed out alone. */
+  alone?: boolean
+  /** One attempt more at most, however many there could be. */
+  onceMore?: boolean
+}
 export type Left = { status: "left" | "finished" | "missing" | "started"; job: Job | null }
 
 /** The queue in Redis. Every call is one request, safe to repeat, and throws AppError redis_unavailable. */
@@ -216,11 +225,8 @@ export class JobStore {
     return (await this.#run(FINISH, args)) === 1
   }
 
-  /**
-   * Ends an attempt without an outcome: the job is tried again, or goes to the dead letters. `counts: false` takes the
-   * attempt back. False when the lease is lost.
-   */
-  async retry({ jobId, token }: Lease, reason: string, options: { nowMs: number; counts: boolean }): Promise<boolean> {
+  /** Ends an attempt without an outcome: the job is tried again, or goes to the dead letters. False when the lease is lost. */
+  async retry({ jobId, token }: Lease, reason: string, options: Retry): Promise<boolean> {
     const settings = { ...options, deadTtlMs: this.#limits.deadTtlMs, wakeChannel: this.#keys.wakeChannel }
     return (await this.#run(RETRY, [jobId, token, reason, JSON.stringify(settings)])) === 1
   }

@@ -98,6 +98,8 @@ const base = {
   startedMs: z.number().optional(),
   attempts: z.number(),
   maxAttempts: z.number(),
+  /** A suspect from now on: it was too much for a lane, or for a process that held others too. */
+  alone: z.boolean().optional(),
   /** Start tag of the fair queue, as text: JSON in Lua keeps 14 digits of a number only. */
   start: z.string(),
   input: jobInputSchema,
@@ -155,8 +157,8 @@ export type ClaimedJob = Extract<Job, { state: "processing" }>
  * Whether a claimed job may have killed a process before. Of pictures that were only being fetched there were many in hand, and
  * hardly one of them did: those are suspects at their last attempt. The claim script says the same.
  */
-export function isSuspect({ attempts, maxAttempts, payloadId }: ClaimedJob): boolean {
-  return attempts - 1 > (payloadId === undefined ? Math.max(0, maxAttempts - 2) : 0)
+export function isSuspect({ attempts, maxAttempts, payloadId, alone = false }: ClaimedJob): boolean {
+  return alone || attempts - 1 > (payloadId === undefined ? Math.max(0, maxAttempts - 2) : 0)
 }
 
 const OPAQUE = ["input", "result", "error"] as const

@@ -407,6 +407,50 @@ describe("a job whose picture is fetched", () => {
   })
 })
 
+describe("a job that took too long", () => {
+  const tooLong = { nowMs: T0, counts: true, alone: true, onceMore: true }
+  const give = (token: string) => store.retry({ jobId: "a", token }, "the lane took too long", tooLong)
+
+  it("is tried once more and no oftener, alone, even if its picture is fetched", async () => {
+    const queues = ["m@url"]
+    for (const id of ["a", "b"]) {
+      const { payloadId: _none, ...job } = jobOf(id, { queue: "m@url", bytes: 0, maxAttempts: 9 })
+      await submit(store, { ...job, input: { ...job.input, source: { url: `https://example.com/${id}` } } })
+    }
+    await store.claim(claimOf({ queues, token: "t1" }))
+    expect([await give("t1"), await give("t1")]).toEqual([true, true])
+    expect(await store.claim(claimOf({ queues, max: 2, handEmpty: false }))).toMatchObject({
+      status: "drain",
+      jobs: [],
+    })
+    const again = await store.claim(claimOf({ queues, max: 2, token: "t2" }))
+    expect(again).toMatchObject({ status: "more", jobs: [{ id: "a", attempts: 2 }] })
+    expect(again.jobs.map(isSuspect)).toEqual([true])
+    expect(await give("t2")).toBe(true)
+    expect(await store.read("a")).toMatchObject({
+      state: "failed",
+      attempts: 2,
+      error: { code: "attempts_exhausted", message: expect.stringContaining("took too long") },
+    })
+    expect(idsOf(await store.claim(claimOf({ queues, max: 2 })))).toEqual(["b"])
+  })
+
+  it("at its last attempt gets no other", async () => {
+    await submit(store, jobOf("a", { maxAttempts: 1 }))
+    await store.claim(claimOf({ token: "t1" }))
+    await give("t1")
+    expect(await store.read("a")).toMatchObject({ state: "failed", attempts: 1 })
+  })
+
+  it("beside others, each of which may have been the one, is tried alone without having been counted", async () => {
+    for (const id of ["a", "b"]) await submit(store, jobOf(id))
+    await store.claim(claimOf({ token: "t1" }))
+    await store.retry({ jobId: "a", token: "t1" }, "no memory left", { nowMs: T0, counts: false, alone: true })
+    expect(await store.claim(claimOf({ max: 2, handEmpty: false }))).toMatchObject({ status: "drain", jobs: [] })
+    expect(await store.claim(claimOf({ max: 2 }))).toMatchObject({ status: "more", jobs: [{ id: "a", attempts: 1 }] })
+  })
+})
+
 describe("finish()", () => {
   const token = "t"
   beforeEach(async () => {

@@ -10,7 +10,7 @@ import { flatJpeg, flatPng, pngChunk } from "../support/images.ts"
 
 const limits = { maxBytes: 8e6, maxPixels: 50e6, maxSidePx: 65_535, maxDecodeBytes: 2 ** 28, maxDecodeMs: 20_000 }
 
-type Limits = typeof limits
+type Limits = typeof limits & { maxOutputBytes?: number }
 const compress = async (bytes: Uint8Array, options: Parameters<typeof compressImage>[2], set: Limits) =>
   compressImage(bytes, await openNativeImage(bytes, { codec: "native", limits: set }), options)
 const resize = async (bytes: Uint8Array, options: Parameters<typeof resizeImage>[1], set: Limits) =>
@@ -196,6 +196,60 @@ describe("resize()", () => {
       })
     }
   })
+})
+
+describe("what an encoder may be asked for", () => {
+  const codeOf = (made: Promise<unknown>) =>
+    made.then(
+      () => "made",
+      ({ code }) => code,
+    )
+  const tiny = flatPng([1, 2, 3], { width: 7, height: 7 })
+
+  test("4.2 megapixels of AVIF and 16.8 of WebP, by either operation; and sides that the format has", async () => {
+    const size = { fit: "fill", quality: 100 } as const
+    const ends = await Promise.all([
+      codeOf(resize(tiny, { width: 7_000, height: 7_000, format: "avif", ...size }, limits)),
+      codeOf(resize(tiny, { width: 2_049, height: 2_049, format: "avif", ...size }, limits)),
+      codeOf(resize(tiny, { width: 4_097, height: 4_097, format: "webp", ...size }, limits)),
+      codeOf(resize(tiny, { width: 16_384, height: 8, format: "webp", ...size }, limits)),
+      codeOf(resize(tiny, { width: 16_383, height: 8, format: "webp", ...size }, limits)),
+    ])
+    expect(ends).toEqual([...Array(3).fill("too_many_pixels"), "side_too_long", "made"])
+    const flat = (side: number) =>
+      sharp({ create: { width: side, height: side, channels: 3, background: "#123" } })
+        .png({ compressionLevel: 1 })
+        .toBuffer()
+    const [over, small] = [await flat(2_049), { quality: 100, scale: 0.05, format: "avif" } as const]
+    expect(await codeOf(compress(over, { ...small, scale: 1 }, limits))).toBe("too_many_pixels")
+    expect(await codeOf(compress(over, small, limits))).toBe("made")
+    expect(await codeOf(compress(await flat(4_097), { ...small, scale: 1, format: "webp" }, limits))).toBe(
+      "too_many_pixels",
+    )
+  }, 20_000)
+
+  test("no array that is certain to be too large for the place that keeps it", async () => {
+    const asked = { width: 1_000, height: 100, fit: "fill", quality: 80 } as const
+    const ends = (maxOutputBytes: number, format: "json" | "npy") =>
+      codeOf(resize(tiny, { ...asked, format }, { ...limits, maxOutputBytes }))
+    expect([await ends(299_999, "npy"), await ends(300_128, "npy")]).toEqual(["output_too_large", "made"])
+    // The same pixels take 8 to 14 bytes each as text: only the least is certain.
+    expect([await ends(799_999, "json"), await ends(800_000, "json")]).toEqual(["output_too_large", "made"])
+  })
+
+  test("no more work a pixel for a large JPEG than for a small one", async () => {
+    const cpuPerPixel = async (width: number, height: number) => {
+      const grain = { type: "gaussian", mean: 128, sigma: 60 } as const
+      const create = { width, height, channels: 3, background: "#888", noise: grain } as const
+      const picture = await sharp({ create }).png({ compressionLevel: 0 }).toBuffer()
+      const before = process.cpuUsage()
+      await resize(picture, { width, height, format: "jpeg", fit: "fill", quality: 100 }, { ...limits, maxBytes: 2e7 })
+      const { user, system } = process.cpuUsage(before)
+      return (user + system) / width / height
+    }
+    const [small, large] = [await cpuPerPixel(600, 400), await cpuPerPixel(2_100, 1_950)]
+    expect(large / small).toBeLessThan(0.7)
+  }, 20_000)
 })
 
 describe("stripMetadata()", () => {

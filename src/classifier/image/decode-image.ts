@@ -10,7 +10,11 @@ import {
 import { imageTooLarge } from "../../lib/too-large.ts"
 import type { Codec, DecodedImage, DecodeLimits } from "./codec.ts"
 
-export type ImageLimits = DecodeLimits & { maxBytes: number }
+export type ImageLimits = DecodeLimits & {
+  maxBytes: number
+  /** What the place that keeps outputs takes; left out where it takes any. */
+  maxOutputBytes?: number
+}
 
 /** Pixels, and what the file says of itself: `stored` is before its orientation and before any shrinking. */
 export type Picture = { pixels: DecodedImage; stored: ImageHeader }

@@ -1,8 +1,9 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { OperationOf } from "../../lib/operations.ts"
+import { planCompress, refuseLargeOutput } from "../../lib/planned-output.ts"
 import { stripMetadata } from "../image/strip-metadata.ts"
 import { makeFile } from "./make-file.ts"
-import { encodeImage, type MadeFile, type NativeImage } from "./native-image.ts"
+import { encodeImage, type MadeFile, type NativeImage, sourceOf } from "./native-image.ts"
 import type { Work } from "./work.ts"
 
 type Options = Omit<OperationOf<"compress">, "name">
@@ -13,13 +14,14 @@ export const compress: Work<"compress"> = ({ operation, bytes }, context) =>
 /**
  * A smaller file of the same picture, without its metadata. Never more bytes or pixels than there were: where encoding
  * again does not pay, the picture comes back as it was, its metadata cut out.
- * @throws AppError not_smaller where neither is possible
+ * @throws AppError side_too_long, too_many_pixels before any work; not_smaller where neither is possible
  */
 export async function compressImage(bytes: Uint8Array, image: NativeImage, options: Options): Promise<MadeFile> {
   const { header, metadata } = image
-  const format = options.format ?? usualFormat(header.format, metadata.hasAlpha)
-  scaleDown(image, options.scale)
-  const made = await encodeImage(image, { format, quality: options.quality })
+  const planned = planCompress(options, sourceOf(image))
+  refuseLargeOutput(planned, image.limits)
+  if (options.scale < 1) image.pipeline.resize({ width: planned.width, height: planned.height, fit: "fill" })
+  const made = await encodeImage(image, { ...planned, quality: options.quality })
   if (made.bytes.byteLength <= bytes.byteLength) return made
 
   const isBare = !(metadata.exif || metadata.xmp || metadata.iptc)
@@ -29,15 +31,4 @@ export async function compressImage(bytes: Uint8Array, image: NativeImage, optio
   }
   const message = `Cannot compress image: it would have ${made.bytes.byteLength} bytes, and has ${bytes.byteLength} now`
   throw new AppError("not_smaller", message)
-}
-
-function usualFormat(format: string, hasAlpha: boolean): "jpeg" | "webp" | "avif" {
-  if (format === "jpeg" || format === "webp" || format === "avif") return format
-  return hasAlpha ? "webp" : "jpeg"
-}
-
-function scaleDown({ pipeline, metadata: { autoOrient } }: NativeImage, scale: number): void {
-  if (scale >= 1) return
-  const side = (px: number) => Math.max(1, Math.round(px * scale))
-  pipeline.resize({ width: side(autoOrient.width), height: side(autoOrient.height), fit: "fill" })
 }

@@ -1,14 +1,16 @@
 import type { Metadata, Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
 import { type ImageHeader, readImageHeader, refuseLargeImage } from "../../lib/image-header.ts"
+import type { EncodedFormat } from "../../lib/output-caps.ts"
+import type { SourcePicture } from "../../lib/planned-output.ts"
 import { imageTooLarge } from "../../lib/too-large.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { loadSharp } from "../image/load-sharp.ts"
 import { nativeWork, openNativePicture } from "../image/native-picture.ts"
 
-/** How a picture is encoded; 1 is worst and 100 best. */
-export type Encoding = { format: "jpeg" | "png" | "webp" | "avif"; quality: number }
+/** How a picture is encoded, and at which size; quality 1 is worst and 100 best. */
+export type Encoding = { format: EncodedFormat; quality: number; width: number; height: number }
 
 /** A file that an operation has made. */
 export type MadeFile = { bytes: Uint8Array; contentType: string; width: number; height: number }
@@ -39,25 +41,44 @@ export async function openNativeImage(
   return { header, metadata, pipeline: pipeline.autoOrient(), limits }
 }
 
+/** The picture as what is made of it is planned from. */
+export function sourceOf({ header, metadata }: NativeImage): SourcePicture {
+  return { format: header.format, ...metadata.autoOrient, hasAlpha: metadata.hasAlpha }
+}
+
 /** Runs what was asked of the picture. @throws AppError */
 export async function encodeImage(image: NativeImage, encoding: Encoding): Promise<MadeFile> {
-  const { data, info } = await nativeWork(image, () =>
-    encoder(image.pipeline, encoding).toBuffer({ resolveWithObject: true }),
-  )
+  const { data, info } = await nativeWork(image, async () => {
+    try {
+      return await encoder(image.pipeline, encoding).toBuffer({ resolveWithObject: true })
+    } catch (cause) {
+      if (!(cause instanceof Error && cause.message.includes("unable to encode"))) throw cause
+      const message = `Cannot write image: it has more detail than a ${encoding.format} of its size can hold`
+      throw new AppError("output_too_large", message, { cause })
+    }
+  })
   return { bytes: data, contentType: `image/${encoding.format}`, width: info.width, height: info.height }
 }
 
-function encoder(pipeline: Sharp, { format, quality }: Encoding): Sharp {
+/**
+ * What encoders may spend on a smaller file depends on how many pixels there are, so that noise at any size takes 6 s at most
+ * (docs/decisions/0014-heavy-work.md).
+ */
+function encoder(pipeline: Sharp, { format, quality, width, height }: Encoding): Sharp {
+  const pixels = width * height
   switch (format) {
-    case "jpeg":
-      return pipeline.flatten({ background: "#ffffff" }).jpeg({ quality, mozjpeg: true })
+    case "jpeg": {
+      const opaque = pipeline.flatten({ background: "#ffffff" })
+      return pixels <= (quality <= 60 ? 12_500_000 : 4_000_000)
+        ? opaque.jpeg({ quality, mozjpeg: true })
+        : opaque.jpeg({ quality, progressive: true })
+    }
     case "png":
-      return pipeline.png()
+      return pipeline.png({ compressionLevel: pixels <= 16_000_000 ? 6 : 4 })
     case "webp":
-      return pipeline.webp({ quality })
+      return pipeline.webp({ quality, effort: pixels <= 6_000_000 ? 4 : 2 })
     case "avif":
-      // The default effort takes seconds for a phone's picture, and saves a few per cent.
-      return pipeline.avif({ quality, effort: 2 })
+      return pipeline.avif({ quality, effort: pixels <= 2_000_000 ? 2 : 0 })
     default:
       return format satisfies never
   }

@@ -8,6 +8,11 @@ import { redisOutputs } from "./redis-outputs.ts"
 
 type Where = { stored: StoredOutputs; now: () => number }
 
+/** Whether MAX_OUTPUT_BYTES holds. */
+export function keepsInRedis({ OUTPUT_BUCKET_URL: url, OUTPUT_DIR: folder }: OutputConfig): boolean {
+  return url === undefined && folder === undefined
+}
+
 /** The bucket or the folder that is configured, else Redis. @throws ConfigError */
 export function createOutputStore(
   config: OutputConfig & { RESULT_TTL_S: number },

@@ -29,6 +29,7 @@ export const UPLOAD_ERRORS = [
   "invalid_image",
   "side_too_long",
   "too_many_pixels",
+  "output_too_large",
   "invalid_options",
 ] as const satisfies ErrorCode[]
 

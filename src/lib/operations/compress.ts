@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { outputCapsText } from "../output-caps.ts"
 import { numberOption, qualityOption } from "./option.ts"
 
 /** "By 50 %". */
@@ -16,7 +17,7 @@ export const options = z.strictObject({
     .default(1)
     .meta({ description: "Of both sides: 0.5 is half the width and half the height" }),
   format: formatSchema.optional().meta({
-    description: "Without it the input's own: JPEG, WebP or AVIF; anything else becomes JPEG, or WebP if it has alpha",
+    description: `Without it the input's own: JPEG, WebP or AVIF; anything else becomes JPEG, or WebP if it has alpha. ${outputCapsText}`,
   }),
 })
 

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { outputCapsText } from "../output-caps.ts"
 import { qualityOption, wholeNumberOption } from "./option.ts"
 
 /** The picture at another size, as an image or as an array of its pixels. */
@@ -27,7 +28,7 @@ export const options = z
         "`cover` crops, `contain` pads with black, `fill` stretches, `inside` keeps the shape and may be smaller",
     }),
     format: formatSchema.optional().meta({
-      description: "Without it the input's own; `json` and `npy` are the pixels, [height, width, 3] from 0 to 255",
+      description: `Without it the input's own; \`json\` and \`npy\` are the pixels, [height, width, 3] from 0 to 255. ${outputCapsText}`,
     }),
     quality: qualityOption,
   })

@@ -179,7 +179,7 @@ local status, served = wanted and "more" or "empty", 0
 for i, p in ipairs(popped) do
   local job = decode(texts[i])
   -- As isSuspect() in src/lib/job.ts.
-  local suspect = job and job.attempts > (job.payloadId and 0 or math.max(0, job.maxAttempts - 2))
+  local suspect = job and (job.alone or job.attempts > (job.payloadId and 0 or math.max(0, job.maxAttempts - 2)))
   if suspect and (#taken > 0 or not s.handEmpty) then
     unpop(popped, i)
     dry = {}

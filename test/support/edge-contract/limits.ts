@@ -41,6 +41,20 @@ export function limitContract(name: string, runtime: EdgeRuntime): void {
       })
     })
 
+    it("refuses with 422 what would be too much to make of the picture, and keeps nothing", async () => {
+      await withEdge({}, async (edge) => {
+        const before = await classifier.payloadKeys()
+        const ask = (options: string) =>
+          edge.request(`/v1/classifications?operation=resize&${options}`, { method: "POST", body: picture() })
+        await expectProblem(await ask("width=7000&height=7000&format=avif&quality=100"), 422, "too_many_pixels")
+        await expectProblem(await ask("width=16000&format=png&fit=inside"), 422, "too_many_pixels")
+        await expectProblem(await ask("width=5000&height=5000&format=npy"), 422, "output_too_large")
+        expect((await classifier.payloadKeys()).sort()).toEqual(before.sort())
+        const { id } = await expectTicket(await ask("width=7000&height=7000&format=jpeg"), 202)
+        await edge.request(`/v1/classifications/${id}`, { method: "DELETE" })
+      })
+    })
+
     it("refuses with 503 when what waits has too many bytes", async () => {
       await withEdge({ MAX_QUEUE_BYTES: "100" }, async (edge) => {
         await expectTicket(await post(edge), 202)
