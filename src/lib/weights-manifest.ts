@@ -1,11 +1,12 @@
 import * as z from "zod"
 
-const BYTES_PER_VALUE = { float32: 4, int32: 4, bool: 1, uint8: 1, uint16: 2, float16: 2 }
+/** Of a string only its length is certain: four bytes before each. */
+const BYTES_PER_VALUE = { float32: 4, int32: 4, complex64: 8, bool: 1, string: 4, uint8: 1, uint16: 2, float16: 2 }
 
 const weightSpec = z.looseObject({
   name: z.string(),
   shape: z.array(z.int().min(0)),
-  dtype: z.enum(["float32", "int32", "bool"]),
+  dtype: z.enum(["float32", "int32", "complex64", "bool", "string"]),
   quantization: z.looseObject({ dtype: z.enum(["uint8", "uint16", "float16"]) }).optional(),
 })
 
@@ -21,7 +22,7 @@ export const weightsManifestSchema = z
   .min(1)
 export type WeightsManifest = z.infer<typeof weightsManifestSchema>
 
-/** How many bytes all shards have together. */
+/** How many bytes all shards have together; at least, where there are strings among them. */
 export function weightBytesOf(manifest: WeightsManifest): number {
   return manifest
     .flatMap(({ weights }) => weights)
@@ -29,6 +30,10 @@ export function weightBytesOf(manifest: WeightsManifest): number {
       const values = shape.reduce((product, side) => product * side, 1)
       return sum + values * BYTES_PER_VALUE[quantization?.dtype ?? dtype]
     }, 0)
+}
+
+export function hasStrings(manifest: WeightsManifest): boolean {
+  return manifest.some(({ weights }) => weights.some(({ dtype }) => dtype === "string"))
 }
 
 function isInside(path: string): boolean {

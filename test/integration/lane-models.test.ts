@@ -70,7 +70,7 @@ describe("loadModel()", () => {
       "nan_weights",
       "bias",
     ],
-    ["an input of one channel", { shape: [8, 8, 1], kind: "graph" }, "input_shape", "[-1, 8, 8, 1] is not"],
+    ["an input with an alpha channel", { shape: [8, 8, 4], kind: "graph" }, "input_shape", "[-1, 8, 8, 4] is not"],
     ["an input that is no image", { shape: [3], kind: "graph" }, "input_shape", "[-1, 3] is not"],
     ["layers that do not fit their weights", { shape: [8, 8, 1] }, "load_failed", "model.json"],
     ["a manifest with an unknown key", { manifest: { lables: "x" } }, "bad_manifest", "lables"],

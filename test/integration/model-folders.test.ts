@@ -5,7 +5,14 @@ import { startWasm } from "../../src/classifier/lane/start-wasm.ts"
 import { type LoadedModel, loadModel } from "../../src/classifier/models/load-model.ts"
 import { factsOf } from "../../src/classifier/models/model-facts.ts"
 import { newRoot, type TinyModelOptions, writeTinyModel } from "../support/tiny-model.ts"
-import { graphModelFiles, teachableMachineFiles, writeFiles } from "../support/tool-exports.ts"
+import {
+  type Files,
+  graphModelFiles,
+  type KerasOptions,
+  kerasFiles,
+  teachableMachineFiles,
+  writeFiles,
+} from "../support/tool-exports.ts"
 
 beforeAll(startWasm)
 
@@ -17,7 +24,7 @@ const whereOf = (model: LoadedModel) =>
 
 /** The model's answer to a picture of one colour, given as it comes out of the normalisation. */
 function answer(model: LoadedModel, colour: readonly number[], language?: string): string | undefined {
-  for (let at = 0; at < model.input.length; at += 3) model.input.set(colour, at)
+  for (let at = 0; at < model.input.length; at += colour.length) model.input.set(colour, at)
   const scores = model.predict()
   return model.labels(language)[scores.indexOf(Math.max(...scores))]
 }
@@ -34,6 +41,16 @@ describe("a folder as its tool wrote it is served, and says where each fact came
       labels: { value: "3: rot, grün, blau", from: "metadata.json: labels" },
       output: { value: "probabilities", from: "warm-up" },
     })
+  })
+
+  test("Teachable Machine of 2020, without a size, and of a grey project", async () => {
+    const old = { imageSize: undefined, tmVersion: "2.2.2", packageVersion: "0.8.4" }
+    const model = await loadModel("tm", writeFiles(fresh(), await teachableMachineFiles(undefined, old)))
+    expect(whereOf(model).input).toEqual({ value: "16 × 16", from: "model.json: input shape" })
+    const grey = await loadModel("tm", writeFiles(fresh(), await teachableMachineFiles(undefined, { grayscale: true })))
+    expect(grey.input).toHaveLength(16 * 16)
+    expect(whereOf(grey).channels).toEqual({ value: "gray", from: "metadata.json: grayscale" })
+    expect(answer(grey, [1])).toBe("rot")
   })
 
   test("AutoML: labels in dict.txt", async () => {
@@ -80,6 +97,73 @@ describe("a folder as its tool wrote it is served, and says where each fact came
     const { "model.json": json = "", "metadata.json": _, ...rest } = await teachableMachineFiles()
     const folder = writeFiles(fresh(), { ...rest, "my-model.json": json, "labels.txt": LABELS })
     expect((await loadModel("m", folder)).files.modelJson.file).toBe("my-model.json")
+  })
+
+  test.each<[string, KerasOptions]>([
+    ["a file for each layer and no format, of 2018", { converter: 0 }],
+    ["of Keras 2", { converter: 2 }],
+    ["of Keras 3, which TF.js itself does not read", { converter: 4 }],
+    [
+      "with layers for training",
+      { converter: 4, before: [{ class_name: "RandomFlip", config: { name: "random_flip", mode: "horizontal" } }] },
+    ],
+  ])("Keras' converter: %s", async (_, options) => {
+    const model = await loadModel("k", writeFiles(fresh(), { ...kerasFiles(options), "labels.txt": LABELS }))
+    expect(answer(model, [-1, -1, 1])).toBe("blue")
+    expect(whereOf(model).pixels?.from).toMatch(/^default/)
+  })
+
+  test("Keras with a layer that scales: it takes the pixels as they are", async () => {
+    const rescaling = { class_name: "Rescaling", config: { name: "rescaling", scale: 1 / 255, offset: 0 } }
+    const model = await loadModel("k", writeFiles(fresh(), kerasFiles({ before: [rescaling] })))
+    expect(model.manifest.input).toMatchObject({ mean: 0, std: 1 })
+    expect(whereOf(model).pixels?.from).toBe("model.json: the layer rescaling, which takes 0 to 255")
+  })
+
+  test.each([[[8, 8, 1]], [[8, 8]]])("Keras with grey pictures of %j", async (shape) => {
+    const model = await loadModel("k", writeFiles(fresh(), { ...kerasFiles({ shape }), "labels.txt": LABELS }))
+    expect(model.input).toHaveLength(64)
+    expect(whereOf(model).channels).toEqual({ value: "gray", from: "model.json: input shape" })
+    expect(answer(model, [1])).toBe("red")
+  })
+
+  test("Keras with one unit that tells two classes apart", async () => {
+    const files = { ...kerasFiles({ shape: [8, 8, 1], units: 1 }), "class_indices.json": '{"dog": 1, "cat": 0}' }
+    const model = await loadModel("k", writeFiles(fresh(), files))
+    expect([answer(model, [-1]), answer(model, [1])]).toEqual(["cat", "dog"])
+    expect(whereOf(model)).toMatchObject({ output: { value: "probabilities" }, labels: { from: "class_indices.json" } })
+  })
+
+  test.each<[string, Files, string]>([
+    ["nowhere: they are numbered", {}, "class 0"],
+    ["in a list", { "class_names.json": '["r", "g", "b"]' }, "r"],
+    ["in a list in an object", { "labels.json": '{"version": 1, "labels": ["r", "g", "b"]}' }, "r"],
+    ["by number", { "labels.json": '{"2": "b", "0": "r", "1": "g"}' }, "r"],
+    ["in a file of another case", { "Labels.TXT": "r\ng\nb\n" }, "r"],
+  ])("labels %s", async (_, files, expected) => {
+    const model = await loadModel("k", writeFiles(fresh(), { ...kerasFiles(), ...files }))
+    expect(answer(model, [1, -1, -1])).toBe(expected)
+  })
+
+  test("an archive's folder in the folder, and names of another case", async () => {
+    const { "model.json": json = "", ...shards } = kerasFiles()
+    const renamed: Files = { "inner/Model.JSON": json, "inner/labels.txt": LABELS }
+    for (const [name, bytes] of Object.entries(shards)) renamed[`inner/${name.toUpperCase()}`] = bytes
+    const model = await loadModel("k", writeFiles(fresh(), renamed))
+    expect(answer(model, [1, -1, -1])).toBe("red")
+  })
+
+  test("weights with strings among them, which are as long as they are", async () => {
+    const { "model.json": json = "", "weights.bin": weights = "" } = await graphModelFiles()
+    const model = JSON.parse(String(json))
+    model.weightsManifest[0].weights.push({ name: "table", shape: [2], dtype: "string" })
+    const strings = Buffer.from([3, 0, 0, 0, 97, 98, 99, 1, 0, 0, 0, 100])
+    const files = {
+      "model.json": JSON.stringify(model),
+      "weights.bin": Buffer.concat([Buffer.from(weights), strings]),
+      "labels.txt": LABELS,
+    }
+    expect(answer(await loadModel("g", writeFiles(fresh(), files)), [1, 0, 0])).toBe("red")
   })
 
   test("claimcheck.json wins over what the tool says", async () => {
@@ -140,8 +224,8 @@ describe("a wrong folder has an error of its own, which names the file and the k
       /m\.tflite is a TensorFlow Lite model/,
     ],
     [
-      "a folder in the folder",
-      () => writeFiles(fresh(), { "tfjs/model.json": "{}" }),
+      "a folder in the folder, beside other files",
+      () => writeFiles(fresh(), { "tfjs/model.json": "{}", "labels.txt": "a" }),
       "no_model",
       /in the folder tfjs inside/,
     ],
@@ -220,8 +304,26 @@ describe("a wrong folder has an error of its own, which names the file and the k
       /claimcheck\.json: input\.width is needed/,
     ],
     ["channels first", () => tiny({ kind: "graph", shape: [3, 8, 8] }), "input_shape", /channels come first \(NCHW\)/],
-    ["grey pictures", () => tiny({ kind: "graph", shape: [8, 8, 1] }), "input_shape", /takes grey pictures/],
-    ["no picture", () => tiny({ kind: "graph", shape: [3] }), "input_shape", /is not \[batch, height, width, 3\]/],
+    [
+      "grey pictures that were said to be of colour",
+      () => tiny({ kind: "graph", shape: [8, 8, 1], manifest: { input: { channels: "rgb" } } }),
+      "input_shape",
+      /input\.channels is rgb by claimcheck\.json, but model\.json: input shape \[-1, 8, 8, 1\]/,
+    ],
+    ["an archive", () => join(writeFiles(newRoot(), { "m.zip": "PK" }), "m.zip"), "no_model", /archive: unpack it/],
+    [
+      "a network of no kind",
+      () => writeFiles(fresh(), { "model.json": shards("a").replace("model_config", "layers") }),
+      "bad_model_json",
+      /modelTopology has none of node .*, model_config or class_name/,
+    ],
+    [
+      "labels in an unknown form",
+      () => writeFiles(fresh(), { ...kerasFiles(), "labels.json": '{"a": "b"}' }),
+      "bad_metadata",
+      /labels\.json: expected \["cat", "dog"\]/,
+    ],
+    ["no picture", () => tiny({ kind: "graph", shape: [3] }), "input_shape", /is not \[batch, height, width, 3 or 1\]/],
     [
       "a size that the tool and the model do not agree on",
       async () => writeFiles(fresh(), await teachableMachineFiles(undefined, { imageSize: 224 })),

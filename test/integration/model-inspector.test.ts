@@ -8,6 +8,7 @@ import { findModels } from "../../src/classifier/models/find-models.ts"
 import { silentLog } from "../../src/lib/log.ts"
 import { flatPng } from "../support/images.ts"
 import { newRoot, writeTinyModel } from "../support/tiny-model.ts"
+import { kerasFiles, writeFiles } from "../support/tool-exports.ts"
 
 const ENTRY = new URL("../../dist/classifier/lane/lane-thread.js", import.meta.url)
 const CLASSIFY = { name: "classify", topK: 1 } as const
@@ -122,6 +123,26 @@ test("what is kept as a copy is what was read, shards in folders too", async () 
   const copy = served[0]?.copy ?? ""
   expect(copy).toContain(`deep@${served[0]?.info.version}`)
   expect(readFileSync(join(copy, "shards/w.bin"))).toEqual(readFileSync(join(folder, "shards/w.bin")))
+})
+
+test("the copy of a folder in a folder, with names of another case, is the same version", async () => {
+  const root = newRoot()
+  const { "model.json": json = "", ...shards } = kerasFiles()
+  writeFiles(join(root, "k", "inner"), { ...shards, "Model.JSON": json, "Labels.txt": "r\ng\nb\n" })
+  const { served } = await inspectModels(findModels([root], silentLog), { entry: ENTRY, copyTo })
+  const again = await inspectModels([{ id: "k", folder: served[0]?.copy ?? "" }], { entry: ENTRY, copyTo: null })
+  expect(again.served[0]?.info).toEqual(served[0]?.info)
+})
+
+test("an archive and a name that no request can give are broken, and say what to do", async () => {
+  const root = writeTinyModel("no spaces")
+  writeFileSync(join(root, "packed.zip"), "PK")
+  const { served, broken } = await inspectModels(findModels([root], silentLog), { entry: ENTRY, copyTo })
+  expect(served).toEqual([])
+  expect(broken).toMatchObject([
+    { id: "no spaces", code: "bad_name", message: expect.stringContaining("at most 64 letters") },
+    { id: "packed", code: "no_model", message: expect.stringContaining("archive: unpack it") },
+  ])
 })
 
 test("a model is served from its folder where there is no room for a copy", async () => {

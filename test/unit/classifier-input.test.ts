@@ -134,6 +134,15 @@ describe("fillInput()", () => {
     expect(fill(image, { width: 3, height: 2 })).toEqual([1, 2, 3, 4, 5, 6])
   })
 
+  test("gives one value a pixel of grey, the luma, by the first mean and deviation", () => {
+    const rgb = Uint8Array.from([255, 0, 0, 0, 255, 0, 0, 0, 255, 100, 100, 100])
+    const input = new Float32Array(4)
+    const rule = { width: 2, height: 2, isGray: true, mean: 127, std: 127, fit: "stretch", cropFraction: 1 } as const
+    fillInput(input, { width: 2, height: 2, rgb, orientation: 1 }, rule)
+    const expected = [0.2989 * 255, 0.587 * 255, 0.114 * 255, 0.9999 * 100].map((luma) => (luma - 127) / 127)
+    expected.forEach((value, at) => expect(input[at]).toBeCloseTo(value, 5))
+  })
+
   test("takes an image of one pixel", () => {
     expect(fill(picture([[7]]), { fit: "crop", cropFraction: 0.875 })).toEqual([7, 7, 7, 7])
   })

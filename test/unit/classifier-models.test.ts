@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { describe, expect, test } from "vitest"
 import { findModels } from "../../src/classifier/models/find-models.ts"
 import { parseManifest } from "../../src/classifier/models/manifest.ts"
@@ -27,19 +27,29 @@ describe("findModels()", () => {
     expect(lines.join()).toContain("already has the id Cats")
   })
 
-  test("skips a name that cannot be an id, and a root that is not there", () => {
+  test("gives an archive for the folder that it should be, unless that is there", () => {
+    const root = writeTinyModel("one")
+    for (const name of ["one.zip", "two.zip", "three.tar.gz"]) writeFileSync(join(root, name), "PK")
+    const found = findModels([root], silentLog).map(({ id, folder }) => [id, basename(folder)])
+    expect(found).toEqual([
+      ["one", "one"],
+      ["three", "three.tar.gz"],
+      ["two", "two.zip"],
+    ])
+  })
+
+  test("says that a root is not there", () => {
     const lines: string[] = []
     const log = createLog({ server: "test", script: "test", write: (line) => lines.push(line) })
-    expect(findModels([writeTinyModel("no spaces"), join(newRoot(), "absent")], log)).toEqual([])
-    expect(lines).toHaveLength(2)
+    expect(findModels([join(newRoot(), "absent")], log)).toEqual([])
+    expect(lines).toHaveLength(1)
   })
 })
 
 describe("parseManifest()", () => {
   test("gives a folder without one the defaults", () => {
     expect(parseManifest(null)).toEqual({
-      labels: "labels.txt",
-      input: { mean: 127.5, std: 127.5, channels: "rgb" },
+      input: { mean: 127.5, std: 127.5 },
       resize: { fit: "crop", crop_fraction: 0.875, kernel: "bilinear" },
     })
   })
@@ -78,7 +88,9 @@ describe("parseModelJson()", () => {
   test("knows the kind by the topology where the format is left out", () => {
     expect(parseModelJson(text({ format: undefined })).kind).toBe("layers")
     expect(parseModelJson(text({ format: undefined, modelTopology: { node: [] } })).kind).toBe("graph")
-    expect(() => parseModelJson(text({ format: "onnx", modelTopology: {} }))).toThrow("neither layers-model nor")
+    expect(() => parseModelJson(text({ format: "onnx", modelTopology: {} }))).toThrow(
+      'format is "onnx", and modelTopology has none of node',
+    )
   })
 
   test.each(["../other/a.bin", "/etc/passwd", "a/../../b.bin"])("refuses the shard %s outside the folder", (path) => {
@@ -100,14 +112,29 @@ describe("inputSizeOf()", () => {
   const sized = parseManifest('{"input": {"width": 96, "height": 64}}')
 
   test("reads null and -1 as open", () => {
-    expect(inputSizeOf([[null, 224, 192, 3]], manifest, naming)).toEqual({ width: 192, height: 224 })
-    expect(inputSizeOf([[-1, 224, 224, 3]], manifest, naming)).toEqual({ width: 224, height: 224 })
-    expect(inputSizeOf([[-1, -1, -1, 3]], sized, naming)).toEqual({ width: 96, height: 64 })
+    expect(inputSizeOf([[null, 224, 192, 3]], manifest, naming)).toMatchObject({ width: 192, height: 224 })
+    expect(inputSizeOf([[-1, 224, 224, 3]], manifest, naming)).toMatchObject({ width: 224, height: 224 })
+    expect(inputSizeOf([[-1, -1, -1, 3]], sized, naming)).toMatchObject({ width: 96, height: 64 })
+  })
+
+  test("takes one channel for grey", () => {
+    expect(inputSizeOf([[null, 28, 28, 1]], manifest, naming)).toMatchObject({
+      channels: "gray",
+      tensorShape: [1, 28, 28, 1],
+    })
+    expect(inputSizeOf([[null, 28, 28]], manifest, naming)).toMatchObject({
+      channels: "gray",
+      tensorShape: [1, 28, 28],
+    })
+    expect(inputSizeOf([[null, 28, 28, 3]], manifest, naming)).toMatchObject({
+      channels: "rgb",
+      tensorShape: [1, 28, 28, 3],
+    })
   })
 
   test.each([
-    [[null, 10], "not \\[batch, height, width, 3\\]"],
-    [[null, 3, 224, 224], "not \\[batch, height, width, 3\\]"],
+    [[null, 10], "not \\[batch, height, width, 3 or 1\\]"],
+    [[null, 3, 224, 224], "not \\[batch, height, width, 3 or 1\\]"],
     [[8, 224, 224, 3], "batches of 8"],
     [[null, null, null, 3], "claimcheck.json: input.width is needed"],
     [[null, 0, 0, 3], "out of bounds"],

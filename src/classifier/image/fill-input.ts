@@ -4,6 +4,8 @@ import { orientedView } from "./orientation.ts"
 export type InputRule = {
   width: number
   height: number
+  /** One value a pixel, its luma, instead of red, green and blue; `mean` and `std` are then the first of theirs. */
+  isGray?: boolean
   /** One number for all channels, or red, green, blue. */
   mean: number | readonly [number, number, number]
   std: number | readonly [number, number, number]
@@ -23,6 +25,9 @@ export function maxShrinkFor({ width, height }: { width: number; height: number 
   const scale = Math.min(width / rule.width, height / rule.height)
   return ((rule.fit === "crop" ? rule.cropFraction : 1) * scale) / OVERSAMPLING
 }
+
+/** ITU-R BT.601, as in tf.image.rgb_to_grayscale and in Teachable Machine's own library. */
+const LUMA = [0.2989, 0.587, 0.114]
 
 /** Two neighbouring pixels, as offsets, and the share of the second. */
 type Tap = { near: number; far: number; share: number }
@@ -46,11 +51,15 @@ export function fillInput(input: Float32Array, image: DecodedImage, rule: InputR
       const topRight = (view.origin + row.near + column.far) * 3
       const bottomLeft = (view.origin + row.far + column.near) * 3
       const bottomRight = (view.origin + row.far + column.far) * 3
+      let luma = 0
       for (let channel = 0; channel < 3; channel++) {
         const top = mix(rgb[topLeft + channel] ?? 0, rgb[topRight + channel] ?? 0, column.share)
         const bottom = mix(rgb[bottomLeft + channel] ?? 0, rgb[bottomRight + channel] ?? 0, column.share)
-        input[target++] = (mix(top, bottom, row.share) - (mean[channel] ?? 0)) / (std[channel] ?? 1)
+        const value = mix(top, bottom, row.share)
+        if (rule.isGray) luma += value * (LUMA[channel] ?? 0)
+        else input[target++] = (value - (mean[channel] ?? 0)) / (std[channel] ?? 1)
       }
+      if (rule.isGray) input[target++] = (luma - mean[0]) / std[0]
     }
   }
 }

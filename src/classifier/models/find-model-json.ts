@@ -1,8 +1,10 @@
-import type { FolderReader } from "./folder-reader.ts"
+import { FolderReader } from "./folder-reader.ts"
 import { MANIFEST_FILE } from "./manifest.ts"
 import { ModelError } from "./model-error.ts"
 
 const USUAL = "model.json"
+/** A folder with one of these is what it is; what lies in folders below it is something else. */
+const TELLING = /\.(json|txt|bin|manifest|tflite|onnx|h5|keras|pb|pt|pth|safetensors)$/i
 const LARGEST_JSON_BYTES = 256 * 2 ** 20
 
 /** Files of other tools, and what would make a TF.js model of them. */
@@ -14,6 +16,21 @@ const FOREIGN: readonly [pattern: RegExp, what: string][] = [
   [/\.(pt|pth|safetensors)$/i, "PyTorch weights"],
   [/\.zip$/i, "an archive: unpack it"],
 ]
+
+/**
+ * The folder that the model's files lie in: the one that was named, or the only one in it, as archives unpack. Its files are
+ * read as if they lay in the folder itself.
+ */
+export async function openModelFolder(path: string): Promise<FolderReader> {
+  const folder = await FolderReader.open(path)
+  if (folder.names.some((name) => TELLING.test(name))) return folder
+  const inner = []
+  for (const name of folder.subfolders) {
+    const candidate = await FolderReader.open(`${path}/${name}`)
+    if (candidate.has(USUAL)) inner.push(candidate)
+  }
+  return inner.length === 1 && inner[0] !== undefined ? inner[0] : folder
+}
 
 /** The file in the folder that is its TF.js model: the one asked for, else model.json, else the only one there is. */
 export async function findModelJson(folder: FolderReader, asked: string | undefined): Promise<string> {
@@ -29,8 +46,8 @@ export async function findModelJson(folder: FolderReader, asked: string | undefi
 }
 
 async function looksLikeModel(folder: FolderReader, name: string): Promise<boolean> {
-  if (name === USUAL) return true
-  if (!name.endsWith(".json") || name === MANIFEST_FILE) return false
+  if (name.toLowerCase() === USUAL) return true
+  if (!name.toLowerCase().endsWith(".json") || name === MANIFEST_FILE) return false
   const bytes = await folder.peek(name)
   if (bytes === null || bytes.byteLength > LARGEST_JSON_BYTES) return false
   const text = new TextDecoder().decode(bytes)

@@ -1,27 +1,28 @@
 import { existsSync, readdirSync, statSync } from "node:fs"
 import { basename, join, resolve } from "node:path"
 import type { Log } from "../../lib/log.ts"
+import { isArchive } from "./folder-reader.ts"
 import { MANIFEST_FILE } from "./manifest.ts"
 
 export type ModelFolder = { id: string; folder: string }
 
-const MODEL_ID = /^[a-z0-9][a-z0-9_.-]{0,63}$/i
 /** A root with one of these is itself a model's folder. */
 const TELLING_FILES = ["model.json", MANIFEST_FILE, "cvexport.manifest"]
 
 /**
  * Lists the model folders under the roots, in order. A root is a folder of model folders, or itself one. An id is a
- * folder's name; ids that differ only by case are the same, and the first one wins. Whether a folder holds a model that
- * can be served is for who loads it to say.
+ * folder's name; ids that differ only by case are the same, and the first one wins. An archive stands for the folder that it
+ * should be. Whether a folder holds a model that can be served is for who loads it to say.
  */
 export function findModels(roots: readonly string[], log: Log): ModelFolder[] {
   const found = new Map<string, ModelFolder>()
   for (const folder of roots.flatMap((root) => modelFoldersIn(resolve(root), log))) {
-    const id = basename(folder)
+    const isPacked = isArchive(folder) && !isFolder(folder)
+    const id = isPacked ? basename(folder).replace(/\.(tar\.)?[a-z0-9]+$/i, "") : basename(folder)
     const first = found.get(id.toLowerCase())
-    if (!MODEL_ID.test(id))
-      log.warn("model.skipped", { folder, reason: `a folder's name must match ${MODEL_ID.source}` })
-    else if (first) log.warn("model.skipped", { folder, reason: `${first.folder} already has the id ${first.id}` })
+    // Who unpacked it has left the archive there.
+    if (first && isPacked) continue
+    if (first) log.warn("model.skipped", { folder, reason: `${first.folder} already has the id ${first.id}` })
     else found.set(id.toLowerCase(), { id, folder })
   }
   return [...found.values()]
@@ -34,7 +35,7 @@ function modelFoldersIn(root: string, log: Log): string[] {
       .filter((name) => !name.startsWith("."))
       .sort()
       .map((name) => join(root, name))
-      .filter(isFolder)
+      .filter((path) => isFolder(path) || isArchive(path))
   } catch (error) {
     log.warn("model.root_missing", { folder: root, error })
     return []

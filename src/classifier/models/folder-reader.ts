@@ -1,13 +1,16 @@
 import { createHash } from "node:crypto"
 import { readdir, readFile } from "node:fs/promises"
-import { join } from "node:path"
+import { basename, join } from "node:path"
 import { ModelError } from "./model-error.ts"
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "it is not there",
   ENOTDIR: "it is a file; a model is a folder",
+  ARCHIVE: "it is an archive: unpack it into a folder of its own",
   EACCES: "it may not be read; check its permissions",
 }
+
+export const isArchive = (path: string) => /\.(zip|tgz|tar|tar\.gz|7z|rar)$/i.test(basename(path))
 
 /** A model's folder, each file read once. What was read with use() makes the version. */
 export class FolderReader {
@@ -27,7 +30,8 @@ export class FolderReader {
         subfolders: (folders ?? []).map(({ name }) => name),
       })
     } catch (cause) {
-      const { code = "unknown" } = cause as NodeJS.ErrnoException
+      const { code: found = "unknown" } = cause as NodeJS.ErrnoException
+      const code = found === "ENOTDIR" && isArchive(folder) ? "ARCHIVE" : found
       throw new ModelError("no_model", `Cannot read the folder ${folder}: ${REASONS[code] ?? code}`, { cause })
     }
   }
@@ -48,7 +52,14 @@ export class FolderReader {
   }
 
   has(name: string): boolean {
-    return this.names.includes(name)
+    return this.nameOf(name) !== undefined
+  }
+
+  /** How a file right in the folder spells its name: people and systems change `model.json` to `Model.JSON`. */
+  nameOf(name: string): string | undefined {
+    if (this.names.includes(name)) return name
+    const alike = this.names.filter((candidate) => candidate.toLowerCase() === name.toLowerCase())
+    return alike.length === 1 ? alike[0] : undefined
   }
 
   /** Only to look: the file does not count for the version. */
@@ -56,7 +67,7 @@ export class FolderReader {
     const known = this.#used.get(path)
     if (known) return known
     try {
-      return await readFile(join(this.#folder, path))
+      return await readFile(join(this.#folder, this.nameOf(path) ?? path))
     } catch (error) {
       if (error instanceof Error && "code" in error && error.code === "ENOENT") return null
       throw new ModelError("missing_file", `Cannot read ${path}`, { cause: error })

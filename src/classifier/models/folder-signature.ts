@@ -10,8 +10,11 @@ export async function folderSignature(folder: string): Promise<string | null> {
   try {
     await walk(folder, 0, lines)
   } catch {
+    const seen = await stat(folder).catch(() => null)
+    // An archive that somebody has put where folders are looked for.
+    if (seen?.isFile()) return `${folder} ${seen.size} ${seen.mtimeMs}`
     // Somebody is at it this very moment: no two looks at that may read the same.
-    return (await isGone(folder)) ? null : `unsettled ${performance.now()}`
+    return seen === null ? null : `unsettled ${performance.now()}`
   }
   return lines.join("\n")
 }
@@ -25,11 +28,4 @@ async function walk(folder: string, depth: number, lines: string[]): Promise<voi
     if (!entry.isDirectory()) lines.push(`${path} ${size} ${mtimeMs} ${ctimeMs} ${ino}`)
     else if (depth < DEEPEST) await walk(path, depth + 1, lines)
   }
-}
-
-async function isGone(folder: string): Promise<boolean> {
-  return stat(folder).then(
-    () => false,
-    () => true,
-  )
 }

@@ -1,13 +1,13 @@
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter"
-import { type io, memory, reverse, type Tensor, tensor4d, tidy } from "@tensorflow/tfjs-core"
+import { type io, memory, reverse, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core"
 import type { LayersModel } from "@tensorflow/tfjs-layers"
-import { labelsIn } from "./labels.ts"
+import { type Labels, labelsIn, numberedLabels } from "./labels.ts"
 import type { Manifest } from "./manifest.ts"
 import { ModelError } from "./model-error.ts"
 import type { ModelInfo } from "./model-info.ts"
 import { type ModelFiles, readModelFiles } from "./read-model-files.ts"
 import { classCountOf, type InputSize, inputSizeOf } from "./tensor-shapes.ts"
-import { isDistribution, softmax } from "./to-probabilities.ts"
+import { bothOf, isDistribution, softmax } from "./to-probabilities.ts"
 
 /** What answers for a model. */
 export type ServingModel = {
@@ -15,7 +15,9 @@ export type ServingModel = {
   /** In class order; in the language asked for where the model has it, else as it came. */
   labels: (language?: string) => readonly string[]
   manifest: Manifest
-  /** Height × width × 3 values, normalised; filled anew for each image, so that none is allocated per job. */
+  /** Which channels it takes, in which order. */
+  channels: InputSize["channels"]
+  /** Height × width × channels values, normalised; filled anew for each image, so that none is allocated per job. */
   input: Float32Array
   /** Probabilities in class order for what `input` holds now. */
   predict: () => Float32Array
@@ -25,11 +27,14 @@ export type ServingModel = {
 /** And what it was made from: for a large model some tens of megabytes, which who only serves it lets go. */
 export type LoadedModel = ServingModel & {
   /** What its output was taken for, and what said so. */
-  output: { kind: "probabilities" | "logits"; from: string }
+  output: { kind: OutputKind; from: string }
+  /** The labels it answers with. */
+  named: Labels
   files: ModelFiles
 }
 
 type Network = LayersModel | GraphModel
+type OutputKind = "probabilities" | "logits"
 
 /** Loads, checks and warms up the model in a folder. Throws a ModelError that says what is wrong with which file. */
 export async function loadModel(id: string, folder: string): Promise<LoadedModel> {
@@ -67,16 +72,20 @@ async function loadNetwork({ modelJson, weights }: ModelFiles): Promise<Network>
 }
 
 function warmUp(id: string, files: ModelFiles, network: Network): LoadedModel {
-  const { manifest, labels, modelJson } = files
+  const { manifest, modelJson } = files
   refuseNan(network)
   const size = inputSizeOf(shapesOf(network.inputs), manifest, { file: modelJson.file, sourceOf: files.sourceOf })
-  const input = new Float32Array(size.width * size.height * 3)
-  const picture = { input, size, isBgr: manifest.input.channels === "bgr" }
+  const input = new Float32Array(size.tensorShape.reduce((product, side) => product * side, 1))
+  const picture = { input, size }
   const trials = [fillFlat, fillNoise].map((fill) => {
     fill(input)
     return tryRun(network, picture)
   })
-  const classes = classCountOf(trials.map(({ shape }) => shape).slice(0, 1), modelJson.file)
+  const outputs = classCountOf(trials.map(({ shape }) => shape).slice(0, 1), modelJson.file)
+  // One score tells two classes apart, the second of which it is the probability of: Keras' last layer of one unit.
+  const isBinary = outputs === 1 && files.labels?.labels.length !== 1
+  const classes = isBinary ? 2 : outputs
+  const labels = files.labels ?? numberedLabels(classes)
   if (classes !== labels.labels.length) {
     const message = `${labels.from} has ${labels.labels.length} labels, the model's output has ${classes} classes`
     throw new ModelError("labels_count", message)
@@ -84,22 +93,28 @@ function warmUp(id: string, files: ModelFiles, network: Network): LoadedModel {
   if (trials.some(({ scores }) => !scores.every(Number.isFinite))) {
     throw new ModelError("warm_up_failed", "The model answers a test image with values that are not finite")
   }
-  const found = trials.every(({ scores }) => isDistribution(scores)) ? "probabilities" : "logits"
+  const found = trials.every(({ scores }) => isDistribution(isBinary ? bothOf(scores) : scores))
+    ? "probabilities"
+    : "logits"
   const kind = manifest.output ?? found
   const scoresOf = () => run(network, picture).scores
   return {
-    info: describeModel(id, files, size),
+    info: describeModel(id, files, { size, labels }),
     labels: (language) => labelsIn(labels, language),
     manifest,
+    channels: size.channels,
     input,
-    predict: kind === "logits" ? () => softmax(scoresOf()) : scoresOf,
+    predict: () => toProbabilities(scoresOf(), { kind, isBinary }),
+    named: labels,
     output: { kind, from: manifest.output ? files.sourceOf("output") : "warm-up" },
     files,
     dispose: () => network.dispose(),
   }
 }
 
-function describeModel(id: string, { manifest, labels, version }: ModelFiles, size: InputSize): ModelInfo {
+type Found = { size: InputSize; labels: Labels }
+
+function describeModel(id: string, { manifest, version }: ModelFiles, { size, labels }: Found): ModelInfo {
   const { name = id, description, licence, source } = manifest
   return {
     id,
@@ -116,7 +131,7 @@ function describeModel(id: string, { manifest, labels, version }: ModelFiles, si
   }
 }
 
-type Picture = { input: Float32Array; size: InputSize; isBgr: boolean }
+type Picture = { input: Float32Array; size: InputSize }
 
 function tryRun(network: Network, picture: Picture): { scores: Float32Array; shape: number[] } {
   try {
@@ -127,14 +142,22 @@ function tryRun(network: Network, picture: Picture): { scores: Float32Array; sha
   }
 }
 
-function run(network: Network, { input, size: { width, height }, isBgr }: Picture) {
+function run(network: Network, { input, size: { tensorShape, channels } }: Picture) {
   return tidy(() => {
-    const pixels = tensor4d(input, [1, height, width, 3])
-    const output = network.predict(isBgr ? reverse(pixels, 3) : pixels)
+    const pixels = tensor(input, tensorShape)
+    const output = network.predict(channels === "bgr" ? reverse(pixels, 3) : pixels)
     if (!isTensor(output))
       throw new ModelError("output_shape", "The model has several outputs, 1 list of scores is needed")
     return { scores: Float32Array.from(output.dataSync()), shape: output.shape }
   })
+}
+
+function toProbabilities(
+  scores: Float32Array,
+  { kind, isBinary }: { kind: OutputKind; isBinary: boolean },
+): Float32Array {
+  if (kind === "probabilities") return isBinary ? bothOf(scores) : scores
+  return softmax(isBinary ? Float32Array.from([0, scores[0] ?? 0]) : scores)
 }
 
 function isTensor(output: ReturnType<Network["predict"]>): output is Tensor {

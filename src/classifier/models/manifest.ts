@@ -14,8 +14,8 @@ export const manifestSchema = z.strictObject({
   description: z.string().optional(),
   /** The TF.js model's file, where the folder has several. */
   model: modelFilePath.optional(),
-  /** A file with one label a line, or the labels themselves. */
-  labels: z.union([modelFilePath, z.array(z.string()).min(1)]).default("labels.txt"),
+  /** A file of labels, or the labels themselves. */
+  labels: z.union([modelFilePath, z.array(z.string()).min(1)]).optional(),
   /** The language of those labels (BCP 47). Others lie beside them: labels.de.txt. */
   language: z.string().min(1).optional(),
   /** Pixels 0..255 become (x - mean) / std. The default maps them to -1..1. */
@@ -25,8 +25,11 @@ export const manifestSchema = z.strictObject({
       height: sidePx.optional(),
       mean: perChannel.default(127.5),
       std: perChannel.refine((std) => [std].flat().every((value) => value > 0), "must be above 0").default(127.5),
-      /** The order in which the model takes the channels; `mean` and `std` are red, green, blue either way. */
-      channels: z.enum(["rgb", "bgr"]).default("rgb"),
+      /**
+       * The order in which the model takes the channels; `mean` and `std` are red, green, blue either way. Left out, it is rgb for
+       * three channels, and gray for one.
+       */
+      channels: z.enum(["rgb", "bgr", "gray"]).optional(),
     })
     .prefault({}),
   /** 256-and-crop with plain bilinear: measured best on ImageNet models. */

@@ -1,5 +1,6 @@
 export type ModelErrorCode =
   | "no_model"
+  | "bad_name"
   | "several_models"
   | "bad_manifest"
   | "bad_metadata"

@@ -4,21 +4,26 @@ import type { LoadedModel } from "./load-model.ts"
 export type ModelFact = { what: string; value: string; from: string }
 
 /** What a folder's model turned out to be, for the person who made it. */
-export function factsOf({ info, files, manifest, output }: LoadedModel): ModelFact[] {
-  const { modelJson, labels, sourceOf, tool } = files
+export function factsOf({ info, files, manifest, output, channels, named }: LoadedModel): ModelFact[] {
+  const { modelJson, sourceOf, tool } = files
   const { input, resize } = manifest
   const said = (key: string, otherwise: string) => (sourceOf(key) === "default" ? otherwise : sourceOf(key))
   const fact = (what: string, value: string, from: string): ModelFact => ({ what, value, from })
   const crop = `centre crop of ${resize.crop_fraction}`
   return [
     fact("made by", tool, "the files in the folder"),
+    ...(modelJson.writtenBy === null ? [] : [fact("written by", modelJson.writtenBy, modelJson.file)]),
     fact("model", `${modelJson.kind} model, ${modelJson.weightBytes} bytes of weights`, modelJson.file),
     fact("input", `${info.inputWidth} × ${info.inputHeight}`, said("input.width", `${modelJson.file}: input shape`)),
-    fact("pixels", describeScale(input.mean, input.std), said("input.mean", "default")),
-    fact("channels", input.channels, said("input.channels", "default")),
+    fact(
+      "pixels",
+      describeScale(input.mean, input.std),
+      said("input.mean", "default: nothing says it; claimcheck.json can"),
+    ),
+    fact("channels", channels, said("input.channels", `${modelJson.file}: input shape`)),
     fact("resize", resize.fit === "crop" ? crop : "stretch", said("resize.fit", "default")),
     fact("output", output.kind, output.from),
-    fact("labels", `${info.labels}: ${shorten(labels.labels)}`, labels.from),
+    fact("labels", `${info.labels}: ${shorten(named.labels)}`, named.from),
     ...(info.languages.length > 0
       ? [fact("languages", info.languages.join(", "), "claimcheck.json, label files")]
       : []),

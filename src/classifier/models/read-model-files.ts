@@ -1,5 +1,5 @@
-import { findModelJson } from "./find-model-json.ts"
-import { FolderReader } from "./folder-reader.ts"
+import { findModelJson, openModelFolder } from "./find-model-json.ts"
+import type { FolderReader } from "./folder-reader.ts"
 import { type Labels, readLabels } from "./labels.ts"
 import { MANIFEST_FILE, type Manifest, parseManifest, sourceOf } from "./manifest.ts"
 import { ModelError } from "./model-error.ts"
@@ -14,7 +14,8 @@ export type ModelFiles = {
   sourceOf: (key: string) => string
   modelJson: ModelJson
   weights: ArrayBuffer
-  labels: Labels
+  /** Null where no file names the classes. */
+  labels: Labels | null
   version: string
   /** Every file that was read, by its path in the folder. */
   files: ReadonlyMap<string, Uint8Array>
@@ -22,7 +23,7 @@ export type ModelFiles = {
 
 /** Reads all that a model folder serves from, once, so that its version is the hash of what was really loaded. */
 export async function readModelFiles(path: string): Promise<ModelFiles> {
-  const folder = await FolderReader.open(path)
+  const folder = await openModelFolder(path)
   const text = await folder.useText(MANIFEST_FILE)
   const { tool, settings: exported } = await recogniseExport(folder)
   const file = await findModelJson(folder, parseManifest(text, exported).model)
@@ -47,7 +48,10 @@ export async function readModelFiles(path: string): Promise<ModelFiles> {
   }
 }
 
-async function readWeights(folder: FolderReader, { file, shardPaths, weightBytes }: ModelJson): Promise<ArrayBuffer> {
+async function readWeights(
+  folder: FolderReader,
+  { file, shardPaths, weightBytes, hasStrings }: ModelJson,
+): Promise<ArrayBuffer> {
   const shards: Uint8Array[] = []
   for (const path of shardPaths) {
     const shard = await folder.use(path)
@@ -55,7 +59,7 @@ async function readWeights(folder: FolderReader, { file, shardPaths, weightBytes
     shards.push(shard)
   }
   const bytes = shards.reduce((sum, shard) => sum + shard.byteLength, 0)
-  if (bytes !== weightBytes) {
+  if (bytes < weightBytes || (bytes > weightBytes && !hasStrings)) {
     const sizes = shardPaths.map((path, index) => `${path} (${shards[index]?.byteLength})`).slice(0, 8)
     const described = `The shards have ${bytes} bytes, ${file} describes ${weightBytes}`
     throw new ModelError("shard_size", `${described}: ${sizes.join(", ")}`)

@@ -11,11 +11,12 @@ const metadataSchema = z.looseObject({
   imageSize: z.int().min(1).max(2048).optional(),
   modelName: z.string().optional(),
   packageName: z.string().optional(),
+  grayscale: z.boolean().optional(),
 })
 
 /**
  * What a Teachable Machine export says of itself, or null for another folder. Its own library (libraries/image/src/utils/tf.ts
- * of googlecreativelab/teachablemachine-community) takes the centre square and feeds x / 127 - 1.
+ * of googlecreativelab/teachablemachine-community) takes the centre square and feeds x / 127 - 1, of a grey model's pictures 0.2989 R + 0.587 G + 0.114 B.
  */
 export async function readTeachableMachine(folder: FolderReader): Promise<ExportRules | null> {
   if (!folder.has(FILE)) return null
@@ -28,7 +29,7 @@ export async function readTeachableMachine(folder: FolderReader): Promise<Export
     const [issue] = parsed.error.issues
     throw new ModelError("bad_metadata", `Cannot read ${FILE}: ${issue?.path.join(".")}: ${issue?.message}`)
   }
-  const { labels, imageSize, modelName, packageName } = parsed.data
+  const { labels, imageSize, modelName, packageName, grayscale } = parsed.data
   if (isItsOwn && packageName !== "@teachablemachine/image") {
     throw new ModelError("bad_metadata", `${FILE}: packageName is ${packageName}: only image models can be served`)
   }
@@ -41,6 +42,7 @@ export async function readTeachableMachine(folder: FolderReader): Promise<Export
       { key: "labels", value: labels, from: `${FILE}: labels` },
       ...sized.map((key) => ({ key, value: imageSize, from: `${FILE}: imageSize` })),
       ...(modelName ? [{ key: "name", value: modelName, from: `${FILE}: modelName` }] : []),
+      ...(grayscale ? [{ key: "input.channels", value: "gray", from: `${FILE}: grayscale` }] : []),
       { key: "input.mean", value: 127, from },
       { key: "input.std", value: 127, from },
       { key: "resize.fit", value: "crop", from },

@@ -1,7 +1,13 @@
 import type { Manifest } from "./manifest.ts"
 import { ModelError } from "./model-error.ts"
 
-export type InputSize = { width: number; height: number }
+export type InputSize = {
+  width: number
+  height: number
+  channels: "rgb" | "bgr" | "gray"
+  /** Of the tensor for one picture. */
+  tensorShape: number[]
+}
 
 type Shape = readonly (number | null)[] | undefined
 
@@ -10,7 +16,8 @@ export type Naming = { file: string; sourceOf: (key: string) => string }
 
 /**
  * Finds the input size in a model's input shape, [batch, height, width, 3] with null or -1 where it is open, and asks the
- * manifest for what is open. Throws a ModelError for any other shape.
+ * manifest for what is open. A grey model has 1 channel, or none: [batch, height, width]. Throws a ModelError for any other
+ * shape.
  */
 export function inputSizeOf(shapes: readonly Shape[], manifest: Manifest, naming: Naming): InputSize {
   const [shape] = shapes
@@ -19,14 +26,27 @@ export function inputSizeOf(shapes: readonly Shape[], manifest: Manifest, naming
   const [batch, height, width, channels] = sides
   const seen = `${naming.file}: input shape ${describe(shape)}`
   // A graph may leave its shape out altogether; then the manifest says it all.
-  if (shape !== undefined && (shape.length !== 4 || (channels ?? 3) !== 3)) {
-    throw new ModelError("input_shape", `${seen} is not [batch, height, width, 3]${hint(sides)}`)
+  const isFlat = shape?.length === 3
+  const isPicture = isFlat || (shape?.length === 4 && [undefined, 1, 3].includes(channels))
+  if (shape !== undefined && !isPicture) {
+    throw new ModelError("input_shape", `${seen} is not [batch, height, width, 3 or 1]${hint(sides)}`)
   }
   if ((batch ?? 1) !== 1) throw new ModelError("input_shape", `${seen} takes only batches of ${batch}`)
   const agree = (key: "width" | "height", found: number | undefined) => {
     return agreedSide({ found, stated: manifest.input[key], key: `input.${key}` }, seen, naming)
   }
-  return { width: agree("width", width), height: agree("height", height) }
+  const size = { width: agree("width", width), height: agree("height", height) }
+  const asked = manifest.input.channels
+  const order = asked ?? (isFlat || channels === 1 ? "gray" : "rgb")
+  const isGray = order === "gray"
+  if ((isFlat && !isGray) || (channels !== undefined && (channels === 1) !== isGray)) {
+    throw new ModelError(
+      "input_shape",
+      `input.channels is ${asked} by ${naming.sourceOf("input.channels")}, but ${seen}`,
+    )
+  }
+  const depth = isFlat ? [] : [isGray ? 1 : 3]
+  return { ...size, channels: order, tensorShape: [1, size.height, size.width, ...depth] }
 }
 
 /** How many values one image gives. Throws a ModelError where that is not a plain list of scores. */
@@ -59,8 +79,7 @@ function agreedSide({ key, found, stated }: Side, seen: string, { sourceOf }: Na
 function hint(sides: readonly (number | undefined)[]): string {
   if (sides.length !== 4) return ""
   if (sides[1] === 3) return ": its channels come first (NCHW); export it with channels last"
-  if (sides[3] === 1) return ": it takes grey pictures; only models of 3 channels can be served"
-  if (sides[3] === 4) return ": it takes an alpha channel; only models of 3 channels can be served"
+  if (sides[3] === 4) return ": it takes an alpha channel; only models of 3 channels or 1 can be served"
   return ""
 }
 

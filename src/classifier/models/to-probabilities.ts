@@ -6,6 +6,11 @@ export function softmax(logits: Float32Array): Float32Array {
   return powers.map((value) => value / sum)
 }
 
+/** Of the probability of the second of two classes, those of both. */
+export function bothOf([second = 0]: Float32Array): Float32Array {
+  return Float32Array.from([1 - second, second])
+}
+
 /** Whether scores read as probabilities of classes that exclude each other. */
 export function isDistribution(scores: Float32Array): boolean {
   const sum = scores.reduce((total, value) => total + value, 0)

@@ -32,10 +32,11 @@ export const classify: Work<"classify"> = async ({ operation, bytes }, context) 
 /** A float has seven digits; the rest is how it is written in binary, and would triple the answer. */
 const roundScore = (score: number) => Number(score.toPrecision(6))
 
-function inputRule({ info, manifest: { input, resize } }: ServingModel): InputRule {
+function inputRule({ info, channels, manifest: { input, resize } }: ServingModel): InputRule {
   return {
     width: info.inputWidth,
     height: info.inputHeight,
+    isGray: channels === "gray",
     mean: input.mean,
     std: input.std,
     fit: resize.fit,
