@@ -140,7 +140,7 @@ describe("fillInput()", () => {
     const rule = { width: 2, height: 2, isGray: true, mean: 127, std: 127, fit: "stretch", cropFraction: 1 } as const
     fillInput(input, { width: 2, height: 2, rgb, orientation: 1 }, rule)
     const expected = [0.2989 * 255, 0.587 * 255, 0.114 * 255, 0.9999 * 100].map((luma) => (luma - 127) / 127)
-    expected.forEach((value, at) => expect(input[at]).toBeCloseTo(value, 5))
+    for (const [at, value] of expected.entries()) expect(input[at]).toBeCloseTo(value, 5)
   })
 
   test("takes an image of one pixel", () => {
