@@ -15,4 +15,12 @@ export function examplesOf(page: string): DocsExample[] {
   return examples
 }
 
+/** What stands in the fenced blocks of a Markdown page; ` file=NAME` behind the language says that it is to be saved. */
+export function examplesOfMarkdown(text: string): { language: string; file?: string; code: string }[] {
+  const pattern = /^```(\w+)(?: file=(\S+))?\n([\s\S]*?)^```$/gm
+  return [...text.matchAll(pattern)].map(([, language = "", file, code = ""]) => {
+    return { language, code, ...(file !== undefined && { file }) }
+  })
+}
+
 const decode = (text: string) => text.replaceAll(/&(lt|gt|amp|quot|#39);/g, (entity) => ENTITIES[entity] ?? entity)

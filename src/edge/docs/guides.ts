@@ -1,3 +1,5 @@
+import { BATCH_GUIDE } from "./batch-guide.ts"
+
 export type Example = {
   /** What the tests run it with. */
   language: "sh" | "javascript" | "python"
@@ -103,9 +105,10 @@ else:
       },
     ],
   },
+  BATCH_GUIDE,
   {
-    id: "batch",
-    title: "Batch your own loop",
+    id: "loop",
+    title: "Many files of your own",
     text: [
       "Submit all pictures first, a few at the same time, and only then collect: the queue works while you upload. Keep the ids; they are all that is needed to go on after a restart.",
       "429 and 503 mean that there is too much for now: wait for `Retry-After` seconds and send the same request again, under the same `Idempotency-Key`. The key may be made from the file's name and content, so that a second run of the whole loop costs nothing.",
@@ -178,7 +181,7 @@ for name, ticket in tickets.items():
     id: "webhook",
     title: "Be called back, and verify who calls",
     text: [
-      "With `webhook_url` the finished ticket is posted to you as `{type, timestamp, data}`, where `data` is the ticket. It is signed after the Standard Webhooks specification; your secret starts with `whsec_`.",
+      "With `webhook_url` the finished ticket is sent to you as `{type, timestamp, data}`, where `data` is the ticket, or that of a batch. It is signed after the Standard Webhooks specification. The secret starts with `whsec_`: `claimcheck webhook secret` prints that of the stack on your machine; for others, ask who runs them.",
       "Verify before you believe: the signature is an HMAC-SHA256 over `id.timestamp.body`, the body byte for byte as it came. Refuse timestamps that are more than five minutes off. The same `webhook-id` may come twice: do its work once. Answer 2xx soon; anything else is tried again for about three days.",
       "`GET /v1/classifications/{id}/deliveries` tells every attempt.",
     ],

@@ -3,7 +3,7 @@ import { ERRORS } from "../../lib/app-error.ts"
 import type { OpenApiDocument } from "../openapi/create-document.ts"
 import { type Example, GUIDES, type Guide } from "./guides.ts"
 import { prose } from "./prose.ts"
-import { renderReference } from "./render-reference.ts"
+import { renderReference, renderWebhooks } from "./render-reference.ts"
 import { STYLE } from "./style.ts"
 
 /** The document as a page: short guides, then every operation. Without a script, and without a request to anywhere. */
@@ -23,12 +23,14 @@ export function renderDocs(document: OpenApiDocument, origin: string) {
 <nav aria-label="On this page"><ul>
 ${GUIDES.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}
 <li><a href="#reference">Every operation</a></li>
+<li><a href="#webhooks">Every webhook</a></li>
 <li><a href="#errors">Errors</a></li>
 </ul></nav>
 </header>
 <main>
 ${GUIDES.map((guide) => renderGuide(guide, origin))}
 <div id="reference">${renderReference(document)}</div>
+${renderWebhooks(document)}
 ${renderErrors()}
 </main>
 <footer><p>Within /v1 fields, headers and codes are added, and none is removed or changes its meaning.</p></footer>

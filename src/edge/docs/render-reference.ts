@@ -63,11 +63,38 @@ function renderAnswer(status: string, { description, content = {} }: Answer, doc
   const isDetailed = fields.length > 0 || example !== undefined
   const head = html`<strong>${status}</strong> ${prose(description)} <span class="dim">${type ?? ""}</span>`
   if (!isDetailed) return html`<p>${head}</p>`
-  const json = example === undefined ? "" : JSON.stringify(example, null, 2)
   return html`<details><summary>${head}</summary>
-${json === "" ? "" : html`<pre tabindex="0"><code>${json}</code></pre>`}
-${fields.length === 0 ? "" : html`<div class="wide"><table><tbody>${fields.map(({ name, schema: of }) => html`<tr><td><code>${name}</code></td><td>${typeOf(of)}</td><td>${prose(String(of.description ?? ""))}</td></tr>`)}</tbody></table></div>`}
+${renderExample(example)}
+${renderFields(fields)}
 </details>`
+}
+
+/** Every event, with the body that was sent for one. */
+export function renderWebhooks({ webhooks }: OpenApiDocument) {
+  return html`<section aria-labelledby="webhooks">
+<h2 id="webhooks">Webhooks</h2>
+<p>${prose("What is sent to a `webhook_url`. Types may be added: ignore those that you do not know.")}</p>
+${Object.entries(webhooks).map(([type, { post }]) => {
+  const { summary, requestBody } = post as { summary: string; requestBody: { content: Content } }
+  const example = requestBody.content["application/json"]?.example
+  return html`<details><summary><code id="${type}">${type}</code> ${prose(summary)}</summary>
+${renderExample(example)}
+</details>`
+})}
+${renderParameters(webhooks["classification.succeeded"].post.parameters as Parameter[])}
+</section>`
+}
+
+function renderExample(example: unknown) {
+  return example === undefined ? "" : html`<pre tabindex="0"><code>${JSON.stringify(example, null, 2)}</code></pre>`
+}
+
+function renderFields(fields: readonly Field[]) {
+  if (fields.length === 0) return ""
+  const rows = fields.map(({ name, schema }) => {
+    return html`<tr><td><code>${name}</code></td><td>${typeOf(schema)}</td><td>${prose(String(schema.description ?? ""))}</td></tr>`
+  })
+  return html`<div class="wide"><table><tbody>${rows}</tbody></table></div>`
 }
 
 type Field = { name: string; schema: JsonSchema }
