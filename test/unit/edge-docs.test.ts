@@ -1,6 +1,9 @@
 import { createHash } from "node:crypto"
+import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { ERRORS } from "../../src/lib/app-error.ts"
+import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
+import { webhookEventTypes } from "../../src/lib/webhook-event.ts"
 import { examplesOf } from "../support/docs-examples.ts"
 import { openDetachedApp, readDocument } from "../support/edge-document.ts"
 
@@ -44,6 +47,7 @@ describe("GET /docs", () => {
       for (const operation of Object.values(methods)) expect(page).toContain(`id="${String(operation.operationId)}"`)
     }
     for (const code of Object.keys(ERRORS)) expect(page).toContain(`<code>${code}</code>`)
+    for (const type of webhookEventTypes) expect(page).toContain(`<code id="${type}">${type}</code>`)
   })
 
   it("names the address that it came from in its examples", () => {
@@ -58,5 +62,46 @@ describe("GET /docs", () => {
   it("is not made to say what the Host header says as markup", async () => {
     const response = await (await openDetachedApp()).request("http://a'b/docs")
     expect(await response.text()).not.toContain("http://a'b")
+  })
+})
+
+describe("docs/*.md", () => {
+  const read = (name: string) => readFileSync(`docs/${name}`, "utf8")
+  /** The first cells of the rows of its tables: each name that stands there as code. */
+  const namesIn = (name: string) =>
+    [...read(name).matchAll(/^\| ([^|]*) \|/gm)]
+      .flatMap(([, cell = ""]) => [...cell.matchAll(/`([\w.]+)`/g)])
+      .map(([, code]) => code)
+
+  it("webhooks.md has every type of event", () => {
+    expect(namesIn("webhooks.md")).toEqual(expect.arrayContaining(webhookEventTypes))
+  })
+
+  it("batches.md has every option of a batch that belongs to no operation, and top_k", async () => {
+    const parameters = ((await readDocument()).paths["/v1/batches"]?.post?.parameters ?? []) as {
+      name: string
+      in: string
+      description: string
+    }[]
+    const own = parameters.filter(({ in: place, description }) => place === "query" && !/^`\w+`/.test(description))
+    const options = [...own.map(({ name }) => name), "top_k", "output_format"]
+    expect(options.length).toBeGreaterThan(8)
+    expect(namesIn("batches.md")).toEqual(expect.arrayContaining(options))
+  })
+
+  it("client.md has every option of the client", async () => {
+    const wrong = { nobody: 1 } as object
+    const claimcheck = new Claimcheck({ url: "http://127.0.0.1:9" })
+    const refusals = await Promise.allSettled([
+      (async () => new Claimcheck({ url: "http://127.0.0.1:9", ...wrong }))(),
+      claimcheck.classify(new Uint8Array(), wrong),
+    ])
+    const options = refusals.flatMap((refusal) =>
+      String((refusal as PromiseRejectedResult).reason)
+        .split("the options are ")[1]
+        ?.split(", "),
+    )
+    expect(options.length).toBeGreaterThan(20)
+    expect(namesIn("client.md")).toEqual(expect.arrayContaining(options))
   })
 })
