@@ -15,6 +15,7 @@ import { createBatchTicketIds, createTicketIds, type TicketIds } from "../lib/ti
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer, type Tracer } from "../lib/trace/tracer.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-settings.ts"
+import { BodiesInFlight } from "./bodies-in-flight.ts"
 import { CachedRegistry } from "./cached-registry.ts"
 import { type EdgeConfig, readEdgeConfig } from "./config.ts"
 import { KnownKeys } from "./known-keys.ts"
@@ -38,6 +39,7 @@ export type Services = {
   submitRates: SubmitRates
   ticketIds: TicketIds
   batches: BatchStore
+  bodies: BodiesInFlight
   batchTicketIds: TicketIds
   now: () => number
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
@@ -75,6 +77,7 @@ export function createServices(
     submitRates: new SubmitRates(Date.now),
     ticketIds: createTicketIds(config.TICKET_SECRET),
     batches: new BatchStore(redis, keys, limits),
+    bodies: new BodiesInFlight(config, { now: Date.now, sleep }),
     batchTicketIds: createBatchTicketIds(config.TICKET_SECRET),
     now: Date.now,
     sleep,
