@@ -1,5 +1,6 @@
 // What the tests need of the system and Debian has: Redis, and Chromium for what must work in a browser. Run by `npm test`.
 import { execFileSync } from "node:child_process"
+import { existsSync } from "node:fs"
 import { findExecutable } from "../../src/cli/stack/find-executable.ts"
 import { findRedis } from "../../src/cli/stack/find-redis.ts"
 
@@ -15,4 +16,10 @@ if (findExecutable(["chromium"]) === null) {
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
   execFileSync("apt-get", ["update", "-q"], { env, stdio: "pipe" })
   execFileSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", "chromium"], { env, stdio: "pipe" })
+}
+
+// A project of its own, as somebody has it who generates a client: openapi-typescript needs another TypeScript than ours.
+if (!existsSync("test/openapi-client/node_modules")) {
+  say("The tests need a generator of clients: npm ci in test/openapi-client …")
+  execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: "test/openapi-client", stdio: "pipe" })
 }

@@ -14,7 +14,7 @@ const readDocument = createRoute({
   responses: {
     200: {
       description: "OpenAPI 3.1",
-      content: { "application/json": { type: "object" } },
+      content: { "application/json": { type: "object", additionalProperties: true } },
       headers: ["Cache-Control"],
     },
   },
