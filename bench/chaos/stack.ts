@@ -53,6 +53,7 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
     API_KEYS: apiKeys,
     ALLOW_ANONYMOUS: "true",
     RATE_LIMIT: "off",
+    READ_LIMIT: "off",
   }
   const edgePart = () => {
     if (options.edge === "node") return nodeEdgePart(ground, edgeEnv, { port: edgePort })

@@ -8,8 +8,9 @@ import { identifyCaller } from "./caller.ts"
 import { cors } from "./cors.ts"
 import { problemResponse } from "./problem.ts"
 import { discardRest } from "./read-body.ts"
+import { limitReads } from "./read-rates.ts"
 import { traceRequests, type WaitUntil } from "./request-trace.ts"
-import { type EdgeContext, type EdgeEnv, newRouter } from "./router.ts"
+import { type EdgeContext, type EdgeEnv, honoPath, newRouter } from "./router.ts"
 import { batches } from "./routes/batches.ts"
 import { classifications } from "./routes/classifications.ts"
 import { deliveries } from "./routes/deliveries.ts"
@@ -30,10 +31,15 @@ const PUBLIC_ROUTERS = [page, samples]
 /** Every other route there is, with its whole path. */
 const ROUTERS = [classifications, deliveries, batches, outputs, models, queue, predict, health]
 
-/** Where a POST counts against the rate limit of its caller: wherever it may be refused for it. */
+/** Where a POST counts against the rate limit of its caller: wherever it may put something into the queue. */
 const SUBMIT_PATHS = ROUTERS.flatMap(({ described }) => described)
-  .filter(({ errors }) => errors.includes("rate_limited"))
-  .map(({ path }) => path)
+  .filter(({ errors }) => errors.includes("queue_full"))
+  .map(({ path }) => honoPath(path))
+
+/** What a caller may ask besides: counted by the limit of reads. */
+const READ_PATHS = ROUTERS.flatMap(({ described }) => described)
+  .filter(({ access, path }) => access === "caller" && !SUBMIT_PATHS.includes(honoPath(path)))
+  .map(({ path }) => honoPath(path))
 
 export type AppOptions = {
   /** The address that the platform vouches for; never one that a client can write itself. */
@@ -69,6 +75,7 @@ export function createApp(services: Services, { clientAddress, waitUntil }: AppO
   for (const router of PUBLIC_ROUTERS) app.route("/", router)
   for (const path of ["/v1/*", "/predict"]) app.use(path, traceRequests(waitUntil), authenticate)
   for (const path of SUBMIT_PATHS) app.use(path, limitSubmits)
+  for (const path of READ_PATHS) app.use(path, limitReads)
   for (const router of [...ROUTERS, describeApi([...ROUTERS, ...PUBLIC_ROUTERS])]) app.route("/", router)
 
   app.notFound((c) => {

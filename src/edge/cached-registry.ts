@@ -6,30 +6,26 @@ import {
   type ServiceRate,
   serviceRate,
 } from "../lib/registry.ts"
+import { SharedLook } from "./shared-look.ts"
 
 const MAX_AGE_MS = 10_000
 /** A model that is not known may have come a moment ago, but a client that insists must not cost a command each time. */
 const MIN_AGE_MS = 1_000
 
-/** The registry as this isolate last saw it. Holds values only: on Workers a promise belongs to the request that made it. */
+/** The registry as this isolate last saw it. */
 export class CachedRegistry {
   readonly #registry: Registry
   readonly #now: () => number
-  #snapshot: RegistrySnapshot = { models: [], workers: [] }
-  #readMs = Number.NEGATIVE_INFINITY
+  readonly #look: SharedLook<RegistrySnapshot>
 
   constructor(registry: Registry, now: () => number) {
     this.#registry = registry
     this.#now = now
+    this.#look = new SharedLook(now)
   }
 
-  async snapshot(maxAgeMs = MAX_AGE_MS): Promise<RegistrySnapshot> {
-    const age = this.#now() - this.#readMs
-    if (age < 0 || age >= maxAgeMs) {
-      this.#snapshot = await this.#registry.read()
-      this.#readMs = this.#now()
-    }
-    return this.#snapshot
+  snapshot(maxAgeMs = MAX_AGE_MS): Promise<RegistrySnapshot> {
+    return this.#look.read(() => this.#registry.read(), maxAgeMs)
   }
 
   async rate(queue: string, megapixels?: number): Promise<ServiceRate> {
@@ -48,13 +44,14 @@ export class CachedRegistry {
    * @throws AppError unknown_model with the list of those there are
    */
   async findModel(asked: string | undefined, preferred: string): Promise<ServedModel> {
+    let ids: string[] = []
     for (const maxAgeMs of [MAX_AGE_MS, MIN_AGE_MS]) {
       const snapshot = await this.snapshot(maxAgeMs)
+      ids = snapshot.models.map(({ id }) => id).sort()
       const found = snapshot.models.find(({ id }) => id === (asked ?? preferred))
       const choice = found ?? (asked === undefined ? this.#anyModel(snapshot) : undefined)
       if (choice !== undefined) return choice
     }
-    const ids = this.#snapshot.models.map(({ id }) => id).sort()
     const which = asked === undefined ? "no model" : `no model ${JSON.stringify(asked.slice(0, 64))}`
     const known = ids.length === 0 ? "no classifier has been here yet" : `there are ${ids.join(", ")}`
     throw new AppError("unknown_model", `Cannot classify: ${which} was ever served here; ${known}`)

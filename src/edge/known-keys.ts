@@ -55,7 +55,7 @@ export class KnownKeys {
   }
 
   #assertMayGuess(network: string): void {
-    const retryAfterMs = waitMsOf(GUESSES, this.#guessers.get(network) ?? 0, this.#now())
+    const retryAfterMs = waitMsOf(GUESSES, this.#guessers.get(network) ?? 0, { nowMs: this.#now() })
     if (retryAfterMs === 0) return
     const message = "Cannot look up the API key: too many unknown ones came from your address"
     throw new AppError("too_many_guesses", message, { retryAfterMs })

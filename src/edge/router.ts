@@ -23,12 +23,15 @@ export class EdgeRouter extends Hono<EdgeEnv> {
 
   openapi<R extends ApiRoute>(route: R, handler: RouteHandler<R>): this {
     this.described.push(route)
-    this.on(route.method, route.path.replaceAll(/\{(\w+)\}/g, ":$1"), (c) => {
+    this.on(route.method, honoPath(route.path), (c) => {
       validateRequest(route, c)
       return handler(c as Context<EdgeEnv, string, ValidatedInput<R>>)
     })
     return this
   }
 }
+
+/** "{id}" as Hono writes it: ":id". */
+export const honoPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1")
 
 export const newRouter = () => new EdgeRouter()

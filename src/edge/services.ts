@@ -1,4 +1,5 @@
 import { ApiKeyStore } from "../lib/api-key-store.ts"
+import type { AppError } from "../lib/app-error.ts"
 import { BatchStore } from "../lib/batches/batch-store.ts"
 import type { Env } from "../lib/env.ts"
 import { JobStore } from "../lib/job-store.ts"
@@ -6,6 +7,7 @@ import { createKeys, type Keys } from "../lib/keys.ts"
 import { createLog, type Log } from "../lib/log.ts"
 import { Outbox } from "../lib/outbox.ts"
 import { outputLimits, storeLimits } from "../lib/queue-config.ts"
+import type { QueueStats } from "../lib/queue-stats.ts"
 import { connectRedis, type RedisRest } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
 import { createSealer } from "../lib/sealed-bytes.ts"
@@ -15,10 +17,13 @@ import { createBatchTicketIds, createTicketIds, type TicketIds } from "../lib/ti
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer, type Tracer } from "../lib/trace/tracer.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-settings.ts"
-import { BodiesInFlight } from "./bodies-in-flight.ts"
 import { CachedRegistry } from "./cached-registry.ts"
 import { type EdgeConfig, readEdgeConfig } from "./config.ts"
+import { HeldWaits } from "./held-waits.ts"
 import { KnownKeys } from "./known-keys.ts"
+import { OverdueWakes } from "./overdue-wakes.ts"
+import { ReadRates } from "./read-rates.ts"
+import { SharedLook } from "./shared-look.ts"
 import { SubmitRates } from "./submit-rates.ts"
 
 /** Who asks hears within two seconds that Redis is gone; the rest of them is for a busy machine and the way there. */
@@ -37,9 +42,13 @@ export type Services = {
   apiKeys: ApiKeyStore
   knownKeys: KnownKeys
   submitRates: SubmitRates
+  readRates: ReadRates
+  heldWaits: HeldWaits
+  overdueWakes: OverdueWakes
+  queueLook: SharedLook<QueueStats>
+  readyLook: SharedLook<AppError | null>
   ticketIds: TicketIds
   batches: BatchStore
-  bodies: BodiesInFlight
   batchTicketIds: TicketIds
   now: () => number
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
@@ -75,9 +84,13 @@ export function createServices(
     apiKeys,
     knownKeys: new KnownKeys(apiKeys, Date.now),
     submitRates: new SubmitRates(Date.now),
+    readRates: new ReadRates(config.READ_LIMIT, Date.now),
+    heldWaits: new HeldWaits(Date.now),
+    overdueWakes: new OverdueWakes(Date.now),
+    queueLook: new SharedLook(Date.now),
+    readyLook: new SharedLook(Date.now),
     ticketIds: createTicketIds(config.TICKET_SECRET),
     batches: new BatchStore(redis, keys, limits),
-    bodies: new BodiesInFlight(config, { now: Date.now, sleep }),
     batchTicketIds: createBatchTicketIds(config.TICKET_SECRET),
     now: Date.now,
     sleep,

@@ -1,6 +1,5 @@
 import { createMiddleware } from "hono/factory"
-import { AppError } from "../lib/app-error.ts"
-import { rateLimited, remainingOf, stepMsOf, waitMsOf } from "../lib/rate-limit.ts"
+import { RateLimitedError, remainingOf, waitMsOf } from "../lib/rate-limit.ts"
 import type { Caller } from "./caller.ts"
 import type { EdgeEnv } from "./router.ts"
 
@@ -19,29 +18,26 @@ export class SubmitRates {
     this.#now = now
   }
 
-  /** @throws AppError rate_limited when Redis would say so */
-  assertMaySubmit({ id, rateLimit }: Caller): void {
+  /**
+   * @param cost units of work (src/lib/job-cost.ts); before a body is read, those of the cheapest job
+   * @throws AppError rate_limited when Redis would say so
+   */
+  assertMaySubmit({ id, rateLimit }: Caller, cost = 1): void {
     const wholeMs = this.#wholeMs.get(id)
     if (rateLimit === null || wholeMs === undefined) return
-    const waitMs = waitMsOf(rateLimit, wholeMs, this.#now())
-    if (waitMs > 0) throw rateLimited(rateLimit, waitMs)
+    const nowMs = this.#now()
+    if (waitMsOf(rateLimit, wholeMs, { nowMs, cost }) > 0)
+      throw new RateLimitedError(rateLimit, { wholeMs, nowMs, cost })
   }
 
   /** Calls what counts a submit, and keeps in mind what is said of the caller's rate. */
-  async learn<T extends { rateWholeMs: number | null }>(
-    { id, rateLimit }: Caller,
-    submit: () => Promise<T>,
-  ): Promise<T> {
+  async learn<T extends { rateWholeMs: number | null }>({ id }: Caller, submit: () => Promise<T>): Promise<T> {
     try {
       const submitted = await submit()
       if (submitted.rateWholeMs !== null) this.#remember(id, submitted.rateWholeMs)
       return submitted
     } catch (error) {
-      const isRefused = error instanceof AppError && error.code === "rate_limited"
-      if (isRefused && rateLimit !== null) {
-        const spentMs = (error.retryAfterMs ?? 0) + rateLimit.windowMs - stepMsOf(rateLimit)
-        this.#remember(id, this.#now() + spentMs)
-      }
+      if (error instanceof RateLimitedError) this.#remember(id, error.wholeMs)
       throw error
     }
   }

@@ -2,6 +2,7 @@ import { AppError } from "../lib/app-error.ts"
 import { isKeyCaller } from "../lib/caller-id.ts"
 import { readImageHeader, refuseLargeImage, type SizeLimits, seenImage } from "../lib/image-header.ts"
 import type { ImageInfo, Job } from "../lib/job.ts"
+import { jobCost } from "../lib/job-cost.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../lib/job-id.ts"
 import type { Enqueued, NewJob } from "../lib/job-store.ts"
 import { OPERATIONS } from "../lib/operations.ts"
@@ -81,6 +82,8 @@ export async function submit(services: Services, request: Submit): Promise<Enque
         ...(model !== null && { modelVersion: model.version }),
       }),
   }
+  // A known answer would count as one unit, but only Redis could say that it is known.
+  services.submitRates.assertMaySubmit(caller, jobCost(job.input))
   if ("bytes" in source) await store.putPayload(payloadId, source.bytes)
   const enqueued = await services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))
   assertSameRequest(enqueued.job, job)

@@ -13,6 +13,11 @@ const AWAY_POLL_MS = 1_000
 /** A job that stands first for so long may have had its wake-up lost: it is sent again. */
 const OVERDUE_MS = 2_000
 
+/** After so many looks at a job that does not move, the next pause is as long as all of them together. */
+const STILL_LOOKS = 16
+/** So many looks of a wait may follow its hints closely. */
+const MAX_CLOSE_LOOKS = 24
+
 const isWaiting = (job: Job) => job.state === "queued" || job.state === "processing"
 
 /** Reads a job with the state of the work it shares, or null. A job found waiting past its deadline is failed here. */
@@ -48,7 +53,8 @@ async function waitOf(
   const rate = await services.registry.rate(job.queue, image && (image.width * image.height) / 1e6)
   const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
   const ageMs = (sinceMs: number) => Math.max(0, services.now() - sinceMs)
-  if (position === 0 && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS) {
+  const isOverdue = position === 0 && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS
+  if (isOverdue && services.overdueWakes.isDue(job.queue)) {
     await unlessAway(() => services.store.wakeClassifiers(job.queue))
   }
   const progress =
@@ -80,22 +86,57 @@ export async function describeAccepted(
 }
 
 /**
- * Looks again, when it may be worth it, until the job is done or the time is up. A wait that the queue is too long for is
+ * Looks again, when it may be worth it, until the job is done or the time is up: a bounded number of times. A wait that the queue is too long for is
  * not begun: its caller hears at once when to come back. Waits on while Redis is away.
  */
 export async function waitForJob(services: Services, first: Job, waitMs: number, signal?: AbortSignal): Promise<Job> {
   const { now, sleep } = services
   const endMs = now() + waitMs
+  const pace = new LookPace(now())
   let job = first
+  let position: number | null = null
   while (isWaiting(job) && now() < endMs && !signal?.aborted) {
     const waiting = job
-    const wait = await unlessAway(() => waitOf(services, waiting, { pace: LOOK }))
+    // What stands first stays there.
+    const knownPosition: number | null = position === 0 ? position : null
+    const wait: Wait | null = await unlessAway(() => waitOf(services, waiting, { pace: LOOK, knownPosition }))
+    position = wait?.position ?? null
     const leftMs = endMs - now()
     if (isHopeless(wait, leftMs)) return job
-    await sleep(Math.max(1, Math.min(wait?.pollAfterMs ?? AWAY_POLL_MS, leftMs)), signal)
+    const pauseMs = pace.pauseMs(`${job.state} ${position}`, {
+      hintMs: wait?.pollAfterMs ?? AWAY_POLL_MS,
+      nowMs: now(),
+    })
+    await sleep(Math.max(1, Math.min(pauseMs, leftMs)), signal)
     job = (await unlessAway(() => readJob(services, waiting.id))) ?? job
   }
   return job
+}
+
+/**
+ * How long to pause before each look of a wait, so that there are few of them, whatever the hints say. A job that stays where it is
+ * was expected to move by now: its pauses grow, by the time that it has not moved and by the looks at that.
+ */
+class LookPace {
+  readonly #startMs: number
+  #looks = 0
+  #place = ""
+  #stillLooks = 0
+  #stillSinceMs = 0
+
+  constructor(startMs: number) {
+    this.#startMs = startMs
+  }
+
+  /** @param place where the job was seen; `hintMs` when it may be worth it to look again */
+  pauseMs(place: string, { hintMs, nowMs }: { hintMs: number; nowMs: number }): number {
+    if (place !== this.#place) [this.#place, this.#stillLooks] = [place, 0]
+    // At the first look it was not expected to have moved yet.
+    if (this.#stillLooks <= 1) this.#stillSinceMs = nowMs
+    const stillMs = (nowMs - this.#stillSinceMs) * (this.#stillLooks++ / STILL_LOOKS) ** 4
+    const manyMs = this.#looks++ < MAX_CLOSE_LOOKS ? 0 : (nowMs - this.#startMs) / 2
+    return Math.max(hintMs, stillMs, manyMs)
+  }
 }
 
 /** An estimate can be too long by half. */

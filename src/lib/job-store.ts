@@ -1,7 +1,8 @@
 import { AppError } from "./app-error.ts"
 import { type ClaimedJob, decodeJob, encodeJob, type Job, type JobError, type JobResult } from "./job.ts"
+import { jobCost, spanOf } from "./job-cost.ts"
 import type { Keys } from "./keys.ts"
-import { MAX_CLOCK_SKEW_MS, type RateLimit, rateLimited, stepMsOf, waitMsOf } from "./rate-limit.ts"
+import { chargeMsOf, MAX_CLOCK_SKEW_MS, type RateLimit, RateLimitedError, stepMsOf } from "./rate-limit.ts"
 import type { RedisRest } from "./redis.ts"
 import { CHARGE } from "./scripts/charge.ts"
 import { CLAIM } from "./scripts/claim.ts"
@@ -147,9 +148,9 @@ export class JobStore {
   async enqueue({ weight, maxDepth, rateLimit, ...job }: NewJob): Promise<Enqueued> {
     const limits = this.#limits
     const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * limits.attemptMs
+    const cost = jobCost(job.input)
     const settings = {
       nowMs: job.createdMs,
-      weight: job.batch === undefined ? weight : weight * BATCH_SHARE,
       payloadTtlMs,
       jobTtlMs: payloadTtlMs + limits.resultTtlMs,
       resultTtlMs: limits.resultTtlMs,
@@ -157,10 +158,11 @@ export class JobStore {
       maxDepth: limits.maxDepth,
       maxDepthPerCaller: maxDepth ?? limits.maxDepthPerCaller,
       maxBytes: limits.maxBytes,
-      ...(rateLimit && { rate: rateSettings(rateLimit) }),
+      ...(rateLimit && { rate: rateSettings(rateLimit, cost) }),
     }
     const bytes = job.input.image === undefined ? 0 : job.input.image.bytes + this.#sealer.overheadBytes
-    const record = encodeJob({ ...job, bytes, attempts: 0, start: "0", state: "queued" })
+    const span = spanOf(cost, job.batch === undefined ? weight : weight * BATCH_SHARE)
+    const record = encodeJob({ ...job, bytes, attempts: 0, start: "0", span, state: "queued" })
     const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)])
     const [status, text, position, whole] = reply as [string, string, number, string]
     const rateWholeMs = whole === "" ? null : Number(whole)
@@ -171,7 +173,12 @@ export class JobStore {
       case "exists":
         return { status, job: decodeJob(text), position: position < 0 ? null : position, rateWholeMs }
       case "rate_limited":
-        throw rateLimited(rateLimit as RateLimit, waitMsOf(rateLimit as RateLimit, rateWholeMs ?? 0, job.createdMs))
+      case "cost_limited":
+        throw new RateLimitedError(rateLimit as RateLimit, {
+          wholeMs: rateWholeMs ?? 0,
+          nowMs: job.createdMs,
+          cost: status === "cost_limited" ? cost : 1,
+        })
       case "queue_full":
         throw new AppError(
           "queue_full",
@@ -187,11 +194,11 @@ export class JobStore {
     }
   }
 
-  /** Counts a submit that enqueues nothing by itself. Repeated it counts again. @throws AppError rate_limited */
+  /** Counts a submit that enqueues nothing by itself, as one unit. Repeated it counts again. @throws AppError rate_limited */
   async charge(caller: string, limit: RateLimit, nowMs: number): Promise<{ rateWholeMs: number }> {
-    const settings = { nowMs, rate: rateSettings(limit) }
+    const settings = { nowMs, rate: rateSettings(limit, 1) }
     const [status, whole] = (await this.#run(CHARGE, [caller, JSON.stringify(settings)])) as [string, string]
-    if (status === "rate_limited") throw rateLimited(limit, waitMsOf(limit, Number(whole), nowMs))
+    if (status === "rate_limited") throw new RateLimitedError(limit, { wholeMs: Number(whole), nowMs, cost: 1 })
     return { rateWholeMs: Number(whole) }
   }
 
@@ -270,6 +277,7 @@ export class JobStore {
   }
 }
 
-function rateSettings(limit: RateLimit) {
-  return { windowMs: limit.windowMs, stepMs: stepMsOf(limit), maxSkewMs: MAX_CLOCK_SKEW_MS }
+function rateSettings(limit: RateLimit, cost: number) {
+  const { windowMs } = limit
+  return { windowMs, stepMs: stepMsOf(limit), chargeMs: chargeMsOf(limit, cost), maxSkewMs: MAX_CLOCK_SKEW_MS }
 }

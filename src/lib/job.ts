@@ -102,6 +102,8 @@ const base = {
   alone: z.boolean().optional(),
   /** Start tag of the fair queue, as text: JSON in Lua keeps 14 digits of a number only. */
   start: z.string(),
+  /** By how much it moves the finish tag of its caller: cost ÷ weight (src/lib/job-cost.ts). Text, as the start tag. */
+  span: z.string().optional(),
   input: jobInputSchema,
   /** The job whose work this one shares: same bytes, model version, options and caller. */
   leader: z.string().optional(),

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { jobCost } from "../../src/lib/job-cost.ts"
 import type { JobStore, NewJob } from "../../src/lib/job-store.ts"
 import { auditStore, dumpStore } from "../support/store-audit.ts"
 import {
@@ -52,6 +53,13 @@ async function serve(count: number): Promise<string[]> {
   return callers
 }
 
+/** A large PNG, which counts as so many ordinary pictures. */
+const HEAVY = {
+  ...jobOf("heavy").input,
+  image: { format: "png", width: 5_000, height: 5_000, bytes: 3, orientation: 1 },
+}
+const COST = jobCost(HEAVY)
+
 const countOf = (callers: string[], caller: string) => callers.filter((each) => each === caller).length
 
 describe("the fair queue", { timeout: 120_000 }, () => {
@@ -79,6 +87,31 @@ describe("the fair queue", { timeout: 120_000 }, () => {
     const served = await serve(40)
     expect(countOf(served, "heavy")).toBeGreaterThanOrEqual(29)
     expect(countOf(served, "heavy")).toBeLessThanOrEqual(31)
+  })
+
+  it("gives a caller of expensive pictures turns by their work, not by their number", async () => {
+    await submitMany("heavy", 30, { input: HEAVY })
+    await submitMany("light", 60)
+    const served = await serve(40)
+    const [heavy, light] = [countOf(served, "heavy"), countOf(served, "light")]
+    expect(Math.abs(light - COST * heavy)).toBeLessThanOrEqual(COST + 1)
+  })
+
+  it("counts the work of both by the weights of their callers", async () => {
+    await submitMany("heavy", 30, { input: HEAVY, weight: COST })
+    await submitMany("light", 30)
+    expect(countOf(await serve(20), "heavy")).toBe(10)
+  })
+
+  it("counts the work of what is tried again after it was given up", async () => {
+    const id = await submitOne("heavy", { input: HEAVY, maxAttempts: 1 })
+    const claim = claimOf()
+    await store.claim(claim)
+    await store.retry({ jobId: id, token: claim.token }, "the lane died", { nowMs: T0, counts: true })
+    const finish = async () => Number((await dump()).flow.get("f:m:heavy") ?? 0)
+    const before = await finish()
+    await harness.operator().retryDead(id, { nowMs: T0, deadlineMs: T0 + 1_000 })
+    expect((await finish()) - before).toBe(COST)
   })
 
   it("serves a caller that waits for each answer as often as one with a backlog", async () => {

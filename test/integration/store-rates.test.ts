@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { jobCost } from "../../src/lib/job-cost.ts"
 import { billFor } from "../support/billing.ts"
 import { claimOf, jobOf, type StoreHarness, startStoreHarness, submit, success, T0 } from "../support/store-harness.ts"
 
@@ -12,6 +13,7 @@ beforeAll(async () => {
 afterAll(() => harness.close())
 beforeEach(() => harness.reset())
 
+const PNG = { format: "png", bytes: 3, orientation: 1 }
 type Options = Parameters<typeof jobOf>[1]
 const send = (id: string, options: Options = {}) => submit(harness.store(), jobOf(id, { rateLimit, ...options }))
 const sendThree = async (options: Options = {}) => {
@@ -28,6 +30,40 @@ describe("enqueue() with a rate limit", () => {
     expect((await send("d", { createdMs: T0 + STEP_MS })).status).toBe("queued")
     await expect(send("e", { createdMs: T0 + STEP_MS })).rejects.toEqual(refused(STEP_MS))
     expect((await send("e", { createdMs: T0 + 10 * STEP_MS })).rateWholeMs).toBe(T0 + 11 * STEP_MS)
+  })
+
+  const heavy = { input: { ...jobOf("x").input, image: { ...PNG, width: 4_000, height: 3_000 } } }
+
+  it("charges by the work: a picture that counts as three takes what three take", async () => {
+    expect(jobCost(heavy.input)).toBe(3)
+    expect(await send("a", heavy)).toMatchObject({ status: "queued", rateWholeMs: T0 + 3 * STEP_MS })
+    await expect(send("b")).rejects.toEqual(refused(STEP_MS))
+    expect((await send("b", { createdMs: T0 + STEP_MS })).status).toBe("queued")
+    const tooSoon = send("c", { ...heavy, createdMs: T0 + STEP_MS })
+    await expect(tooSoon).rejects.toMatchObject({
+      code: "rate_limited",
+      retryAfterMs: 3 * STEP_MS,
+      message: expect.stringMatching(/counts as 3$/),
+    })
+    expect((await send("c", { ...heavy, createdMs: T0 + 4 * STEP_MS })).status).toBe("queued")
+  })
+
+  it("takes a picture that costs more than a window when the window is whole, and all of it with it", async () => {
+    const rateLimit = { count: 2, windowMs: 2 * STEP_MS }
+    expect(await send("a", { ...heavy, rateLimit })).toMatchObject({ rateWholeMs: T0 + 2 * STEP_MS })
+    await expect(send("b", { ...heavy, rateLimit, createdMs: T0 + 1 })).rejects.toEqual(refused(2 * STEP_MS - 1))
+    expect((await send("b", { ...heavy, rateLimit, createdMs: T0 + 2 * STEP_MS })).status).toBe("queued")
+  })
+
+  it("counts an answer that is shared or known as one, whatever the work behind it", async () => {
+    const rateLimit = { count: 5, windowMs: 5 * STEP_MS }
+    const options = { ...heavy, rateLimit, contentKey: "same" }
+    expect(await send("a", options)).toMatchObject({ status: "queued", rateWholeMs: T0 + 3 * STEP_MS })
+    expect(await send("b", options)).toMatchObject({ status: "following", rateWholeMs: T0 + 4 * STEP_MS })
+    const [job] = (await harness.store().claim(claimOf())).jobs
+    await harness.store().finish({ jobId: "a", token: job?.leaseToken ?? "" }, success(), T0)
+    expect(await send("c", options)).toMatchObject({ status: "known", rateWholeMs: T0 + 5 * STEP_MS })
+    await expect(send("d", options)).rejects.toEqual(refused(STEP_MS))
   })
 
   it("says when the rate is whole again, and nothing where there is none", async () => {

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto"
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
+import sharp from "sharp"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
+import { jobCost } from "../../src/lib/job-cost.ts"
 import { newJobId } from "../../src/lib/job-id.ts"
 import { DEFAULT_STORE_LIMITS, JobStore } from "../../src/lib/job-store.ts"
 import { createKeys } from "../../src/lib/keys.ts"
@@ -22,6 +24,14 @@ beforeAll(async () => {
 })
 afterAll(() => stack.dispose())
 
+const storeOf = (rest = redisOfStack()) => new JobStore(rest, createKeys(), DEFAULT_STORE_LIMITS)
+const operatorOf = (rest = redisOfStack()) => new Operator(rest, createKeys(), DEFAULT_STORE_LIMITS)
+
+function redisOfStack() {
+  const secrets = JSON.parse(readFileSync(join(stack.home, "secrets.json"), "utf8")) as { gatewayToken: string }
+  return connectRedis({ url: `http://127.0.0.1:${stack.env.GATEWAY_PORT}`, token: secrets.gatewayToken })
+}
+
 /** What a lone caller waits for one picture, in milliseconds: the median of eleven. */
 async function loneLatencyMs(): Promise<number> {
   const client = new Claimcheck({ url: stack.url })
@@ -34,17 +44,39 @@ async function loneLatencyMs(): Promise<number> {
   return latencies.sort((a, b) => a - b)[5] ?? 0
 }
 
+describe("one caller's large pictures", () => {
+  test("are worked on as often as their work allows: another's small ones do not wait for as many of them", async () => {
+    const large = new Uint8Array(
+      await sharp({ create: { width: 5_000, height: 5_000, channels: 3, background: "#336699" } })
+        .png()
+        .toBuffer(),
+    )
+    const operation = { name: "classify", topK: 5 } as const
+    const cost = jobCost({ operation, image: { format: "png", width: 5_000, height: 5_000 } })
+    const [busy, small] = [new Claimcheck({ url: stack.url, key: KEY }), new Claimcheck({ url: stack.url })]
+    const submit = (client: Claimcheck, image: Uint8Array, count: number) =>
+      Promise.all(Array.from({ length: count }, () => client.submit(image, { noCache: true })))
+
+    await operatorOf().pause()
+    const larges = await submit(busy, large, 10)
+    const smalls = await submit(small, new Uint8Array(flatPng([1, 2, 3])), 2 * cost)
+    await operatorOf().resume()
+    await Promise.all(smalls.map((ticket) => ticket.result()))
+
+    const states = await Promise.all(larges.map(async (ticket) => (await ticket.refresh()).done))
+    // Two of them are as much work; what the lanes have in hand comes on top.
+    expect(states.filter((done) => done).length).toBeLessThanOrEqual(2 + 4)
+    await Promise.all(larges.map((ticket) => ticket.result()))
+  })
+})
+
 describe("one caller's 5,000 jobs", () => {
   test("make another's single picture wait at most three times as long as on an idle system", async () => {
     await loneLatencyMs()
     const idleMs = await loneLatencyMs()
-    const { gatewayToken } = JSON.parse(readFileSync(join(stack.home, "secrets.json"), "utf8")) as {
-      gatewayToken: string
-    }
-    const redis = connectRedis({ url: `http://127.0.0.1:${stack.env.GATEWAY_PORT}`, token: gatewayToken })
-    const operator = new Operator(redis, createKeys(), DEFAULT_STORE_LIMITS)
+    const operator = operatorOf()
     await operator.pause()
-    await fillQueue(new JobStore(redis, createKeys(), DEFAULT_STORE_LIMITS))
+    await fillQueue(storeOf())
     await operator.resume()
 
     const busyMs = await loneLatencyMs()

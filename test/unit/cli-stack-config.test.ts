@@ -47,6 +47,7 @@ describe("edgeVariables()", () => {
     expect(edgeVariables({}, rest, ["new", "old"])).toEqual({
       ALLOW_ANONYMOUS: "true",
       RATE_LIMIT: "off",
+      READ_LIMIT: "off",
       TICKET_SECRET: "new old",
       UPSTASH_REDIS_REST_URL: "http://127.0.0.1:8079",
       UPSTASH_REDIS_REST_TOKEN: "secret",

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from "vitest"
+import { OverdueWakes } from "../../src/edge/overdue-wakes.ts"
 import type { Services } from "../../src/edge/services.ts"
 import { waitForJob } from "../../src/edge/watch-ticket.ts"
 import type { ClaimedJob, Job } from "../../src/lib/job.ts"
@@ -34,6 +35,7 @@ let nowMs: number
 let position: number
 let doneMs: number
 let looks: number[]
+let commands: number
 let services: Services
 
 beforeEach(() => {
@@ -41,15 +43,24 @@ beforeEach(() => {
   position = 0
   doneMs = Number.POSITIVE_INFINITY
   looks = []
+  commands = 0
   services = {
     now: () => nowMs,
     async sleep(ms: number) {
       nowMs += ms
     },
+    overdueWakes: new OverdueWakes(() => nowMs),
     registry: { rate: async () => ({ classifiers: 1, perSecond: 10, jobMs: 200 }) },
     store: {
-      position: async () => position,
+      async position() {
+        commands++
+        return position
+      },
+      async wakeClassifiers() {
+        commands++
+      },
       async read() {
+        commands++
         looks.push(nowMs)
         return nowMs >= doneMs ? canceled : claimed
       },
@@ -74,5 +85,45 @@ describe("waitForJob()", () => {
     position = 9
     expect((await waitForJob(services, waiting, 1_000)).state).toBe("processing")
     expect(nowMs).toBe(1_000)
+  })
+
+  it("costs few commands however long the queue stands still", async () => {
+    services.store.read = async () => {
+      commands++
+      return waiting
+    }
+    await waitForJob(services, waiting, 30_000)
+    expect(nowMs).toBe(30_000)
+    expect(commands).toBeLessThanOrEqual(32)
+  })
+
+  it("costs few commands when a lane takes a thousand times as long as it should", async () => {
+    await waitForJob(services, claimed, 30_000)
+    expect(commands).toBeLessThanOrEqual(32)
+  })
+
+  it("costs a bounded number of commands where the queue moves a little before every look", async () => {
+    position = 100_000
+    services.registry.rate = async () => ({ classifiers: 1, perSecond: 1e9, jobMs: 1 })
+    services.store.position = async () => {
+      commands++
+      return position--
+    }
+    services.store.read = async () => {
+      commands++
+      return waiting
+    }
+    await waitForJob(services, waiting, 30_000)
+    expect(commands).toBeLessThanOrEqual(80)
+  })
+
+  it("adds a tenth to the wait at most where a job takes up to twice as long as it should", async () => {
+    const first: ClaimedJob = { ...claimed, ahead: 0 }
+    services.store.read = async () => (nowMs >= doneMs ? canceled : first)
+    for (doneMs = 190; doneMs <= 400; doneMs += 7) {
+      nowMs = 0
+      await waitForJob(services, first, 30_000)
+      expect(nowMs - doneMs, `done at ${doneMs}`).toBeLessThanOrEqual(Math.max(10, doneMs / 10))
+    }
   })
 })

@@ -1,6 +1,14 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { rateLimitOrOffSchema, rateLimitSchema, remainingOf, stepMsOf, waitMsOf } from "../../src/lib/rate-limit.ts"
+import {
+  chargeMsOf,
+  RateLimitedError,
+  rateLimitOrOffSchema,
+  rateLimitSchema,
+  remainingOf,
+  stepMsOf,
+  waitMsOf,
+} from "../../src/lib/rate-limit.ts"
 
 describe("rateLimitSchema", () => {
   it.each([
@@ -36,17 +44,17 @@ describe("waitMsOf() and remainingOf()", () => {
           wholeMs = Math.max(wholeMs, nowMs) + stepMs
         }
         for (let left = limit.count; left > 0; left--) {
-          expect(waitMsOf(limit, wholeMs, nowMs)).toBe(0)
+          expect(waitMsOf(limit, wholeMs, { nowMs })).toBe(0)
           expect(remainingOf(limit, wholeMs, nowMs)).toBe(left)
           charge()
         }
         for (let i = 0; i < 5; i++) {
           expect(remainingOf(limit, wholeMs, nowMs)).toBe(0)
-          const waitMs = waitMsOf(limit, wholeMs, nowMs)
+          const waitMs = waitMsOf(limit, wholeMs, { nowMs })
           expect(waitMs).toBeGreaterThan(0)
           expect(waitMs).toBeLessThanOrEqual(stepMs)
           nowMs += Math.ceil(waitMs)
-          expect(waitMsOf(limit, wholeMs, nowMs)).toBe(0)
+          expect(waitMsOf(limit, wholeMs, { nowMs })).toBe(0)
           nowMs = Math.max(nowMs, wholeMs - limit.windowMs + stepMs)
           charge()
         }
@@ -64,12 +72,53 @@ describe("waitMsOf() and remainingOf()", () => {
         let allowed = 0
         for (const gapMs of gapsMs) {
           nowMs += gapMs
-          if (waitMsOf(limit, wholeMs, nowMs) > 0) continue
+          if (waitMsOf(limit, wholeMs, { nowMs }) > 0) continue
           wholeMs = Math.max(wholeMs, nowMs) + stepMs
           allowed++
           expect(allowed).toBeLessThanOrEqual(limit.count + (nowMs - startMs) / stepMs)
         }
       }),
     )
+  })
+})
+
+describe("a job of several units", () => {
+  const limits = fc.record({
+    count: fc.integer({ min: 1, max: 1_000 }),
+    windowMs: fc.integer({ min: 1_000, max: 1e7 }),
+  })
+  const nowMs = 1_800_000_000_000
+
+  it("takes as much of a window as so many jobs of one", () => {
+    fc.assert(
+      fc.property(limits, fc.integer({ min: 1, max: 1_000 }), (limit, cost) => {
+        fc.pre(cost <= limit.count)
+        const wholeMs = nowMs + chargeMsOf(limit, cost)
+        expect(wholeMs).toBe(nowMs + cost * stepMsOf(limit))
+        expect(remainingOf(limit, wholeMs, nowMs)).toBe(limit.count - cost)
+      }),
+    )
+  })
+
+  it("is allowed once the window is whole, however much it costs, and takes all of it", () => {
+    fc.assert(
+      fc.property(limits, fc.integer({ min: 1, max: 1e6 }), (limit, more) => {
+        const cost = limit.count + more
+        expect(waitMsOf(limit, nowMs, { nowMs, cost })).toBe(0)
+        expect(remainingOf(limit, nowMs + chargeMsOf(limit, cost), nowMs)).toBe(0)
+        expect(waitMsOf(limit, nowMs + limit.windowMs, { nowMs, cost })).toBeLessThanOrEqual(limit.windowMs)
+      }),
+    )
+  })
+
+  it("is refused with what it counts as, and how long to wait for that much", () => {
+    const limit = { count: 10, windowMs: 10_240 }
+    const wholeMs = nowMs + 5 * 1_024
+    const refused = (cost: number) => new RateLimitedError(limit, { wholeMs, nowMs, cost })
+    expect(refused(7)).toMatchObject({ code: "rate_limited", retryAfterMs: 2_048, wholeMs })
+    expect(refused(7).message).toBe(
+      "Cannot accept the request: your limit is 10 pictures in 10.24 s, and the work on this one counts as 7",
+    )
+    expect(refused(1).message).toBe("Cannot accept the request: your limit is 10 pictures in 10.24 s")
   })
 })

@@ -2,7 +2,6 @@
 const HANDED_ON = [
   "ALLOW_ANONYMOUS",
   "API_KEYS",
-  "BODY_TIMEOUT_MS",
   "CORS_ORIGINS",
   "DEAD_TTL_S",
   "DEFAULT_MODEL",
@@ -14,8 +13,6 @@ const HANDED_ON = [
   "MAX_ATTEMPTS",
   "MAX_BATCH_BYTES",
   "MAX_BATCH_ROWS",
-  "MAX_BYTES_IN_FLIGHT",
-  "MAX_BYTES_IN_FLIGHT_PER_CALLER",
   "MAX_IMAGE_BYTES",
   "MAX_IMAGE_PIXELS",
   "MAX_IMAGE_SIDE",
@@ -23,7 +20,6 @@ const HANDED_ON = [
   "MAX_QUEUE_BYTES",
   "MAX_QUEUE_DEPTH",
   "MAX_QUEUE_DEPTH_PER_CALLER",
-  "MIN_BODY_BYTES_PER_S",
   "OTEL_EXPORTER_OTLP_ENDPOINT",
   "OTEL_EXPORTER_OTLP_HEADERS",
   "OTEL_EXPORTER_OTLP_TIMEOUT",
@@ -34,6 +30,7 @@ const HANDED_ON = [
   "OTEL_TRACES_EXPORTER",
   "PAYLOAD_SECRET",
   "RATE_LIMIT",
+  "READ_LIMIT",
   "RESULT_TTL_S",
   "TICKET_SECRET",
 ] as const
@@ -53,6 +50,7 @@ export function edgeVariables(
   return {
     ALLOW_ANONYMOUS: "true",
     RATE_LIMIT: "off",
+    READ_LIMIT: "off",
     TICKET_SECRET: ticketSecrets.join(" "),
     ...Object.fromEntries(given),
     UPSTASH_REDIS_REST_URL: rest.url,

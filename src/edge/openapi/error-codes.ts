@@ -17,20 +17,13 @@ export const CALLER_ERRORS = [
   "unknown_key",
   "mistyped_key",
   "too_many_guesses",
+  "rate_limited",
   ...REDIS_ERRORS,
-] as const satisfies ErrorCode[]
-
-/** Whatever takes a body. */
-export const BODY_ERRORS = [
-  "bad_request",
-  "body_too_slow",
-  "caller_bodies_full",
-  "bodies_full",
 ] as const satisfies ErrorCode[]
 
 /** Whatever takes an image, and checks it before anything is stored. */
 export const UPLOAD_ERRORS = [
-  ...BODY_ERRORS,
+  "bad_request",
   "empty_body",
   "image_too_large",
   "unsupported_image",

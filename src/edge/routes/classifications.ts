@@ -1,6 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
 import { ticketSchema } from "../../lib/ticket.ts"
-import { receiveBody } from "../bodies-in-flight.ts"
 import { assertMayRead } from "../caller.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { ENQUEUE_ERRORS, REDIS_ERRORS, UPLOAD_ERRORS } from "../openapi/error-codes.ts"
@@ -66,20 +65,19 @@ export const classifications = newRouter()
 classifications.openapi(create, async (c) => {
   const { services, caller } = c.var
   const headers = c.req.valid("header")
-  const accepted = await receiveBody(c, async (body) => {
-    const { source, options } = await readUpload(body, services.config.MAX_IMAGE_BYTES)
-    return submit(services, {
-      source,
-      options: parseSubmitOptions(options),
-      caller,
-      idempotencyKey: headers["idempotency-key"],
-      noCache: wantsFreshAnswer(c.req.raw),
-      trace: c.var.trace,
-    })
+  const { source, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
+  const accepted = await submit(services, {
+    source,
+    options: parseSubmitOptions(options),
+    caller,
+    idempotencyKey: headers["idempotency-key"],
+    noCache: wantsFreshAnswer(c.req.raw),
+    trace: c.var.trace,
   })
-  const waitMs = preferredWaitMs(headers.prefer)
-  const ticket = await describeAccepted(services, accepted, { waitMs, signal: c.req.raw.signal })
-  if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
+  const ticket = await services.heldWaits.hold(caller.id, preferredWaitMs(headers.prefer), (waitMs) => {
+    if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
+    return describeAccepted(services, accepted, { waitMs, signal: c.req.raw.signal })
+  })
   return ticketResponse(c, ticket, ticket.done ? 200 : 202)
 })
 
@@ -87,9 +85,10 @@ classifications.openapi(read, async (c) => {
   const { services, caller } = c.var
   const job = await readJob(services, await verifyTicket(c))
   assertMayRead(caller, job)
-  const waitMs = preferredWaitMs(c.req.valid("header").prefer)
-  const latest = waitMs > 0 ? await waitForJob(services, job, waitMs, c.req.raw.signal) : job
-  if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
+  const latest = await services.heldWaits.hold(caller.id, preferredWaitMs(c.req.valid("header").prefer), (waitMs) => {
+    if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
+    return waitForJob(services, job, waitMs, c.req.raw.signal)
+  })
   return ticketResponse(c, await describeJob(services, latest), 200)
 })
 

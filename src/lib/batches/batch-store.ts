@@ -1,5 +1,5 @@
 import { AppError } from "../app-error.ts"
-import { BATCH_SHARE, type StoreLimits } from "../job-store.ts"
+import type { StoreLimits } from "../job-store.ts"
 import type { Keys } from "../keys.ts"
 import type { RedisRest } from "../redis.ts"
 import { CREATE_BATCH, END_BATCH, FEED_BATCH, LEND_BATCHES } from "../scripts/batch.ts"
@@ -136,7 +136,6 @@ export class BatchStore {
       token: lent.token,
       cursor,
       nowMs,
-      weight: plan.weight * BATCH_SHARE,
       queue: plan.queue,
       caller: plan.caller,
       maxDepth,

@@ -1,4 +1,6 @@
 import { encodeJob } from "../job.ts"
+import { jobCost, spanOf } from "../job-cost.ts"
+import { BATCH_SHARE } from "../job-store.ts"
 import { type BatchPlan, pictureJobId } from "./batch.ts"
 
 export type Picture = {
@@ -23,6 +25,7 @@ export function encodePictureJob(plan: BatchPlan, { picture, row, url }: Picture
     attempts: 0,
     maxAttempts: plan.maxAttempts,
     start: "0",
+    span: spanOf(jobCost({ operation: plan.operation }), plan.weight * BATCH_SHARE),
     state: "queued",
     input: {
       ticketId: `${plan.ticketId}/${picture}`,

@@ -59,7 +59,7 @@ return { lent, #lent > 0 and tag(s.nowMs + s.leaseMs) or "" }
  * cursor in the same script.
  *
  * KEYS[1] prefix
- * ARGV[1] settings, JSON: id, token, cursor, nowMs, weight, queue, caller, maxDepth, maxDepthPerCaller, jobTtlMs, keepUntilMs,
+ * ARGV[1] settings, JSON: id, token, cursor, nowMs, queue, caller, maxDepth, maxDepthPerCaller, jobTtlMs, keepUntilMs,
  *         leaseMs, lookMs, retryMs
  * ARGV[2..] jobs, JSON without their start tags, those of the pictures from \`cursor\` on
  *
@@ -100,7 +100,7 @@ for i = 1, count do
   flight[#flight + 1], flight[#flight + 2] = job.batch.picture, job.id
   if redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", s.jobTtlMs) then
     members[#members + 1], members[#members + 2] = job.start, member(job)
-    start = start + 1 / s.weight
+    start = start + tonumber(job.span)
     fed = fed + 1
   else
     -- Of a batch of the same id that is forgotten, as dead letters outlive it: as with any id, the first job stands.

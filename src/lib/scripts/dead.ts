@@ -24,9 +24,10 @@ redis.call("ZREM", DEAD, id)
 local v, f, last = "v:" .. job.queue, "f:" .. job.queue .. ":" .. flowOf(job), "last:" .. job.queue
 local flow = redis.call("HMGET", FLOW, v, f, last, "paused")
 local start = math.max(tonumber(flow[1] or 0), tonumber(flow[2] or 0))
+local finishes = start + tonumber(job.span or 1)
 job.state, job.attempts, job.start, job.deadlineMs = "queued", 0, tag(start), s.deadlineMs
 job.startedMs, job.finishedMs, job.error = nil, nil, nil
-redis.call("HSET", FLOW, f, tag(start + 1), last, tag(math.max(start + 1, tonumber(flow[3] or 0))))
+redis.call("HSET", FLOW, f, tag(finishes), last, tag(math.max(finishes, tonumber(flow[3] or 0))))
 if not flow[4] then redis.call("PEXPIRE", FLOW, SHARED_TTL_MS) end
 putBack(job)
 saveFor(job, s.jobTtlMs)

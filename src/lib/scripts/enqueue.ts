@@ -4,15 +4,17 @@ import { PRELUDE } from "./prelude.ts"
 /**
  * KEYS[1] prefix
  * ARGV[1] job, JSON without its start tag
- * ARGV[2] settings, JSON: nowMs, weight, payloadTtlMs, jobTtlMs, resultTtlMs, wakeChannel, maxDepth,
- *         maxDepthPerCaller, maxBytes; rate: windowMs, stepMs, maxSkewMs, if the caller may submit only so often
+ * ARGV[2] settings, JSON: nowMs, payloadTtlMs, jobTtlMs, resultTtlMs, wakeChannel, maxDepth,
+ *         maxDepthPerCaller, maxBytes; rate: windowMs, stepMs, chargeMs, maxSkewMs, if the caller may submit only so often
  *
  * Returns { status, job JSON, position, when the caller's rate is whole again in ms or "" }; status is one of
  *   queued           the job waits at position
  *   known            its answer was known: the job has it already
  *   following        it shares the work of a job that waits or is worked on
  *   exists           this id was submitted before; the job is the first one
- *   queue_full, caller_queue_full, rate_limited, payload_missing   refused, nothing kept, no job
+ *   queue_full, caller_queue_full, payload_missing   refused, nothing kept, no job
+ *   rate_limited     refused: the caller has not one unit left, which an answer that is shared or known counts as
+ *   cost_limited     refused: the caller has less left than its work counts as
  */
 export const ENQUEUE = `${PRELUDE}
 -- Exact in binary. A thousand callers that come once stand before somebody's second job, and no more.
@@ -27,7 +29,7 @@ local function create(ttlMs)
   return redis.call("SET", jobKey(job.id), cjson.encode(job), "NX", "PX", ttlMs or s.jobTtlMs)
 end
 
--- A submit is charged for what is accepted, once.
+-- A submit is charged for what is accepted, once: its own work by its estimate, what it shares as one unit.
 ${RATE}
 -- The id was submitted before: the first job stands. What came with the repeat goes, its claim on the content too: the
 -- first job may be of other content, or follow somebody.
@@ -105,14 +107,14 @@ for i = 1, 9 do flow[i] = tonumber(flow[i] or 0) end
 
 if flow[1] >= s.maxDepth or flow[2] + job.bytes > s.maxBytes then return refuse("queue_full") end
 if flow[4] >= s.maxDepthPerCaller then return refuse("caller_queue_full") end
-if not affords(flow[11]) then return refuse("rate_limited") end
+if s.rate and not affords(flow[11], s.rate.chargeMs) then return refuse("cost_limited") end
 if not keepPayload(job, s.payloadTtlMs) then return refuse("payload_missing") end
 
 -- Start-time fair queueing (Goyal, Vin, Cheng 1996): a flow's next job starts where its last one ends, or now. Of
 -- flows that start now each comes a little after the one before: in order, and a stream of them cannot stop the time.
 local isNew = flow[6] <= flow[5]
 local start = isNew and math.max(flow[5], flow[8] + NEWCOMER_STEP) or flow[6]
-local finishes = start + 1 / s.weight
+local finishes = start + tonumber(job.span)
 job.start = tag(start)
 if not create() then return answerExisting(load(job.id)) end
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { hashApiKey, newApiKey } from "../../../src/lib/api-key.ts"
 import { ApiKeyStore } from "../../../src/lib/api-key-store.ts"
 import { FakeClassifier } from "../edge-classifier.ts"
+import { concat, pngHeader } from "../edge-images.ts"
 import { ALICE, type Backend, BOB, type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"
 import { bearer, expectProblem, expectTicket, picture } from "./client.ts"
 
@@ -56,6 +57,24 @@ export function rateContract(name: string, runtime: EdgeRuntime): void {
         expect(response.headers.get("ratelimit-policy")).toBeNull()
       }
       expect((await post(bearer(BOB))).headers.get("ratelimit")).toMatch(/r=1;/)
+    })
+
+    it("counts a picture by the work that it makes, and says so", async () => {
+      const key = await newApiKey()
+      const record = { name: "henry", weight: 1, rateLimit: "10/1h", createdMs: Date.now() }
+      await new ApiKeyStore(classifier.redis, classifier.keys).create(record, await hashApiKey(key))
+      const large = () =>
+        concat([pngHeader({ width: 5_000, height: 5_000 }), crypto.getRandomValues(new Uint8Array(8))])
+      const send = (body: Uint8Array<ArrayBuffer>) =>
+        edge.request("/v1/classifications", { method: "POST", body, headers: bearer(key) })
+      expect((await send(picture())).headers.get("ratelimit")).toMatch(/r=9;/)
+      expect((await send(large())).headers.get("ratelimit")).toMatch(/r=4;/)
+      const refused = await send(large())
+      expect(refused.headers.get("ratelimit")).toMatch(/r=4;/)
+      expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(300)
+      const { detail } = await expectProblem(refused, 429, "rate_limited")
+      expect(detail).toContain("10 pictures in 3600 s, and the work on this one counts as 5")
+      await expectTicket(await send(picture()), 202)
     })
 
     it("counts a list as one submit, whatever its length", async () => {

@@ -1,0 +1,34 @@
+/** Of one caller in this isolate. The client library holds a request for a second, and none of its tickets needs it. */
+export const MAX_HELD_PER_CALLER = 100
+const MAX_CALLERS = 10_000
+/** For what comes after the wait. */
+const GRACE_MS = 5_000
+
+/** How many requests are held while they wait for an answer, by caller: each costs looks at Redis as long as it is. */
+export class HeldWaits {
+  readonly #now: () => number
+  /** By when each has surely ended: on Workers a request whose client is gone ends without a word. */
+  readonly #untilMs = new Map<string, number[]>()
+
+  constructor(now: () => number) {
+    this.#now = now
+  }
+
+  /** Does what waits up to `waitMs`, or 0 where too many of the caller's wait already: a preference need not be honoured (RFC 7240, 2). */
+  async hold<T>(callerId: string, waitMs: number, wait: (waitMs: number) => Promise<T>): Promise<T> {
+    const held = (this.#untilMs.get(callerId) ?? []).filter((untilMs) => untilMs > this.#now())
+    if (waitMs === 0 || held.length >= MAX_HELD_PER_CALLER) return wait(0)
+    const untilMs = this.#now() + waitMs + GRACE_MS
+    if (this.#untilMs.size >= MAX_CALLERS) this.#untilMs.clear()
+    this.#untilMs.set(callerId, [...held, untilMs])
+    try {
+      return await wait(waitMs)
+    } finally {
+      const left = this.#untilMs.get(callerId) ?? []
+      const mine = left.indexOf(untilMs)
+      const others = left.filter((_until, i) => i !== mine)
+      if (others.length === 0) this.#untilMs.delete(callerId)
+      else this.#untilMs.set(callerId, others)
+    }
+  }
+}
