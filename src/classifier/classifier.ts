@@ -17,7 +17,7 @@ import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer } from "../lib/trace/tracer.ts"
 import { Feeder } from "./batches/feeder.ts"
 import { runClaimLoop } from "./claim-loop.ts"
-import type { ClassifierConfig } from "./config.ts"
+import { type ClassifierConfig, memoryLimitBytes } from "./config.ts"
 import { download } from "./download.ts"
 import { openPictureSource } from "./fetch-source/open-picture-source.ts"
 import { Hand } from "./hand.ts"
@@ -36,6 +36,7 @@ import { type JobRunner, runJob } from "./run-job.ts"
 import { ServiceMeter } from "./service-meter.ts"
 import { Reachability, untilReached } from "./until-reached.ts"
 import { Waker } from "./waker.ts"
+import { Wall } from "./wall.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
 const CLOCK_MS = 60_000
@@ -43,15 +44,26 @@ const ENROLL_MS = 3_600_000
 /** How long jobs in hand may still try to reach Redis once the process is asked to leave. */
 const LEAVE_MS = 20_000
 
-export type ServeOptions = { modelRoots: readonly string[]; log: Log; signal: AbortSignal }
+export type ServeOptions = {
+  modelRoots: readonly string[]
+  log: Log
+  signal: AbortSignal
+  /** The compiled lane thread; tests name another. */
+  laneEntry?: URL
+}
 
 /** Serves models until the signal is aborted; then finishes what is in hand and returns. @throws when it cannot start */
-export async function serve(config: ClassifierConfig, { modelRoots, log, signal }: ServeOptions): Promise<void> {
+export async function serve(
+  config: ClassifierConfig,
+  { modelRoots, log, signal, laneEntry }: ServeOptions,
+): Promise<void> {
   const { shelf, close } = await openShelf(modelRoots, log)
   const { DEFAULT_MODEL: wanted } = config
   // Its folder may still come, or another classifier have it; a misspelt one must not go unseen.
   if (wanted !== undefined && !shelf.served.some(({ info }) => info.id === wanted))
     log.warn("model.default_missing", { model: wanted, served: shelf.served.map(({ info }) => info.id) })
+  const kill = () => process.kill(process.pid, "SIGKILL")
+  const wall = new Wall({ maxMemoryBytes: memoryLimitBytes(config), log, kill })
   try {
     const pool = await LanePool.start({
       lanes: config.LANES,
@@ -68,11 +80,14 @@ export async function serve(config: ClassifierConfig, { modelRoots, log, signal 
       jobTimeoutMs: config.JOB_TIMEOUT_MS,
       // Whatever is in hand may come to wait for a lane.
       maxWaiting: config.FETCHES + 2 * config.LANES,
+      onStuck: () => wall.onStuck(),
+      ...(laneEntry && { entry: laneEntry }),
       log,
     })
     try {
-      await serveWith(config, { shelf, pool, log, signal })
+      await serveWith(config, { shelf, pool, wall, log, signal: AbortSignal.any([signal, wall.signal]) })
     } finally {
+      wall.release()
       await pool.close()
     }
   } finally {
@@ -80,12 +95,13 @@ export async function serve(config: ClassifierConfig, { modelRoots, log, signal 
   }
 }
 
-type Ground = Pick<ServeOptions, "log" | "signal"> & { shelf: ModelShelf; pool: LanePool }
+type Ground = Pick<ServeOptions, "log" | "signal"> & { shelf: ModelShelf; pool: LanePool; wall: Wall }
 
-async function serveWith(config: ClassifierConfig, { shelf, pool, log, signal }: Ground): Promise<void> {
+async function serveWith(config: ClassifierConfig, { shelf, pool, wall, log, signal }: Ground): Promise<void> {
   const reachability = new Reachability(log)
   const waker = new Waker()
   const hand = new Hand(() => waker.wake())
+  wall.guard(pool, hand)
   const metrics = createMetrics({ lanes: () => pool.lanes, free: () => pool.free, inHand: () => hand.size })
   addModelMetrics(metrics.registry, pool)
   const health = await startHealthServer({
@@ -98,7 +114,7 @@ async function serveWith(config: ClassifierConfig, { shelf, pool, log, signal }:
       broken: shelf.broken.map(({ id, folder, code, message }) => ({ id, folder, code, message })),
     }),
   })
-  await work(config, { shelf, pool, hand, waker, metrics, reachability, health: health.url, log, signal })
+  await work(config, { shelf, pool, wall, hand, waker, metrics, reachability, health: health.url, log, signal })
   await health.close()
 }
 

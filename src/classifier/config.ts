@@ -29,6 +29,8 @@ const classifierEnv = z.object({
   FETCH_DEADLINE_MS: wholeNumber(60_000, 100),
   /** Left out: native, or portable where that does not load. */
   CODEC: z.enum(CODEC_NAMES, `must be ${CODEC_NAMES.join(" or ")}`).optional(),
+  /** Of the whole process; 0 is what its lanes may need. */
+  CLASSIFIER_MEMORY_MB: wholeNumber(0, 0),
   MAX_DECODE_BYTES: wholeNumber(2 ** 30),
   HEALTH_HOST: z.string().default("127.0.0.1"),
   HEALTH_PORT: wholeNumber(8788, 0),
@@ -38,4 +40,13 @@ export type ClassifierConfig = z.infer<typeof classifierEnv>
 /** @throws ConfigError */
 export function readClassifierConfig(env: Env): ClassifierConfig {
   return parseEnv(classifierEnv, env)
+}
+
+/** What one process has beside its lanes' models and pictures: Node, TF.js, libvips, and what allocators keep. */
+const BASE_MB = 512
+
+/** The process ends when it has more, and is started again. */
+export function memoryLimitBytes(config: ClassifierConfig): number {
+  const { LANES: lanes, MODEL_MEMORY_MB: modelMb, MAX_DECODE_BYTES: decodeBytes } = config
+  return (config.CLASSIFIER_MEMORY_MB || BASE_MB + lanes * (modelMb + decodeBytes / 2 ** 20)) * 2 ** 20
 }

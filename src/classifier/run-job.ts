@@ -6,7 +6,7 @@ import { sha256Hex } from "../lib/sha256.ts"
 import type { Tracer } from "../lib/trace/tracer.ts"
 import { JobStopped } from "./hand.ts"
 import { JobTrace } from "./job-trace.ts"
-import { LaneCrash } from "./lane/lane-crash.ts"
+import { LaneCrash, OverMemory } from "./lane/lane-crash.ts"
 import type { LanePool } from "./lane/lane-pool.ts"
 import { inspectElsewhere, Left, loadPicture, type PictureMeans } from "./load-picture.ts"
 import type { Metrics } from "./metrics.ts"
@@ -65,6 +65,11 @@ const LEAVES: Again = { reason: "the classifier leaves", counts: false }
 const DIED: Again = { reason: "the lane died", counts: true }
 /** A second time out of company tells whether it was the job; a third would tell nothing more. */
 const TOO_LONG: Again = { reason: "the lane took too long", counts: true, alone: true, onceMore: true }
+
+/** Beside others it may have been any of them: alone it shows. */
+function overMemory({ isAlone }: OverMemory): Again {
+  return { reason: "the classifier had no memory left", counts: isAlone, alone: true, onceMore: isAlone }
+}
 
 type End = "succeeded" | "failed" | "retried" | "lease_lost"
 
@@ -149,6 +154,7 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof Left) return { retry: LEAVES }
+    if (error instanceof OverMemory) return { retry: overMemory(error) }
     if (error instanceof LaneCrash) return { retry: DIED }
     // No outcome of the job: its lease runs out, and another attempt stores what this one could not.
     if (!(error instanceof AppError) || error.code === "redis_unavailable") throw error

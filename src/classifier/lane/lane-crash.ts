@@ -2,3 +2,14 @@
 export class LaneCrash extends Error {
   override readonly name = "LaneCrash"
 }
+
+/** The process has more memory than it may, and ends. Whether the job's lane alone was at work: then it was this one. */
+export class OverMemory extends Error {
+  override readonly name = "OverMemory"
+  readonly isAlone: boolean
+
+  constructor(isAlone: boolean) {
+    super("The classifier has more memory than it may")
+    this.isAlone = isAlone
+  }
+}

@@ -27,6 +27,10 @@ export type LanePoolOptions = {
    */
   limits: Pick<ImageLimits, "maxPixels" | "maxSidePx" | "maxBytes"> & Partial<ImageLimits>
   jobTimeoutMs: number
+  /** How long a lane may take to end after its job took too long; as long again, and ten seconds at most, unless said. */
+  endTimeoutMs?: number
+  /** Called when a lane does not end: native code is not interrupted, and only the end of the process ends it. */
+  onStuck?: () => void
   log: Log
   startTimeoutMs?: number
   /** Bound on each thread's JavaScript heap. */
@@ -72,6 +76,8 @@ export class LanePool {
   /** Lanes lost since one last did a job. */
   #lossesInARow = 0
   #isClosed = false
+  /** What jobs are told that come too late. */
+  #refusal = new Error("The pool was closed")
 
   /**
    * Resolves when every lane has the first model warm; a broken model is logged and left out.
@@ -137,18 +143,31 @@ export class LanePool {
     return Promise.all([...this.#alive].map((lane) => lane.stats()))
   }
 
+  /** How many lanes have a job. */
+  get busy(): number {
+    return [...this.#alive].filter((lane) => lane.isBusy).length
+  }
+
+  /** Takes no more jobs, and gives back those it has: what waits is refused as `waiting`, what lanes work on as `working`. */
+  abandon({ waiting, working }: { waiting: Error; working?: Error }): void {
+    this.#isClosed = true
+    this.#refusal = waiting
+    for (const { refuse } of this.#waiting.splice(0)) refuse(waiting)
+    if (working) for (const lane of this.#alive) lane.abandon(working)
+  }
+
   /** Takes no more jobs, lets those in hand end (each has its time-out), and ends the threads. */
   async close(): Promise<void> {
     this.#isClosed = true
     for (const timer of this.#respawnTimers) clearTimeout(timer)
-    for (const { refuse } of this.#waiting.splice(0)) refuse(new Error("The pool was closed"))
+    for (const { refuse } of this.#waiting.splice(0)) refuse(this.#refusal)
     await Promise.all(this.#inHand)
     await Promise.all([...this.#alive].map((lane) => lane.close()))
   }
 
   async #acquire(job: LaneJob, { signal, isBackground = false }: RunOptions): Promise<LaneResult> {
     signal?.throwIfAborted()
-    if (this.#isClosed) throw new Error("The pool was closed")
+    if (this.#isClosed) throw this.#refusal
     const model = this.#modelOf(job)
     const { maxWaiting = 64 } = this.#options
     if (this.#waiting.length >= maxWaiting) throw new Error(`The pool has ${maxWaiting} jobs waiting already`)
@@ -210,7 +229,8 @@ export class LanePool {
   }
 
   async #spawn(): Promise<Lane> {
-    const { codec = "native", limits, jobTimeoutMs, log } = this.#options
+    const { codec = "native", limits, jobTimeoutMs, onStuck, log } = this.#options
+    const { endTimeoutMs = Math.min(10_000, jobTimeoutMs) } = this.#options
     const { startTimeoutMs = 60_000, maxHeapMb = 1024, modelMemoryBytes = 512 * 2 ** 20 } = this.#options
     const lane = await Lane.start({
       preload: this.#preload,
@@ -218,6 +238,7 @@ export class LanePool {
       codec,
       limits: { maxDecodeBytes: 2 ** 30, maxDecodeMs: jobTimeoutMs, ...limits },
       jobTimeoutMs,
+      endTimeoutMs,
       startTimeoutMs,
       maxHeapMb,
       entry: entryOf(this.#options),
@@ -228,6 +249,10 @@ export class LanePool {
       },
       onExit: (lost) => {
         if (this.#alive.delete(lost)) this.#replaceLater("lane.lost")
+      },
+      onStuck: () => {
+        log.error("lane.stuck", { endTimeoutMs })
+        onStuck?.()
       },
     })
     if (this.#isClosed) await lane.close()

@@ -1,6 +1,7 @@
 import { Worker } from "node:worker_threads"
 import { AppError } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
+import { sleep } from "../../lib/sleep.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
@@ -13,6 +14,8 @@ export type LaneOptions = {
   codec: CodecName
   limits: ImageLimits
   jobTimeoutMs: number
+  /** How long a thread that is ended may take to go: native code is not interrupted. */
+  endTimeoutMs: number
   startTimeoutMs: number
   /** Bound on the thread's JavaScript heap; pixels and WASM memory lie outside it. */
   maxHeapMb: number
@@ -22,6 +25,8 @@ export type LaneOptions = {
   onIdle: (lane: Lane) => void
   /** Called once, when the thread is gone for any reason. */
   onExit: (lane: Lane) => void
+  /** Called when the thread has been ended and does not go; its job has been told then. Only the process can end it. */
+  onStuck: (lane: Lane) => void
 }
 
 type LaneState =
@@ -108,10 +113,25 @@ export class Lane {
     })
   }
 
-  /** Ends the thread; a job it has in hand is rejected. */
+  get isBusy(): boolean {
+    return this.#state.state === "busy"
+  }
+
+  /** Ends the thread; a job it has in hand is rejected. Waits for a thread that is stuck no longer than one may take to go. */
   async close(): Promise<void> {
     this.#endReason ??= new LaneCrash("The lane was closed")
-    await this.#worker.terminate()
+    const patience = new AbortController()
+    await Promise.race([this.#worker.terminate(), sleep(this.#options.endTimeoutMs, patience.signal)])
+    patience.abort()
+  }
+
+  /** Gives the job back at once, as the process is about to end; what the thread still does is lost. */
+  abandon(reason: Error): void {
+    const last = this.#state
+    if (last.state !== "busy") return
+    this.#state = { state: "dead" }
+    clearTimeout(last.timer)
+    last.settle(reason)
   }
 
   #post(message: ToLane, transfer: ArrayBuffer[] = []): void {
@@ -126,7 +146,12 @@ export class Lane {
 
   #end(reason: Error): void {
     this.#endReason ??= reason
-    void this.#worker.terminate()
+    const { endTimeoutMs, onStuck } = this.#options
+    const stuck = setTimeout(() => {
+      this.abandon(reason)
+      onStuck(this)
+    }, endTimeoutMs)
+    void this.#worker.terminate().then(() => clearTimeout(stuck))
   }
 
   #onMessage(message: FromLane): void {
