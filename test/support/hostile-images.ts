@@ -95,3 +95,32 @@ export function avifHeader({ width = 64, height = 48, turns = [], samples }: Avi
   const movie = samples === undefined ? [] : nest(["moov", "trak", "mdia", "minf", "stbl"], sizes)
   return join(box("ftyp", latin(samples === undefined ? "avif" : "avis"), [0, 0, 0, 0], latin("mif1avif")), meta, movie)
 }
+
+/**
+ * A progressive JPEG of one grey, sound in every byte: a scan for the DC coefficients, then one for each AC coefficient of each
+ * component, which hold next to no bytes and make a decoder pass over the whole picture. At most 190 scans. ITU-T T.81, annex G.
+ */
+export function jpegOfScans(scans: number, { width, height }: { width: number; height: number }): Uint8Array {
+  const u16be = (value: number) => u16le(value).reverse()
+  const segment = (marker: number, ...content: (readonly number[])[]) => {
+    const body = content.flat()
+    return [0xff, marker, ...u16be(2 + body.length), ...body]
+  }
+  const blocks = Math.ceil(width / 8) * Math.ceil(height / 8)
+  const oneCode = [1, ...Array(15).fill(0)]
+  const head = join(
+    [0xff, 0xd8],
+    segment(0xdb, [0, ...Array(64).fill(1)]),
+    segment(0xc2, [8], u16be(height), u16be(width), [3, 1, 0x11, 0, 2, 0x11, 0, 3, 0x11, 0]),
+    // One code of one bit in each table: no difference, and a run of 16,384 blocks without coefficients.
+    segment(0xc4, [0x00, ...oneCode, 0x00], [0x10, ...oneCode, 0xe0]),
+    segment(0xda, [3, 1, 0, 2, 0, 3, 0, 0, 0, 0]),
+  )
+  // Nothing but zeros: runs of 16,384 blocks, of 15 bits each.
+  const runs = new Uint8Array(Math.ceil((Math.ceil(blocks / 16_384) * 15) / 8))
+  const passes = Array.from({ length: scans - 1 }, (_, i) => {
+    const coefficient = 1 + (i % 63)
+    return join(segment(0xda, [1, 1 + Math.floor(i / 63), 0, coefficient, coefficient, 0]), runs)
+  })
+  return Buffer.concat([head, new Uint8Array(Math.ceil((blocks * 3) / 8)), ...passes, Uint8Array.of(0xff, 0xd9)])
+}

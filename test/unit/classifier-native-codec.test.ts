@@ -7,8 +7,10 @@ import { decodeImage, type ImageLimits } from "../../src/classifier/image/decode
 import { maxShrinkFor } from "../../src/classifier/image/fill-input.ts"
 import { createNativeCodec } from "../../src/classifier/image/native-codec.ts"
 import { chooseCodec, openCodec } from "../../src/classifier/image/open-codec.ts"
+import { pngChunksOf, withoutCostlyChunks } from "../../src/classifier/image/png-chunks.ts"
+import { openNativeImage } from "../../src/classifier/operations/native-image.ts"
 import { silentLog } from "../../src/lib/log.ts"
-import { gifOf, join, tiffOf, u16le } from "../support/hostile-images.ts"
+import { gifOf, join, jpegOfScans, tiffOf, u16le } from "../support/hostile-images.ts"
 import { buildPng, flatJpeg, flatPng } from "../support/images.ts"
 
 const LIMITS: ImageLimits = {
@@ -197,6 +199,47 @@ describe("limits of the native codec", () => {
     expect(await codeOf(flatJpeg([1, 2, 3]), { codec: slow })).toBe("job_timeout")
   })
 
+  test("texts, further frames and unknown chunks of a PNG never reach the decoder, nor a profile or EXIF that is a bomb", () => {
+    const parts = { width: 1, height: 1, bitDepth: 8, colorType: 2, raw: Uint8Array.from([0, 1, 2, 3]) }
+    const typesIn = (extra: [string, Uint8Array][]) =>
+      [...pngChunksOf(withoutCostlyChunks(buildPng({ ...parts, extra })))].map(({ type }) => type).join(" ")
+    const packed = (bytes: number) => join("x\0\0", deflateSync(new Uint8Array(bytes)))
+    const bare = "IHDR IDAT IEND"
+    for (const type of ["zTXt", "iTXt", "tEXt", "acTL", "fcTL", "fdAT", "spIT", "xxXx"]) {
+      expect(typesIn([[type, packed(50_000)]]), type).toBe(bare)
+    }
+    expect(
+      typesIn([
+        ["iCCP", packed(3_000_000)],
+        ["gAMA", new Uint8Array(4)],
+      ]),
+    ).toBe("IHDR iCCP gAMA IDAT IEND")
+    expect(typesIn([["iCCP", packed(50_000_000)]])).toBe(bare)
+    expect(typesIn(Array(2_000).fill(["iCCP", packed(3_000_000)]))).toBe("IHDR iCCP IDAT IEND")
+    expect(typesIn([["eXIf", new Uint8Array(65_536)]])).toBe("IHDR eXIf IDAT IEND")
+    expect(typesIn([["eXIf", new Uint8Array(65_537)]])).toBe(bare)
+    const plain = buildPng(parts)
+    expect(withoutCostlyChunks(plain), "is not copied where nothing is left out").toBe(plain)
+  })
+
+  test("163 texts that each unpack to 50 MB cost no more than as many bytes that do not", async () => {
+    const parts = { width: 1, height: 1, bitDepth: 8, colorType: 2, raw: Uint8Array.from([0, 1, 2, 3]) }
+    const bomb = join("x\0\0", deflateSync(new Uint8Array(50_000_000)))
+    const withTexts = (body: Uint8Array) =>
+      buildPng({ ...parts, extra: Array.from({ length: 163 }, () => ["zTXt", body] as [string, Uint8Array]) })
+    const cpuMs = async (bytes: Uint8Array) => {
+      const start = process.cpuUsage()
+      await openNativeImage(bytes, { codec: "native", limits: LIMITS })
+      expect(await firstPixel(bytes)).toEqual([1, 2, 3])
+      const { user, system } = process.cpuUsage(start)
+      return (user + system) / 1_000
+    }
+    const harmless = withTexts(new Uint8Array(bomb.byteLength))
+    await cpuMs(harmless)
+    // 26 s against some 20 ms before; what else this process does meanwhile is counted in both.
+    expect(await cpuMs(withTexts(bomb))).toBeLessThan(20 * (await cpuMs(harmless)) + 1_000)
+  }, 60_000)
+
   test("40 text chunks that each unpack to 20 MB, and a colour profile that does, cost no memory", async () => {
     const bomb = deflateSync(new Uint8Array(20_000_000))
     const chunk = Buffer.concat([Buffer.from("x\0\0", "latin1"), bomb])
@@ -327,6 +370,13 @@ describe("the portable codec", () => {
     const many = join(progressive.subarray(0, -2), ...Array<Buffer>(100).fill(scan), [0xff, 0xd9])
     expect(await codeOf(many, { codec: portable })).toBe("invalid_image")
     expect(await codeOf(many)).toBe("invalid_image")
+  })
+
+  test("refuses a JPEG whose scans pass over too many pixels together, and takes as many over a small one", async () => {
+    for (const codec of [native, portable]) {
+      expect(await codeOf(jpegOfScans(95, { width: 300, height: 200 }), { codec })).toBe("decoded")
+      expect(await codeOf(jpegOfScans(95, { width: 4_000, height: 3_000 }), { codec })).toBe("too_many_pixels")
+    }
   })
 })
 

@@ -1,3 +1,5 @@
+import { AppError } from "../../lib/app-error.ts"
+
 export type JpegFrame = {
   /** How it is coded, by the frame's marker: 0xc0 baseline, 0xc1 extended, 0xc2 progressive, others rare. */
   marker: number
@@ -33,8 +35,28 @@ export function readJpegFrame(bytes: Uint8Array): JpegFrame | null {
   return frame ? { ...frame, adobeTransform } : null
 }
 
-/** How many scans begin in the bytes, counted up to `most`: each passes over the whole picture, however few bytes it has. */
-export function countJpegScans(bytes: Uint8Array, most: number): number {
+/** As libvips has it; encoders write some ten. */
+const MAX_SCANS = 100
+/** Twenty scans over the largest picture; more where it is smaller. */
+const MAX_SCANNED_PIXELS = 1_000_000_000
+
+/**
+ * Holds the passes over a picture to a bound: each scan is one, however few bytes it has. Markers inside of metadata count too, so that
+ * no decoder finds more of them.
+ * @throws AppError invalid_image, too_many_pixels
+ */
+export function refuseManyScans(bytes: Uint8Array, { width, height }: { width: number; height: number }): void {
+  const scans = countScans(bytes, MAX_SCANS + 1)
+  if (scans > MAX_SCANS) {
+    throw new AppError("invalid_image", `Cannot decode JPEG: it has more than ${MAX_SCANS} scans`)
+  }
+  if (scans > 1 && scans * width * height > MAX_SCANNED_PIXELS) {
+    const message = `Cannot decode JPEG: ${scans} scans of ${width} × ${height} pass over more than ${MAX_SCANNED_PIXELS} pixels`
+    throw new AppError("too_many_pixels", message)
+  }
+}
+
+function countScans(bytes: Uint8Array, most: number): number {
   let scans = 0
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   const marker = Buffer.from([0xff, START_OF_SCAN])

@@ -1,11 +1,9 @@
 import { decode } from "jpeg-js"
 import { AppError } from "../../lib/app-error.ts"
 import type { DecodeLimits, StoredImage } from "./codec.ts"
-import { countJpegScans, readJpegFrame } from "./jpeg-frame.ts"
+import { readJpegFrame } from "./jpeg-frame.ts"
 
 const SOF_PROGRESSIVE = 0xc2
-/** As libvips has it; encoders write some ten. */
-const MAX_SCANS = 100
 
 /** Baseline and progressive JPEG in plain JavaScript, which runs wherever Node does. */
 export function decodeJpeg(bytes: Uint8Array, { maxPixels, maxDecodeBytes }: DecodeLimits): StoredImage {
@@ -15,9 +13,6 @@ export function decodeJpeg(bytes: Uint8Array, { maxPixels, maxDecodeBytes }: Dec
       "unsupported_image",
       "Cannot decode JPEG: only baseline and progressive with 8 bits are read here",
     )
-  }
-  if (countJpegScans(bytes, MAX_SCANS + 1) > MAX_SCANS) {
-    throw new AppError("invalid_image", `Cannot decode JPEG: it has more than ${MAX_SCANS} scans`)
   }
   try {
     const { width, height, data } = decode(bytes, {

@@ -2,8 +2,10 @@ import type { Metadata, Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
 import { type ImageHeader, refuseLargeImage, uprightSize } from "../../lib/image-header.ts"
 import type { DecodeLimits } from "./codec.ts"
+import { refuseManyScans } from "./jpeg-frame.ts"
 import type { SharpModule } from "./load-sharp.ts"
 import { nativeDecodeBytes } from "./native-decode-bytes.ts"
+import { withoutCostlyChunks } from "./png-chunks.ts"
 
 /** A picture that libvips can read, within the limits. Nothing is decoded before a pipeline of it runs. */
 export type NativePicture = { metadata: Metadata; pipeline: Sharp }
@@ -17,8 +19,9 @@ export async function openNativePicture(
   bytes: Uint8Array,
   { header, limits }: { header: ImageHeader; limits: DecodeLimits },
 ): Promise<NativePicture> {
+  const decoded = withoutTraps(bytes, header)
   const open = (ignoreIcc = false): Sharp =>
-    sharp(bytes, {
+    sharp(decoded, {
       ignoreIcc,
       // The decoder's own reading of the size is held to the limit too. All else that libvips bounds stays bounded.
       limitInputPixels: limits.maxPixels,
@@ -37,6 +40,12 @@ export async function openNativePicture(
     if (metadata.hasProfile && metadata.depth === "ushort") pipeline.withIccProfile("srgb", { attach: false })
     return { metadata, pipeline }
   })
+}
+
+/** The bytes that a decoder is given. @throws AppError */
+function withoutTraps(bytes: Uint8Array, header: ImageHeader): Uint8Array {
+  if (header.format === "jpeg") refuseManyScans(bytes, header)
+  return header.format === "png" ? withoutCostlyChunks(bytes) : bytes
 }
 
 /**

@@ -1,4 +1,4 @@
-import { crc32 } from "node:zlib"
+import { crc32, inflateSync } from "node:zlib"
 import { AppError } from "../../lib/app-error.ts"
 
 export type PngHeader = {
@@ -31,6 +31,60 @@ const COLOR_TYPES: Readonly<Record<number, ColorType | undefined>> = {
   6: { channels: 4, bitDepths: [8, 16], chunks: [] },
 }
 
+export type PngChunk = { type: string; start: number; end: number }
+
+/** The chunks of a PNG, up to IEND; the last has an end behind the bytes where they are cut off. */
+export function* pngChunksOf(bytes: Uint8Array): Generator<PngChunk> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  for (let start = 8, type = ""; type !== "IEND"; ) {
+    const end = start + 12 <= bytes.byteLength ? start + 12 + view.getUint32(start) : Number.POSITIVE_INFINITY
+    type = String.fromCharCode(...bytes.subarray(start + 4, start + 8))
+    yield { type, start, end }
+    if (end > bytes.byteLength) return
+    start = end
+  }
+}
+
+/** Chunks that a picture's colours and size come from, beside its samples. */
+export const PNG_COLOR_CHUNKS = ["IHDR", "PLTE", "IDAT", "IEND", "tRNS", "cHRM", "gAMA", "sBIT", "sRGB", "cICP", "bKGD"]
+/** Profiles of printers have some three megabytes. */
+const MAX_PROFILE_BYTES = 4 * 2 ** 20
+/** What a JPEG's segment can hold. */
+const MAX_EXIF_BYTES = 65_536
+
+/**
+ * The PNG without what a decoder would unpack or keep although no pixel comes from it: texts, further frames, unknown chunks, and
+ * a profile or EXIF block of a size that no picture needs. 163 texts of 50 MB each cost libpng 26 s.
+ */
+export function withoutCostlyChunks(bytes: Uint8Array): Uint8Array {
+  const kept = [bytes.subarray(0, 8)]
+  let keptBytes = 8
+  const extras = new Set<string>()
+  for (const { type, start, end } of pngChunksOf(bytes)) {
+    if (!PNG_COLOR_CHUNKS.includes(type)) {
+      // One of each counts: to look into all would be the same bomb here.
+      if (extras.has(type) || !isSmallExtra(type, bytes.subarray(start + 8, end - 4))) continue
+      extras.add(type)
+    }
+    kept.push(bytes.subarray(start, end))
+    keptBytes += Math.min(end, bytes.byteLength) - start
+  }
+  return keptBytes === bytes.byteLength ? bytes : Buffer.concat(kept)
+}
+
+function isSmallExtra(type: string, body: Uint8Array): boolean {
+  if (type === "eXIf") return body.byteLength <= MAX_EXIF_BYTES
+  if (type !== "iCCP") return false
+  try {
+    // A name of up to 79 bytes, a zero, the method of compression.
+    inflateSync(body.subarray(body.indexOf(0) + 2), { maxOutputLength: MAX_PROFILE_BYTES })
+    return true
+  } catch {
+    // Damaged, or a bomb: without it the colours are taken for sRGB.
+    return false
+  }
+}
+
 /**
  * Walks a PNG's chunks and drops those that no pixel comes from: text and colour profiles may be bombs, and fast-png
  * would unpack them. https://www.w3.org/TR/png-3/#5DataRep
@@ -40,20 +94,17 @@ export function readPngChunks(bytes: Uint8Array): PngChunks {
   const kept = [bytes.subarray(0, 8)]
   const data: Uint8Array[] = []
   let header: PngHeader | undefined
-  for (let offset = 8, type = ""; type !== "IEND"; ) {
-    const end = offset + 12 <= bytes.byteLength ? offset + 12 + view.getUint32(offset) : Number.POSITIVE_INFINITY
+  for (const { type, start, end } of pngChunksOf(bytes)) {
     if (end > bytes.byteLength) throw damagedPng("it is cut off")
-    type = String.fromCharCode(...bytes.subarray(offset + 4, offset + 8))
     if (["IHDR", "IDAT", "IEND"].includes(type) || header?.chunks.includes(type)) {
-      if (crc32(bytes.subarray(offset + 4, end - 4)) !== view.getUint32(end - 4)) {
+      if (crc32(bytes.subarray(start + 4, end - 4)) !== view.getUint32(end - 4)) {
         throw damagedPng(`the checksum of a chunk ${type} is wrong`)
       }
       if ((type === "IHDR") !== (header === undefined)) throw damagedPng("it does not start with its one header")
-      kept.push(bytes.subarray(offset, end))
-      header ??= readHeader(bytes.subarray(offset + 8, end - 4))
-      if (type === "IDAT") data.push(bytes.subarray(offset + 8, end - 4))
+      kept.push(bytes.subarray(start, end))
+      header ??= readHeader(bytes.subarray(start + 8, end - 4))
+      if (type === "IDAT") data.push(bytes.subarray(start + 8, end - 4))
     }
-    offset = end
   }
   if (!header) throw damagedPng("it has no header")
   return { header, data, bare: Buffer.concat(kept) }

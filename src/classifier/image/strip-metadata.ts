@@ -1,4 +1,5 @@
 import { crc32 } from "node:zlib"
+import { PNG_COLOR_CHUNKS, pngChunksOf } from "./png-chunks.ts"
 
 /**
  * The same picture without a word about where, when and by whom it was taken: pixels, colour profile and, in a JPEG, the
@@ -72,21 +73,17 @@ function orientationSegment(orientation: number): Uint8Array {
   return Buffer.from(`\xff\xe1\0\x22${text}${String.fromCharCode(orientation)}\0\0\0\0\0\0`, "latin1")
 }
 
-const PNG_CHUNKS = ["IHDR", "PLTE", "IDAT", "IEND", "tRNS", "cHRM", "gAMA", "iCCP", "sBIT", "sRGB", "cICP", "bKGD"]
-const APNG_CHUNKS = ["acTL", "fcTL", "fdAT"]
+/** Those of a moving PNG, and the profile. */
+const FURTHER_PNG_CHUNKS = ["iCCP", "acTL", "fcTL", "fdAT"]
 
 /** https://www.w3.org/TR/png-3/#5DataRep */
 function stripPng(bytes: Uint8Array): Uint8Array | null {
   const kept = [bytes.subarray(0, 8)]
-  for (let at = 8, type = ""; type !== "IEND"; ) {
-    if (at + 12 > bytes.length) return null
-    const end = at + 12 + viewOf(bytes).getUint32(at)
+  for (const { type, start, end } of pngChunksOf(bytes)) {
     if (end > bytes.length) return null
-    type = textAt(bytes, at + 4, 4)
-    const isKept = PNG_CHUNKS.includes(type) || APNG_CHUNKS.includes(type)
-    if (isKept && crc32(bytes.subarray(at + 4, end - 4)) !== viewOf(bytes).getUint32(end - 4)) return null
-    if (isKept) kept.push(bytes.subarray(at, end))
-    at = end
+    if (!PNG_COLOR_CHUNKS.includes(type) && !FURTHER_PNG_CHUNKS.includes(type)) continue
+    if (crc32(bytes.subarray(start + 4, end - 4)) !== viewOf(bytes).getUint32(end - 4)) return null
+    kept.push(bytes.subarray(start, end))
   }
   return Buffer.concat(kept)
 }
