@@ -14,6 +14,10 @@ export type HealthOptions = {
   models: () => object
 }
 
+/** Probes and a scraper or two. */
+const MAX_CONNECTIONS = 100
+const REQUEST_TIMEOUT_MS = 10_000
+
 /** `/healthz` (the process is alive), `/readyz` (it can work), `/models`, `/metrics` (Prometheus), on a port of their own. */
 export async function startHealthServer({
   host,
@@ -22,7 +26,8 @@ export async function startHealthServer({
   problem,
   models,
 }: HealthOptions): Promise<HealthServer> {
-  const server = createServer(async (request, response) => {
+  const timeouts = { headersTimeout: REQUEST_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }
+  const server = createServer(timeouts, async (request, response) => {
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
     }
@@ -42,6 +47,7 @@ export async function startHealthServer({
         answer(404, { error: "There are /healthz, /readyz, /models and /metrics here" })
     }
   })
+  server.maxConnections = MAX_CONNECTIONS
   await listen(server, host, port)
   const address = server.address() as AddressInfo
   return {

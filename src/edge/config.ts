@@ -41,6 +41,11 @@ export const edgeEnv = z.object({
   /** Rows of a list, and different URLs in it. */
   MAX_BATCH_ROWS: wholeNumber(100_000),
   JOB_DEADLINE_MS: wholeNumber(3_600_000),
+  /** Of all bodies that are being received by one process, or isolate; and of those of one caller. */
+  MAX_BYTES_IN_FLIGHT: wholeNumber(256_000_000),
+  MAX_BYTES_IN_FLIGHT_PER_CALLER: wholeNumber(64_000_000),
+  MIN_BODY_BYTES_PER_S: wholeNumber(1_000),
+  BODY_TIMEOUT_MS: wholeNumber(300_000, 1_000),
 })
 export type EdgeConfig = z.infer<typeof edgeEnv>
 

@@ -1,4 +1,5 @@
-import { hostname } from "node:os"
+import type { Server } from "node:http"
+import { hostname as machineName } from "node:os"
 import { serve } from "@hono/node-server"
 import { getConnInfo } from "@hono/node-server/conninfo"
 import { ConfigError } from "../lib/env.ts"
@@ -7,22 +8,35 @@ import { createApp } from "./app.ts"
 import { trustProxies } from "./node-proxies.ts"
 import { createServices } from "./services.ts"
 
-/** The edge on Node: `node dist/edge/node.js`, with PORT, HOST and TRUSTED_PROXIES. */
+/** A request's headers have so long to come; its body has BODY_TIMEOUT_MS, and a little more to be answered first. */
+const HEADERS_TIMEOUT_MS = 20_000
+const BODY_MARGIN_MS = 10_000
+
+/** The edge on Node: `node dist/edge/node.js`, with PORT, HOST, MAX_CONNECTIONS and TRUSTED_PROXIES. */
 function main(): void {
   const write = (line: string) => process.stdout.write(`${line}\n`)
   // Who reads our log may go before we do; the work goes on.
   process.stdout.on("error", () => undefined)
-  const services = createServices(process.env, { server: hostname(), write })
+  const services = createServices(process.env, { server: machineName(), write })
   const port = Number(process.env.PORT || 8787)
   if (!(Number.isInteger(port) && port >= 0 && port < 2 ** 16))
     throw new ConfigError("Cannot start: PORT must be a port from 0 to 65535")
+  const maxConnections = Number(process.env.MAX_CONNECTIONS || 2_000)
+  if (!(Number.isInteger(maxConnections) && maxConnections > 0))
+    throw new ConfigError("Cannot start: MAX_CONNECTIONS must be a whole number of at least 1")
   const findClient = trustProxies(process.env.TRUSTED_PROXIES)
   const app = createApp(services, {
     clientAddress: (c) => findClient(getConnInfo(c).remote.address ?? "unknown", c.req.header("x-forwarded-for")),
   })
-  const server = serve({ fetch: app.fetch, port, hostname: process.env.HOST || "127.0.0.1" }, ({ address, port }) =>
+  const serverOptions = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    requestTimeout: HEADERS_TIMEOUT_MS + services.config.BODY_TIMEOUT_MS + BODY_MARGIN_MS,
+  }
+  const hostname = process.env.HOST || "127.0.0.1"
+  const server = serve({ fetch: app.fetch, port, hostname, serverOptions }, ({ address, port }) =>
     services.log.info("edge.ready", { url: `http://${address}:${port}` }),
-  )
+  ) as Server
+  server.maxConnections = maxConnections
   server.on("error", (error) => {
     services.log.error("edge.failed", { error })
     process.exit(1)
@@ -35,7 +49,7 @@ function main(): void {
       void flushing.then(() => process.exit(0))
     })
     // A connection that falls idle from now on would stay open for its keep-alive.
-    setInterval(() => "closeIdleConnections" in server && server.closeIdleConnections(), 20)
+    setInterval(() => server.closeIdleConnections(), 20)
   }
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop)
 }

@@ -7,6 +7,8 @@ const RETRY_AFTER_MS = {
   redis_unavailable: 2_000,
   queue_full: 5_000,
   caller_queue_full: 5_000,
+  bodies_full: 1_000,
+  caller_bodies_full: 1_000,
   result_pending: 1_000,
 } as const
 

@@ -1,6 +1,6 @@
-import { AppError } from "../lib/app-error.ts"
 import { GrowingBytes } from "../lib/growing-bytes.ts"
 import { imageTooLarge } from "../lib/too-large.ts"
+import { isOver, type RequestBody } from "./request-body.ts"
 import type { Services } from "./services.ts"
 
 /** How much of a body that is too long is read and thrown away, so that its sender hears the answer. */
@@ -9,48 +9,26 @@ const PATIENCE_MS = 2_000
 /** A megabyte a second is the slowest that is waited for beyond that. */
 const SLOWEST_BYTES_PER_MS = 1_000
 
-/** Bodies that were read to their end: there is nothing to wait for. */
-const ended = new WeakSet<ReadableStream>()
-
 /**
  * Reads a body of at most `maxBytes`. A longer one is refused by its Content-Length, or as soon as it is too long; the rest is
  * left to discardRest().
  * @param limitBytes of the image alone, for what is said of one that is too large
- * @throws AppError image_too_large, bad_request for a body that ends before it should
+ * @throws AppError image_too_large, and what a RequestBody throws
  */
 export async function readBody(
-  request: Request,
+  body: RequestBody,
   maxBytes: number,
   limitBytes = maxBytes,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const announced = Number(request.headers.get("content-length") ?? 0)
+  const announced = Number(body.request.headers.get("content-length") ?? 0)
   if (announced > maxBytes) throw imageTooLarge(limitBytes, announced - (maxBytes - limitBytes))
   const bytes = new GrowingBytes()
-  for (let piece = await readPiece(request.body); piece !== null; piece = await readPiece(request.body)) {
+  for (let piece = await body.read(); piece !== null; piece = await body.read()) {
     if (bytes.length + piece.length > maxBytes) throw imageTooLarge(limitBytes)
+    body.hold(bytes.growthFor(piece))
     bytes.append(piece)
   }
   return bytes.take()
-}
-
-/**
- * The next piece of a body, or null at its end. Nobody holds the body between two of them, so that whatever refuses it leaves it
- * to discardRest().
- * @throws AppError bad_request for a body that ends before it should
- */
-export async function readPiece(body: ReadableStream<Uint8Array> | null): Promise<Uint8Array | null> {
-  if (body === null) return null
-  const reader = body.getReader()
-  try {
-    const { done, value } = await reader.read()
-    if (done) ended.add(body)
-    return value ?? null
-  } catch (cause) {
-    // A client that goes away is no failure of ours.
-    throw new AppError("bad_request", "Cannot read the body: it ended too early", { cause })
-  } finally {
-    reader.releaseLock()
-  }
 }
 
 /**
@@ -59,7 +37,7 @@ export async function readPiece(body: ReadableStream<Uint8Array> | null): Promis
  */
 export async function discardRest(request: Request, sleep: Services["sleep"]): Promise<void> {
   if (request.method === "GET" || request.method === "HEAD" || request.body === null) return
-  if (ended.has(request.body)) return
+  if (isOver(request.body)) return
   if (Number(request.headers.get("content-length") ?? 0) > MAX_DISCARDED_BYTES) return
   const over = new AbortController()
   const reader = request.body.getReader()

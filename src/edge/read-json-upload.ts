@@ -3,18 +3,19 @@ import { checkPictureUrl } from "../lib/batches/picture-url.ts"
 import { readBody } from "./read-body.ts"
 import { readDataUrl } from "./read-data-url.ts"
 import type { Upload } from "./read-upload.ts"
+import type { RequestBody } from "./request-body.ts"
 
 /** Options beside the picture. */
 const OVERHEAD_BYTES = 65_536
 
 /**
  * An upload as JSON: `image` is a data: URL, or `image_url` says where a classifier finds the picture; the other fields are options.
- * @throws AppError bad_request, empty_body, image_too_large, invalid_options
+ * @throws AppError bad_request, empty_body, image_too_large, invalid_options, and what a RequestBody throws
  */
-export async function readJsonUpload(request: Request, maxImageBytes: number): Promise<Upload> {
+export async function readJsonUpload(body: RequestBody, maxImageBytes: number): Promise<Upload> {
   // Base64 is longer by a third.
-  const body = await readBody(request, Math.ceil((maxImageBytes * 4) / 3) + OVERHEAD_BYTES, maxImageBytes)
-  return parseJsonUpload(body, maxImageBytes)
+  const bytes = await readBody(body, Math.ceil((maxImageBytes * 4) / 3) + OVERHEAD_BYTES, maxImageBytes)
+  return parseJsonUpload(bytes, maxImageBytes)
 }
 
 /** @throws AppError as readJsonUpload() */

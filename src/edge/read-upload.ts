@@ -2,6 +2,7 @@ import { AppError } from "../lib/app-error.ts"
 import { imageTooLarge } from "../lib/too-large.ts"
 import { readBody } from "./read-body.ts"
 import { parseJsonUpload, readJsonUpload } from "./read-json-upload.ts"
+import type { RequestBody } from "./request-body.ts"
 
 /** Boundaries, part headers and option fields of a form around an image. */
 const FORM_OVERHEAD_BYTES = 65_536
@@ -19,17 +20,18 @@ export type Upload = {
 /**
  * An upload is a raw body with its options in the query, a form with a file field `image` (or `file`) and its options as
  * fields, or JSON. What the bytes are is told by the bytes, so a raw body may come under any content type.
- * @throws AppError image_too_large, empty_body, bad_request, invalid_options
+ * @throws AppError image_too_large, empty_body, bad_request, invalid_options, and what a RequestBody throws
  */
-export async function readUpload(request: Request, maxImageBytes: number): Promise<Upload> {
+export async function readUpload(body: RequestBody, maxImageBytes: number): Promise<Upload> {
+  const { request } = body
   const options = Object.fromEntries(new URL(request.url).searchParams)
   const contentType = request.headers.get("content-type") ?? ""
   if (/^application\/(.*\+)?json\b/i.test(contentType)) {
-    const upload = await readJsonUpload(request, maxImageBytes)
+    const upload = await readJsonUpload(body, maxImageBytes)
     return { ...upload, options: { ...options, ...upload.options } }
   }
   if (!/^multipart\/form-data\b/i.test(contentType)) {
-    const bytes = await readBody(request, maxImageBytes)
+    const bytes = await readBody(body, maxImageBytes)
     // JSON whose sender did not say so, as `curl -d` does.
     if (bytes[0] === OPENING_BRACE && SAYS_NOTHING.test(contentType)) {
       const upload = parseJsonUpload(bytes, maxImageBytes)
@@ -38,8 +40,8 @@ export async function readUpload(request: Request, maxImageBytes: number): Promi
     if (/^application\/x-www-form-urlencoded\b/i.test(contentType)) refuseStripped(bytes)
     return { source: { bytes }, options }
   }
-  const body = await readBody(request, maxImageBytes + FORM_OVERHEAD_BYTES, maxImageBytes)
-  const form = await readForm(contentType, body)
+  const bytes = await readBody(body, maxImageBytes + FORM_OVERHEAD_BYTES, maxImageBytes)
+  const form = await readForm(contentType, bytes)
   const image = form.get("image") ?? form.get("file")
   if (image === null || typeof image === "string") throw noFileIn(form)
   if (image.size > maxImageBytes) throw imageTooLarge(maxImageBytes, image.size)

@@ -17,6 +17,7 @@ import { createBatchTicketIds, createTicketIds, type TicketIds } from "../lib/ti
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer, type Tracer } from "../lib/trace/tracer.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../lib/webhook-settings.ts"
+import { BodiesInFlight } from "./bodies-in-flight.ts"
 import { CachedRegistry } from "./cached-registry.ts"
 import { type EdgeConfig, readEdgeConfig } from "./config.ts"
 import { HeldWaits } from "./held-waits.ts"
@@ -49,6 +50,7 @@ export type Services = {
   readyLook: SharedLook<AppError | null>
   ticketIds: TicketIds
   batches: BatchStore
+  bodies: BodiesInFlight
   batchTicketIds: TicketIds
   now: () => number
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
@@ -91,6 +93,7 @@ export function createServices(
     readyLook: new SharedLook(Date.now),
     ticketIds: createTicketIds(config.TICKET_SECRET),
     batches: new BatchStore(redis, keys, limits),
+    bodies: new BodiesInFlight(config, { now: Date.now, sleep }),
     batchTicketIds: createBatchTicketIds(config.TICKET_SECRET),
     now: Date.now,
     sleep,

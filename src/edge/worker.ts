@@ -9,9 +9,13 @@ import { createServices } from "./services.ts"
 // One app per isolate: it holds what may be shared between requests, and nothing that may not.
 let app: Hono<EdgeEnv> | undefined
 
+/** An isolate has 128 MB (https://developers.cloudflare.com/workers/platform/limits/). */
+const ISOLATE_LIMITS = { MAX_BYTES_IN_FLIGHT: "48000000", MAX_BYTES_IN_FLIGHT_PER_CALLER: "16000000" }
+
 function start(env: Env): Hono<EdgeEnv> {
   // biome-ignore lint/suspicious/noConsole: on Workers the console is the log
-  const services = createServices(env, { server: "workers", write: (line) => console.log(line) })
+  const write = (line: string) => console.log(line)
+  const services = createServices({ ...ISOLATE_LIMITS, ...env }, { server: "workers", write })
   return createApp(services, {
     clientAddress: (c) => c.req.header("cf-connecting-ip") ?? "unknown",
     waitUntil: (c, work) => c.executionCtx.waitUntil(work),

@@ -10,6 +10,10 @@ export type GatewayServer = { url: string; port: number; close(): Promise<void> 
 
 /** Longer than any client keeps an idle connection, so that it is never the server that hangs up on a request. */
 const KEEP_ALIVE_MS = 75_000
+/** A request of at most 10 MB has so long to come: meanwhile its bytes count against those of all. */
+const REQUEST_TIMEOUT_MS = 60_000
+const HEADERS_TIMEOUT_MS = 20_000
+const MAX_CONNECTIONS = 4_000
 /** How long requests that are being answered have when the server closes. */
 const DRAIN_MS = 1000
 
@@ -19,7 +23,11 @@ export async function listenGateway(
   { host, port }: { host: string; port: number },
 ): Promise<GatewayServer> {
   const listener = getRequestListener(app.fetch, { errorHandler: () => badRequest() })
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: KEEP_ALIVE_MS + 5000 }, listener)
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    listener,
+  )
+  server.maxConnections = MAX_CONNECTIONS
   server.listen(port, host)
   await once(server, "listening")
   const { port: bound } = server.address() as AddressInfo

@@ -9,10 +9,18 @@ export class GrowingBytes {
     return this.#length
   }
 
+  /** By how much the buffer grows if the piece is appended. */
+  growthFor(piece: Uint8Array): number {
+    const length = this.#length + piece.length
+    const held = this.#buffer.length
+    return length <= held ? 0 : Math.max(length, 2 * held, FIRST_BYTES) - held
+  }
+
   append(piece: Uint8Array): void {
     const length = this.#length + piece.length
-    if (length > this.#buffer.length) {
-      const grown = new Uint8Array(Math.max(length, 2 * this.#buffer.length, FIRST_BYTES))
+    const growth = this.growthFor(piece)
+    if (growth > 0) {
+      const grown = new Uint8Array(this.#buffer.length + growth)
       grown.set(this.#buffer.subarray(0, this.#length))
       this.#buffer = grown
     }

@@ -8,8 +8,10 @@ import { type ListSource, readList } from "../../src/edge/batches/read-list.ts"
 import { BodyStream } from "../../src/edge/batches/read-stream.ts"
 import { splitUrls } from "../../src/edge/batches/split-urls.ts"
 import { findUrlColumn } from "../../src/edge/batches/url-column.ts"
+import { RequestBody } from "../../src/edge/request-body.ts"
 import { AppError } from "../../src/lib/app-error.ts"
 import { checkPictureUrl } from "../../src/lib/batches/picture-url.ts"
+import { sleep } from "../../src/lib/sleep.ts"
 
 const limits = { ...LIST_LIMITS, maxRows: 1_000 }
 
@@ -159,7 +161,8 @@ describe("FilePart", () => {
   const FILE = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nurl\r\n--b--\r\n'
   const open = (body: string) => {
     const request = new Request("https://edge.example", { method: "POST", body })
-    return new FilePart(new BodyStream(request, 1e9), "b").open()
+    const rules = { MIN_BODY_BYTES_PER_S: 1, BODY_TIMEOUT_MS: 60_000, hold: () => undefined, now: Date.now, sleep }
+    return new FilePart(new BodyStream(new RequestBody(request, rules), 1e9), "b").open()
   }
 
   it("takes the fields before the file, as many as there may be options", async () => {

@@ -1,3 +1,4 @@
+import type { RequestBody } from "../request-body.ts"
 import { FilePart } from "./file-part.ts"
 import { BodyStream } from "./read-stream.ts"
 
@@ -10,10 +11,11 @@ export type ListUpload = {
 
 /**
  * A list is the body itself with its options in the query, or the file of a form, whose fields before it are options too.
- * @throws AppError list_too_large, bad_request for a form without a file
+ * @throws AppError list_too_large, bad_request for a form without a file, and what a RequestBody throws
  */
-export async function openUpload(request: Request, maxBytes: number): Promise<ListUpload> {
-  const body = new BodyStream(request, maxBytes)
+export async function openUpload(sent: RequestBody, maxBytes: number): Promise<ListUpload> {
+  const { request } = sent
+  const body = new BodyStream(sent, maxBytes)
   const options = Object.fromEntries(new URL(request.url).searchParams)
   const contentType = request.headers.get("content-type") ?? ""
   if (!/^multipart\/form-data\b/i.test(contentType)) return { body, contentType, options }

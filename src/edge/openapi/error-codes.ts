@@ -21,9 +21,17 @@ export const CALLER_ERRORS = [
   ...REDIS_ERRORS,
 ] as const satisfies ErrorCode[]
 
+/** Whatever takes a body. */
+export const BODY_ERRORS = [
+  "bad_request",
+  "body_too_slow",
+  "caller_bodies_full",
+  "bodies_full",
+] as const satisfies ErrorCode[]
+
 /** Whatever takes an image, and checks it before anything is stored. */
 export const UPLOAD_ERRORS = [
-  "bad_request",
+  ...BODY_ERRORS,
   "empty_body",
   "image_too_large",
   "unsupported_image",

@@ -8,9 +8,10 @@ import { openUpload } from "../batches/open-upload.ts"
 import { lastDoneRow, readResultRows } from "../batches/result-rows.ts"
 import { submitBatch } from "../batches/submit-batch.ts"
 import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/write-results.ts"
+import { receiveBody } from "../bodies-in-flight.ts"
 import { assertMayRead } from "../caller.ts"
 import { createRoute } from "../openapi/api-route.ts"
-import { ENQUEUE_ERRORS, REDIS_ERRORS } from "../openapi/error-codes.ts"
+import { BODY_ERRORS, ENQUEUE_ERRORS, REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { submitHeadersSchema } from "../openapi/image-upload.ts"
 import { problemSchema } from "../openapi/problem-schema.ts"
 import { TICKET_HEADERS } from "../openapi/response-headers.ts"
@@ -66,7 +67,7 @@ const create = createRoute({
     202: { description: "Accepted; ask at `Location`", content: json, headers: ["Location", ...TICKET_HEADERS] },
   },
   errors: [
-    "bad_request",
+    ...BODY_ERRORS,
     "invalid_list",
     "invalid_rows",
     "list_too_large",
@@ -176,16 +177,15 @@ export const batches = newRouter()
 
 batches.openapi(create, async (c) => {
   const { services, caller } = c.var
-  const { body, contentType, options } = await openUpload(c.req.raw, services.config.MAX_BATCH_BYTES)
-  const submitted = await submitBatch(services, {
-    body,
-    contentType,
-    options,
-    caller,
-    idempotencyKey: c.req.valid("header")["idempotency-key"],
-    origin: new URL(c.req.url).origin,
-    trace: c.var.trace,
-  })
+  const submitted = await receiveBody(c, async (sent) =>
+    submitBatch(services, {
+      ...(await openUpload(sent, services.config.MAX_BATCH_BYTES)),
+      caller,
+      idempotencyKey: c.req.valid("header")["idempotency-key"],
+      origin: new URL(c.req.url).origin,
+      trace: c.var.trace,
+    }),
+  )
   if ("batch" in submitted) return batchResponse(c, toBatchTicket(submitted.batch, services.now()), 202)
   const { problems, count } = submitted
   const which = count === 1 ? "a row of it" : `${count} of its rows`

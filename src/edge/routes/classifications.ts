@@ -1,5 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import { ticketSchema } from "../../lib/ticket.ts"
+import { receiveBody } from "../bodies-in-flight.ts"
 import { assertMayRead } from "../caller.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { ENQUEUE_ERRORS, REDIS_ERRORS, UPLOAD_ERRORS } from "../openapi/error-codes.ts"
@@ -65,14 +66,16 @@ export const classifications = newRouter()
 classifications.openapi(create, async (c) => {
   const { services, caller } = c.var
   const headers = c.req.valid("header")
-  const { source, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
-  const accepted = await submit(services, {
-    source,
-    options: parseSubmitOptions(options),
-    caller,
-    idempotencyKey: headers["idempotency-key"],
-    noCache: wantsFreshAnswer(c.req.raw),
-    trace: c.var.trace,
+  const accepted = await receiveBody(c, async (body) => {
+    const { source, options } = await readUpload(body, services.config.MAX_IMAGE_BYTES)
+    return submit(services, {
+      source,
+      options: parseSubmitOptions(options),
+      caller,
+      idempotencyKey: headers["idempotency-key"],
+      noCache: wantsFreshAnswer(c.req.raw),
+      trace: c.var.trace,
+    })
   })
   const ticket = await services.heldWaits.hold(caller.id, preferredWaitMs(headers.prefer), (waitMs) => {
     if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)

@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
+import { receiveBody } from "../bodies-in-flight.ts"
 import { MAX_WAIT_S } from "../config.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { ENQUEUE_ERRORS, JOB_ERRORS, UPLOAD_ERRORS } from "../openapi/error-codes.ts"
@@ -44,18 +45,15 @@ export const predict = newRouter()
 
 predict.openapi(create, async (c) => {
   const { services, caller } = c.var
-  const { source, options } = await readUpload(c.req.raw, services.config.MAX_IMAGE_BYTES)
-  const request = {
-    source,
-    options: parseSubmitOptions(options),
-    caller,
-    noCache: wantsFreshAnswer(c.req.raw),
-    trace: c.var.trace,
-  }
-  if (request.options.operation.name !== "classify") {
-    throw new AppError("invalid_options", "Cannot accept options: operation: /predict only classifies")
-  }
-  const { job: submitted } = await submit(services, request)
+  const { job: submitted } = await receiveBody(c, async (body) => {
+    const upload = await readUpload(body, services.config.MAX_IMAGE_BYTES)
+    const options = parseSubmitOptions(upload.options)
+    if (options.operation.name !== "classify") {
+      throw new AppError("invalid_options", "Cannot accept options: operation: /predict only classifies")
+    }
+    const { source } = upload
+    return submit(services, { source, options, caller, noCache: wantsFreshAnswer(c.req.raw), trace: c.var.trace })
+  })
   const job = await waitForJob(services, submitted, MAX_WAIT_S * 1_000, c.req.raw.signal)
   switch (job.state) {
     case "succeeded": {
