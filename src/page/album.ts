@@ -1,4 +1,6 @@
+import type { Shrunk } from "../lib/client/claimcheck.ts"
 import type { History } from "./history.ts"
+import { looksLikePicture } from "./incoming.ts"
 import { comparePictures, isDone, newPicture, type Picture, type Progress } from "./picture.ts"
 
 /** More than anybody looks at; beyond it the oldest go. */
@@ -44,21 +46,23 @@ export class Album {
     return kept
   }
 
-  async add(files: readonly File[], { model, nowMs }: { model: string; nowMs: number }): Promise<Picture[]> {
-    const added = files.map((file, index) => {
-      const picture = newPicture({ name: file.name, addedMs: nowMs, index, model })
+  /** Every file gets its place: one that is no picture is refused here, and counts as a failure. */
+  async add(given: readonly (File | URL)[], { model, nowMs }: { model: string; nowMs: number }): Promise<Picture[]> {
+    const before = this.pictures
+    const added = given.map((one, index) => {
+      const picture = newPictureOf(one, { addedMs: nowMs, index, model })
       this.#pictures.set(picture.id, picture)
-      this.#files.set(picture.id, file)
+      if (one instanceof File) this.#files.set(picture.id, one)
       return picture
     })
     this.#tell((events) => events.added(added))
-    const tooMany = this.pictures.slice(MAX_KEPT).filter(isDone)
+    const tooMany = before.slice(Math.max(0, MAX_KEPT - added.length)).filter(isDone)
     this.remove(tooMany.map(({ id }) => id))
     for (const picture of added) {
       this.#keep(this.#history.save(picture))
       // Until it is uploaded, the only copy that outlives a reload.
       const file = this.#files.get(picture.id)
-      if (file !== undefined) this.#keep(this.#history.saveBlob(picture.id, "file", file))
+      if (file !== undefined && !isDone(picture)) this.#keep(this.#history.saveBlob(picture.id, "file", file))
     }
     return added
   }
@@ -84,12 +88,18 @@ export class Album {
     this.#tell(({ changed }) => changed(picture))
   }
 
+  /** A smaller copy of it was sent. */
+  shrunk(id: string, shrunk: Shrunk): void {
+    const picture = this.#pictures.get(id)
+    if (picture !== undefined) this.#pictures.set(id, { ...picture, shrunk })
+  }
+
   /** From the start: a new upload that is answered by a new ticket. */
   renew(id: string): Picture | undefined {
     const before = this.#pictures.get(id)
     if (before === undefined) return undefined
-    const { name, addedMs, index, model } = before
-    const renewed = { ...newPicture({ name, addedMs, index, model }), id }
+    const { name, addedMs, index, model, url } = before
+    const renewed = { ...newPicture({ name, addedMs, index, model, ...(url !== undefined && { url }) }), id }
     this.#pictures.set(id, renewed)
     this.progress(id, { phase: "waiting" })
     return renewed
@@ -133,6 +143,19 @@ export class Album {
   #keep(saving: Promise<unknown>): void {
     saving.catch(() => undefined)
   }
+}
+
+type Place = { addedMs: number; index: number; model: string }
+
+function newPictureOf(one: File | URL, place: Place): Picture {
+  if (one instanceof URL) {
+    const name = one.pathname.split("/").findLast((part) => part !== "") ?? one.host
+    return newPicture({ name, url: one.href, ...place })
+  }
+  const picture = newPicture({ name: one.name, ...place })
+  if (looksLikePicture(one)) return picture
+  const error = { code: "not_a_picture", message: `${one.name} is neither a picture nor a list of pictures` }
+  return { ...picture, progress: { phase: "refused", error } }
 }
 
 /** No later visit will need its bytes. */

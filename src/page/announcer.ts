@@ -1,7 +1,7 @@
 import type { Album } from "./album.ts"
 import { byId } from "./element.ts"
 import { failureOf, isDone, type Picture } from "./picture.ts"
-import { countOf, failureSentence, stateWords } from "./sentences.ts"
+import { countOf, countWords, failureSentence, stateWords } from "./sentences.ts"
 
 /** A screen reader that is told of each of two hundred pictures says nothing else any more. */
 const AT_MOST_EVERY_MS = 2_500
@@ -13,6 +13,8 @@ export function announceProgress(album: Album): void {
   let told = 0
   let timer: ReturnType<typeof setTimeout> | undefined
 
+  const startedMs = Date.now()
+  const isNew = (picture: Picture) => !isDone(picture) || picture.addedMs >= startedMs
   const tell = () => {
     timer = undefined
     const pictures = [...ours].map((id) => album.get(id)).filter((picture) => picture !== undefined)
@@ -28,8 +30,10 @@ export function announceProgress(album: Album): void {
   album.listen({
     added: (pictures) => {
       const open = pictures.filter((picture) => !isDone(picture))
-      for (const { id } of open) ours.add(id)
+      // What was refused at once belongs to those that it came with; what an earlier visit left is no news.
+      for (const { id } of pictures.filter(isNew)) ours.add(id)
       if (open.length > 0) region.textContent = `${countOf(open.length, "picture")} handed in.`
+      else if (ours.size > 0) tell()
     },
     changed: (picture) => {
       if (!ours.has(picture.id) || !isDone(picture)) return
@@ -47,5 +51,5 @@ function wordsFor(pictures: readonly Picture[], done: readonly Picture[]): strin
     const failure = failureOf(only)
     return `${only.name}: ${failure === null ? stateWords(only) : failureSentence(failure)}`
   }
-  return `${done.length} of ${countOf(pictures.length, "picture")} done.`
+  return `${countOf(pictures.length, "picture")}: ${countWords(pictures)}.`
 }

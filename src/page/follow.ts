@@ -1,4 +1,4 @@
-import { ClaimcheckError, type Ticket } from "../lib/client/claimcheck.ts"
+import { ClaimcheckError, type Image, type SubmitOptions, type Ticket } from "../lib/client/claimcheck.ts"
 import type { Album } from "./album.ts"
 import { assertReadable } from "./assert-readable.ts"
 import type { Edge } from "./edge.ts"
@@ -70,19 +70,31 @@ export class Follower {
     if (progress.phase === "ticket") return Promise.resolve(progress.ticket.done ? null : progress.ticket.id)
     return this.#uploads(async () => {
       signal.throwIfAborted()
-      const file = await this.#album.file(id)
-      if (file === undefined) throw new ClaimcheckError("not_uploaded", "The bytes are gone")
-      await assertReadable(file)
+      const image = await this.#imageOf(picture)
       signal.throwIfAborted()
       this.#album.progress(id, { phase: "uploading" })
-      const options = { model: model === "" ? undefined : model, idempotencyKey, signal }
-      const ticket = await this.#edge.use((client) => client.submit(file, options))
+      const options: SubmitOptions = {
+        model: model === "" ? undefined : model,
+        idempotencyKey,
+        signal,
+        shrink: true,
+        onShrink: (copy) => this.#album.shrunk(id, copy),
+      }
+      const ticket = await this.#edge.use((client) => client.submit(image, options))
       if (ticket.latest === undefined) throw new ClaimcheckError("bad_response", "The answer is not a ticket")
       const isWanted = this.#album.get(id)?.progress.phase === "uploading"
       if (isWanted) this.#album.progress(id, { phase: "ticket", ticket: ticket.latest })
       else if (!ticket.latest.done) await ticket.cancel()
       return isWanted && !ticket.latest.done ? ticket : null
     })
+  }
+
+  async #imageOf({ id, url }: Picture): Promise<Image> {
+    if (url !== undefined) return { imageUrl: url }
+    const file = await this.#album.file(id)
+    if (file === undefined) throw new ClaimcheckError("not_uploaded", "The bytes are gone")
+    await assertReadable(file)
+    return file
   }
 
   async #collect(id: string, first: Ticket | string, signal: AbortSignal): Promise<void> {

@@ -7,6 +7,9 @@ export async function filesOf(data: DataTransfer): Promise<File[]> {
   return (await Promise.all(entries.filter((entry) => entry !== null).map(filesIn))).flat()
 }
 
+/** What systems keep in folders for themselves: nobody has handed it in. */
+const OF_THE_SYSTEM = /^(\.|Thumbs\.db$|desktop\.ini$)/i
+
 async function filesIn(entry: FileSystemEntry): Promise<File[]> {
   if (entry.isFile) return [await new Promise<File>((...done) => (entry as FileSystemFileEntry).file(...done))]
   const reader = (entry as FileSystemDirectoryEntry).createReader()
@@ -15,7 +18,8 @@ async function filesIn(entry: FileSystemEntry): Promise<File[]> {
     // A hundred at a time, and none at the end.
     const some = await new Promise<FileSystemEntry[]>((...done) => reader.readEntries(...done))
     if (some.length === 0) return found
-    found.push(...(await Promise.all(some.map(filesIn))).flat())
+    const ours = some.filter(({ name }) => !OF_THE_SYSTEM.test(name))
+    found.push(...(await Promise.all(ours.map(filesIn))).flat())
   }
 }
 

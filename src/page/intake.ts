@@ -2,22 +2,20 @@ import { byId } from "./element.ts"
 import { filesOf, listTypeOf, looksLikePicture } from "./incoming.ts"
 
 export type Takers = {
-  pictures: (files: File[]) => void
+  /** All that is no list, whether it is a picture or not. */
+  pictures: (given: (File | URL)[]) => void
   lists: (files: File[]) => void
-  refuse: (sentence: string) => void
 }
 
-/** Files come by choosing, by the camera, by a drop anywhere on the page, and by a paste. */
+/** Files come by choosing, by the camera, by a drop anywhere on the page, and by a paste; a picture elsewhere by its URL. */
 export function takeFiles(take: Takers): void {
   const hand = (files: File[]) => {
-    const pictures = files.filter(looksLikePicture)
-    const lists = files.filter((file) => listTypeOf(file) !== undefined)
-    if (pictures.length > 0) take.pictures(pictures)
+    const isList = (file: File) => listTypeOf(file) !== undefined && !looksLikePicture(file)
+    const [lists, others] = [files.filter(isList), files.filter((file) => !isList(file))]
+    if (others.length > 0) take.pictures(others)
     if (lists.length > 0) take.lists(lists)
-    const [other] = files
-    if (pictures.length + lists.length === 0 && other !== undefined)
-      take.refuse(`${other.name} is not a picture, nor a list of pictures.`)
   }
+  takeUrls(take.pictures)
   for (const id of ["choose", "camera", "choose-list"]) {
     const input = byId<HTMLInputElement>(id)
     input.addEventListener("change", () => {
@@ -35,6 +33,16 @@ export function takeFiles(take: Takers): void {
     hand(files)
   })
   takeDrops(hand)
+}
+
+function takeUrls(take: Takers["pictures"]): void {
+  const input = byId<HTMLInputElement>("url")
+  // The form's own check has seen to it that it is one.
+  byId<HTMLFormElement>("url-form").addEventListener("submit", (event) => {
+    event.preventDefault()
+    take([new URL(input.value.trim())])
+    input.value = ""
+  })
 }
 
 function takeDrops(hand: (files: File[]) => void): void {

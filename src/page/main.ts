@@ -72,10 +72,11 @@ async function main(): Promise<void> {
     for (const picture of pictures) void follower.follow(picture)
     queue.look()
   }
-  const take = async (files: File[]) => {
+  const take = async (given: (File | URL)[]) => {
     notice.say("")
-    const pictures = await album.add(files, { model: models.value, nowMs: Date.now() })
-    select(pictures[0]?.id ?? null)
+    const pictures = await album.add(given, { model: models.value, nowMs: Date.now() })
+    select((pictures.find((picture) => !isDone(picture)) ?? pictures[0])?.id ?? null)
+    ticket.reveal()
     follow(pictures)
   }
   const queueView = new QueueView()
@@ -89,12 +90,11 @@ async function main(): Promise<void> {
     away: () => queueView.showAway(),
   })
   takeFiles({
-    pictures: (files) => void take(files),
+    pictures: (given) => void take(given),
     lists: (files) => {
       notice.say("")
       takeLists(files)
     },
-    refuse: notice.say,
   })
   void showSamples((files) => void take(files)).catch(() => notice.say("The samples could not be loaded."))
 

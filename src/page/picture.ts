@@ -1,4 +1,4 @@
-import type { TicketData } from "../lib/client/claimcheck.ts"
+import type { Shrunk, TicketData } from "../lib/client/claimcheck.ts"
 import { randomId } from "./random-id.ts"
 
 export type Refusal = { code: string; message: string }
@@ -19,12 +19,16 @@ export type Picture = {
   index: number
   /** Empty for the server's choice. */
   model: string
+  /** Where it is, for the server to fetch; then there are no bytes. */
+  url?: string
+  /** What was sent in its place, because it was too large. */
+  shrunk?: Shrunk
   /** A repeated upload, after a reload for example, finds the same ticket. */
   idempotencyKey: string
   progress: Progress
 }
 
-export function newPicture(given: Pick<Picture, "name" | "addedMs" | "index" | "model">): Picture {
+export function newPicture(given: Pick<Picture, "name" | "addedMs" | "index" | "model" | "url">): Picture {
   return { ...given, id: randomId(), idempotencyKey: randomId(), progress: { phase: "waiting" } }
 }
 

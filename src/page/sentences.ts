@@ -1,9 +1,11 @@
-import { failureOf, type Picture, type Refusal } from "./picture.ts"
+import type { Shrunk } from "../lib/client/claimcheck.ts"
+import { failureOf, isDone, isSucceeded, type Picture, type Refusal } from "./picture.ts"
 
 const SENTENCES: Record<string, string> = {
   image_too_large: "This file is larger than the server takes.",
   side_too_long: "This picture is wider or higher than the server takes.",
   too_many_pixels: "This picture has more pixels than the server takes.",
+  not_a_picture: "This is neither a picture nor a list of pictures.",
   unsupported_image: "This is not a picture that the server can read.",
   empty_body: "This file is empty.",
   invalid_image: "This picture is damaged and cannot be decoded.",
@@ -38,6 +40,23 @@ export function stateWords(picture: Picture): string {
   if (first !== undefined) return `${first.label}, ${percent(first.probability)}`
   if (status === "queued" && queue?.position != null) return `queued, ${placeWords(queue.position)}`
   return status
+}
+
+/** What became of pictures: each is counted once. "20 done, 2 failed". */
+export function countWords(pictures: readonly Picture[]): string {
+  const succeeded = pictures.filter(isSucceeded).length
+  const canceled = pictures.filter((picture) => failureOf(picture)?.code === "canceled").length
+  const open = pictures.filter((picture) => !isDone(picture)).length
+  const counts = { done: succeeded, failed: pictures.length - succeeded - canceled - open, canceled, "to go": open }
+  return Object.entries(counts)
+    .filter(([what, count]) => count > 0 || (what === "done" && open === 0))
+    .map(([what, count]) => `${count.toLocaleString("en")} ${what}`)
+    .join(", ")
+}
+
+/** That a smaller copy was sent, and of what. */
+export function shrunkSentence({ bytes, sentBytes }: Shrunk): string {
+  return `The file has ${humanBytes(bytes)}: a smaller copy of ${humanBytes(sentBytes)} was sent.`
 }
 
 export function placeWords(position: number): string {

@@ -1,9 +1,9 @@
 import type { Album } from "./album.ts"
 import { picturesToCsv } from "./csv.ts"
 import { byId } from "./element.ts"
-import { failureOf, isDone, isSucceeded, type Picture } from "./picture.ts"
+import { isDone, isSucceeded, type Picture } from "./picture.ts"
 import { saveAs } from "./save-as.ts"
-import { countOf } from "./sentences.ts"
+import { countWords } from "./sentences.ts"
 
 export type SheetActions = { cancel: (pictures: readonly Picture[]) => void; clear: () => void }
 
@@ -18,15 +18,9 @@ export function showSheetHead(album: Album, actions: SheetActions): void {
     isDue = false
     const pictures = album.pictures
     const open = pictures.filter((picture) => !isDone(picture)).length
-    const failed = pictures.filter((picture) => failureOf(picture) !== null).length
     sheet.hidden = pictures.length === 0
     const done = pictures.length - open
-    count.textContent = [
-      open === 0 ? countOf(pictures.length, "picture") : `${done} of ${countOf(pictures.length, "picture")} done`,
-      failed > 0 && `${failed} without an answer`,
-    ]
-      .filter(Boolean)
-      .join(" · ")
+    count.textContent = countWords(pictures)
     progress.hidden = open === 0
     progress.max = Math.max(1, pictures.length)
     progress.value = done

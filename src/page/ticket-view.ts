@@ -3,7 +3,7 @@ import type { Album } from "./album.ts"
 import { byId, element } from "./element.ts"
 import type { Images } from "./images.ts"
 import { failureOf, isDone, type Picture } from "./picture.ts"
-import { failureSentence, humanBytes, percent } from "./sentences.ts"
+import { failureSentence, humanBytes, percent, shrunkSentence } from "./sentences.ts"
 import { renderSteps } from "./steps.ts"
 
 export type TicketActions = {
@@ -53,6 +53,11 @@ export class TicketView {
     this.#root.scrollIntoView({ block: "nearest" })
   }
 
+  /** Brings the ticket to whoever has just handed something in, where it lies below what they see. */
+  reveal(): void {
+    if (this.#root.getBoundingClientRect().top > innerHeight * 0.6) this.#root.scrollIntoView({ block: "start" })
+  }
+
   async #showPhoto({ id, name }: Picture): Promise<void> {
     this.#photo.replaceChildren()
     const url = await this.#images.large(id)
@@ -78,6 +83,7 @@ export class TicketView {
           { class: "what" },
           element("h2", { id: "ticket-title" }, picture.name),
           element("p", { class: "meta" }, describeImage(ticket)),
+          picture.shrunk !== undefined && element("p", { class: "meta" }, shrunkSentence(picture.shrunk)),
         ),
         renderSteps(picture),
         failure === null
@@ -113,7 +119,8 @@ export class TicketView {
     }
     if (!isDone(picture)) return [button("Cancel", this.#actions.cancel)]
     const remove = button("Remove", this.#actions.remove)
-    const mayRetry = failureOf(picture) !== null && this.#album.fileAtHand(picture.id) !== undefined
+    const isAtHand = picture.url !== undefined || this.#album.fileAtHand(picture.id) !== undefined
+    const mayRetry = failureOf(picture) !== null && isAtHand
     return mayRetry ? [button("Try again", this.#actions.retry), remove] : [remove]
   }
 }

@@ -123,6 +123,25 @@ test("a list can be taken back while it is sent, and what is left of it canceled
   expect(await page.evaluate(() => document.activeElement?.className)).toBe("batch")
 })
 
+test.each([
+  ["compress", "Quality, 1 to 100", "30", /quality=30/],
+  ["resize", "Width in pixels", "16", /width=16/],
+])("a list is worked on with %s, too, with the number that it wants", async (operation, label, value, asked) => {
+  const { page, requests } = await visit(browser, stack.url)
+  await handOver(page, "drop", [list("photos.csv", ["url", pictures.urlOf(40), pictures.urlOf(41)])])
+  await page.getByLabel("With each picture").selectOption(operation)
+  await page.getByLabel(label).fill("0")
+  await press(page, "Start")
+  expect(requests.some(({ method }) => method === "POST")).toBe(false)
+  await page.getByLabel(label).fill(value)
+  expect(await seriousFindings(page)).toEqual([])
+  await press(page, "Start")
+  const { rows } = await download(page, "Download results")
+  expect(requests.find(({ method }) => method === "POST")?.url).toMatch(asked)
+  for (const row of rows) expect(row.output_url).toMatch(/\/v1\/outputs\//)
+  if (operation === "resize") expect(rows.map(({ output_width }) => output_width)).toEqual(["16", "16"])
+})
+
 test("a list that is dropped is watched over a reload, rests while hidden, and hands out its rows in order, at half time too", async () => {
   const { page, requests } = await visit(browser, stack.url)
   const numbers = [...Array(12).keys(), ...[0, 1, 2, 3].map((i) => HELD_FROM + i)]

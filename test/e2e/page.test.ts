@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
 import type { Browser, Page } from "playwright-core"
+import sharp from "sharp"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { DEFAULT_STORE_LIMITS } from "../../src/lib/job-store.ts"
 import { createKeys } from "../../src/lib/keys.ts"
@@ -115,6 +116,54 @@ async function tabTo(page: Page, selector: string): Promise<void> {
   throw new Error(`Forty times Tab, and not at ${selector}`)
 }
 
+describe("a picture that is no small file", () => {
+  test("of more bytes than the server takes is sent as a smaller, upright copy, which is said", async () => {
+    const photo = await sharp(sample("umbrella"))
+      .resize({ width: 1_500, height: 2_000, fit: "contain", background: "#fff" })
+      .rotate(270)
+      .withMetadata({ orientation: 6 })
+      .jpeg()
+      .toBuffer()
+    const { page, answered } = await visit(browser, stack.url)
+    await page.setInputFiles("#choose", jpegFile("photo.jpg", Buffer.concat([photo, Buffer.alloc(9_000_000)])))
+    await answered(1)
+    expect(await page.locator(".tile .label").innerText()).toBe("umbrella")
+    await says(page, "#ticket .what", /768 × 1024 · jpeg · \d+ kB/)
+    await says(page, "#ticket .what", /The file has 9\.\d MB: a smaller copy of \d+ kB was sent\.$/)
+    await page.reload()
+    await says(page, "#ticket .what", /a smaller copy of \d+ kB was sent/)
+  })
+
+  test("of another server is named by its URL", async () => {
+    const { page } = await visit(browser, stack.url)
+    await page.getByLabel("From the web").fill("https://10.0.0.1/photos/castle.jpg")
+    await page.keyboard.press("Enter")
+    expect(await page.locator("#ticket h2").innerText()).toBe("castle.jpg")
+    // It is a private address, and the classifier says so.
+    await says(page, ".failure", /10\.0\.0\.1/)
+    expect(await page.locator("#url").inputValue()).toBe("")
+    await page.getByLabel("From the web").fill("photo.jpg")
+    await page.keyboard.press("Enter")
+    expect(await page.locator(".tile").count()).toBe(1)
+  })
+
+  test("is answered where somebody on a phone looks", async () => {
+    const phone = { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true }
+    const { page, answered } = await visit(browser, stack.url, phone)
+    await page.setInputFiles("#choose", PUMPKIN)
+    await answered(1)
+    const isSeen = () =>
+      page
+        .locator(".bars li")
+        .first()
+        .evaluate((row) => {
+          const { top, bottom } = row.getBoundingClientRect()
+          return top >= 0 && bottom <= innerHeight
+        })
+    await expect.poll(isSeen).toBe(true)
+  })
+})
+
 describe("two hundred pictures", () => {
   test("are a contact sheet: three uploads at once, each with a thumbnail and an answer, and a CSV of all", async () => {
     const { page, requests, answered } = await visit(browser, stack.url)
@@ -130,11 +179,11 @@ describe("two hundred pictures", () => {
       return jpegFile(`shade ${i}.jpg`, flatJpeg([shade, 255 - shade, 90], { width: 48, height: 32 }))
     })
     await page.setInputFiles("#choose", files)
-    await says(page, "#announcer", /^\d+ of 200 pictures done\.$/)
+    await says(page, "#announcer", /^200 pictures: \d+ done, \d+ to go\.$/)
     await answered(200)
     expect(most).toBeLessThanOrEqual(3)
     expect(requests.filter(({ method }) => method === "POST")).toHaveLength(200)
-    await says(page, "#count", /^200 pictures$/)
+    await says(page, "#count", /^200 done$/)
     await expect.poll(() => page.locator(".thumb img").count()).toBe(200)
     const saving = page.waitForEvent("download")
     await page.locator("#save-csv").click()
@@ -173,7 +222,11 @@ describe("what goes wrong is said", () => {
     const cases = [
       ["cut.jpg", whole.subarray(0, 900), /damaged/],
       ["text.jpg", Buffer.from("This is a text"), /not a picture that the server can read/],
-      ["large.jpg", Buffer.concat([whole, Buffer.alloc(9_000_000, 7)]), /larger than the server takes/],
+      [
+        "large.png",
+        Buffer.concat([Buffer.from("\x89PNG\r\n\x1a\n", "latin1"), Buffer.alloc(9_000_000, 7)]),
+        /larger than/,
+      ],
       ["empty.jpg", Buffer.alloc(0), /empty/],
     ] as const
     for (const [name, bytes, sentence] of cases) {
@@ -182,11 +235,27 @@ describe("what goes wrong is said", () => {
       await says(page, "#announcer", sentence)
     }
     await handOver(page, "drop", [{ name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("notes") }])
-    await says(page, "#notice", /^notes\.txt is not a picture, nor a list of pictures\.$/)
+    await says(page, ".failure p:first-child", /^This is neither a picture nor a list of pictures\.$/)
+    await says(page, "#announcer", /^notes\.txt: This is neither/)
     await page.setInputFiles("#choose", jpegFile("umbrella.jpg", whole))
     await answered(1)
-    await says(page, "#count", /^5 pictures · 4 without an answer$/)
+    await says(page, "#count", /^1 done, 5 failed$/)
     expect(await page.locator("#notice").innerText()).toBe("")
+  })
+
+  test("of every file that is dropped: two pictures and a text are two done and one failed", async () => {
+    const { page, answered } = await visit(browser, stack.url)
+    const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("notes") }
+    await handOver(page, "drop", [notes, PUMPKIN, CANDLE])
+    await answered(2)
+    await says(page, "#count", /^2 done, 1 failed$/)
+    await says(page, "#announcer", /^3 pictures: 2 done, 1 failed\.$/)
+    expect(await page.locator(".tile").allInnerTexts()).toEqual([
+      expect.stringMatching(/^failed\s+notes\.txt$/),
+      expect.stringContaining("jack-o'-lantern"),
+      expect.stringContaining("candle"),
+    ])
+    expect(await page.locator("#ticket h2").innerText()).toBe("pumpkin.jpg")
   })
 
   test("while the server is gone, and its return is noticed by itself", async () => {

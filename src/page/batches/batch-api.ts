@@ -55,7 +55,7 @@ export function createBatchApi(edge: Edge) {
 
   return {
     submit(batch: Batch & { file: Blob }, idempotencyKey: string, options: Submit): Promise<BatchTicket> {
-      const query = new URLSearchParams({ operation: batch.operation })
+      const query = new URLSearchParams({ operation: batch.operation, ...batch.options })
       if (batch.operation === "classify" && batch.model !== "") query.set("model", batch.model)
       if (options.skipsInvalid) query.set("on_invalid", "skip")
       return askTicket(`/v1/batches?${query}`, {

@@ -1,10 +1,11 @@
 import { element } from "../element.ts"
 import { type Batch, isRunning, ticketOf } from "./batch.ts"
 import { batchWords } from "./batch-words.ts"
+import type { StartBatch } from "./batches.ts"
 import { renderFindings } from "./render-findings.ts"
 
 export type BatchActions = {
-  start: (how: { operation?: string; skipsInvalid?: boolean }) => void
+  start: (how: Omit<StartBatch, "model">) => void
   cancel: () => void
   remove: () => void
   /** Hands out the rows that are done, and says how many of them are there. @returns what went wrong, in a sentence */
@@ -12,6 +13,12 @@ export type BatchActions = {
 }
 
 export type BatchCard = { root: HTMLElement; render: (batch: Batch) => void }
+
+/** What an operation is asked with, where there is something to ask. */
+const NUMBERS: Readonly<Record<string, { option: string; label: string; usual: number; max: number }>> = {
+  compress: { option: "quality", label: "Quality, 1 to 100", usual: 50, max: 100 },
+  resize: { option: "width", label: "Width in pixels", usual: 640, max: 16_384 },
+}
 
 /** A list as a card. Its parts are made once and change in place, so that who stands on a button stays there. */
 export function createBatchCard(id: string, actions: BatchActions): BatchCard {
@@ -25,19 +32,39 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     { id: `operation-${id}` },
     element("option", { value: "classify" }, "say what is in it"),
     element("option", { value: "inspect" }, "read format and size"),
+    element("option", { value: "compress" }, "make a smaller file"),
+    element("option", { value: "resize" }, "make another size"),
   )
+  const number = element("input", { id: `number-${id}`, type: "number", min: 1, required: true })
+  const numberLabel = element("label", { for: number.id })
+  const numberPart = element("span", {}, numberLabel, " ", number)
+  const showNumber = () => {
+    const asked = NUMBERS[operation.value]
+    numberPart.hidden = asked === undefined
+    if (asked === undefined) return
+    numberLabel.textContent = asked.label
+    number.max = String(asked.max)
+    number.value = String(asked.usual)
+  }
+  operation.addEventListener("change", showNumber)
+  showNumber()
   const choice = element(
     "p",
     { class: "batch-choice" },
     element("label", { for: operation.id }, "With each picture"),
     operation,
+    numberPart,
   )
   const button = (label: string, kind: string, act: () => void) => {
     const made = element("button", { type: "button", class: kind }, label)
     made.addEventListener("click", act)
     return made
   }
-  const start = button("Start", "button primary", () => actions.start({ operation: operation.value }))
+  const start = button("Start", "button primary", () => {
+    const asked = NUMBERS[operation.value]
+    if (asked !== undefined && !number.reportValidity()) return
+    actions.start({ operation: operation.value, options: asked === undefined ? {} : { [asked.option]: number.value } })
+  })
   const skip = button("Take the rest", "button primary", () => actions.start({ skipsInvalid: true }))
   const retry = button("Try again", "button primary", () => actions.start({}))
   const cancel = button("Cancel what is left", "button", actions.cancel)
@@ -65,7 +92,7 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     root.dataset.phase = phase
     root.dataset.state = isRefused || ticket?.status === "failed" ? "bad" : isOver ? "good" : "open"
     choice.hidden = phase !== "chosen"
-    operation.value = batch.operation
+    if (phase !== "chosen") operation.value = batch.operation
     progress.hidden = !isRunning(batch)
     if (ticket === undefined) progress.removeAttribute("value")
     else progress.value = ticket.pictures.done / Math.max(1, ticket.pictures.total)

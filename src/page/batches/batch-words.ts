@@ -5,6 +5,8 @@ import type { BadRow, Batch } from "./batch.ts"
 const OPERATIONS: Record<string, string> = {
   classify: "what is in each picture",
   inspect: "format and size of each picture",
+  compress: "smaller files",
+  resize: "pictures of another size",
 }
 
 /** How a list is getting on, in one line. */

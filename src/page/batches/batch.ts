@@ -21,6 +21,8 @@ export type Batch = {
   contentType: string
   addedMs: number
   operation: string
+  /** Of that operation, as the API names them. */
+  options?: Record<string, string>
   /** Empty for the server's choice. */
   model: string
   /** Until there is a ticket. */

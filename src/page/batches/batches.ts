@@ -12,6 +12,13 @@ import { whenSeen } from "./when-seen.ts"
 const MAX_KEPT = 20
 const GRACE_MS = 10_000
 
+export type StartBatch = {
+  skipsInvalid?: boolean
+  operation?: string
+  options?: Record<string, string>
+  model?: string
+}
+
 /** All lists of this page; sees them through: sent, ticket, done. What happens to one is told to who listens. */
 export class Batches {
   readonly #history: BatchHistory
@@ -56,7 +63,7 @@ export class Batches {
   }
 
   /** Sends the list, or asks again for a ticket that could not be asked for. */
-  start(id: string, { skipsInvalid = false, ...how }: { skipsInvalid?: boolean; operation?: string; model?: string }) {
+  start(id: string, { skipsInvalid = false, ...how }: StartBatch) {
     const batch = this.#batches.get(id)
     if (batch === undefined || isRunning(batch)) return
     const ticket = ticketOf(batch)
