@@ -128,7 +128,7 @@ describe("a picture that is no small file", () => {
     await page.setInputFiles("#choose", jpegFile("photo.jpg", Buffer.concat([photo, Buffer.alloc(9_000_000)])))
     await answered(1)
     expect(await page.locator(".tile .label").innerText()).toBe("umbrella")
-    await says(page, "#ticket .what", /768 × 1024 · jpeg · \d+ kB/)
+    await says(page, "#ticket .what", /1024 × 768 · jpeg · \d+ kB/)
     await says(page, "#ticket .what", /The file has 9\.\d MB: a smaller copy of \d+ kB was sent\.$/)
     await page.reload()
     await says(page, "#ticket .what", /a smaller copy of \d+ kB was sent/)
@@ -136,13 +136,13 @@ describe("a picture that is no small file", () => {
 
   test("of another server is named by its URL", async () => {
     const { page } = await visit(browser, stack.url)
-    await page.getByLabel("From the web").fill("https://10.0.0.1/photos/castle.jpg")
+    await page.getByLabel("URL", { exact: true }).fill("https://10.0.0.1/photos/castle.jpg")
     await page.keyboard.press("Enter")
     expect(await page.locator("#ticket h2").innerText()).toBe("castle.jpg")
     // It is a private address, and the classifier says so.
     await says(page, ".failure", /10\.0\.0\.1/)
     expect(await page.locator("#url").inputValue()).toBe("")
-    await page.getByLabel("From the web").fill("photo.jpg")
+    await page.getByLabel("URL", { exact: true }).fill("photo.jpg")
     await page.keyboard.press("Enter")
     expect(await page.locator(".tile").count()).toBe(1)
   })
