@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { strangerAnswered } from "../lib/client/connection.ts"
 import { CliError, EXIT } from "./cli-error.ts"
 import type { EdgeAddress } from "./edge-options.ts"
 import { parseJson } from "./parse-json.ts"
@@ -57,6 +58,6 @@ async function readAnswer(response: Response): Promise<unknown> {
   const body = parseJson(await response.text())
   if (response.ok) return body
   const { code, title, detail } = problemSchema.safeParse(body).data ?? {}
-  const said = detail ?? title ?? `The server answered ${response.status} ${response.statusText}`.trimEnd()
+  const said = detail ?? title ?? strangerAnswered(response.status)
   throw new ApiError(code === undefined ? said : `${said} (${code})`, { status: response.status, code })
 }

@@ -1,5 +1,5 @@
 import ipaddr from "ipaddr.js"
-import { ConfigError } from "../lib/env.ts"
+import { ConfigError, splitWords } from "../lib/env.ts"
 
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number]
 
@@ -12,10 +12,7 @@ export type FindClient = (peer: string, forwardedFor: string | undefined) => str
  * @throws ConfigError
  */
 export function trustProxies(proxies = ""): FindClient {
-  const ranges = proxies
-    .split(/[\s,]+/)
-    .filter((text) => text !== "")
-    .map(parseRange)
+  const ranges = splitWords(proxies).map(parseRange)
   const isProxy = (address: string) => {
     const parsed = ipaddr.process(address)
     return ranges.some(([range, bits]) => range.kind() === parsed.kind() && parsed.match(range, bits))

@@ -18,8 +18,9 @@ export const flag = (defaultValue: boolean) =>
     .transform((text) => text === "true" || text === "1")
     .default(defaultValue)
 
-/** A list of words, separated by white space or commas. */
-export const words = () => z.string().transform((text) => text.split(/[\s,]+/).filter((word) => word !== ""))
+/** The one rule for lists in a variable: words, separated by white space or commas. (Paths are separated by ":", as in PATH.) */
+export const splitWords = (text: string): string[] => text.split(/[\s,]+/).filter((word) => word !== "")
+export const words = () => z.string().transform(splitWords)
 
 /**
  * Reads configuration once, at the entry. A variable that is set to nothing counts as not set.

@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer, type IncomingHttpHeaders, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -107,7 +107,7 @@ test("a list that cannot be taken says which rows, and leaves nothing to resume"
   const { code, stdout, stderr } = await runCli(["batch", path("bad.csv"), "--op", "inspect"], env)
   expect({ code, stdout }).toEqual({ code: 1, stdout: "" })
   expect(stderr).toContain('row 1 (line 2): url is not an https or http URL: "ftp://a.example/x"')
-  expect(stderr).toContain("--skip-invalid")
+  expect(stderr).toContain("--on-invalid skip takes the rest")
   expect(existsSync(`${path("bad.results.csv")}.claimcheck-run.json`)).toBe(false)
   expect((await runCli(["batch", path("bad.csv"), "--resume"], env)).code).toBe(2)
 
@@ -133,7 +133,8 @@ test("the products come back with pictures that are smaller and open in a decode
   const list = `S.No,Product Name,Input Image URLs\n1,SKU1,"${one},${two}"\n2,SKU2,"${three}, ${four}"\n`
   writeFileSync(path("products.csv"), list)
   const hook = `http://${hookAddress()}/hooks`
-  const args = ["batch", path("products.csv"), "--op", "compress", "-o", "quality=50", "--webhook", hook]
+  const args = ["batch", path("products.csv"), "--operation", "compress", "--quality", "50", "--webhook-url", hook]
+  args.push("--download", path("small"), "--name-column", "Product Name")
   const { code, stderr } = await runCli(args, env)
   expect({ code, stderr }).toEqual({ code: 0, stderr: "" })
 
@@ -151,6 +152,10 @@ test("the products come back with pictures that are smaller and open in a decode
     const { info } = await sharp(after).raw().toBuffer({ resolveWithObject: true })
     expect(info.height).toBe(30)
   }
+
+  const files = readdirSync(path("small")).sort()
+  expect(files).toEqual(["SKU1-2.jpg", "SKU1.jpg", "SKU2-2.jpg", "SKU2.jpg"])
+  expect(new Uint8Array(readFileSync(path("small/SKU1-2.jpg")))).toEqual(await bytesAt(outputs[1] ?? ""))
 
   await expect.poll(() => callbacks.length, { timeout: 30_000 }).toBe(1)
   const [callback] = callbacks

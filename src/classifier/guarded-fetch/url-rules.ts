@@ -85,8 +85,13 @@ export function addressRefused(url: URL): GuardedFetchError {
 
 function refusalOf(url: URL, ports: readonly number[]): { otherwise: Refusal; message: string } | undefined {
   const address = literalAddress(url)
-  const isPrivate = address === undefined ? isPrivateName(url.hostname) : !isPublicAddress(address)
-  if (isPrivate) return { otherwise: "address_refused", message: addressRefused(url).message }
+  if (address === undefined && isPrivateName(url.hostname)) {
+    const message = `Cannot fetch ${url.origin}: its name does not resolve on the public internet, and is not in ALLOW_ADDRESSES`
+    return { otherwise: "address_refused", message }
+  }
+  if (address !== undefined && !isPublicAddress(address)) {
+    return { otherwise: "address_refused", message: addressRefused(url).message }
+  }
   if (url.protocol !== "https:") {
     return { otherwise: "scheme_refused", message: `Cannot fetch ${url.origin}: only https is allowed` }
   }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import * as z from "zod"
 import { fullJitterMs } from "../../lib/backoff.ts"
 import { type BatchTicket, batchTicketSchema } from "../../lib/batches/batch-ticket.ts"
+import { strangerAnswered } from "../../lib/client/connection.ts"
 import { retryAfterMs } from "../../lib/retry-after.ts"
 import { ApiError, checkUrl, parseBody } from "../api.ts"
 import { CliError } from "../cli-error.ts"
@@ -77,7 +78,7 @@ export function createBatchApi({ url, key }: EdgeAddress, signal: AbortSignal, f
   return {
     /** The first try tells whether anybody is there: who forgot `npm start` should hear it at once. */
     async isThere(): Promise<void> {
-      await ask("/healthz", {}, 1)
+      parseBody(z.looseObject({ status: z.string() }), parseJson((await ask("/healthz", {}, 1)).text))
     },
 
     async submit(
@@ -111,7 +112,7 @@ export function createBatchApi({ url, key }: EdgeAddress, signal: AbortSignal, f
 function refusalOf(response: Response, text: string): ApiError {
   const problem = problemSchema.safeParse(parseJson(text)).data ?? {}
   const { code, title, detail, rows, invalid_rows: count } = problem
-  const said = detail ?? title ?? `The server answered ${response.status} ${response.statusText}`.trimEnd()
+  const said = detail ?? title ?? strangerAnswered(response.status)
   const message = code === undefined ? said : `${said} (${code})`
   if (rows !== undefined && count !== undefined) return new BadRowsError(message, { rows, count })
   return new ApiError(message, { status: response.status, code })

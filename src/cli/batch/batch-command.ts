@@ -1,19 +1,21 @@
 import { randomUUID } from "node:crypto"
 import { stat } from "node:fs/promises"
 import { extname } from "node:path"
-import { type Command, InvalidArgumentError } from "commander"
+import { type Command, InvalidArgumentError, Option } from "commander"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import { isOperationName, OPERATIONS, operationNames, operationOptions } from "../../lib/operations.ts"
 import { CliError, EXIT } from "../cli-error.ts"
-import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
-import { humanMs } from "../human-units.ts"
+import { type EdgeOptions, urlFlag, withEdgeOptions } from "../edge-options.ts"
+import { countOf, humanMs } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
-import { parseCount } from "../parse-option.ts"
+import { alias, parseCount } from "../parse-option.ts"
 import { showProgress } from "../progress.ts"
 import { realPathOf } from "../real-path.ts"
 import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
 import { type BatchApi, createBatchApi } from "./batch-api.ts"
 import { type BatchRun, endRun, readRun, runFileOf } from "./batch-run.ts"
 import type { ResultFormat } from "./count-failures.ts"
+import { downloadOutputs } from "./download-outputs.ts"
 import { followBatch } from "./follow-batch.ts"
 import { renderSummary } from "./render-batch.ts"
 import { startRun } from "./start-run.ts"
@@ -24,28 +26,41 @@ one or several in a cell; all other columns come back with their row.
 
 Examples:
   $ claimcheck batch photos.csv
-  $ claimcheck batch images.tsv --op inspect --out sizes.csv
-  $ claimcheck batch products.csv --op compress -o quality=50 --webhook https://example.com/hooks
+  $ claimcheck batch images.tsv --operation inspect --out sizes.csv
+  $ claimcheck batch products.csv --operation compress --quality 50 --webhook-url https://example.com/hooks
+  $ claimcheck batch products.csv --operation resize --width 640 --download small/ --name-column sku
   $ claimcheck batch photos.csv --resume
 
+Options are called as in the API, with - for _; docs/operations.md says what those of an operation take.
 Ctrl-C leaves the batch running at the server; --resume goes on where the results end, --cancel stops it.
 
 Exit codes: 0 every row succeeded, 1 at least one did not, 2 the command was not understood, 130 interrupted.`
 
 type Options = EdgeOptions & {
-  op: string
+  operation: string
   out?: string
   model?: string
   option: string[]
   batchSize?: number
   urlColumn?: string
+  onInvalid?: string
   skipInvalid?: true
-  webhook?: string
+  webhookUrl?: string
   webhookEvery?: number
+  download?: string
+  nameColumn?: string
   resume?: true
   cancel?: true
   force?: true
+  /** Of the operation; what they may be is the server's to say. */
+  [option: string]: unknown
 }
+
+/** A list has a `format` of its own, so the API of batches calls the operation's so. */
+const OPERATION_OPTIONS = Object.keys(operationOptions).map((name) => ({
+  name: name === "format" ? "output_format" : name,
+  operations: operationNames.filter((operation) => Object.hasOwn(OPERATIONS[operation].options.shape, name)),
+}))
 
 export function addBatchCommand(program: Command): void {
   const command = program
@@ -53,18 +68,31 @@ export function addBatchCommand(program: Command): void {
     .summary("work through a list of pictures")
     .description("Send a list of picture URLs, wait, and write one row of results for each of its rows.")
     .argument("<file>", "the list")
-    .option("--op <operation>", "what to do with each picture", "classify")
-    .option("--out <file>", "where the results go: .csv, .tsv or .jsonl (default: <file>.results.csv)")
+    .option("--operation <name>", `what to do with each picture: ${operationNames.join(", ")}`, "classify")
+    .option(
+      "-o, --out <file>",
+      "where the results go: .csv, .tsv or .jsonl (default: photos.results.csv for photos.csv)",
+    )
     .option("--model <id>", "model to classify with (default: the server's)")
-    .option("-o, --option <name=value>", "an option of the operation; may be repeated", collectOption, [])
     .option("--batch-size <n>", "how many pictures at once (default: 64)", parseCount)
     .option("--url-column <name>", "column with the URLs (default: guessed by its name)")
-    .option("--skip-invalid", "take the rows that can be taken")
-    .option("--webhook <url>", "tell this address when the batch is done, signed")
+    .option("--on-invalid <how>", "skip takes the rows that can be taken (default: reject)")
+    .option("--webhook-url <url>", "tell this address when the batch is done, signed")
     .option("--webhook-every <n>", "and each time that so many pictures are done", parseCount)
+    .option("--download <folder>", "fetch the files that compress and resize make, too")
+    .option("--name-column <name>", "column that names those files (default: the last part of the URL)")
     .option("--resume", "go on with a run that broke off")
     .option("--cancel", "stop a run that broke off, and fetch what is done")
     .option("--force", "write over results that are there")
+    .addOption(new Option("--op <name>").hideHelp())
+    .addOption(new Option("--option <name=value>").argParser(collectOption).default([]).hideHelp())
+    .addOption(new Option("--skip-invalid").hideHelp())
+    .addOption(new Option("--webhook <url>").hideHelp())
+  for (const { name, operations } of OPERATION_OPTIONS) {
+    command.option(`--${name.replaceAll("_", "-")} <value>`, `of ${operations.join(", ")}`)
+  }
+  alias(command, "op", "operation")
+  alias(command, "webhook", "webhookUrl")
   withEdgeOptions(command)
     .addHelpText("after", HELP)
     .action(async (file: string, options: Options) => {
@@ -90,26 +118,105 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   if (before === null && options.force !== true && (await isFile(out)))
     throw usage(`${out} is there already: --force writes over it`)
 
+  const operation = isAgain && before !== null ? new URLSearchParams(before.query).get("operation") : options.operation
+  const { download } = options
+  if (download !== undefined && !(isOperationName(operation ?? "") && OPERATIONS[operation as "resize"].makesFile))
+    throw usage(`--download goes with compress and resize: ${operation} makes no files`)
+
   const api = createBatchApi({ url: isAgain && before !== null ? before.url : options.url, key: options.key }, signal)
   const run = isAgain && before !== null ? before : newRun(list, options)
   const startedMs = performance.now()
   await api.isThere()
-  const started = await startRun({ api, run, list, out })
-  if (options.cancel === true) await cancelUnlessDone(api, started.ticketId)
-  const ticket = await followWithBar({ api, run: started, out, format, signal })
-  await endRun(out)
-  tell(ticket, started, { out, ms: performance.now() - startedMs, json: options.json === true })
+  let seen: BatchTicket | undefined
+  try {
+    const started = await startRun({ api, run, list, out })
+    if (options.cancel === true) await cancelUnlessDone(api, started.ticketId)
+    const ticket = await followWithBar({
+      api,
+      run: started,
+      out,
+      format,
+      signal,
+      onTicket: (latest) => (seen = latest),
+    })
+    if (download !== undefined) await downloadWithBar({ api, run: started, ticket, folder: download, options, signal })
+    await endRun(out)
+    const ms = performance.now() - startedMs
+    tell(ticket, started, { out, ms, json: options.json === true })
+  } catch (error) {
+    if (signal.aborted) printError(interruptedWords(seen, { list, options }))
+    throw error
+  }
+}
+
+/** What goes on without whoever pressed Ctrl-C, and how to come back to it. */
+function interruptedWords(
+  seen: BatchTicket | undefined,
+  { list, options }: { list: string; options: Options },
+): string {
+  const again = [
+    `claimcheck batch ${quoted(list)}`,
+    options.out !== undefined && `--out ${quoted(options.out)}`,
+    options.download !== undefined && `--download ${quoted(options.download)}`,
+    options.nameColumn !== undefined && `--name-column ${quoted(options.nameColumn)}`,
+  ]
+    .filter(Boolean)
+    .join(" ")
+  const howFar =
+    seen && `${seen.pictures.done.toLocaleString("en-US")} of ${countOf(seen.pictures.total, "picture")} done`
+  const what = seen?.done ? "Interrupted: the batch is done" : "Interrupted: the batch goes on at the server"
+  return [
+    howFar === undefined ? "Interrupted while the list was sent." : `${what}, ${howFar}.`,
+    `  ${again} --resume${urlFlag(options.url)}    goes on here`,
+    ...(seen?.done ? [] : [`  ${again} --cancel${urlFlag(options.url)}    stops it`]),
+  ].join("\n")
+}
+
+/** As a shell takes it for one word. */
+const quoted = (text: string) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
+
+type DownloadWithBar = {
+  api: BatchApi
+  run: { ticketId: string; url: string }
+  ticket: BatchTicket
+  folder: string
+  options: Options
+  signal: AbortSignal
+}
+
+async function downloadWithBar({ api, run, ticket, folder, options, signal }: DownloadWithBar): Promise<void> {
+  const progress = showProgress(ticket.pictures.succeeded)
+  try {
+    const { files } = await downloadOutputs({
+      api,
+      ticketId: run.ticketId,
+      edge: { url: run.url, key: options.key },
+      folder,
+      column: options.nameColumn,
+      force: options.force === true,
+      signal,
+      onSaved: (count) => progress.update(count),
+    })
+    progress.stop()
+    if (process.stderr.isTTY) printError(`${countOf(files, "file")} in ${folder}`)
+  } finally {
+    progress.stop()
+  }
 }
 
 function newRun(list: string, options: Options): BatchRun {
-  const query = new URLSearchParams({ operation: options.op })
+  const query = new URLSearchParams({ operation: options.operation })
+  for (const { name } of OPERATION_OPTIONS) {
+    const value = options[name.replace(/_(\w)/g, (_all, letter: string) => letter.toUpperCase())]
+    if (value !== undefined) query.set(name, String(value))
+  }
   for (const pair of options.option) query.set(pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1))
   const named = {
     model: options.model,
     batch_size: options.batchSize,
     url_column: options.urlColumn,
-    on_invalid: options.skipInvalid && "skip",
-    webhook_url: options.webhook,
+    on_invalid: options.onInvalid ?? (options.skipInvalid && "skip"),
+    webhook_url: options.webhookUrl,
     webhook_every: options.webhookEvery,
   }
   for (const [name, value] of Object.entries(named)) if (value !== undefined) query.set(name, String(value))
@@ -122,13 +229,16 @@ async function cancelUnlessDone(api: BatchApi, ticketId: string): Promise<void> 
   if (!done) await api.cancel(ticketId)
 }
 
-type Follow = Omit<Parameters<typeof followBatch>[0], "onTicket">
-
-async function followWithBar(follow: Follow): Promise<BatchTicket> {
-  const { pictures } = await follow.api.read(follow.run.ticketId)
-  const progress = showProgress(pictures.total)
+async function followWithBar(follow: Parameters<typeof followBatch>[0]): Promise<BatchTicket> {
+  const first = await follow.api.read(follow.run.ticketId)
+  follow.onTicket(first)
+  const progress = showProgress(first.pictures.total)
+  const onTicket = (ticket: BatchTicket) => {
+    follow.onTicket(ticket)
+    progress.update(ticket.pictures.done, noteOf(ticket))
+  }
   try {
-    return await followBatch({ ...follow, onTicket: (ticket) => progress.update(ticket.pictures.done, noteOf(ticket)) })
+    return await followBatch({ ...follow, onTicket })
   } finally {
     progress.stop()
   }

@@ -24,9 +24,18 @@ export function renderSummary(
   run: Pick<BatchRun, "failedRows" | "failures">,
   { out, ms, paint }: { out: string; ms: number; paint: Paint },
 ): string {
-  const rate = `${(pictures.done / (ms / 1_000)).toFixed(1)}/s`
-  const head = `${countOf(rows.total, "row")}, ${countOf(pictures.total, "picture")} in ${humanMs(ms)} · ${rate} · ${out}`
-  const lines = [paint("dim", status === "canceled" ? `canceled · ${head}` : head)]
+  const { total, succeeded, failed, canceled } = pictures
+  const counts = { done: succeeded, failed, canceled }
+  const told = Object.entries(counts).filter(([what, count]) => count > 0 || what === "done")
+  const head = [
+    status === "canceled" && "canceled",
+    `${countOf(rows.total, "row")}, ${countOf(total, "picture")}: ${told.map(([what, count]) => `${count.toLocaleString("en-US")} ${what}`).join(", ")}`,
+    rows.skipped > 0 && `${countOf(rows.skipped, "row")} left out`,
+    humanMs(ms),
+    status !== "canceled" && `${((succeeded + failed) / (ms / 1_000)).toFixed(1)}/s`,
+    out,
+  ]
+  const lines = [paint("dim", head.filter(Boolean).join(" · "))]
   if (run.failedRows > 0) {
     lines.push(paint("yellow", `${countOf(run.failedRows, "row")} failed`))
     for (const [reason, times] of commonest(run.failures, MAX_FAILURES)) lines.push(`  ${times} × ${reason}`)

@@ -39,9 +39,9 @@ export async function startRun({ api, run, list, out }: Start): Promise<BatchRun
     // Refused for good; after anything else an earlier try may have made the batch, which is found by its key.
     if (error instanceof ApiError && error.status < 500 && !PASSING.has(error.status)) await endRun(out)
     if (error instanceof BadRowsError) {
-      // The server's words name its own option for it.
-      const advice = /\bon_invalid=skip\b/.test(run.query) ? "" : "\n  With --skip-invalid the other rows are taken."
-      throw new CliError(renderBadRows(error) + advice, { code: error.code, cause: error })
+      // The server's words name its own option.
+      const said = renderBadRows(error).replace("on_invalid=skip", "--on-invalid skip")
+      throw new CliError(said, { code: error.code, cause: error })
     }
     throw error
   }

@@ -12,7 +12,7 @@ import { fileNameOf, isPictureUrl } from "../picture-url.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { workOnFiles } from "../work-on-files.ts"
 import { claimPaths } from "./claim-paths.ts"
-import { type Output, outputPath, saveOutput } from "./save-output.ts"
+import { endingOf, outputPath, saveOutput } from "./save-output.ts"
 
 type Given = EdgeOptions & {
   concurrency: number
@@ -23,9 +23,6 @@ type Given = EdgeOptions & {
   /** Of the operation; what they may be is the server's to say. */
   [option: string]: unknown
 }
-
-const ENDINGS: Readonly<Record<string, string>> = { "image/jpeg": "jpg", "application/x-npy": "npy" }
-const endingOf = ({ content_type: type }: Output) => ENDINGS[type] ?? type.split("/").at(-1) ?? "bin"
 
 const COMPRESS_HELP = `
 Examples:

@@ -64,7 +64,7 @@ function heading(port: number, fail: number): string {
   const lines = [
     `Listening for webhooks: http://127.0.0.1:${port}`,
     `  the stack reaches it when started so:  ALLOW_ADDRESSES=127.0.0.1:${port} npm start`,
-    `  and sends it an answer:                claimcheck classify --webhook http://127.0.0.1:${port} photo.jpg`,
+    `  and sends it an answer:                claimcheck classify --webhook-url http://127.0.0.1:${port} photo.jpg`,
   ]
   if (fail > 0) lines.push(`  ${countOf(fail, "event")} will be answered with 500 first`)
   return `${lines.join("\n")}\n`

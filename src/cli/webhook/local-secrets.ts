@@ -1,4 +1,5 @@
 import { join } from "node:path"
+import { splitWords } from "../../lib/env.ts"
 import { isWebhookSecret } from "../../lib/webhook-secret.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { packageRoot } from "../package-root.ts"
@@ -17,7 +18,7 @@ export function findSecrets(given: string | undefined): string[] {
 
 /** Not commander's argParser: its error would quote the value. */
 export function parseSecrets(value: string): string[] {
-  const secrets = value.split(/[\s,]+/).filter((word) => word !== "")
+  const secrets = splitWords(value)
   if (secrets.length > 0 && secrets.every(isWebhookSecret)) return secrets
   throw new CliError("Cannot read --secret (or WEBHOOK_SECRETS): expected whsec_ and base64 of 24 to 64 bytes", {
     exitCode: EXIT.usage,

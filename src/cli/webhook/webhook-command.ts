@@ -9,7 +9,7 @@ const HELP = `
 Examples:
   $ claimcheck webhook listen
   $ claimcheck webhook secret
-  $ claimcheck classify --webhook http://127.0.0.1:9000 photo.jpg
+  $ claimcheck classify --webhook-url http://127.0.0.1:9000 photo.jpg
   $ claimcheck webhook show cls_7z3k0v5c8mq2x9r4t6w1y8a0bd1f3h5j7k9m1n3p
   $ claimcheck webhook undelivered
   $ claimcheck webhook resend --all

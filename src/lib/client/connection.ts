@@ -135,6 +135,11 @@ function mayPass({ status, code, retryAfterMs = 0 }: ClaimcheckError): boolean {
   return passes && retryAfterMs <= MAX_RETRY_AFTER_MS
 }
 
+/** Said of a refusal that is no problem of ours. */
+export function strangerAnswered(status: number): string {
+  return `Something that is no claimcheck edge answered ${status}: check the address, and any proxy before it`
+}
+
 const NOBODY_THERE = /ECONNREFUSED|ENOTFOUND|ConnectionRefused|connection refused|failed to lookup address/i
 
 /** A refused connection or a host that is not there, as Node, Bun and Deno tell it. A browser does not. */
@@ -155,10 +160,7 @@ async function read(response: Response, { isExpected, nowMs }: Expected): Promis
     return new ClaimcheckError("bad_response", "The answer is not from a claimcheck edge", { status })
   }
   const code = typeof body?.code === "string" ? body.code : `http_${status}`
-  const message =
-    typeof body?.detail === "string"
-      ? body.detail
-      : `Something that is no claimcheck edge answered ${status}: check the address, and any proxy before it`
+  const message = typeof body?.detail === "string" ? body.detail : strangerAnswered(status)
   return new ClaimcheckError(code, message, { status, retryAfterMs: retryAfterMs(headers, nowMs) ?? undefined })
 }
 

@@ -1,0 +1,100 @@
+import { stat } from "node:fs/promises"
+import { join } from "node:path"
+import * as z from "zod"
+import { CliError, EXIT } from "../cli-error.ts"
+import type { EdgeAddress } from "../edge-options.ts"
+import { makeFolder } from "../make-folder.ts"
+import { endingOf, saveOutput } from "../operations/save-output.ts"
+import { parseJson } from "../parse-json.ts"
+import { fileNameOf } from "../picture-url.ts"
+import { runInOrder } from "../run-in-order.ts"
+import type { BatchApi } from "./batch-api.ts"
+
+const PAGE_ROWS = 1_000
+const CONCURRENCY = 4
+const MAX_NAME_CHARS = 100
+
+const rowSchema = z.object({
+  row: z.number(),
+  input: z.record(z.string(), z.unknown()),
+  results: z.array(
+    z.object({
+      url: z.string().optional(),
+      output: z.object({ url: z.string(), content_type: z.string(), bytes: z.number(), sha256: z.string() }).optional(),
+    }),
+  ),
+})
+type Row = z.infer<typeof rowSchema>
+type File = { path: string; output: NonNullable<Row["results"][number]["output"]> }
+
+export type Download = {
+  api: Pick<BatchApi, "results">
+  ticketId: string
+  edge: EdgeAddress
+  folder: string
+  /** Whose cells name the files; without it the pictures' URLs do. */
+  column?: string | undefined
+  force: boolean
+  signal: AbortSignal
+  onSaved: (count: number) => void
+}
+
+/**
+ * The files that a batch has made, in a folder, each by its row's name. What an earlier run has fetched is left as it is.
+ * @throws CliError for a column that the list has not, and for a file that cannot be fetched or written
+ */
+export async function downloadOutputs(download: Download): Promise<{ files: number }> {
+  const { api, ticketId, edge, folder, force, signal, onSaved } = download
+  await makeFolder(folder, { named: "--download" })
+  const names = new Map<string, number>()
+  let saved = 0
+  for (let after = 0; ; ) {
+    const page = await api.results(ticketId, { format: "jsonl", after, limit: PAGE_ROWS })
+    const lines = page.text.split("\n").filter((line) => line !== "")
+    const files = lines.flatMap((line) => filesOf(rowSchema.parse(parseJson(line)), download, names))
+    await runInOrder(files, {
+      concurrency: CONCURRENCY,
+      work: async ({ path, output }) => {
+        if (force || (await sizeOf(path)) !== output.bytes) await saveOutput(path, { output, edge, force, signal })
+      },
+      tell: () => onSaved(++saved),
+    })
+    after = page.nextAfter
+    if (page.isComplete || lines.length === 0) return { files: saved }
+  }
+}
+
+function filesOf({ row, input, results }: Row, { folder, column }: Download, names: Map<string, number>): File[] {
+  if (column !== undefined && !Object.hasOwn(input, column)) {
+    const there = Object.keys(input).join(", ")
+    throw new CliError(`Cannot name the files: row ${row} has no column ${JSON.stringify(column)}; it has ${there}`, {
+      exitCode: EXIT.usage,
+    })
+  }
+  return results.flatMap(({ url = "", output }) => {
+    if (output === undefined) return []
+    const text = column === undefined ? fileNameOf(url) : String(input[column])
+    const plain = safeName(text) || `row-${row}`
+    // Two rows of one name, or several pictures of a row: none takes the other's place.
+    const key = `${plain}.${endingOf(output)}`.toLowerCase()
+    const times = (names.get(key) ?? 0) + 1
+    names.set(key, times)
+    const name = times === 1 ? plain : `${plain}-${times}`
+    return [{ path: join(folder, `${name}.${endingOf(output)}`), output }]
+  })
+}
+
+/** A cell is somebody's text: it must not lead out of the folder, nor hide the file. */
+function safeName(text: string): string {
+  const stem = text.replace(/\.(jpe?g|png|webp|avif|gif|tiff?|npy|json)$/i, "")
+  return stem
+    .replace(/[^\p{L}\p{N}._ -]/gu, "_")
+    .replace(/^[. ]+/, "")
+    .slice(0, MAX_NAME_CHARS)
+    .trim()
+}
+
+async function sizeOf(path: string): Promise<number | null> {
+  const found = await stat(path).catch(() => null)
+  return found === null ? null : found.size
+}
