@@ -107,6 +107,7 @@ async function serveWith(config: ClassifierConfig, { shelf, pool, wall, log, sig
   const health = await startHealthServer({
     host: config.HEALTH_HOST,
     port: config.HEALTH_PORT,
+    allowedHosts: [config.HEALTH_HOST.toLowerCase(), ...config.ALLOWED_HOSTS],
     metrics,
     problem: () => (reachability.isUp ? null : "Redis cannot be reached"),
     models: () => ({

@@ -1,5 +1,6 @@
 import { availableParallelism } from "node:os"
 import * as z from "zod"
+import { allowedHosts } from "../lib/allowed-hosts.ts"
 import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue-config.ts"
 import { CODEC_NAMES } from "./image/codec.ts"
@@ -34,6 +35,8 @@ const classifierEnv = z.object({
   MAX_DECODE_BYTES: wholeNumber(2 ** 30),
   HEALTH_HOST: z.string().default("127.0.0.1"),
   HEALTH_PORT: wholeNumber(8788, 0),
+  /** Names under which the health server is reached, beside those of the loopback and addresses. */
+  ALLOWED_HOSTS: allowedHosts().default([]),
 })
 export type ClassifierConfig = z.infer<typeof classifierEnv>
 

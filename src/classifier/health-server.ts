@@ -1,5 +1,6 @@
-import { createServer, type Server } from "node:http"
+import { createServer, type IncomingMessage, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
+import { isAllowedHost } from "../lib/allowed-hosts.ts"
 import type { Metrics } from "./metrics.ts"
 
 export type HealthServer = { url: string; close(): Promise<void> }
@@ -7,6 +8,8 @@ export type HealthServer = { url: string; close(): Promise<void> }
 export type HealthOptions = {
   host: string
   port: number
+  /** Names under which it may be called. Nobody is asked for a key. */
+  allowedHosts: readonly string[]
   metrics: Metrics
   /** Why no work can be done now, or null. */
   problem: () => string | null
@@ -22,6 +25,7 @@ const REQUEST_TIMEOUT_MS = 10_000
 export async function startHealthServer({
   host,
   port,
+  allowedHosts,
   metrics,
   problem,
   models,
@@ -31,6 +35,8 @@ export async function startHealthServer({
     const answer = (status: number, body: unknown) => {
       response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
     }
+    if (!isAllowedHost(hostnameOf(request), allowedHosts))
+      return answer(421, { error: "Neither HEALTH_HOST nor ALLOWED_HOSTS has the name that this was sent to" })
     switch (new URL(request.url ?? "/", "http://localhost").pathname) {
       case "/healthz":
         return answer(200, { status: "ok" })
@@ -58,6 +64,12 @@ export async function startHealthServer({
         server.closeAllConnections()
       }),
   }
+}
+
+/** "" for none, and for what is no name. */
+function hostnameOf({ headers }: IncomingMessage): string {
+  const address = `http://${headers.host ?? ""}`
+  return URL.canParse(address) ? new URL(address).hostname : ""
 }
 
 function listen(server: Server, host: string, port: number): Promise<void> {

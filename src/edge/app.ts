@@ -6,6 +6,7 @@ import type { LogFields } from "../lib/log.ts"
 import { claimedJobId } from "../lib/ticket-id.ts"
 import { identifyCaller } from "./caller.ts"
 import { cors } from "./cors.ts"
+import { refuseOtherHosts } from "./names.ts"
 import { problemResponse } from "./problem.ts"
 import { discardRest } from "./read-body.ts"
 import { limitReads } from "./read-rates.ts"
@@ -44,12 +45,14 @@ const READ_PATHS = ROUTERS.flatMap(({ described }) => described)
 export type AppOptions = {
   /** The address that the platform vouches for; never one that a client can write itself. */
   clientAddress: (c: EdgeContext) => string
+  /** Names under which a client may reach it, beside those that are configured; "*" where the platform vouches for the name. */
+  ownHosts: readonly string[]
   /** Where nothing outlasts an answer by itself; elsewhere the entry sends the spans now and then. */
   waitUntil?: WaitUntil
 }
 
 /** The edge, the same on every runtime. */
-export function createApp(services: Services, { clientAddress, waitUntil }: AppOptions): Hono<EdgeEnv> {
+export function createApp(services: Services, { clientAddress, ownHosts, waitUntil }: AppOptions): Hono<EdgeEnv> {
   const { config } = services
   const rules = {
     apiKeys: config.API_KEYS,
@@ -67,7 +70,7 @@ export function createApp(services: Services, { clientAddress, waitUntil }: AppO
     await next()
     await discardRest(c.req.raw, services.sleep)
   })
-  app.use(securityHeaders(config.CORS_ORIGINS), cors(config.CORS_ORIGINS))
+  app.use(securityHeaders(config.CORS_ORIGINS), refuseOtherHosts(config, ownHosts), cors(config))
   app.use(async (c, next) => {
     c.set("services", services)
     await next()

@@ -1,9 +1,11 @@
 import type { MiddlewareHandler } from "hono"
 import { createMiddleware } from "hono/factory"
 import { AppError } from "../lib/app-error.ts"
+import type { EdgeConfig } from "./config.ts"
 import { RESPONSE_HEADERS } from "./openapi/response-headers.ts"
 import type { EdgeEnv } from "./router.ts"
 
+const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"])
 const METHODS = "GET, POST, PUT, DELETE"
 const REQUEST_HEADERS =
   "Accept, Authorization, Cache-Control, Content-Type, Idempotency-Key, If-None-Match, Prefer, Traceparent, Tracestate"
@@ -16,7 +18,8 @@ const PREFLIGHT_MAX_AGE_S = 7_200
  * Pages of other origins may change nothing, though a form could be sent without asking: on somebody's own machine, or in
  * their network, being there is what lets anonymous callers in.
  */
-export function cors(allowed: readonly string[]): MiddlewareHandler<EdgeEnv> {
+export function cors({ CORS_ORIGINS: allowed, PUBLIC_URL }: EdgeConfig): MiddlewareHandler<EdgeEnv> {
+  const ownOrigin = PUBLIC_URL === undefined ? undefined : new URL(PUBLIC_URL).origin
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const origin = c.req.header("origin")
     const isAllowed = origin !== undefined && allowed.some((pattern) => matchesOrigin(pattern, origin))
@@ -32,7 +35,7 @@ export function cors(allowed: readonly string[]): MiddlewareHandler<EdgeEnv> {
         },
       })
     } else {
-      if (!isAllowed && changesFromElsewhere(c.req.method, c.req.header("sec-fetch-site"))) {
+      if (!isAllowed && !SAFE_METHODS.has(c.req.method) && comesFromElsewhere(c.req.raw, ownOrigin)) {
         throw new AppError(
           "origin_not_allowed",
           "Cannot accept the request: CORS_ORIGINS does not name the page's origin",
@@ -49,10 +52,18 @@ export function cors(allowed: readonly string[]): MiddlewareHandler<EdgeEnv> {
   })
 }
 
-/** Browsers say whether a page of another origin asks; what is no browser does not. */
-function changesFromElsewhere(method: string, fetchSite: string | undefined): boolean {
-  const isSafe = method === "GET" || method === "HEAD" || method === "OPTIONS"
-  return !isSafe && (fetchSite === "cross-site" || fetchSite === "same-site")
+/**
+ * Browsers say whether a page of another origin asks: over https and to localhost by a mark that no page can write, else by the
+ * page's origin alone. What is no browser says nothing.
+ */
+function comesFromElsewhere({ url, headers }: Request, ownOrigin: string | undefined): boolean {
+  const site = headers.get("sec-fetch-site")
+  if (site !== null) return site === "cross-site" || site === "same-site"
+  const origin = headers.get("origin")
+  if (origin === null || origin === ownOrigin) return false
+  const { host, protocol } = new URL(url)
+  // Who ends TLS in front of us hands the request on by http.
+  return origin !== `${protocol}//${host}` && origin !== `https://${host}`
 }
 
 function matchesOrigin(pattern: string, origin: string): boolean {

@@ -25,15 +25,16 @@ function main(): void {
   if (!(Number.isInteger(maxConnections) && maxConnections > 0))
     throw new ConfigError("Cannot start: MAX_CONNECTIONS must be a whole number of at least 1")
   const findClient = trustProxies(process.env.TRUSTED_PROXIES)
+  const host = process.env.HOST || "127.0.0.1"
   const app = createApp(services, {
+    ownHosts: [host.toLowerCase()],
     clientAddress: (c) => findClient(getConnInfo(c).remote.address ?? "unknown", c.req.header("x-forwarded-for")),
   })
   const serverOptions = {
     headersTimeout: HEADERS_TIMEOUT_MS,
     requestTimeout: HEADERS_TIMEOUT_MS + services.config.BODY_TIMEOUT_MS + BODY_MARGIN_MS,
   }
-  const hostname = process.env.HOST || "127.0.0.1"
-  const server = serve({ fetch: app.fetch, port, hostname, serverOptions }, ({ address, port }) =>
+  const server = serve({ fetch: app.fetch, port, hostname: host, serverOptions }, ({ address, port }) =>
     services.log.info("edge.ready", { url: `http://${address}:${port}` }),
   ) as Server
   server.maxConnections = maxConnections

@@ -1,5 +1,6 @@
 import { type Ticket, ticketETag } from "../lib/ticket.ts"
 import { matchesETag } from "./matches-etag.ts"
+import { linkTo } from "./names.ts"
 import type { EdgeContext } from "./router.ts"
 
 /** A ticket with the headers that every answer about it carries, a 304 too. */
@@ -11,7 +12,9 @@ export function ticketResponse(c: EdgeContext, ticket: Ticket, status: 200 | 202
     c.header("Poll-After-Ms", String(ticket.poll_after_ms))
     c.header("Retry-After", String(Math.ceil(ticket.poll_after_ms / 1_000)))
   }
-  if (status === 202) c.header("Location", `/v1/classifications/${ticket.id}`)
+  if (status === 202) c.header("Location", linkTo(c, `/v1/classifications/${ticket.id}`))
   if (c.req.method === "GET" && matchesETag(c.req.header("if-none-match"), etag)) return c.body(null, 304)
-  return c.json(ticket, status)
+  const { output } = ticket
+  if (!output?.url.startsWith("/")) return c.json(ticket, status)
+  return c.json({ ...ticket, output: { ...output, url: linkTo(c, output.url) } }, status)
 }

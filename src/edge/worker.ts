@@ -18,6 +18,8 @@ function start(env: Env): Hono<EdgeEnv> {
   const services = createServices({ ...ISOLATE_LIMITS, ...env }, { server: "workers", write })
   return createApp(services, {
     clientAddress: (c) => c.req.header("cf-connecting-ip") ?? "unknown",
+    // A request gets here by the routes of the worker, which hold its names. `npm start` sets ALLOWED_HOSTS.
+    ownHosts: ["*"],
     waitUntil: (c, work) => c.executionCtx.waitUntil(work),
   })
 }

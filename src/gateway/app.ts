@@ -1,5 +1,6 @@
 import type { HttpBindings } from "@hono/node-server"
 import { type Context, Hono } from "hono"
+import { isAllowedHost } from "../lib/allowed-hosts.ts"
 import { type Log, silentLog } from "../lib/log.ts"
 import { asksForResp2, createAnswer, errorResponse } from "./answer.ts"
 import { createTokenCheck } from "./bearer-token.ts"
@@ -15,6 +16,8 @@ import { RestError } from "./rest-error.ts"
 export type GatewayOptions = {
   redis: RedisLink
   token: string
+  /** Names of its own, beside those of the loopback and addresses. */
+  hosts?: readonly string[]
   log?: Log
   /** Called with every command that goes to Redis, those of pipelines and transactions too: what Upstash would bill. */
   onCommand?: (command: Command) => void
@@ -37,6 +40,7 @@ const METHODS = new Set(["GET", "HEAD", "POST", "PUT"])
 export function createGateway({
   redis,
   token,
+  hosts = [],
   log = silentLog,
   onCommand = () => undefined,
   maxRequestBytes = 10 * 1024 * 1024,
@@ -52,6 +56,11 @@ export function createGateway({
   const answer = createAnswer()
 
   const app = new Hono<NodeEnv>()
+  app.use(async ({ req }, next) => {
+    // Who has the token may use any name. A page that had its own name lead here has none.
+    if (!isAllowedHost(new URL(req.url).hostname, hosts)) checkToken(req.raw)
+    await next()
+  })
   app.get("/healthz", (c) => c.json({ redis: redis.isReady() ? "ready" : "unreachable" }, redis.isReady() ? 200 : 503))
   app.use(async (c, next) => {
     if (!METHODS.has(c.req.method)) throw new RestError(405, "ERR method not allowed")

@@ -1,6 +1,7 @@
+import { allowedHosts } from "../lib/allowed-hosts.ts"
 import { AppError } from "../lib/app-error.ts"
 
-export type GatewayConfig = { redisUrl: string; token: string; host: string; port: number }
+export type GatewayConfig = { redisUrl: string; token: string; host: string; port: number; hosts: string[] }
 
 /** Reads the environment. Throws AppError invalid_options, which names the variable and never its value. */
 export function readGatewayConfig(env: Record<string, string | undefined>): GatewayConfig {
@@ -9,6 +10,7 @@ export function readGatewayConfig(env: Record<string, string | undefined>): Gate
     token: required(env.UPSTASH_REDIS_REST_TOKEN),
     host: env.GATEWAY_HOST || "127.0.0.1",
     port: port(env.GATEWAY_PORT || "8079"),
+    hosts: hosts(env.ALLOWED_HOSTS || ""),
   }
 }
 
@@ -23,6 +25,12 @@ function required(token: string | undefined): string {
     "invalid_options",
     "Cannot start without UPSTASH_REDIS_REST_TOKEN: set it to a text without spaces",
   )
+}
+
+function hosts(value: string): string[] {
+  const parsed = allowedHosts().safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new AppError("invalid_options", "Cannot read ALLOWED_HOSTS: it is not a list of host names without ports")
 }
 
 function port(value: string): number {

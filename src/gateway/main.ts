@@ -8,9 +8,9 @@ import { listenGateway } from "./server.ts"
 const log = createLog({ server: hostname(), script: "gateway", write: (line) => process.stdout.write(`${line}\n`) })
 
 async function main(): Promise<void> {
-  const { redisUrl, token, host, port } = readGatewayConfig(process.env)
+  const { redisUrl, token, host, port, hosts } = readGatewayConfig(process.env)
   const redis = connectRedis({ url: redisUrl, log })
-  const server = await listenGateway(createGateway({ redis, token, log }), { host, port })
+  const server = await listenGateway(createGateway({ redis, token, hosts, log }), { host, port })
 
   const stop = async (signal: NodeJS.Signals) => {
     log.info("gateway.stopping", { signal })

@@ -19,6 +19,7 @@ export const ERRORS = {
   image_too_large: [413, "The image has too many bytes"],
   unsupported_image: [415, "The body is not an image that can be read here"],
   range_not_satisfiable: [416, "The range lies behind the end"],
+  host_not_allowed: [421, "This deployment does not go by that name"],
   invalid_image: [422, "The image is damaged"],
   side_too_long: [422, "The image is too wide or too high"],
   too_many_pixels: [422, "The image has too many pixels"],

@@ -51,6 +51,17 @@ describe("who reaches a stack that runs", () => {
     }
   })
 
+  test("answers to no name but its own, so that no page can have its name lead here", async () => {
+    const { PORT, GATEWAY_PORT, HEALTH_PORT } = stack.env
+    const statusAs = async (host: string) =>
+      Promise.all([PORT, GATEWAY_PORT, HEALTH_PORT].map((port) => statusOf(Number(port), host)))
+    for (const host of ["localhost", "127.0.0.1", "[::1]", "localhost:1"])
+      expect(await statusAs(host)).toEqual([200, 200, 200])
+    for (const host of ["evil.example", "localhost.evil.example", `evil.example:${PORT}`, "127.0.0.1.evil.example"]) {
+      expect(await statusAs(host), host).toEqual([421, 401, 421])
+    }
+  })
+
   test("gives the queue to nobody on the machine who does not know its password", async () => {
     const stranger = connect(Number(stack.env.REDIS_PORT), "127.0.0.1")
     stranger.write("KEYS *\r\n")
@@ -74,6 +85,15 @@ test("lets a debugger in when it is asked to, and says so", async () => {
     await stack.dispose()
   }
 })
+
+/** Of `GET /healthz`, sent to that name. */
+async function statusOf(port: number, host: string): Promise<number> {
+  const socket = connect(port, "127.0.0.1")
+  socket.write(`GET /healthz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`)
+  const [head] = (await once(socket, "data")) as [Buffer]
+  socket.destroy()
+  return Number(String(head).split(" ")[1])
+}
 
 /** Where the processes of a stack listen: addresses of their sockets in the state LISTEN (proc(5)). */
 async function listenersOf(stack: Stack): Promise<string[]> {

@@ -65,7 +65,7 @@ function openEdge(): () => Promise<void> {
     ALLOW_ANONYMOUS: "1",
   }
   const services = createServices(env, { server: "test", write: () => undefined })
-  const app = createApp(services, { clientAddress: () => "203.0.113.7" })
+  const app = createApp(services, { clientAddress: () => "203.0.113.7", ownHosts: [] })
   return async () => {
     pictures++
     const body = new Uint8Array(flatPng([pictures % 256, pictures >> 8, 9]))

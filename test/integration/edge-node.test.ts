@@ -40,7 +40,7 @@ describe("the Node process of the edge", () => {
   }
 
   it("bears with a client that goes away in the middle of its upload, and does not call it a failure of its own", async () => {
-    const head = "POST /v1/classifications HTTP/1.1\r\nHost: x\r\n"
+    const head = "POST /v1/classifications HTTP/1.1\r\nHost: localhost\r\n"
     const starts = [`${head}Content-Length: 1000\r\n\r\nabc`, `${head}Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n`]
     for (const start of starts) {
       const socket = await dial(start)
@@ -66,7 +66,7 @@ describe("the Node process of the edge", () => {
     ["a picture that is too large", "/v1/classifications", "image/png", "x".repeat(8_000_001), 413],
   ])("answers who sends %s though the rest of it drips in without end", async (_what, path, type, start, status) => {
     const piece = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`
-    const head = `POST ${path} HTTP/1.1\r\nHost: x\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`
+    const head = `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`
     const socket = await dial(head + piece(start))
     const dripping = setInterval(() => socket.write(piece("x")), 100)
     try {
@@ -135,7 +135,7 @@ describe("the Node process of the edge", () => {
     for (const [authorization, status] of hostile) {
       const socket = await dial("")
       socket.write(
-        `GET /v1/models HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: ${authorization}\r\n\r\n`,
+        `GET /v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: ${authorization}\r\n\r\n`,
         "latin1",
       )
       let answer = ""
@@ -147,7 +147,7 @@ describe("the Node process of the edge", () => {
   })
 
   it("answers what is in its hands before it leaves, and leaves at once then", async () => {
-    const idle = await dial("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    const idle = await dial("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await once(idle, "data")
     const waiting = edge.request("/v1/classifications", {
       method: "POST",

@@ -8,6 +8,7 @@ export async function openDetachedApp(overrides: Record<string, string> = {}) {
   const env = await edgeEnv({ url: "http://127.0.0.1:9", token: "none" }, overrides)
   return createApp(createServices(env, { server: "test", write: () => undefined }), {
     clientAddress: () => "203.0.113.7",
+    ownHosts: ["edge.test"],
   })
 }
 

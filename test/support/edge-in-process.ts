@@ -6,7 +6,7 @@ import type { RunningEdge } from "./edge-runtime.ts"
 export function openInProcess(env: Record<string, string>, change: Partial<Services> = {}): RunningEdge {
   const lines: string[] = []
   const services = { ...createServices(env, { server: "test", write: (line) => lines.push(line) }), ...change }
-  const app = createApp(services, { clientAddress: () => "203.0.113.7" })
+  const app = createApp(services, { clientAddress: () => "203.0.113.7", ownHosts: ["edge.test"] })
   return {
     async request(path, init = {}) {
       const request = new Request(`http://edge.test${path}`, init)

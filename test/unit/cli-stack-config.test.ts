@@ -46,6 +46,7 @@ describe("edgeVariables()", () => {
   test("is open on this machine unless told otherwise", () => {
     expect(edgeVariables({}, rest, ["new", "old"])).toEqual({
       ALLOW_ANONYMOUS: "true",
+      ALLOWED_HOSTS: "localhost",
       RATE_LIMIT: "off",
       READ_LIMIT: "off",
       TICKET_SECRET: "new old",

@@ -1,5 +1,6 @@
 /** What the edge is configured by; a variable that is set in our environment is handed on. */
 const HANDED_ON = [
+  "ALLOWED_HOSTS",
   "ALLOW_ANONYMOUS",
   "API_KEYS",
   "BODY_TIMEOUT_MS",
@@ -33,6 +34,7 @@ const HANDED_ON = [
   "OTEL_SERVICE_NAME",
   "OTEL_TRACES_EXPORTER",
   "PAYLOAD_SECRET",
+  "PUBLIC_URL",
   "RATE_LIMIT",
   "READ_LIMIT",
   "RESULT_TTL_S",
@@ -53,6 +55,7 @@ export function edgeVariables(
   })
   return {
     ALLOW_ANONYMOUS: "true",
+    ALLOWED_HOSTS: "localhost",
     RATE_LIMIT: "off",
     READ_LIMIT: "off",
     TICKET_SECRET: ticketSecrets.join(" "),

@@ -1,5 +1,6 @@
 import { type BatchTicket, batchETag } from "../../lib/batches/batch-ticket.ts"
 import { matchesETag } from "../matches-etag.ts"
+import { linkTo } from "../names.ts"
 import type { EdgeContext } from "../router.ts"
 
 /** The ticket of a batch with the headers that every answer about it carries, a 304 too. */
@@ -11,7 +12,7 @@ export function batchResponse(c: EdgeContext, ticket: BatchTicket, status: 200 |
     c.header("Poll-After-Ms", String(ticket.poll_after_ms))
     c.header("Retry-After", String(Math.ceil(ticket.poll_after_ms / 1_000)))
   }
-  if (status === 202) c.header("Location", `/v1/batches/${ticket.id}`)
+  if (status === 202) c.header("Location", linkTo(c, `/v1/batches/${ticket.id}`))
   if (c.req.method === "GET" && matchesETag(c.req.header("if-none-match"), etag)) return c.body(null, 304)
   return c.json(ticket, status)
 }

@@ -23,8 +23,10 @@ Loop until \`done\`, and wait between two questions for as long as \`Poll-After-
 with the same \`Idempotency-Key\` is the same ticket. Errors are \`application/problem+json\` with a stable \`code\`. Fields, headers and
 codes may be added; none is removed or changes its meaning within /v1.`
 
+export type ApiFacts = { allowAnonymous: boolean; publicUrl?: string | undefined }
+
 /** The OpenAPI 3.1 document of these routes. */
-export function createDocument(routes: readonly ApiRoute[], { allowAnonymous }: { allowAnonymous: boolean }) {
+export function createDocument(routes: readonly ApiRoute[], { allowAnonymous, publicUrl = "/" }: ApiFacts) {
   const schemas = new SchemaStore()
   const paths: OpenApiDocument["paths"] = {}
   const security = [{ apiKey: [] }, ...(allowAnonymous ? [{}] : [])]
@@ -37,7 +39,7 @@ export function createDocument(routes: readonly ApiRoute[], { allowAnonymous }: 
   const document: OpenApiDocument = {
     openapi: "3.1.1",
     info: { title: "claimcheck", version: "1.0.0", description: DESCRIPTION },
-    servers: [{ url: "/" }],
+    servers: [{ url: publicUrl }],
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     webhooks: describeWebhooks(schemas),

@@ -3,7 +3,7 @@ import type { ErrorCode } from "../../lib/app-error.ts"
 // Which codes occur where. A route names groups and codes of its own; statuses and titles are in src/lib/app-error.ts alone.
 
 /** Every route. */
-export const ANY_ERRORS = ["internal"] as const satisfies ErrorCode[]
+export const ANY_ERRORS = ["host_not_allowed", "internal"] as const satisfies ErrorCode[]
 
 /** Whatever changes something: pages of other origins may not, unless CORS_ORIGINS lets them. */
 export const UNSAFE_ERRORS = ["origin_not_allowed"] as const satisfies ErrorCode[]

@@ -10,6 +10,7 @@ import { submitBatch } from "../batches/submit-batch.ts"
 import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/write-results.ts"
 import { receiveBody } from "../bodies-in-flight.ts"
 import { assertMayRead } from "../caller.ts"
+import { baseUrl, linkTo } from "../names.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { BODY_ERRORS, ENQUEUE_ERRORS, REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { submitHeadersSchema } from "../openapi/image-upload.ts"
@@ -182,7 +183,7 @@ batches.openapi(create, async (c) => {
       ...(await openUpload(sent, services.config.MAX_BATCH_BYTES)),
       caller,
       idempotencyKey: c.req.valid("header")["idempotency-key"],
-      origin: new URL(c.req.url).origin,
+      origin: baseUrl(c),
       trace: c.var.trace,
     }),
   )
@@ -230,7 +231,7 @@ batches.openapi(results, async (c) => {
       after: String(until),
       ...(limit !== undefined && { limit: String(limit) }),
     })
-    c.header("Link", `</v1/batches/${plan.ticketId}/results?${query}>; rel="next"`)
+    c.header("Link", `<${linkTo(c, `/v1/batches/${plan.ticketId}/results`)}?${query}>; rel="next"`)
   }
   c.header("Cache-Control", "private, no-cache")
   c.header("Content-Type", RESULT_FORMATS[format])

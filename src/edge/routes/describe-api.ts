@@ -1,5 +1,6 @@
 import { renderDocs } from "../docs/render-docs.ts"
 import { STYLE } from "../docs/style.ts"
+import { baseUrl } from "../names.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { createDocument, type OpenApiDocument } from "../openapi/create-document.ts"
 import { type EdgeContext, type EdgeRouter, newRouter } from "../router.ts"
@@ -41,7 +42,8 @@ export function describeApi(routers: readonly EdgeRouter[]): EdgeRouter {
   let contentSecurityPolicy: string | undefined
   const describe = (c: EdgeContext): OpenApiDocument => {
     const routes = [...routers, about].flatMap(({ described }) => described)
-    document ??= createDocument(routes, { allowAnonymous: c.var.services.config.ALLOW_ANONYMOUS })
+    const { ALLOW_ANONYMOUS: allowAnonymous, PUBLIC_URL: publicUrl } = c.var.services.config
+    document ??= createDocument(routes, { allowAnonymous, publicUrl })
     c.header("Cache-Control", "public, max-age=300")
     return document
   }
@@ -51,7 +53,7 @@ export function describeApi(routers: readonly EdgeRouter[]): EdgeRouter {
   about.openapi(readDocs, async (c) => {
     contentSecurityPolicy ??= await policyFor(STYLE)
     c.header("Content-Security-Policy", contentSecurityPolicy)
-    return c.html(renderDocs(describe(c), new URL(c.req.url).origin))
+    return c.html(renderDocs(describe(c), baseUrl(c)))
   })
   return about
 }

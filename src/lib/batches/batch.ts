@@ -40,7 +40,7 @@ export const batchPlanSchema = z.object({
   webhookUrl: z.string().optional(),
   /** A webhook each time that so many more pictures are done. */
   webhookEvery: z.number().optional(),
-  /** Where the edge was reached: what links in webhooks begin with. */
+  /** Where clients reach the edge: what links begin with. */
   origin: z.string(),
   /** The `traceparent` that its jobs and webhooks go on with. */
   trace: z.string().optional(),

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { FakeClassifier } from "../edge-classifier.ts"
+import type { Ticket } from "../../../src/lib/ticket.ts"
+import { FakeClassifier, succeed } from "../edge-classifier.ts"
 import { type EdgeRuntime, edgeEnv } from "../edge-runtime.ts"
 import { expectProblem, picture } from "./client.ts"
 
@@ -18,13 +19,15 @@ export function pageContract(name: string, { startBackend, openEdge }: EdgeRunti
   describe(`pages and the edge ${name}`, () => {
     const withEdge = async (
       corsOrigins: string,
-      use: (edge: Awaited<ReturnType<typeof openEdge>>) => Promise<void>,
+      use: (edge: Awaited<ReturnType<typeof openEdge>>, classifier: FakeClassifier) => Promise<void>,
+      env: Record<string, string> = {},
     ) => {
       const backend = await startBackend()
-      const edge = await openEdge(await edgeEnv(backend, { CORS_ORIGINS: corsOrigins }))
+      const edge = await openEdge(await edgeEnv(backend, { CORS_ORIGINS: corsOrigins, ...env }))
       try {
-        await new FakeClassifier(backend).arrive()
-        await use(edge)
+        const classifier = new FakeClassifier(backend)
+        await classifier.arrive()
+        await use(edge, classifier)
       } finally {
         await edge.close()
         await backend.stop()
@@ -91,6 +94,66 @@ export function pageContract(name: string, { startBackend, openEdge }: EdgeRunti
         expect(accepted.headers.get("access-control-allow-credentials")).toBeNull()
         expect(accepted.headers.get("vary") ?? "").not.toContain("Origin")
         expect(accepted.headers.get("cross-origin-resource-policy")).toBe("cross-origin")
+      })
+    })
+
+    it("links are those of PUBLIC_URL, wherever the request has come from; without it they lead back there", async () => {
+      const list = { method: "POST", body: "url\nhttps://a.example/1.jpg", headers: { "content-type": "text/csv" } }
+      const links = async (edge: Awaited<ReturnType<typeof openEdge>>) => {
+        const picture = await edge.request("/v1/classifications", post({}))
+        const batch = await edge.request("/v1/batches?operation=inspect", list)
+        const { id, results_url } = (await batch.json()) as { id: string; results_url: string }
+        const rows = await edge.request(`/v1/batches/${id}/results`)
+        const found = [
+          picture.headers.get("location"),
+          batch.headers.get("location"),
+          rows.headers.get("link"),
+          results_url,
+        ]
+        return found.map((link) => link?.replaceAll(/(cls|bat)_\w+/g, "ID").replace(/\?.*/, ""))
+      }
+      const PUBLIC_URL = "https://api.example/pictures"
+      await withEdge("", async (edge) =>
+        expect((await links(edge)).slice(0, 3)).toEqual([
+          "/v1/classifications/ID",
+          "/v1/batches/ID",
+          "</v1/batches/ID/results",
+        ]),
+      )
+      const paths = ["/v1/classifications/ID", "/v1/batches/ID", "/v1/batches/ID/results", "/v1/batches/ID/results"]
+      const [picture, batch, rows, results] = paths.map((path) => PUBLIC_URL + path)
+      await withEdge("", async (edge) => expect(await links(edge)).toEqual([picture, batch, `<${rows}`, results]), {
+        PUBLIC_URL,
+      })
+    })
+
+    it("a ticket says where its output is by PUBLIC_URL, and leaves a link to a bucket as it is", async () => {
+      const output = { id: "out_1", contentType: "image/webp", bytes: 10, sha256: "5ha" }
+      const outputUrl = (url?: string, env: Record<string, string> = {}) =>
+        new Promise<string | undefined>((resolve, reject) => {
+          const use = async (edge: Awaited<ReturnType<typeof openEdge>>, classifier: FakeClassifier) => {
+            const location = (await edge.request("/v1/classifications", post({}))).headers.get("location") ?? ""
+            await classifier.work((job) => {
+              const done = succeed(job)
+              if (done.state === "succeeded") done.result.output = { ...output, ...(url !== undefined && { url }) }
+              return done
+            })
+            const ticket = (await (await edge.request(location.replace(/^https?:.*(?=\/v1\/)/, ""))).json()) as Ticket
+            resolve(ticket.output?.url)
+          }
+          withEdge("", use, env).catch(reject)
+        })
+      const PUBLIC_URL = "https://api.example/pictures"
+      expect(await outputUrl()).toBe("/v1/outputs/out_1")
+      expect(await outputUrl(undefined, { PUBLIC_URL })).toBe(`${PUBLIC_URL}/v1/outputs/out_1`)
+      expect(await outputUrl("https://bucket.example/1.webp", { PUBLIC_URL })).toBe("https://bucket.example/1.webp")
+    })
+
+    it("no page of another origin may send, though its browser gives no mark", async () => {
+      await withEdge("", async (edge) => {
+        for (const origin of [PAGE, "http://localhost:1", "null"]) {
+          await expectProblem(await edge.request("/v1/classifications", post({ origin })), 403, "origin_not_allowed")
+        }
       })
     })
 
