@@ -4,6 +4,7 @@ set -eu
 umask 077
 secret() { openssl rand -base64 32 | tr -d '\n'; }
 cat <<END
+REDIS_PASSWORD=$(openssl rand -hex 32)
 UPSTASH_REDIS_REST_TOKEN=$(openssl rand -hex 32)
 TICKET_SECRET=$(openssl rand -hex 32)
 WEBHOOK_SECRETS=whsec_$(secret)

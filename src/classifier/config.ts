@@ -7,7 +7,8 @@ import { CODEC_NAMES } from "./image/codec.ts"
 import { outputEnv } from "./outputs/config.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 
-const classifierEnv = z.object({
+/** All that the classifier is configured by. */
+export const classifierEnv = z.object({
   ...queueEnv,
   ...webhookEnv,
   ...outputEnv,

@@ -1,13 +1,21 @@
-import { execFile } from "node:child_process"
+import { execFile, spawn } from "node:child_process"
+import { once } from "node:events"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
+import { type AddressInfo, connect, createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
 import { gzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { parse } from "yaml"
+import { classifierEnv } from "../../src/classifier/config.ts"
+import { listProcesses } from "../../src/cli/stack/process-list.ts"
+import { edgeEnv } from "../../src/edge/config.ts"
+import { readGatewayConfig } from "../../src/gateway/config.ts"
 
 const run = promisify(execFile)
 const MAX_WORKER_BYTES = 300_000
+const UNIT = "deploy/claimcheck-classifier.service"
 
 let folder: string
 
@@ -34,25 +42,19 @@ describe("what is deployed", () => {
 
   it("make-env.sh gives every secret that compose.yaml asks for, and other ones each time", async () => {
     const [first, second] = await Promise.all([run("deploy/make-env.sh"), run("deploy/make-env.sh")])
-    expect(first.stdout).not.toBe(second.stdout)
     const made = first.stdout.split("\n").map((line) => line.split("=")[0])
-    const compose = await readFile("compose.yaml", "utf8")
-    const asked = [...compose.matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name)
-    expect(asked.length).toBeGreaterThan(0)
+    expect(first.stdout.split("\n").filter((line) => second.stdout.includes(line))).toEqual([
+      "ALLOW_ANONYMOUS=false",
+      "",
+    ])
+    const asked = [...(await readFile("compose.yaml", "utf8")).matchAll(/\$\{(\w+):\?/g)].map(([, name]) => name)
+    expect(new Set(asked)).toEqual(new Set(["REDIS_PASSWORD", "UPSTASH_REDIS_REST_TOKEN", "TICKET_SECRET"]))
     expect(made).toEqual(expect.arrayContaining(asked))
     expect(first.stdout).toMatch(/^WEBHOOK_SECRETS=whsec_[A-Za-z0-9+/]{43}=$/m)
   })
 
-  it("every part of compose.yaml is handed what .env says, and none of the ports that the parts agree on by it", async () => {
-    const compose = await readFile("compose.yaml", "utf8")
-    expect(compose.match(/<<: \*claimcheck/g)).toHaveLength(3)
-    expect(compose).toMatch(/^x-claimcheck: &claimcheck\n(?: {2}.*\n)*? {2}env_file: \.env\n/m)
-    expect(compose).toMatch(/\bGATEWAY_PORT: "8079"\n/)
-    expect(compose).toMatch(/\bPORT: "8787"\n/)
-  })
-
   it("the classifier is started with the same heap, wherever it is", async () => {
-    const texts = ["compose.yaml", "deploy/claimcheck-classifier.service", "src/cli/stack/parts.ts", "Dockerfile"]
+    const texts = ["compose.yaml", UNIT, "src/cli/stack/parts.ts", "Dockerfile"]
     const flags = await Promise.all(
       texts.map(async (name) => /--max-semi-space-size=\d+/.exec(await readFile(name, "utf8"))?.[0]),
     )
@@ -61,10 +63,144 @@ describe("what is deployed", () => {
   })
 
   it("every file that the Dockerfile, compose.yaml and the unit start is built", async () => {
-    const texts = ["Dockerfile", "compose.yaml", "deploy/claimcheck-classifier.service"]
+    const texts = ["Dockerfile", "compose.yaml", UNIT]
     const all = (await Promise.all(texts.map((name) => readFile(name, "utf8")))).join("\n")
     const started = new Set([...all.matchAll(/dist\/[a-z/-]+\.js/g)].map(([file]) => file))
     expect(started.size).toBe(3)
     for (const file of started) await expect(readFile(file, "utf8")).resolves.not.toBe("")
   })
 })
+
+type Service = {
+  command: string | string[]
+  environment: Record<string, string | null>
+  env_file?: unknown
+  networks: string[]
+  ports?: string[]
+  cap_drop: string[]
+  security_opt: string[]
+  read_only: boolean
+  user: string
+  mem_limit: string
+  pids_limit: number
+}
+type Compose = { services: Record<string, Service>; networks: Record<string, { internal?: boolean } | null> }
+
+describe("compose.yaml", () => {
+  let services: Compose["services"]
+  let networks: Compose["networks"]
+  beforeAll(async () => {
+    ;({ services, networks } = parse(await readFile("compose.yaml", "utf8"), { merge: true }) as Compose)
+  })
+  const variablesOf = (part: string) => Object.keys(services[part]?.environment ?? {}).sort()
+  const sharing = (network: string) =>
+    Object.keys(services).filter((name) => services[name]?.networks.includes(network))
+
+  it("hands each part the variables that it reads, and no other", async () => {
+    const read = new Set<string>()
+    const given = { REDIS_URL: "redis://redis", UPSTASH_REDIS_REST_TOKEN: "t" } as Record<string, string>
+    readGatewayConfig(
+      new Proxy(given, {
+        get: (target, name) => {
+          read.add(String(name))
+          return target[String(name)]
+        },
+      }),
+    )
+    expect(variablesOf("gateway")).toEqual([...read].sort())
+    expect(variablesOf("classifier")).toEqual(Object.keys(classifierEnv.shape).sort())
+    const ofNode = [...(await readFile("src/edge/node.ts", "utf8")).matchAll(/process\.env\.(\w+)/g)].map(
+      ([, name]) => name,
+    )
+    expect(ofNode).toContain("TRUSTED_PROXIES")
+    expect(variablesOf("edge")).toEqual([...new Set([...Object.keys(edgeEnv.shape), ...ofNode])].sort())
+    expect(Object.values(services).filter(({ env_file }) => env_file !== undefined)).toEqual([])
+  })
+
+  it("keeps Redis out of reach of what decodes strangers' bytes: the gateway stands between, in two networks", () => {
+    expect(sharing("store").sort()).toEqual(["gateway", "redis"])
+    expect(networks.store?.internal).toBe(true)
+    expect(services.redis?.networks).toEqual(["store"])
+    expect(services.classifier?.networks).not.toContain("store")
+    const ports = Object.values(services).flatMap((service) => service.ports ?? [])
+    expect(ports).toEqual(["127.0.0.1:8787:8787"])
+  })
+
+  it("gives no part a right that it can do without, nor the machine's whole memory", () => {
+    expect(Object.keys(services).sort()).toEqual(["classifier", "edge", "gateway", "redis"])
+    for (const [name, service] of Object.entries(services)) {
+      expect(service, name).toMatchObject({
+        cap_drop: ["ALL"],
+        security_opt: ["no-new-privileges:true"],
+        read_only: true,
+        user: expect.stringMatching(/^(node|redis)$/),
+        mem_limit: expect.stringMatching(/^\d+g$/),
+        pids_limit: expect.any(Number),
+      })
+    }
+  })
+
+  it("starts a Redis that asks for the password, and shows it to nobody in the process list", async () => {
+    const [shell = "", flag = "", script = ""] = services.redis?.command ?? []
+    const port = await freePort()
+    // Compose reads "$$" as "$"; here another Redis may have the usual port.
+    const command = script
+      .replaceAll("$$", "$")
+      .replace("redis-server -", `redis-server - --port ${port} --bind 127.0.0.1`)
+    const redis = spawn(shell, [flag, command], { cwd: folder, env: { ...process.env, REDISCLI_AUTH: "hunter2" } })
+    try {
+      await expect.poll(() => ask(port, "PING\r\n"), { timeout: 10_000 }).toMatch(/^-NOAUTH/)
+      expect(await ask(port, "AUTH hunter2\r\nCONFIG GET maxmemory-policy\r\n")).toContain("noeviction")
+      const commands = (await listProcesses()).map(({ command }) => command)
+      expect(commands.filter((command) => command.includes("hunter2"))).toEqual([])
+    } finally {
+      redis.kill()
+      await once(redis, "exit")
+    }
+  })
+})
+
+describe("the systemd unit", () => {
+  it("limits what the classifier takes, and leaves it no more than 2 of the 10 points that systemd counts", async () => {
+    const unit = await readFile(UNIT, "utf8")
+    for (const line of [
+      "CapabilityBoundingSet=",
+      "UMask=0077",
+      "SystemCallFilter=@system-service @pkey",
+      "NoNewPrivileges=yes",
+    ]) {
+      expect(unit.split("\n")).toContain(line)
+    }
+    expect(unit).toMatch(/^MemoryMax=\d+G$/m)
+    expect(unit).toMatch(/^TasksMax=\d+$/m)
+    // Where systemd is installed, it has the say.
+    const args = ["security", "--offline=true", "--no-pager", UNIT]
+    const told = await run("systemd-analyze", args).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === "ENOENT") return null
+      throw error
+    })
+    if (told !== null) expect(Number(/exposure level for .*: ([\d.]+)/.exec(told.stdout)?.[1])).toBeLessThanOrEqual(2)
+  })
+})
+
+/** What Redis has said when it says no more. */
+function ask(port: number, message: string): Promise<string> {
+  return new Promise((resolve) => {
+    let reply = ""
+    const socket = connect(port, "127.0.0.1", () => socket.end(message))
+    socket.on("data", (data) => {
+      reply += String(data)
+    })
+    socket.once("error", () => resolve(""))
+    socket.once("close", () => resolve(reply))
+  })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1")
+  await once(server, "listening")
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, "close")
+  return port
+}
