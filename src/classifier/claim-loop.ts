@@ -60,8 +60,8 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     }
     const nowMs = loop.now()
     const queues = [...loop.queues({ urls: false }), ...loop.queues({ urls: true })]
-    // What is served has changed: edges are told with the very next claim.
-    const serves = queues.join()
+    // What is served or broken has changed: the registry is told with the very next claim.
+    const serves = JSON.stringify([queues, loop.broken().map(({ id, message }) => [id, message])])
     if (serves !== served) beatDueMs = claimDueMs = nowMs
     served = serves
     const plan = planClaim({ ...loop, queuesOf }, { isDue: nowMs >= claimDueMs, turn })

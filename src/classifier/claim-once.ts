@@ -3,6 +3,7 @@ import type { Claimed, JobStore } from "../lib/job-store.ts"
 import type { WorkerBeat } from "../lib/registry.ts"
 import type { DryQueues } from "./dry-queues.ts"
 import type { Hand } from "./hand.ts"
+import type { BrokenModel } from "./lane/lane-messages.ts"
 import type { ClaimPlan } from "./plan-claim.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 import { type Reachability, untilReached } from "./until-reached.ts"
@@ -19,7 +20,13 @@ export type ClaimMeans = {
   now: () => number
   meter: ServiceMeter
   reachability: Reachability
+  /** Model folders that cannot be served as they are. */
+  broken: () => readonly BrokenModel[]
 }
+
+/** The registry is read by every edge: no worker fills it. */
+const MOST_BROKEN_TOLD = 50
+const MOST_MESSAGE_CHARS = 300
 
 type OneClaim = {
   signal: AbortSignal
@@ -71,8 +78,15 @@ export async function claimOnce(
 }
 
 function describeWorker(
-  { meter, lanes, fetches }: ClaimMeans,
+  { meter, lanes, fetches, broken }: ClaimMeans,
   { served, untilMs }: NonNullable<OneClaim["beat"]>,
 ): WorkerBeat {
-  return { untilMs, lanes, queues: meter.describe(served, { lanes, fetches }) }
+  return {
+    untilMs,
+    lanes,
+    queues: meter.describe(served, { lanes, fetches }),
+    broken: broken()
+      .slice(0, MOST_BROKEN_TOLD)
+      .map(({ id, code, message }) => ({ id, code, message: message.slice(0, MOST_MESSAGE_CHARS) })),
+  }
 }

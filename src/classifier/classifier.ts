@@ -209,6 +209,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
       leaseMs,
       hand,
       waker,
+      broken: () => shelf.broken,
       dryQueues: listener.dryQueues,
       isListening: listener.isListening,
       start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped)),

@@ -25,7 +25,7 @@ function facts(
     ["reason", error && `${error.message} (${error.code})`],
     ["place", queue?.position == null ? undefined : placeText(queue.position)],
     ["answer", typeof queue?.eta_ms === "number" ? `in about ${humanMs(queue.eta_ms)}` : undefined],
-    ["note", queue?.classifiers === 0 ? "no classifier serves the model now" : undefined],
+    ["note", queue?.classifiers === 0 ? (queue.notice ?? "no classifier serves the model now") : undefined],
     ["model", model?.id],
     ["created", ago(ticket.created_at)],
     ["started", ago(ticket.started_at)],

@@ -45,10 +45,10 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
       accepted(file, { id, latest }) {
         firstTicket ??= id
         open.set(file, id)
-        if (latest?.queue?.classifiers !== 0 || warned || !process.stderr.isTTY) return
+        if (latest?.queue?.classifiers !== 0 || warned) return
         warned = true
-        const model = latest.model?.id ?? "the model"
-        progress.above(() => printError(`${note("yellow", "waiting")} no classifier serves ${model} now`))
+        const notice = latest.queue.notice ?? `No classifier serves ${latest.model?.id ?? "the model"} now`
+        progress.above(() => printError(`${note("yellow", "waiting")} ${notice}`))
       },
       shrunk: (file, { bytes, sentBytes }) =>
         progress.above(() =>

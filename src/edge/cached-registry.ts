@@ -1,5 +1,6 @@
 import { AppError } from "../lib/app-error.ts"
 import {
+  isRemembered,
   type Registry,
   type RegistrySnapshot,
   type ServedModel,
@@ -39,17 +40,17 @@ export class CachedRegistry {
   }
 
   /**
-   * The model that was asked for; without a name the preferred one, else one that is served now: by name, so that every
-   * isolate takes the same.
+   * The model that was asked for, served now or not long ago; without a name the preferred one, or while nobody serves it one
+   * that is served: the first by name, so that every isolate takes the same.
    * @throws AppError unknown_model with the list of those there are
    */
   async findModel(asked: string | undefined, preferred: string): Promise<ServedModel> {
     let ids: string[] = []
     for (const maxAgeMs of [MAX_AGE_MS, MIN_AGE_MS]) {
       const snapshot = await this.snapshot(maxAgeMs)
-      ids = snapshot.models.map(({ id }) => id).sort()
-      const found = snapshot.models.find(({ id }) => id === (asked ?? preferred))
-      const choice = found ?? (asked === undefined ? this.#anyModel(snapshot) : undefined)
+      const known = this.#remembered(snapshot)
+      ids = known.map(({ id }) => id)
+      const choice = asked === undefined ? this.#anyModel(snapshot, known, preferred) : known.find(({ id }) => id === asked)
       if (choice !== undefined) return choice
     }
     const which = asked === undefined ? "no model" : `no model ${JSON.stringify(asked.slice(0, 64))}`
@@ -57,8 +58,18 @@ export class CachedRegistry {
     throw new AppError("unknown_model", `Cannot classify: ${which} was ever served here; ${known}`)
   }
 
-  #anyModel(snapshot: RegistrySnapshot): ServedModel | undefined {
-    const byName = snapshot.models.toSorted((a, b) => (a.id < b.id ? -1 : 1))
-    return byName.find(({ id }) => serviceRate(snapshot, id, { nowMs: this.#now() }).classifiers > 0) ?? byName[0]
+  #remembered(snapshot: RegistrySnapshot): ServedModel[] {
+    const known = snapshot.models.filter((model) => isRemembered(snapshot, model, this.#now()))
+    return known.sort((a, b) => (a.id < b.id ? -1 : 1))
+  }
+
+  #anyModel(
+    snapshot: RegistrySnapshot,
+    known: readonly ServedModel[],
+    preferred: string,
+  ): ServedModel | undefined {
+    const isServed = ({ id }: ServedModel) => serviceRate(snapshot, id, { nowMs: this.#now() }).classifiers > 0
+    const byWish = known.toSorted((a, b) => Number(b.id === preferred) - Number(a.id === preferred))
+    return byWish.find(isServed) ?? byWish[0]
   }
 }

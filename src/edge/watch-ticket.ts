@@ -10,6 +10,9 @@ const DEADLINE_GRACE_MS = 2_000
 /** When to ask again while Redis cannot say. */
 const AWAY_POLL_MS = 1_000
 
+/** A classifier that is started again is back by then; without one there is nothing to wait for in a request. */
+const NOBODY_MS = 2_000
+
 /** A job that stands first for so long may have had its wake-up lost: it is sent again. */
 const OVERDUE_MS = 2_000
 
@@ -91,8 +94,9 @@ export async function describeAccepted(
  */
 export async function waitForJob(services: Services, first: Job, waitMs: number, signal?: AbortSignal): Promise<Job> {
   const { now, sleep } = services
-  const endMs = now() + waitMs
-  const pace = new LookPace(now())
+  const startMs = now()
+  const endMs = startMs + waitMs
+  const pace = new LookPace(startMs)
   let job = first
   let position: number | null = null
   while (isWaiting(job) && now() < endMs && !signal?.aborted) {
@@ -101,8 +105,9 @@ export async function waitForJob(services: Services, first: Job, waitMs: number,
     const knownPosition: number | null = position === 0 ? position : null
     const wait: Wait | null = await unlessAway(() => waitOf(services, waiting, { pace: LOOK, knownPosition }))
     position = wait?.position ?? null
-    const leftMs = endMs - now()
-    if (isHopeless(wait, leftMs)) return job
+    const isForsaken = wait?.classifiers === 0 && job.state === "queued"
+    const leftMs = (isForsaken ? Math.min(endMs, startMs + NOBODY_MS) : endMs) - now()
+    if (leftMs <= 0 || isHopeless(wait, leftMs)) return job
     const pauseMs = pace.pauseMs(`${job.state} ${position}`, {
       hintMs: wait?.pollAfterMs ?? AWAY_POLL_MS,
       nowMs: now(),

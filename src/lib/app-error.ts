@@ -49,6 +49,7 @@ export const ERRORS = {
   fetch_timeout: [504, "The image's host took too long"],
   deadline_exceeded: [504, "The job was not started before its deadline"],
   attempts_exhausted: [500, "The job failed every time it was tried"],
+  job_dropped: [503, "The job was dropped by an operator"],
   job_timeout: [504, "The job took longer than a lane may work on it"],
 } as const satisfies Record<string, readonly [status: number, title: string]>
 

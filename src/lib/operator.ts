@@ -3,6 +3,7 @@ import type { StoreLimits } from "./job-store.ts"
 import type { Keys } from "./keys.ts"
 import type { RedisRest } from "./redis.ts"
 import { DROP, REVIVE } from "./scripts/dead.ts"
+import { DROP_WAITING, MOVE_WAITING } from "./scripts/waiting.ts"
 
 export type DeadLetter = { id: string; diedMs: number; job: Job | null }
 export type Revived = "queued" | "missing" | "payload_missing"
@@ -50,6 +51,32 @@ export class Operator {
   /** Forgets a dead letter and its image. Its ticket stays failed. False when there was none. */
   async dropDead(jobId: string): Promise<boolean> {
     return (await this.#redis.script(DROP, [this.#keys.prefix], [jobId, this.#limits.resultTtlMs])) === 1
+  }
+
+  /** How many jobs wait in a queue. */
+  countWaiting(queue: string): Promise<number> {
+    return this.#redis.call((sdk) => sdk.zcard(this.#keys.queue(queue)))
+  }
+
+  /** Fails what waits in a queue, whoever sent it. Gives how many jobs that were. */
+  dropWaiting(queue: string, nowMs: number): Promise<number> {
+    const message = `An operator has dropped what waited for ${queue}`
+    const error = JSON.stringify({ code: "job_dropped", message })
+    return this.#untilEmpty(DROP_WAITING, { queue, nowMs, resultTtlMs: this.#limits.resultTtlMs, error })
+  }
+
+  /** Has what waits in a queue done by another model. Gives how many jobs that were. */
+  moveWaiting(queue: string, to: { queue: string; model: string }, nowMs: number): Promise<number> {
+    return this.#untilEmpty(MOVE_WAITING, { queue, toQueue: to.queue, toModel: to.model, nowMs })
+  }
+
+  async #untilEmpty(script: string, settings: Record<string, unknown>): Promise<number> {
+    for (let total = 0; ; ) {
+      const reply = await this.#redis.script(script, [this.#keys.prefix], [JSON.stringify(settings)])
+      const [cleared, jobs] = reply as [number, number]
+      if (cleared === 0) return total
+      total += jobs
+    }
   }
 
   /** Stops claiming; what is worked on is finished, what comes is accepted. Stays until resume(), whatever restarts. */

@@ -3,7 +3,7 @@ import { decodeJob } from "./job.ts"
 import type { Keys } from "./keys.ts"
 import { queuesOf } from "./queue-name.ts"
 import type { RedisRest } from "./redis.ts"
-import { type RegistrySnapshot, serviceRate } from "./registry.ts"
+import { isRemembered, type RegistrySnapshot, serviceRate } from "./registry.ts"
 
 /** Each caller's oldest job stands near the head: the fair queue keeps a caller's jobs in order. */
 const LOOKED_AT = 32
@@ -30,7 +30,9 @@ export const queueStatsSchema = z
     dead: z.number().int().meta({ description: "Jobs that failed every time they were tried" }),
     paused: z.boolean(),
     classifiers: z.number().int(),
-    models: z.array(oneQueueSchema).meta({ description: "Uploads that wait for each model that was ever served" }),
+    models: z.array(oneQueueSchema).meta({
+      description: "Uploads that wait for each model that is served, was within a day, or has something waiting",
+    }),
     others: z.array(oneQueueSchema).meta({
       description:
         "What waits for an operation without a model, or to be fetched from its URL (`@url`), where something does",
@@ -45,6 +47,7 @@ export async function readQueueStats(
   nowMs: number,
 ): Promise<QueueStats> {
   const models = snapshot.models.map(({ id }) => id).sort()
+  const remembered = snapshot.models.filter((model) => isRemembered(snapshot, model, nowMs)).map(({ id }) => id)
   const names = [...queuesOf(models, { urls: false }), ...queuesOf(models, { urls: true })]
   const fields = ["n", "bytes", "paused", ...names.map((name) => `n:${name}`)]
   const [flow, processing, dead] = await Promise.all([
@@ -56,7 +59,7 @@ export async function readQueueStats(
 
   const shown = names
     .map((id, i) => ({ id, depth: Number(depths[i] ?? 0) }))
-    .filter(({ id, depth }) => depth > 0 || models.includes(id))
+    .filter(({ id, depth }) => depth > 0 || remembered.includes(id))
   const queues = await Promise.all(
     shown.map(async ({ id, depth }) => {
       const { classifiers, perSecond, jobMs } = serviceRate(snapshot, id, { nowMs })

@@ -24,6 +24,8 @@ const workerBeatSchema = z.object({
   /** The worker counts as gone when it was not heard of by then. */
   untilMs: z.number(),
   lanes: z.number(),
+  /** Model folders that it cannot serve as they are. */
+  broken: z.array(z.object({ id: z.string(), code: z.string(), message: z.string() })).default([]),
   /** How fast it is, by the queues that it takes jobs from. */
   queues: z.record(
     z.string(),
@@ -38,11 +40,14 @@ const workerBeatSchema = z.object({
     }),
   ),
 })
+/** What a worker tells of itself. */
 export type WorkerBeat = z.infer<typeof workerBeatSchema>
 
 export type RegistrySnapshot = { models: ServedModel[]; workers: (WorkerBeat & { id: string })[] }
 
-const FORGET_MODEL_MS = 10 * 86_400_000
+/** Uploads for a model are accepted for so long after it was last served; then it is as if it had never been. */
+const REMEMBER_MODEL_MS = 86_400_000
+const REGISTRY_TTL_MS = 10 * 86_400_000
 const MODEL = "model:"
 const WORKER = "worker:"
 
@@ -51,11 +56,13 @@ export class Registry {
   readonly #redis: RedisRest
   readonly #key: string
   readonly #prefix: string
+  readonly #flow: string
 
   constructor(redis: RedisRest, keys: Keys) {
     this.#redis = redis
     this.#key = keys.registry
     this.#prefix = keys.prefix
+    this.#flow = keys.flow
   }
 
   /** Makes a worker's models known, and forgets workers and models that are long gone, and jobs that wait for them in vain. */
@@ -63,20 +70,32 @@ export class Registry {
     const known = await this.read()
     const gone = [
       ...known.workers.filter(({ untilMs }) => untilMs < nowMs - 60_000).map(({ id }) => WORKER + id),
-      ...known.models.filter(({ seenMs }) => seenMs < nowMs - FORGET_MODEL_MS).map(({ id }) => MODEL + id),
+      ...(await this.#findForgotten(known, nowMs)).map((id) => MODEL + id),
     ]
     const entries = models.map((model) => [MODEL + model.id, JSON.stringify({ ...model, seenMs: nowMs })])
     // The last model's folder may be gone, and HSET takes no empty list.
     if (entries.length > 0) await this.#redis.call((sdk) => sdk.hset(this.#key, Object.fromEntries(entries)))
-    await this.#redis.call((sdk) => sdk.pexpire(this.#key, FORGET_MODEL_MS))
+    await this.#redis.call((sdk) => sdk.pexpire(this.#key, REGISTRY_TTL_MS))
     if (gone.length > 0) await this.#redis.call((sdk) => sdk.hdel(this.#key, ...gone))
     for (const { id } of known.models) {
       if (models.some((model) => model.id === id)) continue
-      const queues = [false, true].map((isUrl) => queueName({ model: id, operation: "classify", isUrl }))
-      for (const queue of queues) {
+      for (const queue of queuesOfModel(id)) {
         if (serviceRate(known, queue, { nowMs }).classifiers === 0) await this.#expireWaiting(queue, nowMs)
       }
     }
+  }
+
+  /** Models to forget altogether. While something waits for one, operators see it, and what is late there is failed. */
+  async #findForgotten(known: RegistrySnapshot, nowMs: number): Promise<string[]> {
+    const ids = known.models.filter((model) => !isRemembered(known, model, nowMs)).map(({ id }) => id)
+    if (ids.length === 0) return []
+    const queues = ids.flatMap((model) => queuesOfModel(model))
+    const depths = (await this.#redis.call((sdk) =>
+      sdk.hmget(this.#flow, ...queues.map((queue) => `n:${queue}`)),
+    )) as unknown
+    return ids.filter((_id, at) =>
+      [0, 1].every((kind) => Number((depths as (string | null)[])[2 * at + kind] ?? 0) <= 0),
+    )
   }
 
   async #expireWaiting(queue: string, nowMs: number): Promise<void> {
@@ -103,6 +122,15 @@ export class Registry {
     const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1)
     return { models: snapshot.models.sort(byId), workers: snapshot.workers.sort(byId) }
   }
+}
+
+/** The queues that hold what waits for a model: uploads, and pictures that are to be fetched. */
+export const queuesOfModel = (model: string) =>
+  [false, true].map((isUrl) => queueName({ model, operation: "classify", isUrl }))
+
+/** Whether a model is served, or was not long ago: then uploads for it are accepted. */
+export function isRemembered(snapshot: RegistrySnapshot, { id, seenMs }: ServedModel, nowMs: number): boolean {
+  return seenMs >= nowMs - REMEMBER_MODEL_MS || serviceRate(snapshot, id, { nowMs }).classifiers > 0
 }
 
 /** How fast the living workers answer what waits in one queue. `jobMs` is for a picture of the size that was asked about. */

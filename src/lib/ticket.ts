@@ -27,6 +27,7 @@ export const ticketSchema = z
         position: z.number().int().nullable().meta({ description: "Jobs that are claimed before this one" }),
         eta_ms: z.number().int().nullable().meta({ description: "Until it is done, by the measured speed" }),
         classifiers: z.number().int().meta({ description: "Classifiers that serve the model now" }),
+        notice: z.string().optional().meta({ description: "Says so where there is none" }),
       })
       .optional(),
     poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
@@ -124,7 +125,12 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
     case "processing": {
       ticket.done = false
       if (wait !== null) {
-        ticket.queue = { position: wait.position, eta_ms: wait.etaMs, classifiers: wait.classifiers }
+        ticket.queue = {
+          position: wait.position,
+          eta_ms: wait.etaMs,
+          classifiers: wait.classifiers,
+          ...(wait.classifiers === 0 && { notice: nobodyServes(job) }),
+        }
         ticket.poll_after_ms = wait.pollAfterMs
       }
       return ticket
@@ -146,6 +152,11 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
   const stages = job.state === "succeeded" && job.cached !== true ? job.result.timingsMs : {}
   ticket.timings_ms = { queued, ...stages, total: Math.max(0, job.finishedMs - job.createdMs) }
   return ticket
+}
+
+function nobodyServes({ model, input, deadlineMs }: Job): string {
+  const what = model ?? input.operation.name
+  return `No classifier serves ${what} now: the job waits for one until ${isoInstant(deadlineMs)}, then it fails`
 }
 
 function modelOf(job: Job, id: string): { id: string; version?: string } {

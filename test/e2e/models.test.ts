@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process"
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs"
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
@@ -174,6 +174,47 @@ describe("folders that change while jobs come in", () => {
     rmSync(join(root, "latecomer"), { recursive: true })
     await untilServed((models) => expect(models.map(({ id }) => id)).not.toContain("latecomer"))
     expect(await best("tm_colours", flatPng(RED))).toBe("rosso")
+  })
+
+  test("one that is gone: an upload is told at once that nobody serves it, and is moved or dropped by command", async () => {
+    const env = { ...stack.env, CLAIMCHECK_URL: stack.url, NO_COLOR: "1" }
+    const picture = join(root, ".red.png")
+    writeFileSync(picture, flatPng(RED))
+    const sent: ChildProcess[] = []
+    const asked = runCli(["classify", "--model", "latecomer", "--no-cache", picture], env, (child) => sent.push(child))
+    let said = ""
+    sent[0]?.stderr?.on("data", (data) => (said += String(data)))
+    await vi.waitFor(() => expect(said).toMatch(/waiting No classifier serves latecomer now/), SOON)
+    // Who prefers to wait is not kept for what cannot come.
+    const startMs = Date.now()
+    const ticket = await classify("latecomer", flatPng(GREEN))
+    expect(Date.now() - startMs).toBeLessThan(15_000)
+    expect(ticket).toMatchObject({
+      status: "queued",
+      queue: { classifiers: 0, notice: expect.stringContaining("latecomer") },
+    })
+
+    const queue = await runCli(["queue"], env)
+    expect(queue.stdout).toMatch(/nobody serves latecomer: 2 jobs wait; claimcheck queue move latecomer TO/)
+    const models = await runCli(["models"], env)
+    expect(models.stdout).toMatch(/not served latecomer: last seen/)
+    expect(models.stdout).toMatch(/broken broken: Cannot find shard weights\.bin, .* \(missing_file\)/)
+
+    const refused = await runCli(["queue", "move", "latecomer", "nobodys", "--yes"], env)
+    expect(refused).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("no classifier serves it now; there are"),
+    })
+    const unasked = await runCli(["queue", "drop", "latecomer"], env)
+    expect(unasked).toMatchObject({ code: 2, stderr: expect.stringContaining("Drop 2 jobs for latecomer.") })
+    const moved = await runCli(["queue", "move", "latecomer", "tm_colours", "--yes", "--json"], env)
+    expect(JSON.parse(moved.stdout)).toEqual({ moved: 2, lists: 0 })
+    const { code, stdout } = await asked
+    expect([code, stdout]).toEqual([0, expect.stringContaining("rosso")])
+
+    await classify("latecomer", flatPng(GREEN))
+    const dropped = await runCli(["queue", "drop", "latecomer", "--yes", "--json"], env)
+    expect(JSON.parse(dropped.stdout)).toEqual({ dropped: 1, lists: 0 })
   })
 
   test.skipIf(!hasShared)(`one that \`models pull\` fetches is served as soon as it is there${where}`, async () => {

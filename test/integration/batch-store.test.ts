@@ -100,6 +100,21 @@ describe("BatchStore", () => {
     )
   })
 
+  it("open() and moveTo(): what is not fed yet is for the other model", async () => {
+    await createBatch(
+      batches,
+      planOf("b", { operation: { name: "classify", topK: 5 }, model: "old", queue: "old@url" }),
+    )
+    await createBatch(batches, planOf("c"))
+    const old = (await batches.open()).filter(({ plan }) => plan.queue === "old@url")
+    expect(old.map(({ plan }) => plan.id)).toEqual(["b"])
+    for (const batch of old) await batches.moveTo(batch, { model: "m", queue: "m@url" })
+    const { lent } = await batches.lend({ nowMs: T0, token: "f", max: 2 })
+    for (const one of lent) await feedNext(batches, one)
+    const { jobs } = await store.claim(claimOf({ queues: ["m@url"], max: 10 }))
+    expect(jobs.map(({ id, model }) => [id, model])).toEqual([0, 1, 2].map((picture) => [`b-${picture}`, "m"]))
+  })
+
   it("feed() whose reply was lost feeds nothing twice", async () => {
     await createBatch(batches, planOf("b"))
     const lent = await lendOne(batches)

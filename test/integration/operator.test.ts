@@ -117,6 +117,53 @@ describe("dropDead()", () => {
   })
 })
 
+const contentKeyOf = async (key: string) => harness.client.get(harness.keys.content(key))
+
+describe("dropWaiting()", () => {
+  it("ends what waits in one queue, however much: tickets, bytes, webhooks and room; nothing of another queue", async () => {
+    harness.auditing = false
+    for (let i = 0; i < 70; i++) await submit(store, jobOf(`j${i}`, { model: "old", caller: `key:${i % 2}` }))
+    await submit(store, jobOf("told", { model: "old", webhookUrl: "https://hooks.example/x", contentKey: "same" }))
+    await submit(store, jobOf("follower", { model: "old", contentKey: "same" }))
+    await submit(store, jobOf("other"))
+    harness.auditing = true
+    expect(await operator.countWaiting("old")).toBe(71)
+    expect(await operator.dropWaiting("old", NOW)).toBe(71)
+    expect(await operator.dropWaiting("old", NOW)).toBe(0)
+    const { queues, flow, payloadIds } = await dump()
+    expect(queues.get("m")?.map(({ id }) => id)).toEqual(["other"])
+    expect([flow.get("n"), flow.get("bytes"), flow.get("n:old")]).toEqual(["1", "3", "0"])
+    expect(payloadIds).toEqual(new Set(["other-bytes"]))
+    for (const id of ["j0", "j69", "told"]) {
+      expect(await store.read(id)).toMatchObject({ state: "failed", error: { code: "job_dropped" }, finishedMs: NOW })
+    }
+    expect(await harness.client.exists(harness.keys.delivery("told"))).toBe(1)
+    // The same picture again is a job of its own.
+    expect(await submit(store, jobOf("again", { model: "old", contentKey: "same" }))).toMatchObject({
+      status: "queued",
+    })
+  })
+})
+
+describe("moveWaiting()", () => {
+  it("puts what waits at the end of its callers' lines for the other model, which answers it", async () => {
+    await submit(store, jobOf("first"))
+    await submit(store, jobOf("a", { model: "old", contentKey: "of-a", modelVersion: "v0" }))
+    await submit(store, jobOf("b", { model: "old", caller: "key:b" }))
+    expect(await operator.moveWaiting("old", { queue: "m", model: "m" }, NOW)).toBe(2)
+    expect((await dump()).queues.get("old") ?? []).toEqual([])
+    expect((await dump()).flow.get("n:m")).toBe("3")
+    const claimed = await store.claim(claimOf({ nowMs: NOW, max: 3, token: "t" }))
+    expect(new Set(idsOf(claimed))).toEqual(new Set(["first", "a", "b"]))
+    expect(claimed.jobs.map(({ model }) => model)).toEqual(["m", "m", "m"])
+    // Who asks the old model about the same picture is not given the answer of the other.
+    expect(await contentKeyOf("of-a")).toBe(null)
+    expect(await store.finish({ jobId: "a", token: "t" }, success(), NOW)).toBe(true)
+    const again = jobOf("again", { model: "old", contentKey: "of-a", modelVersion: "v0" })
+    expect(await submit(store, again)).toMatchObject({ status: "queued" })
+  })
+})
+
 describe("pause()", () => {
   it("lets nobody claim, keeps order and leases, and accepts what comes", async () => {
     await submit(store, jobOf("a"))
@@ -239,14 +286,30 @@ describe("Registry", () => {
     await store.claim(claimOf({ worker: "w1", beat: JSON.stringify(beat) }))
     await store.claim(claimOf({ worker: "w2", beat: JSON.stringify(beat) }))
     const workers = [
-      { id: "w1", ...beat },
-      { id: "w2", ...beat },
+      { id: "w1", ...beat, broken: [] },
+      { id: "w2", ...beat, broken: [] },
     ]
     expect(await registry.read()).toEqual({ models: [{ ...model, seenMs: T0 }], workers })
     await registry.leave("w1")
     expect((await registry.read()).workers.map(({ id }) => id)).toEqual(["w2"])
     await registry.enroll([{ ...model, id: "new" }], T0 + 11 * 86_400_000)
     expect(await registry.read()).toMatchObject({ models: [{ id: "new" }], workers: [] })
+  })
+
+  it("keeps a model that is forgotten for as long as something waits for it, where operators see it", async () => {
+    const registry = new Registry(harness.redis, harness.keys)
+    await registry.enroll([{ ...model, id: "old" }], T0)
+    const later = T0 + 2 * 86_400_000
+    await submit(store, jobOf("patient", { model: "old", deadlineMs: later + DEADLINE_MS }))
+    await registry.enroll([model], later)
+    const ids = async () => (await registry.read()).models.map(({ id }) => id)
+    expect(await ids()).toEqual(["m", "old"])
+    const { models } = await readQueueStats(harness, await registry.read(), later)
+    expect(models).toMatchObject([{ id: "m" }, { id: "old", depth: 1, classifiers: 0 }])
+    await operator.dropWaiting("old", later)
+    expect((await readQueueStats(harness, await registry.read(), later)).models).toMatchObject([{ id: "m" }])
+    await registry.enroll([model], later)
+    expect(await ids()).toEqual(["m"])
   })
 
   it("enroll() of a worker that has lost its last model leaves what is known as it is", async () => {

@@ -135,6 +135,7 @@ export async function startBilledClassifier(
         leaseMs: LEASE_MS,
         hand,
         waker,
+        broken: () => [],
         dryQueues: listener.dryQueues,
         isListening: listener.isListening,
         start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped).then(() => void done++)),

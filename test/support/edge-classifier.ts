@@ -49,6 +49,7 @@ export class FakeClassifier {
     const beat: WorkerBeat = {
       untilMs: Date.now() + 3_600_000,
       lanes: 1,
+      broken: [],
       queues: { [AWAKE]: { jobMs: 40, perSecond: 25, megapixels: 0, msPerMegapixel: 0 } },
     }
     const claimed = await this.store.claim({

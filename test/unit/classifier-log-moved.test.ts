@@ -50,6 +50,7 @@ it("the claim loop logs what its claims moved", async () => {
       hand: new Hand(() => undefined),
       waker: new Waker(),
       dryQueues: new DryQueues(),
+      broken: () => [],
       isListening: () => true,
       start: () => undefined,
       now: () => 0,

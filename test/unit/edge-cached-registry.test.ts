@@ -17,6 +17,7 @@ const worker = (id: string, untilMs: number) => ({
   id: `worker of ${id}`,
   untilMs,
   lanes: 1,
+  broken: [],
   queues: { [id]: { jobMs: 40, perSecond: 25, megapixels: 0, msPerMegapixel: 0 } },
 })
 
@@ -39,9 +40,29 @@ beforeEach(() => {
 })
 
 describe("CachedRegistry.findModel()", () => {
-  it("finds the model that is asked for, or the preferred one", async () => {
-    expect((await registry.findModel("c", "a")).id).toBe("c")
-    expect((await registry.findModel(undefined, "a")).id).toBe("a")
+  it("finds the model that is asked for, served or not, or the preferred one where it is served", async () => {
+    expect((await registry.findModel("c", "b")).id).toBe("c")
+    expect((await registry.findModel(undefined, "b")).id).toBe("b")
+  })
+
+  it("takes the preferred one, while nobody serves any, and another that is served where only that one is not", async () => {
+    expect((await registry.findModel(undefined, "c")).id).toBe("b")
+    nowMs = 2_000_000
+    expect((await registry.findModel(undefined, "c")).id).toBe("c")
+  })
+
+  it("knows a model for a day after it was last seen, and while it is served; then it is as if it had never been", async () => {
+    nowMs = 86_400_000
+    expect((await registry.findModel("a", "b")).id).toBe("a")
+    nowMs = 86_400_001
+    await expect(registry.findModel("a", "b")).rejects.toMatchObject({
+      code: "unknown_model",
+      message: expect.stringContaining("no classifier has been here yet"),
+    })
+    nowMs += 1_000
+    stored = { ...stored, workers: [worker("b", nowMs + 60_000)] }
+    await expect(registry.findModel("a", "b")).rejects.toThrow("there are b")
+    expect((await registry.findModel("b", "b")).id).toBe("b")
   })
 
   it("takes one that is served now where the preferred one is not known, and the first by name where none is", async () => {

@@ -70,7 +70,7 @@ export class ModelShelf {
     }
   }
 
-  /** Takes in what has changed, and says whether that changes what is served. */
+  /** Takes in what has changed, and says whether that changes what is served, or what is broken. */
   async look({ settle = true } = {}): Promise<boolean> {
     const before = this.#key()
     this.#looks++
@@ -156,6 +156,7 @@ export class ModelShelf {
   }
 
   #key(): string {
-    return this.served.map(({ info }) => `${info.id}@${info.version}`).join()
+    const served = this.served.map(({ info }) => `${info.id}@${info.version}`)
+    return JSON.stringify([served, this.broken.map(({ id, message }) => [id, message])])
   }
 }

@@ -1,8 +1,10 @@
 import type { Command } from "commander"
 import { z } from "zod"
 import { createApi, parseBody } from "../api.ts"
+import { CliError } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { interruptible } from "../interrupted.ts"
+import { isQueueOf, withOperator } from "../operate/open-operator.ts"
 import { paintFor, print } from "../terminal.ts"
 import { renderTable } from "../text-table.ts"
 import { addCheckCommand } from "./check-command.ts"
@@ -19,13 +21,17 @@ const modelsSchema = z.looseObject({
   models: z.array(
     z.looseObject({ id: z.string(), version: z.string(), input: z.unknown(), labels: z.number().nullish() }),
   ),
+  unserved: z.array(z.looseObject({ id: z.string(), last_seen: z.string() })).default([]),
 })
+
+/** A model folder that classifiers cannot serve as it is. */
+type Broken = { id: string; code: string; message: string; classifiers: number }
 
 export function addModelsCommand(program: Command): void {
   const command = program
     .command("models")
     .summary("list the models that are served; check a folder, or pull a model")
-    .description("List the models that live classifiers serve.")
+    .description("List the models that live classifiers serve, and folders that they cannot serve, with the reason.")
     // What follows the name of a subcommand is that one's.
     .enablePositionalOptions()
   withEdgeOptions(command)
@@ -34,17 +40,45 @@ export function addModelsCommand(program: Command): void {
       const get = createApi(options)
       await interruptible(async (signal) => {
         const body = await get("/v1/models", { signal })
-        print(options.json ? JSON.stringify(body) : renderModels(parseBody(modelsSchema, body)))
+        const listed = parseBody(modelsSchema, body)
+        const broken = isQueueOf(options.url, process.env) ? await readBroken() : []
+        print(options.json ? JSON.stringify({ ...listed, broken }) : renderModels(listed, broken))
       })
     })
   addCheckCommand(command)
   addPullCommand(command)
 }
 
-function renderModels({ models }: z.infer<typeof modelsSchema>): string {
-  if (models.length === 0) return "No classifier is serving a model just now."
+/** The reasons name folders on the classifiers' disks: they are for who holds the key to the queue, not for callers of the API. */
+async function readBroken(): Promise<Broken[]> {
+  try {
+    const { workers } = await withOperator(({ registry }) => registry.read())
+    const found = new Map<string, Broken>()
+    for (const { untilMs, broken } of workers) {
+      if (untilMs < Date.now()) continue
+      for (const folder of broken) {
+        const known = found.get(`${folder.id} ${folder.message}`)
+        found.set(`${folder.id} ${folder.message}`, { ...folder, classifiers: (known?.classifiers ?? 0) + 1 })
+      }
+    }
+    return [...found.values()]
+  } catch (error) {
+    // Who can only reach the edge is told what is served.
+    if (error instanceof CliError) return []
+    throw error
+  }
+}
+
+function renderModels({ models, unserved }: z.infer<typeof modelsSchema>, broken: readonly Broken[]): string {
+  const paint = paintFor(process.stdout)
   const rows = models.map(({ id, version, input, labels }) => [id, version, describeInput(input), String(labels ?? "")])
-  return renderTable([["model", "version", "input", "labels"], ...rows], paintFor(process.stdout), { right: [2, 3] })
+  const table = renderTable([["model", "version", "input", "labels"], ...rows], paint, { right: [2, 3] })
+  const notes = [
+    ...unserved.map(({ id, last_seen: seen }) => `${paint("yellow", "not served")} ${id}: last seen ${seen}`),
+    ...broken.map(({ id, code, message }) => `${paint("red", "broken")} ${id}: ${message} (${code})`),
+  ]
+  const heading = models.length === 0 ? "No classifier is serving a model just now." : table
+  return [heading, ...(notes.length === 0 ? [] : ["", ...notes])].join("\n")
 }
 
 function describeInput(input: unknown): string {

@@ -2,6 +2,7 @@ import { join } from "node:path"
 import * as z from "zod"
 import { ApiKeyStore } from "../../lib/api-key-store.ts"
 import { AppError } from "../../lib/app-error.ts"
+import { BatchStore } from "../../lib/batches/batch-store.ts"
 import { ConfigError, parseEnv } from "../../lib/env.ts"
 import { JobStore } from "../../lib/job-store.ts"
 import { createKeys } from "../../lib/keys.ts"
@@ -9,6 +10,7 @@ import { Operator } from "../../lib/operator.ts"
 import { Outbox } from "../../lib/outbox.ts"
 import { queueEnv, storeLimits } from "../../lib/queue-config.ts"
 import { connectRedis } from "../../lib/redis.ts"
+import { Registry } from "../../lib/registry.ts"
 import { WebhookSettingsStore } from "../../lib/webhook-settings.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { packageRoot } from "../package-root.ts"
@@ -25,6 +27,8 @@ export type Operations = {
   outbox: Outbox
   webhooks: WebhookSettingsStore
   apiKeys: ApiKeyStore
+  registry: Registry
+  batches: BatchStore
 }
 
 /** Runs something with the queue's Redis, as decision 0006 has it. @throws CliError when it cannot be found or reached */
@@ -40,11 +44,19 @@ export async function withOperator<T>(run: (operations: Operations) => Promise<T
       outbox: new Outbox(redis, keys, limits),
       webhooks: new WebhookSettingsStore(redis, keys),
       apiKeys: new ApiKeyStore(redis, keys),
+      registry: new Registry(redis, keys),
+      batches: new BatchStore(redis, keys, limits),
     })
   } catch (error) {
     if (error instanceof AppError) throw asCliError(error, rest.url)
     throw error
   }
+}
+
+/** Whether the queue's Redis that commands would use is surely that of the edge at `url`. */
+export function isQueueOf(url: string, env: NodeJS.ProcessEnv): boolean {
+  const run = readRun(join(findHome(env, packageRoot()), "run.json"))
+  return Boolean(env.UPSTASH_REDIS_REST_URL) || run?.url === url
 }
 
 /** What the environment names, else the stack that runs on this machine. @throws CliError when there is neither */

@@ -7,12 +7,15 @@ import { interruptible } from "../interrupted.ts"
 import { paintFor, print, survivesGoneReader } from "../terminal.ts"
 import { createLiveText } from "./live-text.ts"
 import { queueSchema, renderQueue } from "./render-queue.ts"
+import { addWaitingCommands } from "./waiting-commands.ts"
 
 const HELP = `
 Examples:
   $ claimcheck queue
   $ claimcheck queue --watch
   $ claimcheck queue --json | jq .depth
+  $ claimcheck queue move old-model new-model
+  $ claimcheck queue drop old-model --yes
 
 "a new one takes": until a picture that comes now would be answered, by the measured rate.`
 
@@ -23,8 +26,10 @@ type Options = EdgeOptions & { watch?: true }
 export function addQueueCommand(program: Command): void {
   const command = program
     .command("queue")
-    .summary("how full the queue is, and how fast it empties")
+    .summary("how full the queue is, and how fast it empties; drop or move what waits")
     .description("Show what waits, for how long, and who works on it.")
+    // What follows the name of a subcommand is that one's.
+    .enablePositionalOptions()
     .option("-w, --watch", "look again every second, until Ctrl-C")
   withEdgeOptions(command)
     .addHelpText("after", HELP)
@@ -35,6 +40,7 @@ export function addQueueCommand(program: Command): void {
         options.watch ? watch(get, options, signal) : look(get, options, signal).then(print),
       )
     })
+  addWaitingCommands(command)
 }
 
 async function look(get: GetJson, { json }: Options, signal: AbortSignal): Promise<string> {

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { serviceRate } from "../../lib/registry.ts"
+import { isRemembered, serviceRate } from "../../lib/registry.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { newRouter } from "../router.ts"
@@ -16,6 +16,13 @@ const modelSchema = z
   })
   .meta({ id: "Model" })
 
+const unservedSchema = z
+  .object({
+    id: z.string(),
+    last_seen: z.iso.datetime().meta({ description: "When a classifier last said that it serves it" }),
+  })
+  .meta({ id: "UnservedModel" })
+
 const list = createRoute({
   method: "get",
   path: "/v1/models",
@@ -24,7 +31,17 @@ const list = createRoute({
   summary: "The models that living classifiers serve",
   access: "caller",
   responses: {
-    200: { description: "By id", content: { "application/json": z.object({ models: z.array(modelSchema) }) } },
+    200: {
+      description: "By id",
+      content: {
+        "application/json": z.object({
+          models: z.array(modelSchema),
+          unserved: z.array(unservedSchema).meta({
+            description: "Served within a day, and by nobody now: what is sent for one waits until somebody does",
+          }),
+        }),
+      },
+    },
   },
   errors: [...REDIS_ERRORS],
 })
@@ -47,5 +64,8 @@ models.openapi(list, async (c) => {
       languages: model.languages,
       classifiers,
     }))
-  return c.json({ models: served })
+  const unserved = snapshot.models
+    .filter((model) => isRemembered(snapshot, model, now()) && !served.some(({ id }) => id === model.id))
+    .map(({ id, seenMs }) => ({ id, last_seen: new Date(seenMs).toISOString() }))
+  return c.json({ models: served, unserved })
 })

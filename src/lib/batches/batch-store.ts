@@ -4,7 +4,7 @@ import type { Keys } from "../keys.ts"
 import type { RedisRest } from "../redis.ts"
 import { CREATE_BATCH, END_BATCH, FEED_BATCH, LEND_BATCHES } from "../scripts/batch.ts"
 import { RESERVE_BYTES } from "../scripts/reserve-bytes.ts"
-import { type Batch, type BatchPlan, decodeBatch, pictureJobId } from "./batch.ts"
+import { type Batch, type BatchPlan, batchPlanSchema, decodeBatch, pictureJobId } from "./batch.ts"
 import { decodeChunk, type ListChunk } from "./list-chunk.ts"
 import { encodePictureJob, type Picture } from "./picture-job.ts"
 
@@ -80,6 +80,25 @@ export class BatchStore {
   async read(id: string): Promise<Batch | null> {
     const fields = await this.#redis.call((sdk) => sdk.hgetall(this.#keys.batch(id)))
     return isEmpty(fields) ? null : decodeBatch(pairsOf(fields))
+  }
+
+  /** Batches that are not done. One that cannot be read is left out. */
+  async open(): Promise<Batch[]> {
+    const ids = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.batches, 0, -1))
+    const batches: Batch[] = []
+    for (const id of ids) {
+      const fields = await this.#redis.call((sdk) => sdk.hgetall(this.#keys.batch(id)))
+      // A newer edge may have written what is not known here.
+      const plan = batchPlanSchema.safeParse(JSON.parse(pairsOf(fields ?? {}).plan ?? "null"))
+      if (plan.success) batches.push(decodeBatch(pairsOf(fields)))
+    }
+    return batches
+  }
+
+  /** Has the pictures of a batch that are not in the queue yet done by another model. */
+  async moveTo({ plan }: Batch, { model, queue }: { model: string; queue: string }): Promise<void> {
+    const moved = JSON.stringify({ ...plan, model, queue })
+    await this.#redis.call((sdk) => sdk.hset(this.#keys.batch(plan.id), { plan: moved }))
   }
 
   /** The lowest picture that is in the queue or in work, or null when none is. */

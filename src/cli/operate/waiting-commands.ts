@@ -1,0 +1,104 @@
+import type { Command } from "commander"
+import { queuesOfModel, serviceRate } from "../../lib/registry.ts"
+import { CliError } from "../cli-error.ts"
+import { confirm } from "../confirm.ts"
+import { countOf } from "../human-units.ts"
+import { print } from "../terminal.ts"
+import type { Operations } from "./open-operator.ts"
+import { operate } from "./operate.ts"
+
+const HELP = `
+For jobs that nobody comes for, as after a model's folder was removed. This talks to the queue's Redis: that of the stack on this
+machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.
+
+Exit codes: 0 done, 1 the answer was no or the model is not served, 2 the command was not understood, or --yes is missing where
+nobody can be asked, 130 interrupted.`
+
+type Options = { yes?: true; json?: true }
+
+/** What a person does to the jobs that wait for a model: `queue drop` and `queue move`. */
+export function addWaitingCommands(queue: Command): void {
+  withAnswers(queue.command("drop"))
+    .summary("fail what waits for a model")
+    .description(
+      "Fail what waits for a model: its tickets end as job_dropped, its lists as canceled, webhooks are sent.",
+    )
+    .argument("<model>", "as `claimcheck queue` lists it")
+    .action((model: string, options: Options) =>
+      operate(async (operations, signal) => {
+        const waiting = await findWaiting(operations, model)
+        if (waiting.jobs > 0 || waiting.batches.length > 0) {
+          await confirm(`Drop ${describe(waiting)} for ${model}.`, { yes: options.yes === true, signal })
+        }
+        report("dropped", await dropAll(operations, waiting), options)
+      }),
+    )
+  withAnswers(queue.command("move"))
+    .summary("have what waits for a model done by another")
+    .description("Have what waits for a model done by another one that is served. Deadlines stay.")
+    .argument("<model>", "as `claimcheck queue` lists it")
+    .argument("<to>", "model that is served")
+    .action((model: string, to: string, options: Options) =>
+      operate(async (operations, signal) => {
+        await assertServed(operations, model, to)
+        const waiting = await findWaiting(operations, model)
+        if (waiting.jobs > 0 || waiting.batches.length > 0) {
+          await confirm(`Move ${describe(waiting)} from ${model} to ${to}.`, { yes: options.yes === true, signal })
+        }
+        report("moved", await moveAll(operations, waiting, to), options)
+      }),
+    )
+}
+
+const withAnswers = (command: Command) =>
+  command.option("-y, --yes", "do not ask").option("--json", "print what was done, as JSON").addHelpText("after", HELP)
+
+type Batches = Awaited<ReturnType<Operations["batches"]["open"]>>
+type Waiting = { queues: string[]; jobs: number; batches: Batches }
+type Done = { jobs: number; lists: number }
+
+async function findWaiting({ operator, batches }: Operations, model: string): Promise<Waiting> {
+  const queues = model.includes("@") ? [model] : queuesOfModel(model)
+  let jobs = 0
+  for (const queue of queues) jobs += await operator.countWaiting(queue)
+  const open = (await batches.open()).filter(({ plan }) => queues.includes(plan.queue))
+  return { queues, jobs, batches: open }
+}
+
+/** Lists first: what is left of one would fill the queue again. */
+async function dropAll({ operator, batches }: Operations, waiting: Waiting): Promise<Done> {
+  const nowMs = Date.now()
+  for (const { plan } of waiting.batches) while ((await batches.end(plan.id, "canceled", nowMs)).inFlight > 0);
+  for (const queue of waiting.queues) await operator.dropWaiting(queue, nowMs)
+  return { jobs: waiting.jobs, lists: waiting.batches.length }
+}
+
+async function moveAll({ operator, batches }: Operations, waiting: Waiting, to: string): Promise<Done> {
+  const [uploads = to, urls = to] = queuesOfModel(to)
+  const target = (queue: string) => ({ model: to, queue: queue.endsWith("@url") ? urls : uploads })
+  for (const batch of waiting.batches) await batches.moveTo(batch, target(batch.plan.queue))
+  let jobs = 0
+  for (const queue of waiting.queues) jobs += await operator.moveWaiting(queue, target(queue), Date.now())
+  return { jobs, lists: waiting.batches.length }
+}
+
+async function assertServed({ registry }: Operations, model: string, to: string): Promise<void> {
+  const snapshot = await registry.read()
+  const isServed = (id: string) => serviceRate(snapshot, id, { nowMs: Date.now() }).classifiers > 0
+  if (model.startsWith("@")) throw new CliError(`Cannot move ${model}: it is the queue of an operation, not of a model`)
+  if (model.replace(/@url$/, "") === to) throw new CliError(`Cannot move ${model} to itself`)
+  if (isServed(to)) return
+  const served = snapshot.models.map(({ id }) => id).filter(isServed)
+  const known = served.length === 0 ? "no classifier serves any" : `there are ${served.join(", ")}`
+  throw new CliError(`Cannot move to ${to}: no classifier serves it now; ${known}`, { code: "unknown_model" })
+}
+
+function describe({ jobs, batches }: Waiting): string {
+  const lists = batches.length === 0 ? "" : ` and the rest of ${countOf(batches.length, "list")}`
+  return `${countOf(jobs, "job")}${lists}`
+}
+
+function report(verb: "dropped" | "moved", { jobs, lists }: Done, { json }: Options): void {
+  if (json) print(JSON.stringify({ [verb]: jobs, lists }))
+  else print(`${countOf(jobs, "job")} ${verb}${lists === 0 ? "" : `, ${countOf(lists, "list")} ${verb}`}`)
+}
