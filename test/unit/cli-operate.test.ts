@@ -190,6 +190,14 @@ describe("renderQueue()", () => {
     ])
   })
 
+  test("says which jobs wait for nobody, and what can be done, while others are served", () => {
+    const old = { ...model, id: "old", depth: 1, classifiers: 0 }
+    const text = renderQueue({ ...queue, models: [model, old, { ...old, id: "idle", depth: 0 }] }, plain)
+    const advice = "claimcheck queue move old TO, or claimcheck queue drop old"
+    expect(text.split("\n").slice(-2)).toEqual(["", `nobody serves old: 1 job waits; ${advice}`])
+    expect(renderQueue({ ...queue, classifiers: 0, models: [old] }, plain)).toMatch(/nobody serves old: 1 job waits$/)
+  })
+
   test("promises nothing while it is paused or nobody works", () => {
     const idle = { ...model, depth: 0, oldest_age_ms: null, classifiers: 0, per_second: 0, eta_ms: null }
     const text = renderQueue(

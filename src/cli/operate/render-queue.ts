@@ -45,13 +45,15 @@ export function renderQueue(queue: Queue, paint: Paint): string {
     waiting.per_second > 0 ? `${waiting.per_second.toFixed(1)}/s` : "–",
     waiting.eta_ms === null || paused ? "–" : humanMs(waiting.eta_ms),
   ])
-  const forsaken = lines.filter((waiting) => waiting.depth > 0 && waiting.classifiers === 0)
-  const advice = forsaken.map(({ id, depth }) => {
-    const model = id.replace(/@url$/, "")
-    const [move, drop] = [`claimcheck queue move ${model} TO`, `claimcheck queue drop ${model}`]
-    return `${paint("yellow", "nobody serves")} ${id}: ${countOf(depth, "job")} ${depth === 1 ? "waits" : "wait"}; ${move}, or ${drop}`
-  })
+  const notes = lines
+    .filter((waiting) => waiting.depth > 0 && waiting.classifiers === 0)
+    .map(({ id, depth }) => {
+      const model = id.replace(/@url$/, "")
+      // While no classifier is there at all, they wait for one to come back.
+      const advice = classifiers > 0 ? `; claimcheck queue move ${model} TO, or claimcheck queue drop ${model}` : ""
+      return `${paint("yellow", "nobody serves")} ${id}: ${countOf(depth, "job")} ${depth === 1 ? "waits" : "wait"}${advice}`
+    })
   const titles = ["queue", "waiting", "oldest", "classifiers", "rate", "a new one takes"]
   const table = renderTable([titles, ...rows], paint, { right: [1, 2, 3, 4, 5] })
-  return [heading, "", table, ...(paused || advice.length === 0 ? [] : ["", ...advice])].join("\n")
+  return [heading, "", table, ...(notes.length === 0 ? [] : ["", ...notes])].join("\n")
 }

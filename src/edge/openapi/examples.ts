@@ -74,6 +74,7 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
           classifiers: 1,
         },
       ],
+      unserved: [],
     },
   },
   createClassification: {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { AWAKE } from "../edge-classifier.ts"
+import { ASLEEP, AWAKE } from "../edge-classifier.ts"
 import { type EdgeClient, expectProblem } from "./client.ts"
 
 /** What can be known of the whole, and what is not there. */
@@ -22,6 +22,7 @@ export function wholeContract(client: EdgeClient): void {
             classifiers: 1,
           },
         ],
+        unserved: [{ id: ASLEEP, last_seen: expect.stringMatching(/^20\d\d-.*Z$/) }],
       })
     })
 
