@@ -50,7 +50,8 @@ export class CachedRegistry {
       const snapshot = await this.snapshot(maxAgeMs)
       const known = this.#remembered(snapshot)
       ids = known.map(({ id }) => id)
-      const choice = asked === undefined ? this.#anyModel(snapshot, known, preferred) : known.find(({ id }) => id === asked)
+      const choice =
+        asked === undefined ? this.#anyModel(snapshot, known, preferred) : known.find(({ id }) => id === asked)
       if (choice !== undefined) return choice
     }
     const which = asked === undefined ? "no model" : `no model ${JSON.stringify(asked.slice(0, 64))}`
@@ -63,11 +64,7 @@ export class CachedRegistry {
     return known.sort((a, b) => (a.id < b.id ? -1 : 1))
   }
 
-  #anyModel(
-    snapshot: RegistrySnapshot,
-    known: readonly ServedModel[],
-    preferred: string,
-  ): ServedModel | undefined {
+  #anyModel(snapshot: RegistrySnapshot, known: readonly ServedModel[], preferred: string): ServedModel | undefined {
     const isServed = ({ id }: ServedModel) => serviceRate(snapshot, id, { nowMs: this.#now() }).classifiers > 0
     const byWish = known.toSorted((a, b) => Number(b.id === preferred) - Number(a.id === preferred))
     return byWish.find(isServed) ?? byWish[0]
