@@ -159,11 +159,26 @@ describe("readList()", () => {
 describe("FilePart", () => {
   const FIELD = '--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n'
   const FILE = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nurl\r\n--b--\r\n'
-  const open = (body: string) => {
+  const partOf = (body: string) => {
     const request = new Request("https://edge.example", { method: "POST", body })
     const rules = { MIN_BODY_BYTES_PER_S: 1, BODY_TIMEOUT_MS: 60_000, hold: () => undefined, now: Date.now, sleep }
-    return new FilePart(new BodyStream(new RequestBody(request, rules), 1e9), "b").open()
+    return new FilePart(new BodyStream(new RequestBody(request, rules), 1e9), "b")
   }
+  const open = (body: string) => partOf(body).open()
+
+  it("refuses a field behind the file, which would be forgotten in silence; files and ends of any cut are read", async () => {
+    const readAll = async (body: string) => {
+      const part = partOf(body)
+      await part.open()
+      let text = ""
+      for (let next = await part.next(); !next.done; next = await part.next())
+        text += new TextDecoder().decode(next.value)
+      return text
+    }
+    expect(await readAll(FILE)).toBe("url")
+    expect(await readAll(FILE.slice(0, -4))).toBe("url")
+    expect(await refusal(readAll(FILE.replace("--b--\r\n", FIELD)))).toMatch(/^bad_request: .* field behind its file/)
+  })
 
   it("takes the fields before the file, as many as there may be options", async () => {
     expect(await open(FIELD.repeat(64) + FILE)).toEqual({ model: "m" })

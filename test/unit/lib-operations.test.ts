@@ -20,6 +20,7 @@ describe("parseOperation()", () => {
       expect(parseOperation("classify", { threshold: String(threshold) })).toMatchObject({ threshold })
     }
     expect(parseOperation("inspect", { sha256: "true" })).toEqual({ name: "inspect", sha256: true })
+    expect(parseOperation("inspect", { sha256: "True" })).toEqual({ name: "inspect", sha256: true })
     expect(parseOperation("inspect", { sha256: "false" })).toEqual({ name: "inspect" })
   })
 

@@ -42,12 +42,17 @@ export class FilePart implements AsyncIterator<Uint8Array> {
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {
-    if (this.#isOver) return { done: true, value: undefined }
+    if (this.#isOver) {
+      await this.#refuseFields()
+      return { done: true, value: undefined }
+    }
     for (;;) {
       const end = indexOf(this.#buffer, this.#delimiter)
       if (end !== -1) {
         this.#isOver = true
-        return { done: false, value: this.#buffer.subarray(0, end) }
+        const value = this.#buffer.subarray(0, end)
+        this.#buffer = this.#buffer.subarray(end + this.#delimiter.length)
+        return { done: false, value }
       }
       // The end of the buffer may be the beginning of the boundary.
       const sure = this.#buffer.length - this.#delimiter.length
@@ -58,6 +63,13 @@ export class FilePart implements AsyncIterator<Uint8Array> {
       }
       await this.#fill()
     }
+  }
+
+  /** The list was read by the options before it: those that come behind it would be forgotten in silence. */
+  async #refuseFields(): Promise<void> {
+    while (this.#buffer.length < 2) if (!(await this.#read())) return
+    if (new TextDecoder().decode(this.#buffer.subarray(0, 2)) === "--") return
+    throw malformed("has a field behind its file: put options before the file, or into the query")
   }
 
   /** What comes before the mark; goes on behind it. */
@@ -75,12 +87,18 @@ export class FilePart implements AsyncIterator<Uint8Array> {
   }
 
   async #fill(): Promise<void> {
+    if (!(await this.#read())) throw malformed("ends before its file does")
+  }
+
+  /** False when there is no more. */
+  async #read(): Promise<boolean> {
     const { done, value } = await this.#body.next()
-    if (done) throw malformed("ends before its file does")
+    if (done) return false
     const longer = new Uint8Array(this.#buffer.length + value.length)
     longer.set(this.#buffer)
     longer.set(value, this.#buffer.length)
     this.#buffer = longer
+    return true
   }
 }
 

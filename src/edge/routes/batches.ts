@@ -26,8 +26,13 @@ const params = z.object({ id: z.string().meta({ description: "The `id` of a batc
 const json = { "application/json": batchTicketSchema }
 const LIST = { type: "string", description: "One row a picture, or several URLs in one cell" }
 const ROWS = { type: "string", description: "The columns of the list, then those of the results" }
-const form = batchOptionsSchema.partial().extend({
-  file: z.unknown().meta({ description: "The list. Options stand before it", type: "string", format: "binary" }),
+/** Options in a form must stand before its file, which generated clients do not know: the query is described for them. */
+const form = z.object({
+  file: z.unknown().meta({
+    description: "The list. Options are in the query; as fields of the form they have to stand before the file",
+    type: "string",
+    format: "binary",
+  }),
 })
 
 const create = createRoute({

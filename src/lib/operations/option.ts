@@ -16,8 +16,11 @@ export const numberOption = (min: number, max: number) =>
     .transform(Number)
     .pipe(z.number().min(min, `must be at least ${min}`).max(max, `must be at most ${max}`))
 
+/** `True`, too, as Python writes it in a form. */
 export const booleanOption = z
-  .enum(["true", "false"], "must be true or false")
+  .string()
+  .toLowerCase()
+  .pipe(z.enum(["true", "false"], "must be true or false"))
   .transform((text) => text === "true")
   .pipe(z.boolean())
 
