@@ -1,16 +1,38 @@
-import { writeFile } from "node:fs/promises"
+import { readFile, writeFile } from "node:fs/promises"
+import { setTimeout as delay } from "node:timers/promises"
 import { startStack } from "../test/e2e/stack-harness.ts"
+import { type Behaviour, startPictureServer } from "../test/support/picture-server.ts"
+import { SECRET, startReceiver } from "../test/support/webhook-receiver.ts"
 
-// `npm run examples`: the answers that /openapi.json and /docs show are taken from a run of the real stack.
+// `npm run examples`: the answers and webhooks that /openapi.json and /docs show are taken from a run of the real stack.
 
 const OUT = "src/edge/openapi/examples.ts"
 const HEAD = `// Answers of the real stack, taken by \`npm run examples\` (scripts/take-examples.ts): not written by hand.
+// The hosts of pictures and webhooks are renamed: those of the run are on 127.0.0.1.
 
 /** By operation and status. */
 export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>>> = `
+const EVENTS_HEAD = `
+/** Webhooks, by type. */
+export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = `
+
+/** The pictures of the list, by number. */
+const [THERE, GONE, NEVER] = [1, 2, 3]
+const BEHAVIOURS: Behaviour[] = ["picture", "picture", "missing", "silent"]
+const EVERY_EVENT = 7
+const MAX_WAIT_MS = 60_000
 
 const examples: Record<string, Record<number, unknown>> = {}
-const stack = await startStack(["--edge", "node"])
+const pictures = await startPictureServer({
+  pictures: [new Uint8Array(await readFile("src/page/samples/pumpkin.jpg"))],
+  latencyMs: 0,
+  behaviourOf: (number) => BEHAVIOURS[number] ?? "missing",
+})
+const receiver = await startReceiver()
+const stack = await startStack(["--edge", "node"], {
+  ALLOW_ADDRESSES: `${pictures.address} 127.0.0.1:${receiver.port}`,
+  WEBHOOK_SECRETS: SECRET,
+})
 
 async function take(operationId: string, path: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
   const response = await fetch(stack.url + path, init)
@@ -46,10 +68,62 @@ try {
   const called = await take("createClassification", `/v1/classifications?webhook_url=${webhook}`, post(another))
   await take("cancelClassification", `/v1/classifications/${called.id}`, { method: "DELETE" })
   await take("cancelClassification", `/v1/classifications/${id}`, { method: "DELETE" })
-  await take("listDeliveries", `/v1/classifications/${called.id}/deliveries`)
   await take("resendDelivery", `/v1/classifications/${called.id}/deliveries`, { method: "POST" })
   await take("predict", "/predict", post(picture))
-  await writeFile(OUT, `${HEAD}${JSON.stringify(examples, null, 2)}\n`)
+
+  const list = (...numbers: number[]) => ({
+    ...post(JSON.stringify(numbers.map((number) => ({ id: number, url: pictures.urlOf(number ?? 0) })))),
+    headers: { "content-type": "application/json" },
+  })
+  const hook = `webhook_url=${encodeURIComponent(`${receiver.origin}/claimcheck`)}`
+  const events = () => Object.fromEntries(receiver.received.map(({ body }) => [body.type, body]))
+  const untilTold = async (type: string, untilMs = Date.now() + MAX_WAIT_MS) => {
+    while (!(type in events())) {
+      if (Date.now() > untilMs) throw new Error(`No ${type}, but ${Object.keys(events()).join(", ")}`)
+      await delay(50)
+    }
+  }
+  const asUrl = (number: number | undefined) => ({
+    ...post(JSON.stringify({ image_url: pictures.urlOf(number ?? 0) })),
+    headers: { "content-type": "application/json" },
+  })
+  const submit = async (path: string, init: RequestInit) => {
+    return (await (await fetch(`${stack.url}${path}`, init)).json()) as { id: string }
+  }
+  const told = await submit(`/v1/classifications?top_k=2&${hook}`, asUrl(THERE))
+  await submit(`/v1/classifications?${hook}`, asUrl(GONE))
+  const stuck = await submit(`/v1/classifications?${hook}`, asUrl(NEVER))
+  await fetch(`${stack.url}/v1/classifications/${stuck.id}`, { method: "DELETE" })
+
+  const query = `/v1/batches?top_k=2&${hook}`
+  const batch = await take("createBatch", `${query}&webhook_every=1`, list(THERE, GONE))
+  await untilTold("batch.succeeded")
+  await take("readBatch", `/v1/batches/${batch.id}`)
+  await take("cancelBatch", `/v1/batches/${batch.id}`, { method: "DELETE" })
+  await take("createBatch", query, post("id,url\n1,ftp://pictures.example/1.jpg\n", { "content-type": "text/csv" }))
+  await submit(query, list(GONE))
+  await untilTold("batch.failed")
+  const endless = await submit(query, list(NEVER, THERE))
+  await take("cancelBatch", `/v1/batches/${endless.id}`, { method: "DELETE" })
+  for (const type of ["classification.succeeded", "classification.failed", "classification.canceled"])
+    await untilTold(type)
+  for (const type of ["batch.progress", "batch.canceled"]) await untilTold(type)
+  if (Object.keys(events()).length !== EVERY_EVENT) throw new Error(`Events: ${Object.keys(events()).join(", ")}`)
+
+  const deliveries = `/v1/classifications/${told.id}/deliveries`
+  const isDelivered = async () => (await (await fetch(stack.url + deliveries)).text()).includes('"delivered"')
+  while (!(await isDelivered())) await delay(50)
+  await take("listDeliveries", deliveries)
+
+  const toText = (value: unknown) =>
+    JSON.stringify(value, null, 2)
+      .replaceAll(`http://${pictures.address}`, "https://pictures.example")
+      .replaceAll(receiver.origin, "https://hooks.example")
+      .replaceAll(stack.url, "http://localhost:8787")
+  const sorted = Object.fromEntries(Object.entries(events()).toSorted(([a], [b]) => (a < b ? -1 : 1)))
+  await writeFile(OUT, `${HEAD}${toText(examples)}\n${EVENTS_HEAD}${toText(sorted)}\n`)
 } finally {
   await stack.dispose()
+  await receiver.close()
+  await pictures.close()
 }

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest"
 import type { OpenApiDocument } from "../../src/edge/openapi/create-document.ts"
-import { EXAMPLES } from "../../src/edge/openapi/examples.ts"
+import { EVENT_EXAMPLES, EXAMPLES } from "../../src/edge/openapi/examples.ts"
+import { WEBHOOK_EVENTS, webhookEventTypes } from "../../src/lib/webhook-event.ts"
 import { createChecker } from "../support/conforming-edge.ts"
 import { readDocument } from "../support/edge-document.ts"
 
@@ -35,6 +36,15 @@ describe("the examples of /openapi.json, `npm run examples` takes them anew", ()
     expect(EXAMPLES.createClassification?.[202]).toMatchObject({ done: false, poll_after_ms: expect.any(Number) })
     expect(EXAMPLES.readClassification?.[200]).toMatchObject({ status: "succeeded", predictions: expect.any(Array) })
     expect(EXAMPLES.cancelClassification?.[409]).toMatchObject({ code: "already_finished" })
-    expect(taken.length).toBeGreaterThanOrEqual(14)
+    expect(EXAMPLES.createBatch?.[400]).toMatchObject({ code: "invalid_rows", rows: [{ row: 1 }] })
+    expect(taken.length).toBeGreaterThanOrEqual(19)
+  })
+
+  it.each(webhookEventTypes)("show a webhook %s, whose data is of its schema with no field beside", (type) => {
+    const shown = document.webhooks[type].post.requestBody as { content: Record<string, { example?: unknown }> }
+    expect(shown.content["application/json"]?.example).toEqual(EVENT_EXAMPLES[type])
+    const { data, ...event } = EVENT_EXAMPLES[type] as { data: object }
+    expect(event).toEqual({ type, timestamp: expect.any(String) })
+    expect(WEBHOOK_EVENTS[type].data.strict().parse(data)).toEqual(data)
   })
 })
