@@ -35,7 +35,7 @@ const points: WorkPoint[] = [
   ...(["jpeg", "png"] as const).flatMap((format) => OPERATIONS.map((operation) => ({ format, ...LARGE, operation }))),
   ...WRITTEN.map((operation) => ({ ...MIDDLING, operation })),
 ]
-const measured = await measureWork(points, { rounds: 3 })
+const measured = await measureWork(points, { rounds: 2 })
 const unitMs = measured[0]?.cpuMs ?? 1
 const costs = measured.map((point) => jobCost(point))
 const print = (line: string) => process.stdout.write(`${line}\n`)

@@ -38,9 +38,12 @@ const SUBMIT_PATHS = ROUTERS.flatMap(({ described }) => described)
   .map(({ path }) => honoPath(path))
 
 /** What a caller may ask besides: counted by the limit of reads. */
-const READ_PATHS = ROUTERS.flatMap(({ described }) => described)
-  .filter(({ access, path }) => access === "caller" && !SUBMIT_PATHS.includes(honoPath(path)))
-  .map(({ path }) => honoPath(path))
+const READ_PATHS = new Set(
+  ROUTERS.flatMap(({ described }) => described)
+    .filter(({ access }) => access === "caller")
+    .map(({ path }) => honoPath(path))
+    .filter((path) => !SUBMIT_PATHS.includes(path)),
+)
 
 export type AppOptions = {
   /** The address that the platform vouches for; never one that a client can write itself. */

@@ -33,7 +33,8 @@ export function jobCost({ operation, image = UNSEEN }: Pick<JobInput, "operation
   const outMegapixels = planned === null ? MODEL_MEGAPIXELS : megapixelsOf(planned)
   const readMs = readMsOf(image, outMegapixels)
   const isResized = planned !== null && (planned.width !== image.width || planned.height !== image.height)
-  const writeMs = planned === null ? INFER_MS : WRITE_MS[planned.format] * qualityFactor(operation) * outMegapixels
+  const writeMs =
+    planned === null ? INFER_MS : WRITE_MS[planned.format] * qualityFactor(operation, planned.format) * outMegapixels
   return Math.max(1, Math.floor((readMs + (isResized ? RESIZE_MS * outMegapixels : 0) + writeMs) / UNIT_MS))
 }
 
@@ -53,7 +54,8 @@ function readMsOf(image: Size & { format: string }, outMegapixels: number): numb
   return SCAN_JPEG_MS * megapixels + READ_JPEG_MS * Math.min(megapixels, 4 * outMegapixels)
 }
 
-/** The last steps up to quality 100 cost most: about 1 up to 70, 2 at 90, 3 at 100. */
-function qualityFactor(operation: JobInput["operation"]): number {
-  return "quality" in operation ? 0.9 + 2 * (operation.quality / 100) ** 6 : 1
+/** The last steps up to quality 100 cost most: about 1 up to 70, 2 at 90, 3 at 100. The others know no quality. */
+function qualityFactor(operation: JobInput["operation"], format: OutputFormat): number {
+  const isLossy = format === "jpeg" || format === "webp" || format === "avif"
+  return isLossy && "quality" in operation ? 0.9 + 2 * (operation.quality / 100) ** 6 : 1
 }

@@ -53,7 +53,7 @@ test("a stack that takes keys alone says what is missing, until the first one is
   expect(refused.stderr).toContain("--key or CLAIMCHECK_KEY")
 
   const key = await createKey("alice")
-  expect((await ready()).status).toBe(200)
+  await expect.poll(async () => (await ready()).status).toBe(200)
   expect((await cli("classify", newPicture(), "--key", key)).code).toBe(0)
   const again = await cli("keys", "create", "alice")
   expect(again).toMatchObject({ code: 1, stdout: "" })

@@ -9,7 +9,7 @@ export type ResultRow = { number: number; row: ListRow; pictures: PictureResult[
 type Store = Pick<BatchStore, "getChunk" | "readJobs" | "firstInFlight">
 
 /** How many results are asked of Redis at once: about half a megabyte. */
-const PAGE_PICTURES = 500
+export const PAGE_PICTURES = 500
 
 /**
  * The last row up to which all are done: results come in the order of the list, so one that is still worked on holds back those

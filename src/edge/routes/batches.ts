@@ -5,7 +5,7 @@ import { batchTicketSchema, toBatchTicket } from "../../lib/batches/batch-ticket
 import { batchOptionsSchema } from "../batches/batch-options.ts"
 import { batchResponse } from "../batches/batch-response.ts"
 import { openUpload } from "../batches/open-upload.ts"
-import { lastDoneRow, readResultRows } from "../batches/result-rows.ts"
+import { lastDoneRow, PAGE_PICTURES, readResultRows } from "../batches/result-rows.ts"
 import { submitBatch } from "../batches/submit-batch.ts"
 import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/write-results.ts"
 import { receiveBody } from "../bodies-in-flight.ts"
@@ -221,12 +221,15 @@ batches.openapi(cancel, async (c) => {
 })
 
 batches.openapi(results, async (c) => {
-  const { batches: store } = c.var.services
+  const { services, caller } = c.var
+  const { batches: store } = services
   const { format, after = 0, limit } = c.req.valid("query")
   const batch = await readBatch(c)
   const { plan, progress } = batch
   const done = await lastDoneRow(store, batch)
   const until = Math.max(after, Math.min(done, limit === undefined ? done : after + limit))
+  // A page is a chunk of the list and the results of its pictures.
+  services.readRates.charge(caller.id, 2 * Math.floor((until - after) / PAGE_PICTURES))
   const isComplete = progress.finishedMs !== undefined && until >= plan.rows
   c.header("Next-After", String(until))
   c.header("Results-Complete", String(isComplete))
