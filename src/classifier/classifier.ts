@@ -4,12 +4,11 @@ import { newJobId } from "../lib/job-id.ts"
 import { JobStore } from "../lib/job-store.ts"
 import { createKeys, SCHEMA_VERSION } from "../lib/keys.ts"
 import type { Log } from "../lib/log.ts"
-import { outputLimits, sizeLimits, storeLimits } from "../lib/queue-config.ts"
+import { outputLimits, sealerOf, sizeLimits, storeLimits } from "../lib/queue-config.ts"
 import { queuesOf } from "../lib/queue-name.ts"
 import { connectRedis } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
 import { announceSchema } from "../lib/schema-version.ts"
-import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
 import { StoredOutputs } from "../lib/stored-outputs.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
@@ -131,7 +130,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const { shelf, pool, hand, waker, metrics, reachability, log, signal } = parts
   const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN, download })
   const keys = createKeys()
-  const sealer = createSealer(config.PAYLOAD_SECRET)
+  const sealer = sealerOf(config)
   const store = new JobStore(redis, keys, storeLimits(config), sealer)
   const registry = new Registry(redis, keys)
   const clock = new RedisClock(redis)
@@ -172,7 +171,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const isListening = () => listener.isListening()
   const count = (outcome: string) => metrics.webhooks.inc({ outcome })
   const deliverer = await createDeliverer(config, { redis, keys, now, isListening, reachability, log, tracer, count })
-  const batches = new BatchStore(redis, keys, storeLimits(config))
+  const batches = new BatchStore(redis, keys, storeLimits(config), sealer)
   const feeder = new Feeder({ store: batches, now, isListening, reachability, log })
   const onOutbox = () => deliverer.look()
   const onBatches = () => feeder.look()

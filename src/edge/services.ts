@@ -6,11 +6,10 @@ import { JobStore } from "../lib/job-store.ts"
 import { createKeys, type Keys } from "../lib/keys.ts"
 import { createLog, type Log } from "../lib/log.ts"
 import { Outbox } from "../lib/outbox.ts"
-import { outputLimits, storeLimits } from "../lib/queue-config.ts"
+import { outputLimits, sealerOf, storeLimits } from "../lib/queue-config.ts"
 import type { QueueStats } from "../lib/queue-stats.ts"
 import { connectRedis, type RedisRest } from "../lib/redis.ts"
 import { Registry } from "../lib/registry.ts"
-import { createSealer } from "../lib/sealed-bytes.ts"
 import { sleep } from "../lib/sleep.ts"
 import { StoredOutputs } from "../lib/stored-outputs.ts"
 import { createBatchTicketIds, createTicketIds, type TicketIds } from "../lib/ticket-id.ts"
@@ -71,7 +70,7 @@ export function createServices(
   })
   const keys = createKeys()
   const limits = storeLimits(config)
-  const sealer = createSealer(config.PAYLOAD_SECRET)
+  const sealer = sealerOf(config)
   const log = createLog({ server, script: "edge", write, level: config.LOG_LEVEL })
   const apiKeys = new ApiKeyStore(redis, keys)
   return {
@@ -82,7 +81,7 @@ export function createServices(
     registry: new CachedRegistry(new Registry(redis, keys), Date.now),
     outbox: new Outbox(redis, keys, limits),
     outputs: new StoredOutputs(redis, keys, outputLimits(config), sealer),
-    webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys), Date.now),
+    webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys, sealer), Date.now),
     apiKeys,
     knownKeys: new KnownKeys(apiKeys, Date.now),
     submitRates: new SubmitRates(Date.now),
@@ -92,7 +91,7 @@ export function createServices(
     queueLook: new SharedLook(Date.now),
     readyLook: new SharedLook(Date.now),
     ticketIds: createTicketIds(config.TICKET_SECRET),
-    batches: new BatchStore(redis, keys, limits),
+    batches: new BatchStore(redis, keys, limits, sealer),
     bodies: new BodiesInFlight(config, { now: Date.now, sleep }),
     batchTicketIds: createBatchTicketIds(config.TICKET_SECRET),
     now: Date.now,

@@ -35,7 +35,7 @@ export const ERRORS = {
   rate_limited: [429, "You send too often"],
   too_many_guesses: [429, "Too many API keys that are not known"],
   internal: [500, "Something broke on our side"],
-  payload_unreadable: [500, "The image's bytes cannot be opened"],
+  payload_unreadable: [500, "What is kept sealed cannot be opened"],
   codec_missing: [501, "The classifier lacks the codec for this operation"],
   output_not_stored: [502, "The output could not be stored"],
   no_keys: [503, "Nobody may use this deployment yet"],

@@ -1,7 +1,8 @@
 import * as z from "zod"
-import { wholeNumber, words } from "./env.ts"
+import { flag, wholeNumber, words } from "./env.ts"
 import type { SizeLimits } from "./image-header.ts"
 import type { StoreLimits } from "./job-store.ts"
+import { createSealer, type Sealer } from "./sealed-bytes.ts"
 import type { OutputLimits } from "./stored-outputs.ts"
 import { DEFAULT_MAX_IMAGE_BYTES } from "./too-large.ts"
 import { traceEnv } from "./trace/trace-config.ts"
@@ -21,15 +22,22 @@ export const queueEnv = {
   MAX_QUEUE_DEPTH: wholeNumber(100_000),
   MAX_QUEUE_DEPTH_PER_CALLER: wholeNumber(10_000),
   MAX_QUEUE_BYTES: wholeNumber(2_000_000_000),
-  /** Seals the images' bytes in Redis; newest first. Who can read them there can try secrets at leisure: no short ones. */
+  /** Seals images, outputs, lists and webhook secrets in Redis; newest first. Who can read them there can try secrets at leisure: no short ones. */
   PAYLOAD_SECRET: words()
     .pipe(z.array(z.string().min(32, "must be at least 32 characters")))
     .default([]),
+  /** For the change-over: what lies unsealed in Redis is read, although PAYLOAD_SECRET is set. */
+  PAYLOAD_SECRET_ACCEPTS_PLAIN: flag(false),
   MAX_OUTPUT_BYTES: wholeNumber(8_000_000),
   MAX_ALL_OUTPUT_BYTES: wholeNumber(1_000_000_000),
   ...traceEnv,
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
 }
+
+export function sealerOf(env: Pick<z.infer<z.ZodObject<typeof queueEnv>>, SealerVariable>): Sealer {
+  return createSealer(env.PAYLOAD_SECRET, { acceptsPlain: env.PAYLOAD_SECRET_ACCEPTS_PLAIN })
+}
+type SealerVariable = "PAYLOAD_SECRET" | "PAYLOAD_SECRET_ACCEPTS_PLAIN"
 
 export function storeLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): StoreLimits {
   return {

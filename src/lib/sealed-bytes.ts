@@ -14,10 +14,19 @@ export type Sealer = {
   /** @param id names the bytes; they open under this name alone, so that none can be put in the place of others */
   seal(bytes: Uint8Array, id: string): Promise<Uint8Array>
   /**
-   * Bytes that were never sealed come out as they are: those of an edge that does not seal yet.
-   * @throws AppError payload_unreadable for what was sealed with another secret, under another name, or was changed
+   * @throws AppError payload_unreadable for what was sealed with another secret, under another name, or was changed; and, where
+   * there is a secret, for what is not sealed
    */
   open(bytes: Uint8Array, id: string): Promise<Uint8Array>
+  /** The same for a text, which stays one: Redis scripts take no bytes. */
+  sealText(text: string, id: string): Promise<string>
+  openText(text: string, id: string): Promise<string>
+}
+
+const TEXT_PREFIX = "sealed:"
+
+export function isSealedText(text: string): boolean {
+  return /^sealed:[A-Za-z0-9+/]+={0,2}$/.test(text) && text.length % 4 === TEXT_PREFIX.length % 4
 }
 
 /**
@@ -25,8 +34,9 @@ export type Sealer = {
  * key of its own, from the secret by HKDF-SHA256 (RFC 5869): no number of pictures wears a secret out.
  *
  * @param secrets newest first: the first seals, all open, so that a secret can be rotated. Without one nothing is sealed.
+ * @param acceptsPlain what is not sealed comes out as it is, although there is a secret: while some do not seal yet
  */
-export function createSealer(secrets: readonly string[]): Sealer {
+export function createSealer(secrets: readonly string[], { acceptsPlain = false } = {}): Sealer {
   const [newest] = secrets
   // Values, not promises: on Workers a promise belongs to the request that made it.
   const known = new Map<string, Secret>()
@@ -43,7 +53,7 @@ export function createSealer(secrets: readonly string[]): Sealer {
     return null
   }
 
-  return {
+  const sealer: Sealer = {
     overheadBytes: newest === undefined ? 0 : HEAD_BYTES + TAG_BYTES,
 
     async seal(bytes, id) {
@@ -55,7 +65,12 @@ export function createSealer(secrets: readonly string[]): Sealer {
     },
 
     async open(bytes, id) {
-      if (!startsWith(bytes, MAGIC)) return bytes
+      if (!startsWith(bytes, MAGIC)) {
+        if (newest === undefined || acceptsPlain) return bytes
+        throw unreadable(
+          "it is not sealed, and PAYLOAD_SECRET is set (PAYLOAD_SECRET_ACCEPTS_PLAIN=true would read it)",
+        )
+      }
       const secret = await findSecret(bytes.subarray(MAGIC.length, MAGIC.length + KEY_ID_BYTES))
       if (secret === null) throw unreadable("it is sealed with a PAYLOAD_SECRET that is not known here")
       const nonce = bytes.slice(HEAD_BYTES - NONCE_BYTES, HEAD_BYTES)
@@ -66,7 +81,20 @@ export function createSealer(secrets: readonly string[]): Sealer {
         throw unreadable("it was changed after it was sealed", cause)
       }
     },
+
+    async sealText(text, id) {
+      if (newest === undefined) return text
+      return TEXT_PREFIX + btoa(String.fromCharCode(...(await sealer.seal(utf8(text), id))))
+    },
+
+    async openText(text, id) {
+      const bytes = isSealedText(text)
+        ? Uint8Array.from(atob(text.slice(TEXT_PREFIX.length)), (char) => char.charCodeAt(0))
+        : utf8(text)
+      return new TextDecoder().decode(await sealer.open(bytes, id))
+    },
   }
+  return sealer
 }
 
 type Bytes = Uint8Array<ArrayBuffer>
@@ -100,5 +128,5 @@ function join(parts: readonly Uint8Array[]): Bytes {
 }
 
 function unreadable(why: string, cause?: unknown): AppError {
-  return new AppError("payload_unreadable", `Cannot open the image: ${why}`, { cause })
+  return new AppError("payload_unreadable", `Cannot open what lies in Redis: ${why}`, { cause })
 }

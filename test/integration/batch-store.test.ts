@@ -2,8 +2,10 @@ import fc from "fast-check"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { BatchStore } from "../../src/lib/batches/batch-store.ts"
 import { batchETag, toBatchTicket } from "../../src/lib/batches/batch-ticket.ts"
+import { encodeChunk } from "../../src/lib/batches/list-chunk.ts"
 import { DEFAULT_STORE_LIMITS, type JobStore } from "../../src/lib/job-store.ts"
 import { Outbox } from "../../src/lib/outbox.ts"
+import { createSealer } from "../../src/lib/sealed-bytes.ts"
 import { createBatch, feedNext, lendOne, planOf, QUEUE, urlOf } from "../support/batch-harness.ts"
 import {
   claimOf,
@@ -413,5 +415,26 @@ describe("BatchStore", () => {
       ),
       { numRuns: 25, seed: 7 },
     )
+  })
+})
+
+describe("a list, with a PAYLOAD_SECRET", () => {
+  const sealer = createSealer(["a secret of thirty-two characters"])
+  const sealing = () => new BatchStore(harness.redis, harness.keys, DEFAULT_STORE_LIMITS, sealer)
+  const URL_TOLD = "https://a.example/secret.jpg"
+  const chunk = new TextEncoder().encode(encodeChunk([], [URL_TOLD]))
+
+  it("cannot be read in Redis, and is what was stored", async () => {
+    await sealing().putChunk("l", 0, chunk)
+    expect(String(await harness.client.get(harness.keys.listChunk("l", 0)))).not.toContain("secret.jpg")
+    expect((await sealing().getChunk("l", 0)).urls).toEqual([URL_TOLD])
+    await expect(batches.getChunk("l", 0)).rejects.toMatchObject({ code: "payload_unreadable" })
+  })
+
+  it("is not read when it was written there unsealed, or is a piece of another place", async () => {
+    await batches.putChunk("l", 0, chunk)
+    await expect(sealing().getChunk("l", 0)).rejects.toMatchObject({ code: "payload_unreadable" })
+    await harness.redis.setBytes(harness.keys.listChunk("l", 1), await sealer.seal(chunk, "list:l:0"), 60_000)
+    await expect(sealing().getChunk("l", 1)).rejects.toMatchObject({ code: "payload_unreadable" })
   })
 })

@@ -122,6 +122,12 @@ describe("StoredOutputs", () => {
     expect(await redis.call((sdk) => sdk.hvals(keys.outputBytes))).toEqual(["0"])
   })
 
+  test("with a secret, an output that somebody wrote into Redis unsealed is handed to nobody", async () => {
+    await store().put("forged", output(new Uint8Array(10)), { nowMs: T0 })
+    const secret = "a secret of thirty-two characters"
+    await expect(store({}, [secret]).read("forged")).rejects.toMatchObject({ code: "payload_unreadable" })
+  })
+
   test("with a secret, what lies in Redis tells nothing, opens for its job alone, and was not changed", async () => {
     const secret = "a secret of thirty-two characters"
     const text = new TextEncoder().encode("a very private picture")

@@ -28,18 +28,29 @@ beforeAll(async () => {
 })
 afterAll(() => backend?.stop())
 
+type Tamper = (payloadId: string) => Promise<unknown>
+
 /** Submits to an edge that seals, and works on it with the real runner and these secrets. */
-async function classifyWith(secrets: string[]) {
+async function classifyWith(
+  secrets: string[],
+  { tamper, acceptsPlain }: { tamper?: Tamper; acceptsPlain?: boolean } = {},
+) {
   const edge = openInProcess(await edgeEnv(backend, { PAYLOAD_SECRET: SECRET }))
   const picture = uniqueJpeg()
   const accepted = await edge.request("/v1/classifications", { method: "POST", body: picture })
   const [job] = await classifier.claim()
   if (job === undefined) throw new Error("There is no job")
+  await tamper?.(job.payloadId ?? "")
   const lines: string[] = []
   const seen: Uint8Array[] = []
   const done = new AbortController()
   const runner = {
-    store: new JobStore(classifier.redis, classifier.keys, DEFAULT_STORE_LIMITS, createSealer(secrets)),
+    store: new JobStore(
+      classifier.redis,
+      classifier.keys,
+      DEFAULT_STORE_LIMITS,
+      createSealer(secrets, { acceptsPlain: acceptsPlain === true }),
+    ),
     pool: {
       async run({ bytes }: { bytes: Uint8Array }) {
         seen.push(bytes)
@@ -88,4 +99,30 @@ it.each([
   expect(log).toContain("payload_unreadable")
   expect(log).not.toContain(OTHER)
   expect(await classifier.payloadKeys()).toEqual([])
+})
+
+const write = (payloadId: string, bytes: Uint8Array) =>
+  classifier.redis.setBytes(classifier.keys.payload(payloadId), bytes, 60_000)
+
+it.each<[string, Tamper]>([
+  ["a picture that is not sealed", (payloadId) => write(payloadId, uniqueJpeg())],
+  [
+    "another picture that is sealed",
+    async (payloadId) => write(payloadId, await createSealer([SECRET]).seal(uniqueJpeg(), "p_of_another_job")),
+  ],
+])(
+  "who can write to Redis cannot put %s in the place of one: the ticket fails, and nothing is inferred",
+  async (_what, tamper) => {
+    const { ticket, seen } = await classifyWith([SECRET], { tamper })
+    expect(ticket).toMatchObject({ status: "failed", attempts: 1, error: { code: "payload_unreadable" } })
+    expect(seen).toEqual([])
+  },
+)
+
+it("PAYLOAD_SECRET_ACCEPTS_PLAIN reads pictures of edges that do not seal yet", async () => {
+  const plain = uniqueJpeg()
+  const tamper: Tamper = (payloadId) => write(payloadId, plain)
+  const { ticket, seen } = await classifyWith([SECRET], { tamper, acceptsPlain: true })
+  expect(ticket).toMatchObject({ status: "succeeded" })
+  expect(seen).toEqual([plain])
 })

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { tellEvent } from "../../src/lib/delivery.ts"
 import type { JobStore, NewJob } from "../../src/lib/job-store.ts"
 import { DELIVERY_LEASE_MS, Outbox, type Recorded, type Take, type Taken } from "../../src/lib/outbox.ts"
+import { createSealer } from "../../src/lib/sealed-bytes.ts"
 import { resolveJob, toTicket } from "../../src/lib/ticket.ts"
 import { WebhookSettingsStore } from "../../src/lib/webhook-settings.ts"
 import { billFor } from "../support/billing.ts"
@@ -536,6 +537,50 @@ describe("WebhookSettingsStore", () => {
     const { secret } = await settings().rotateSecret("key:a")
     await settings().rotateSecret("key:a", secret)
     expect((await settings().read("key:a")).secrets).toEqual([secret])
+  })
+
+  describe("with a PAYLOAD_SECRET", () => {
+    const [OLD, NEW] = ["an older secret, of 32 characters", "a newer secret, of 32 characters"]
+    const sealed = (secrets: string[], options = {}) =>
+      new WebhookSettingsStore(harness.redis, harness.keys, createSealer(secrets, options))
+    const lying = async () => JSON.stringify(await harness.redis.call((sdk) => sdk.hgetall(harness.keys.webhooks)))
+
+    it("leaves no secret in Redis that could be read there, and opens them for their own caller alone", async () => {
+      const { secret: first } = await sealed([NEW]).rotateSecret("key:a")
+      const { secret: second } = await sealed([NEW]).rotateSecret("key:a")
+      expect(await sealed([NEW]).readSecrets("key:a")).toEqual([second, first])
+      expect(await lying()).not.toContain("whsec_")
+      const stolen = String(await harness.redis.call((sdk) => sdk.hget(harness.keys.webhooks, "key:a")))
+      await harness.redis.call((sdk) => sdk.hset(harness.keys.webhooks, { "key:b": stolen }))
+      await expect(sealed([NEW]).readSecrets("key:b")).rejects.toMatchObject({ code: "payload_unreadable" })
+    })
+
+    it("does not take a secret that somebody wrote into Redis unsealed, but for the change-over", async () => {
+      const { secret } = await settings().rotateSecret("key:a")
+      await expect(sealed([NEW]).readSecrets("key:a")).rejects.toMatchObject({ code: "payload_unreadable" })
+      expect(await sealed([NEW], { acceptsPlain: true }).readSecrets("key:a")).toEqual([secret])
+      // Where a picture goes by default is no secret: a submit still works.
+      expect((await sealed([NEW]).read("key:a")).secrets).toHaveLength(1)
+    })
+
+    it("sealAll() seals what was plain, and with the newest what an older one sealed", async () => {
+      const { secret } = await settings().rotateSecret("key:a")
+      await settings().setUrl("key:b", URL_A)
+      await expect(sealed([OLD]).sealAll()).rejects.toMatchObject({ code: "payload_unreadable" })
+      expect(await sealed([OLD], { acceptsPlain: true }).sealAll()).toBe(1)
+      expect(await sealed([OLD]).readSecrets("key:a")).toEqual([secret])
+      expect(await sealed([NEW, OLD]).sealAll()).toBe(1)
+      expect(await sealed([NEW]).readSecrets("key:a")).toEqual([secret])
+      expect(await lying()).not.toContain("whsec_")
+    })
+
+    it("who has no PAYLOAD_SECRET puts no open secret among sealed ones, and is told why", async () => {
+      await sealed([NEW]).rotateSecret("key:a")
+      const message = expect.stringContaining("PAYLOAD_SECRET is not set here")
+      await expect(settings().rotateSecret("key:b")).rejects.toMatchObject({ message })
+      await expect(settings().sealAll()).rejects.toMatchObject({ message })
+      await expect(settings().readSecrets("key:a")).rejects.toMatchObject({ code: "payload_unreadable" })
+    })
   })
 
   it("a caller without URL and secrets leaves nothing", async () => {

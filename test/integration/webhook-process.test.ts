@@ -7,7 +7,10 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { JobStore } from "../../src/lib/job-store.ts"
 import { createKeys } from "../../src/lib/keys.ts"
 import { DELIVERY_LEASE_MS, Outbox } from "../../src/lib/outbox.ts"
-import { connectRedis } from "../../src/lib/redis.ts"
+import { connectRedis, type RedisRest } from "../../src/lib/redis.ts"
+import { createSealer } from "../../src/lib/sealed-bytes.ts"
+import { newWebhookSecret } from "../../src/lib/webhook-secret.ts"
+import { WebhookSettingsStore } from "../../src/lib/webhook-settings.ts"
 import { flatPng } from "../support/images.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../support/redis-server.ts"
 import { claimOf, jobOf, submit, success } from "../support/store-harness.ts"
@@ -18,9 +21,11 @@ import { answers, SECRET, startReceiver, type WebhookReceiver } from "../support
 const mainOf = (name: string) => fileURLToPath(new URL(`../../dist/classifier/${name}.js`, import.meta.url))
 const DELIVERER = mainOf("deliver-main")
 const CLASSIFIER = mainOf("main")
+const CLI = fileURLToPath(new URL("../../dist/cli/main.js", import.meta.url))
 
 let server: TestRedis
 let gateway: TestGateway
+let redis: RedisRest
 let store: JobStore
 let outbox: Outbox
 let receiver: WebhookReceiver
@@ -30,7 +35,7 @@ beforeAll(async () => {
   if (!existsSync(DELIVERER)) throw new Error(`Cannot find ${DELIVERER}: run "npm run build"`)
   server = await startRedis()
   gateway = await startGateway({ redisUrl: server.url })
-  const redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
+  redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
   store = new JobStore(redis, createKeys())
   outbox = new Outbox(redis, createKeys(), { resultTtlMs: 86_400_000 })
 })
@@ -73,11 +78,11 @@ function start(change: Record<string, string> = {}, main = DELIVERER) {
 }
 
 let jobs = 0
-async function end(): Promise<string> {
+async function end(change: { caller?: string } = {}): Promise<string> {
   const id = `job${++jobs}`
   const nowMs = Date.now()
   const times = { createdMs: nowMs, deadlineMs: nowMs + 60_000 }
-  await submit(store, jobOf(id, { webhookUrl: receiver.url, ...times }))
+  await submit(store, jobOf(id, { webhookUrl: receiver.url, ...times, ...change }))
   await store.claim(claimOf({ token: id, nowMs }))
   await store.finish({ jobId: id, token: id }, success(), nowMs)
   return id
@@ -125,6 +130,34 @@ describe("the deliverer's process", () => {
     expect(receiver.received.map(({ body }) => body.data.id)).toEqual([`cls_${before}`, `cls_${after}`])
     expect(JSON.stringify(deliverer.lines)).not.toMatch(/hidden|whsec_/)
     expect(deliverer.errors).toEqual([])
+  })
+
+  it("signs with an API key's sealed secret, which no command puts beside an open one", async () => {
+    const PAYLOAD_SECRET = "a-secret-of-thirty-two-characters"
+    const settings = new WebhookSettingsStore(redis, createKeys(), createSealer([PAYLOAD_SECRET]))
+    await settings.rotateSecret("key:alice", SECRET)
+    const endpoint = { UPSTASH_REDIS_REST_URL: gateway.url, UPSTASH_REDIS_REST_TOKEN: gateway.token }
+    const claimcheck = async (args: string[], env: Record<string, string>) => {
+      const child = spawn(process.execPath, [CLI, "webhook", ...args], { env: { ...endpoint, ...env } })
+      let said = ""
+      for (const stream of [child.stdout, child.stderr]) {
+        stream.on("data", (text) => {
+          said += text
+        })
+      }
+      const [code] = await once(child, "close")
+      return { code, said }
+    }
+    const refused = await claimcheck(["settings", "bob", "--rotate"], {})
+    expect(refused).toEqual({ code: 1, said: expect.stringContaining("PAYLOAD_SECRET is not set here") })
+    expect((await claimcheck(["seal"], { PAYLOAD_SECRET })).said).toContain("1 API key")
+    const deliverer = start({ PAYLOAD_SECRET, WEBHOOK_SECRETS: newWebhookSecret() })
+    // The receiver believes what SECRET signs, and nothing else.
+    const id = await end({ caller: "key:alice" })
+    await until(async () => (await stateOf(id)) === "delivered")
+    deliverer.child.kill("SIGTERM")
+    expect(await deliverer.exit).toBe(0)
+    await settings.remove("key:alice")
   })
 
   it("killed in the middle of an attempt it loses nothing", async () => {

@@ -58,9 +58,23 @@ describe("createSealer()", () => {
     await expect(open.open(await sealer.seal(bytesOf("abc"), "p"), "p")).rejects.toEqual(unreadable(/not known here/))
   })
 
-  it("takes bytes that nobody sealed as they are, so that edges can begin to seal one after the other", async () => {
+  it("refuses bytes that nobody sealed, unless it is told to accept them while others begin to seal", async () => {
+    const changeOver = createSealer([NEW, OLD], { acceptsPlain: true })
     for (const bytes of [bytesOf(""), Uint8Array.of(0x93), Uint8Array.of(0xff, 0xd8, 0xff), bytesOf("text")]) {
-      expect(await sealer.open(bytes, "p")).toEqual(bytes)
+      await expect(sealer.open(bytes, "p")).rejects.toEqual(unreadable(/not sealed.*PAYLOAD_SECRET_ACCEPTS_PLAIN/))
+      expect(await changeOver.open(bytes, "p")).toEqual(bytes)
     }
+  })
+
+  it("seals a text as a text, under its name alone, and holds plain ones to the same rule", async () => {
+    const sealed = await sealer.sealText("whsec_ü", "a")
+    expect(sealed).toMatch(/^sealed:[A-Za-z0-9+/=]+$/)
+    expect(await sealer.openText(sealed, "a")).toBe("whsec_ü")
+    await expect(sealer.openText(sealed, "b")).rejects.toEqual(unreadable(/was changed/))
+    await expect(createSealer([]).openText(sealed, "a")).rejects.toEqual(unreadable(/not known here/))
+    await expect(sealer.openText("whsec_plain", "a")).rejects.toEqual(unreadable(/not sealed/))
+    await expect(sealer.openText("sealed:!", "a")).rejects.toEqual(unreadable(/not sealed/))
+    expect(await createSealer([NEW], { acceptsPlain: true }).openText("whsec_plain", "a")).toBe("whsec_plain")
+    expect(await createSealer([]).sealText("whsec_plain", "a")).toBe("whsec_plain")
   })
 })

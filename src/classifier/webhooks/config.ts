@@ -24,6 +24,8 @@ export type WebhookConfig = {
   WEBHOOK_SIGNING_KEY?: string | undefined
   ALLOW_ADDRESSES: string[]
   RESULT_TTL_S: number
+  PAYLOAD_SECRET: string[]
+  PAYLOAD_SECRET_ACCEPTS_PLAIN: boolean
 }
 
 function isAllowList(entries: readonly string[]): boolean {

@@ -1,6 +1,7 @@
 import type { Keys } from "../../lib/keys.ts"
 import type { Log } from "../../lib/log.ts"
 import { Outbox, type Recorded } from "../../lib/outbox.ts"
+import { sealerOf } from "../../lib/queue-config.ts"
 import type { RedisRest } from "../../lib/redis.ts"
 import type { Tracer } from "../../lib/trace/tracer.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../../lib/webhook-settings.ts"
@@ -31,7 +32,8 @@ export async function createDeliverer(
 ): Promise<Pick<Deliverer, "look" | "run">> {
   const { redis, keys, now, tracer } = parts
   const key = config.WEBHOOK_SIGNING_KEY
-  const signersOf = createSigners(new CachedWebhookSettings(new WebhookSettingsStore(redis, keys), now), {
+  const settings = new WebhookSettingsStore(redis, keys, sealerOf(config))
+  const signersOf = createSigners(new CachedWebhookSettings(settings, now), {
     secrets: config.WEBHOOK_SECRETS,
     signingKey: key === undefined ? undefined : await importSigningKey(key),
   })

@@ -10,12 +10,12 @@ export type Signers = { secrets: readonly string[]; signingKey?: CryptoKey | und
  * them, are signed with the deployment's.
  */
 export function createSigners(
-  settings: Pick<CachedWebhookSettings, "read">,
+  settings: Pick<CachedWebhookSettings, "readSecrets">,
   deployment: { secrets: readonly string[]; signingKey?: CryptoKey | undefined },
 ): WebhookSigners {
   return async (caller) => {
     if (!isKeyCaller(caller)) return deployment
-    const { secrets } = await settings.read(caller)
+    const secrets = await settings.readSecrets(caller)
     return secrets.length === 0 ? deployment : { ...deployment, secrets }
   }
 }

@@ -8,7 +8,7 @@ import { JobStore } from "../../lib/job-store.ts"
 import { createKeys } from "../../lib/keys.ts"
 import { Operator } from "../../lib/operator.ts"
 import { Outbox } from "../../lib/outbox.ts"
-import { queueEnv, storeLimits } from "../../lib/queue-config.ts"
+import { queueEnv, sealerOf, storeLimits } from "../../lib/queue-config.ts"
 import { connectRedis } from "../../lib/redis.ts"
 import { Registry } from "../../lib/registry.ts"
 import { WebhookSettingsStore } from "../../lib/webhook-settings.ts"
@@ -36,13 +36,14 @@ export async function withOperator<T>(run: (operations: Operations) => Promise<T
   const rest = findEndpoint(process.env, join(findHome(process.env, packageRoot()), "run.json"))
   const redis = connectRedis({ ...rest, timeoutMs: TIMEOUT_MS })
   const keys = createKeys()
-  const limits = storeLimits(readQueueEnv(process.env, rest))
+  const config = readQueueEnv(process.env, rest)
+  const limits = storeLimits(config)
   try {
     return await run({
       operator: new Operator(redis, keys, limits),
       store: new JobStore(redis, keys, limits),
       outbox: new Outbox(redis, keys, limits),
-      webhooks: new WebhookSettingsStore(redis, keys),
+      webhooks: new WebhookSettingsStore(redis, keys, sealerOf(config)),
       apiKeys: new ApiKeyStore(redis, keys),
       registry: new Registry(redis, keys),
       batches: new BatchStore(redis, keys, limits),
@@ -94,6 +95,7 @@ function asCliError(error: AppError, url: string): CliError {
       cause: error,
     })
   }
-  if (code !== "redis_unavailable") return new CliError(`${error.message}: ${reason}`, { code, cause: error })
+  if (code !== "redis_unavailable")
+    return new CliError(reason === "" ? error.message : `${error.message}: ${reason}`, { code, cause: error })
   return new CliError(`Cannot reach the queue's Redis at ${redactUrl(url)}: does it run?`, { code, cause: error })
 }

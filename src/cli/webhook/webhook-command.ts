@@ -1,5 +1,6 @@
 import type { Command } from "commander"
 import { addListenCommand } from "./listen-command.ts"
+import { addSealCommand } from "./seal-command.ts"
 import { addSecretCommand } from "./secret-command.ts"
 import { addSettingsCommand } from "./settings-command.ts"
 import { addShowCommand } from "./show-command.ts"
@@ -26,4 +27,5 @@ export function addWebhookCommand(program: Command): void {
   addShowCommand(webhook)
   addUndeliveredCommands(webhook)
   addSettingsCommand(webhook)
+  addSealCommand(webhook)
 }

@@ -176,7 +176,7 @@ const results = createRoute({
       headers: ["Next-After", "Results-Complete", "Link", "Cache-Control"],
     },
   },
-  errors: ["not_found", "invalid_options", "list_expired", ...REDIS_ERRORS],
+  errors: ["not_found", "invalid_options", "list_expired", "payload_unreadable", ...REDIS_ERRORS],
 })
 
 export const batches = newRouter()

@@ -4,6 +4,7 @@ import type { Keys } from "../keys.ts"
 import type { RedisRest } from "../redis.ts"
 import { CREATE_BATCH, END_BATCH, FEED_BATCH, LEND_BATCHES } from "../scripts/batch.ts"
 import { RESERVE_BYTES } from "../scripts/reserve-bytes.ts"
+import { createSealer, type Sealer } from "../sealed-bytes.ts"
 import { type Batch, type BatchPlan, batchPlanSchema, decodeBatch, pictureJobId } from "./batch.ts"
 import { decodeChunk, type ListChunk } from "./list-chunk.ts"
 import { encodePictureJob, type Picture } from "./picture-job.ts"
@@ -29,16 +30,20 @@ export class BatchStore {
   readonly #redis: RedisRest
   readonly #keys: Keys
   readonly #limits: StoreLimits
+  readonly #sealer: Sealer
 
-  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits) {
+  /** @param sealer of the lists; without one they lie open in Redis */
+  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits, sealer: Sealer = createSealer([])) {
     this.#redis = redis
     this.#keys = keys
     this.#limits = limits
+    this.#sealer = sealer
   }
 
   /** Stores a piece of a list for some minutes; create() makes it stay. */
-  putChunk(listId: string, index: number, text: Uint8Array): Promise<void> {
-    return this.#redis.setBytes(this.#keys.listChunk(listId, index), text, LIST_TTL_MS)
+  async putChunk(listId: string, index: number, text: Uint8Array): Promise<void> {
+    const sealed = await this.#sealer.seal(text, sealName(listId, index))
+    await this.#redis.setBytes(this.#keys.listChunk(listId, index), sealed, LIST_TTL_MS)
   }
 
   async dropChunks(listId: string, count: number): Promise<void> {
@@ -47,11 +52,11 @@ export class BatchStore {
     await this.#redis.call((sdk) => sdk.unlink(...keys))
   }
 
-  /** @throws AppError list_expired */
+  /** @throws AppError list_expired, payload_unreadable */
   async getChunk(listId: string, index: number): Promise<ListChunk> {
     const bytes = await this.#redis.getBytes(this.#keys.listChunk(listId, index))
     if (bytes === null) throw new AppError("list_expired", "The list of this batch is gone from Redis")
-    return decodeChunk(new TextDecoder().decode(bytes))
+    return decodeChunk(new TextDecoder().decode(await this.#sealer.open(bytes, sealName(listId, index))))
   }
 
   /**
@@ -184,6 +189,8 @@ export class BatchStore {
     return this.#redis.script(script, [this.#keys.prefix], args)
   }
 }
+
+const sealName = (listId: string, index: number) => `list:${listId}:${index}`
 
 /** HGETALL comes as a flat list when the SDK leaves values alone. */
 function pairsOf(fields: unknown): Record<string, string> {
