@@ -1,7 +1,7 @@
 import { constants, deflateRawSync, deflateSync } from "node:zlib"
 import sharp from "sharp"
 import { type Operation, parseOperation } from "../../../src/lib/operations.ts"
-import { gifOf, join, u16le, u32le, webpOf } from "../hostile-images.ts"
+import { gifOf, join, jpegOfScans, u16le, u32le, webpOf } from "../hostile-images.ts"
 import { buildPng, pngChunk, withOrientation } from "../images.ts"
 import { mutate, randomFrom } from "../mutate.ts"
 
@@ -240,6 +240,12 @@ async function jpeg(random: Random, size: Size): Promise<Made> {
   return { what: `${made.what} turned ${orientation}`, bytes: withOrientation(made.bytes, orientation) }
 }
 
+/** Passes over all of the picture that hold next to nothing. */
+function jpegScans(random: Random, size: Size): Made {
+  const scans = random.one([2, 10, 64, 190])
+  return { what: `jpeg ${size.width}×${size.height} of ${scans} scans`, bytes: jpegOfScans(scans, size) }
+}
+
 const webp = (random: Random, size: Size) =>
   encoded(random, { format: "webp", size, options: { lossless: random.chance(0.5), quality: 30, effort: 0 } })
 
@@ -362,6 +368,7 @@ const FAMILIES: readonly ((random: Random, size: Size) => Made | Promise<Made>)[
   pngChunks,
   jpeg,
   jpeg,
+  jpegScans,
   webp,
   avif,
   gif,
