@@ -140,6 +140,12 @@ describe("compose.yaml", () => {
     }
   })
 
+  it("lets the classifier give its jobs back before the kernel ends it", () => {
+    const { environment, mem_limit } = services.classifier as Service
+    const [, ownMb] = /:-(\d+)\}$/.exec(environment.CLASSIFIER_MEMORY_MB ?? "") ?? []
+    expect(Number(ownMb)).toBeLessThan(Number.parseInt(mem_limit, 10) * 1_024)
+  })
+
   it("starts a Redis that asks for the password, and shows it to nobody in the process list", async () => {
     const [shell = "", flag = "", script = ""] = services.redis?.command ?? []
     const port = await freePort()
@@ -173,6 +179,8 @@ describe("the systemd unit", () => {
     }
     expect(unit).toMatch(/^MemoryMax=\d+G$/m)
     expect(unit).toMatch(/^TasksMax=\d+$/m)
+    const [, ownMb = "", maxGb = ""] = /CLASSIFIER_MEMORY_MB=(\d+)\nMemoryMax=(\d+)G/.exec(unit) ?? []
+    expect(Number(ownMb)).toBeLessThan(Number(maxGb) * 1_024)
     // Where systemd is installed, it has the say.
     const args = ["security", "--offline=true", "--no-pager", UNIT]
     const told = await run("systemd-analyze", args).catch((error: NodeJS.ErrnoException) => {

@@ -43,7 +43,7 @@ async function begin(token?: string) {
   })
   await once(socket, "connect")
   const key = token === undefined ? "" : `Authorization: Bearer ${token}\r\n`
-  socket.write(`POST /v1/classifications HTTP/1.1\r\nHost: x\r\n${key}Content-Length: ${BODY_BYTES}\r\n\r\n`)
+  socket.write(`POST /v1/classifications HTTP/1.1\r\nHost: localhost\r\n${key}Content-Length: ${BODY_BYTES}\r\n\r\n`)
   return upload
 }
 

@@ -1,7 +1,7 @@
 export type RawRequest = { head: string; body?: Iterable<Uint8Array>; pauseMs?: number }
 
-const POST = "POST /v1/classifications HTTP/1.1\r\nHost: x\r\n"
-const GET = "GET /v1/queue HTTP/1.1\r\nHost: x\r\n"
+const POST = "POST /v1/classifications HTTP/1.1\r\nHost: localhost\r\n"
+const GET = "GET /v1/queue HTTP/1.1\r\nHost: localhost\r\n"
 const text = (value: string) => new TextEncoder().encode(value)
 
 /** What no client library would send, by what is wrong with it. */
@@ -14,22 +14,22 @@ export const BAD_HEADS: readonly (readonly [what: string, request: RawRequest])[
   ["a Host with a port that is none", { head: "GET /v1/queue HTTP/1.1\r\nHost: x:99999999\r\n\r\n" }],
   ["two Hosts", { head: "GET /v1/queue HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n" }],
   ["HTTP/1.0", { head: "GET /v1/queue HTTP/1.0\r\n\r\n" }],
-  ["HTTP/9.9", { head: "GET /v1/queue HTTP/9.9\r\nHost: x\r\n\r\n" }],
-  ["an absolute target", { head: "GET http://evil.example/v1/queue HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["an absolute target of another scheme", { head: "GET ftp://x/v1/queue HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["a target without a slash", { head: "GET v1/queue HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["the target *", { head: "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["two slashes", { head: "GET //evil.example/v1 HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["a target with spaces", { head: "GET /v1/queue a b HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["a target with raw bytes", { head: "GET /v1/\u00ff\u00fe\u0080 HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["a target with odd percents", { head: "GET /v1/classifications/%ff%zz%%00%c0%ae HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["a target with backslashes", { head: "GET /v1\\..\\queue HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["a target of 15,000 bytes", { head: `GET /${"a".repeat(15_000)} HTTP/1.1\r\nHost: x\r\n\r\n` }],
-  ["a target of 100,000 bytes", { head: `GET /${"a".repeat(100_000)} HTTP/1.1\r\nHost: x\r\n\r\n` }],
-  ["CONNECT", { head: "CONNECT x:80 HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["TRACE", { head: "TRACE /v1/queue HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["a method of our own", { head: "BREW /v1/queue HTTP/1.1\r\nHost: x\r\n\r\n" }],
-  ["a method in small letters", { head: "get /v1/queue HTTP/1.1\r\nHost: x\r\n\r\n" }],
+  ["HTTP/9.9", { head: "GET /v1/queue HTTP/9.9\r\nHost: localhost\r\n\r\n" }],
+  ["an absolute target", { head: "GET http://evil.example/v1/queue HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["an absolute target of another scheme", { head: "GET ftp://x/v1/queue HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["a target without a slash", { head: "GET v1/queue HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["the target *", { head: "OPTIONS * HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["two slashes", { head: "GET //evil.example/v1 HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["a target with spaces", { head: "GET /v1/queue a b HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["a target with raw bytes", { head: "GET /v1/\u00ff\u00fe\u0080 HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["a target with odd percents", { head: "GET /v1/classifications/%ff%zz%%00%c0%ae HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["a target with backslashes", { head: "GET /v1\\..\\queue HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["a target of 15,000 bytes", { head: `GET /${"a".repeat(15_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n` }],
+  ["a target of 100,000 bytes", { head: `GET /${"a".repeat(100_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n` }],
+  ["CONNECT", { head: "CONNECT x:80 HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["TRACE", { head: "TRACE /v1/queue HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["a method of our own", { head: "BREW /v1/queue HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  ["a method in small letters", { head: "get /v1/queue HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
   ["an upgrade", { head: `${GET}Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: x\r\n\r\n` }],
   [
     "an upgrade to h2c",
