@@ -166,6 +166,19 @@ describe("compose.yaml", () => {
   })
 })
 
+describe("docs/security.md", () => {
+  it("names tests that there are", async () => {
+    const names = [...(await readFile("docs/security.md", "utf8")).matchAll(/`([a-z0-9-]+)(\*?)\.test\.ts`/g)]
+    const folders = ["test/unit", "test/integration", "test/e2e"]
+    const tests = (await Promise.all(folders.map((folder) => readdir(folder)))).flat()
+    expect(names.length).toBeGreaterThan(15)
+    for (const [, start = "", star] of names) {
+      const isIt = (file: string) => (star === "*" ? file.startsWith(start) : file === `${start}.test.ts`)
+      expect(tests.some(isIt), start).toBe(true)
+    }
+  })
+})
+
 describe("the systemd unit", () => {
   it("limits what the classifier takes, and leaves it no more than 2 of the 10 points that systemd counts", async () => {
     const unit = await readFile(UNIT, "utf8")

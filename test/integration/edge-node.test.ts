@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process"
 import { once } from "node:events"
-import { connect } from "node:net"
+import { connect, type Socket } from "node:net"
 import { promisify } from "node:util"
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { conforming } from "../support/conforming-edge.ts"
@@ -111,6 +111,21 @@ describe("the Node process of the edge", () => {
     }
     expect(await callAs({ TRUSTED_PROXIES: "127.0.0.0/8" })).toEqual([202, 202, 429])
     expect(await callAs({})).toEqual([202, 429, 429])
+  })
+
+  it("closes connections that are more than MAX_CONNECTIONS, and keeps those that are open", async () => {
+    const few = await openProcess(nodeEdge(), { ...(await edgeEnv(backend)), MAX_CONNECTIONS: "2" })
+    const { hostname, port } = new URL(few.url)
+    const sockets = [1, 2, 3].map(() => connect(Number(port), hostname))
+    try {
+      const [first, , third] = sockets as [Socket, Socket, Socket]
+      await once(third, "close")
+      first.write("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+      expect(String(await once(first, "data"))).toMatch(/^HTTP\/1.1 200 /)
+    } finally {
+      for (const socket of sockets) socket.destroy()
+      await few.close()
+    }
   })
 
   it.each(["abc", "65536", "1.5"])("does not start with PORT=%s, and says why", async (port) => {

@@ -22,7 +22,10 @@ export const BAD_HEADS: readonly (readonly [what: string, request: RawRequest])[
   ["two slashes", { head: "GET //evil.example/v1 HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
   ["a target with spaces", { head: "GET /v1/queue a b HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
   ["a target with raw bytes", { head: "GET /v1/\u00ff\u00fe\u0080 HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
-  ["a target with odd percents", { head: "GET /v1/classifications/%ff%zz%%00%c0%ae HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
+  [
+    "a target with odd percents",
+    { head: "GET /v1/classifications/%ff%zz%%00%c0%ae HTTP/1.1\r\nHost: localhost\r\n\r\n" },
+  ],
   ["a target with backslashes", { head: "GET /v1\\..\\queue HTTP/1.1\r\nHost: localhost\r\n\r\n" }],
   ["a target of 15,000 bytes", { head: `GET /${"a".repeat(15_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n` }],
   ["a target of 100,000 bytes", { head: `GET /${"a".repeat(100_000)} HTTP/1.1\r\nHost: localhost\r\n\r\n` }],
