@@ -129,7 +129,9 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
           position: wait.position,
           eta_ms: wait.etaMs,
           classifiers: wait.classifiers,
-          ...(wait.classifiers === 0 && { notice: nobodyServes(job) }),
+          ...(wait.classifiers === 0 && {
+            notice: nobodyServes(job.model ?? job.input.operation.name, job.deadlineMs),
+          }),
         }
         ticket.poll_after_ms = wait.pollAfterMs
       }
@@ -154,9 +156,9 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
   return ticket
 }
 
-function nobodyServes({ model, input, deadlineMs }: Job): string {
-  const what = model ?? input.operation.name
-  return `No classifier serves ${what} now: the job waits for one until ${isoInstant(deadlineMs)}, then it fails`
+/** What a ticket says while no classifier is there for it. */
+export function nobodyServes(what: string, deadlineMs: number): string {
+  return `No classifier serves ${what} now: it is waited for until ${isoInstant(deadlineMs)}, then what waits fails`
 }
 
 function modelOf(job: Job, id: string): { id: string; version?: string } {

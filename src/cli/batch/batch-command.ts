@@ -233,8 +233,16 @@ async function followWithBar(follow: Parameters<typeof followBatch>[0]): Promise
   const first = await follow.api.read(follow.run.ticketId)
   follow.onTicket(first)
   const progress = showProgress(first.pictures.total)
+  let isWarned = false
+  const warn = ({ notice }: BatchTicket) => {
+    if (notice === undefined || isWarned) return
+    isWarned = true
+    progress.above(() => printError(`${paintFor(process.stderr)("yellow", "waiting")} ${notice}`))
+  }
+  warn(first)
   const onTicket = (ticket: BatchTicket) => {
     follow.onTicket(ticket)
+    warn(ticket)
     progress.update(ticket.pictures.done, noteOf(ticket))
   }
   try {

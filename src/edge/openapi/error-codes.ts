@@ -60,6 +60,7 @@ export const JOB_ERRORS = [
   "image_too_large",
   "empty_body",
   "unknown_model",
+  "job_dropped",
   "url_refused",
   "url_not_found",
   "fetch_failed",

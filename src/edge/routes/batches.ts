@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
 import type { Batch } from "../../lib/batches/batch.ts"
-import { batchTicketSchema, toBatchTicket } from "../../lib/batches/batch-ticket.ts"
+import { type BatchTicket, batchTicketSchema, toBatchTicket } from "../../lib/batches/batch-ticket.ts"
 import { batchOptionsSchema } from "../batches/batch-options.ts"
 import { batchResponse } from "../batches/batch-response.ts"
 import { openUpload } from "../batches/open-upload.ts"
@@ -19,6 +19,7 @@ import { TICKET_HEADERS } from "../openapi/response-headers.ts"
 import { readHeadersSchema } from "../openapi/ticket-request.ts"
 import { problemResponse } from "../problem.ts"
 import { type EdgeContext, newRouter } from "../router.ts"
+import type { Services } from "../services.ts"
 
 const MAX_STOP_CALLS = 16
 
@@ -192,7 +193,7 @@ batches.openapi(create, async (c) => {
       trace: c.var.trace,
     }),
   )
-  if ("batch" in submitted) return batchResponse(c, toBatchTicket(submitted.batch, services.now()), 202)
+  if ("batch" in submitted) return batchResponse(c, await describeBatch(services, submitted.batch), 202)
   const { problems, count } = submitted
   const which = count === 1 ? "a row of it" : `${count} of its rows`
   const error = new AppError(
@@ -203,8 +204,14 @@ batches.openapi(create, async (c) => {
 })
 
 batches.openapi(read, async (c) => {
-  return batchResponse(c, toBatchTicket(await readBatch(c), c.var.services.now()), 200)
+  return batchResponse(c, await describeBatch(c.var.services, await readBatch(c)), 200)
 })
+
+async function describeBatch({ registry, now }: Services, batch: Batch): Promise<BatchTicket> {
+  // An accepted list is answered for even while Redis is away.
+  const rate = await registry.rate(batch.plan.queue).catch(() => null)
+  return toBatchTicket(batch, now(), rate?.classifiers)
+}
 
 batches.openapi(cancel, async (c) => {
   const { batches: store, now, log } = c.var.services

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { nobodyServes } from "../ticket.ts"
 import { type Batch, doneOf, stateOf } from "./batch.ts"
 
 const instant = z.iso.datetime()
@@ -42,6 +43,7 @@ export const batchTicketSchema = z
     batch_size: z.number().int(),
     per_second: z.number().nullable().meta({ description: "Pictures that were done a second, of late" }),
     eta_ms: z.number().int().nullable().optional().meta({ description: "Until all are done, by that rate" }),
+    notice: z.string().optional().meta({ description: "Says so where no classifier is there for it" }),
     poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
     failures: z
       .array(z.object({ row: z.number().int(), url: z.string(), code: z.string(), message: z.string() }))
@@ -51,7 +53,8 @@ export const batchTicketSchema = z
   .meta({ id: "BatchTicket" })
 export type BatchTicket = z.infer<typeof batchTicketSchema>
 
-export function toBatchTicket(batch: Batch, nowMs: number): BatchTicket {
+/** @param classifiers how many are there for it now, where that is known */
+export function toBatchTicket(batch: Batch, nowMs: number, classifiers?: number): BatchTicket {
   const { plan, progress } = batch
   const { cursor, ended, startedMs, finishedMs } = progress
   const done = doneOf(progress)
@@ -81,6 +84,7 @@ export function toBatchTicket(batch: Batch, nowMs: number): BatchTicket {
     batch_size: plan.size,
     per_second: perSecond,
     ...(!isDone && { eta_ms: etaMs, poll_after_ms: pollAfterMs(etaMs) }),
+    ...(!isDone && classifiers === 0 && { notice: nobodyServes(plan.model ?? plan.operation.name, plan.deadlineMs) }),
     failures: progress.failures.map(({ row, url, error }) => ({ row, url, ...error })),
     results_url: `${plan.origin}/v1/batches/${plan.ticketId}/results`,
   }

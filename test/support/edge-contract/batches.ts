@@ -244,6 +244,7 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
     it("takes the options of its operation; an output's format is output_format, since format is the list's", async () => {
       const list = "url\nhttps://a.example/options"
       const ticket = await accept(list, { query: "operation=compress&output_format=webp&format=csv" })
+      expect(ticket).toMatchObject({ notice: expect.stringMatching(/^No classifier serves compress now/) })
       expect((await edge.request(`/v1/batches/${ticket.id}`, { method: "DELETE" })).status).toBe(200)
       // No classifier has a model here.
       const scores = { query: "top_k=3&threshold=0.5&output=scores" }

@@ -164,7 +164,8 @@ export function uploadContract(client: EdgeClient): void {
 
     it("accepts work for a model that is not served just now, and says so", async () => {
       const ticket = await submit({ query: `?model=${ASLEEP}` })
-      expect(ticket.queue).toMatchObject({ classifiers: 0, eta_ms: null })
+      const notice = expect.stringMatching(/^No classifier serves asleep now: it is waited for until 20/)
+      expect(ticket.queue).toMatchObject({ classifiers: 0, eta_ms: null, notice })
       expect(ticket.poll_after_ms).toBeGreaterThanOrEqual(1_000)
     })
   })
