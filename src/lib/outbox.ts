@@ -108,6 +108,26 @@ export class Outbox {
     )
     const found: { eventId: string; sinceMs: number }[] = []
     for (let i = 0; i + 1 < rows.length; i += 2) found.push({ eventId: String(rows[i]), sinceMs: Number(rows[i + 1]) })
+    return this.#withRecords(found)
+  }
+
+  /** What failed and is tried again, the next first; of each receiver as much as `count`. */
+  async listRetried({ count = 100 }: { count?: number } = {}): Promise<Undelivered[]> {
+    const receivers = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.outbox, 0, -1))
+    const retried: Undelivered[] = []
+    for (const receiver of receivers) {
+      const members = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.line(receiver), 0, count - 1))
+      // One that is being sent has its lease's token behind it.
+      const found = members.map((member) => ({ eventId: String(member).split(":")[0] ?? "", sinceMs: 0 }))
+      for (const entry of await this.#withRecords(found)) {
+        const { createdMs, state, tries } = entry.event
+        if (state === "pending" && tries > 0) retried.push({ ...entry, sinceMs: createdMs })
+      }
+    }
+    return retried.sort((a, b) => (a.event.dueMs ?? 0) - (b.event.dueMs ?? 0)).slice(0, count)
+  }
+
+  async #withRecords(found: readonly { eventId: string; sinceMs: number }[]): Promise<Undelivered[]> {
     if (found.length === 0) return []
     const keys = found.map(({ eventId }) => this.#keys.delivery(jobIdOfEvent(eventId)))
     const texts = await this.#redis.call((sdk) => sdk.mget<(string | null)[]>(...keys))

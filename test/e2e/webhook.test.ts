@@ -86,7 +86,7 @@ test("a receiver that wants no more is listed, and the event can be sent again o
   const { stdout } = await cli("classify", "--json", "--webhook", receiver(), photo)
   const { id } = JSON.parse(stdout) as { id: string }
   const listed = async () => (await cli("webhook", "undelivered")).stdout
-  const row = new RegExp(`(msg_\\S+) {2}${receiver()} .* ago {2}410, wants no more {2}${id}\n`)
+  const row = new RegExp(`(msg_\\S+) {2}${receiver()} .* ago {2}410, wants no more {2}none +${id}\n`)
   await expect.poll(listed, { timeout: 30_000 }).toMatch(row)
   const [, event = ""] = row.exec(await listed()) ?? []
   expect(JSON.parse((await cli("webhook", "undelivered", "--json")).stdout)).toMatchObject({

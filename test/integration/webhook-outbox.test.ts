@@ -356,6 +356,18 @@ describe("record()", () => {
     expect((await takeOne({ nowMs: T0 + 6_000 })).event.tries).toBe(1)
   })
 
+  it("what failed and is tried again is listed, in a deliverer's hand too, and no longer once it has arrived", async () => {
+    expect(await outbox.listRetried()).toEqual([])
+    const first = await takeOne()
+    await outbox.record(first, retryAt(T0 + 6_000))
+    const listed = [{ eventId: first.eventId, delivery: { jobId: "a", url: URL_A }, event: { dueMs: T0 + 6_000 } }]
+    expect(await outbox.listRetried()).toMatchObject(listed)
+    const again = await takeOne({ nowMs: T0 + 6_000 })
+    expect(await outbox.listRetried()).toMatchObject([{ eventId: first.eventId }])
+    await outbox.record(again, receipt)
+    expect(await outbox.listRetried()).toEqual([])
+  })
+
   it("the same again changes nothing", async () => {
     const taken = await takeOne()
     for (let i = 0; i < 3; i++) expect(await outbox.record(taken, retryAt(T0 + 6_000))).toBe(true)

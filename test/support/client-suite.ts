@@ -544,6 +544,18 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
     },
   },
   {
+    name: "the URL of an output is whole, wherever it lies",
+    async run() {
+      for (const [url, whole] of [
+        ["/v1/outputs/o1", "http://edge.test/v1/outputs/o1"],
+        ["https://bucket.example/o1", "https://bucket.example/o1"],
+      ]) {
+        const edge = fakeEdge([json(200, { ...TICKET, status: "succeeded", done: true, output: { url, bytes: 1 } })])
+        equal((await edge.client().ticket("cls_1").result()).output?.url, whole)
+      }
+    },
+  },
+  {
     name: "a ticket that is gone is not_found",
     async run() {
       const edge = fakeEdge([problem(404, "not_found")])

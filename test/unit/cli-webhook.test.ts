@@ -202,6 +202,7 @@ function undelivered(eventId: string, last: DeliveryEvent["attempts"], state: De
     id: eventId,
     createdMs: NOW_MS,
     state,
+    ...(state === "pending" && { dueMs: NOW_MS + 300_000 }),
     tries: 2,
     attempts,
     job: encodeJob(job),
@@ -216,12 +217,14 @@ describe("undelivered webhooks", () => {
     const rows = [
       undelivered("msg_a_1", [{ ...attempt, error: { code: "timeout", message: "late" } }]),
       undelivered("msg_b_1", [{ ...attempt, status: 410 }], "gone"),
+      undelivered("msg_c_1", [], "pending"),
     ]
     const ticket = `cls_${JOB_ID}signature`
     expect(renderUndelivered(rows, { paint: plain, nowMs: NOW_MS }).split("\n")).toEqual([
-      "event    receiver               since  last answer         ticket",
-      `msg_a_1  https://h.example  1 min ago  timeout             ${ticket}`,
-      `msg_b_1  https://h.example  1 min ago  410, wants no more  ${ticket}`,
+      "event    receiver               since  last answer         next try  ticket",
+      `msg_a_1  https://h.example  1 min ago  timeout             given up  ${ticket}`,
+      `msg_b_1  https://h.example  1 min ago  410, wants no more  none      ${ticket}`,
+      `msg_c_1  https://h.example  1 min ago  500                 in 5 min  ${ticket}`,
     ])
     const json = undeliveredJson(undelivered("msg_a_1", []))
     expect(json).not.toContain("hunter2")

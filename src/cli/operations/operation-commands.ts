@@ -32,6 +32,9 @@ Examples:
 
 A result is never larger than its input and holds no metadata: no place, no camera, no thumbnail.`
 
+const EXIT_CODES = `
+Exit codes: 0 all went well, 1 at least one picture failed, 2 the command was not understood, 130 interrupted.`
+
 const RESIZE_HELP = `
 Examples:
   $ claimcheck resize --width 640 photo.jpg            writes photo-resized.jpg
@@ -44,9 +47,9 @@ export function addOperationCommands(program: Command): void {
     .summary("tell format, size, frames and orientation of pictures")
     .description("Tell format, size, frames and orientation of pictures.")
     .option("--sha256", "read all of a URL's picture, for the hash that --json shows")
-  withFiles(inspect).action((files: string[], given: Given) =>
-    runOperation(files, given, { name: "inspect", options: ["sha256"] }),
-  )
+  withFiles(inspect)
+    .addHelpText("after", EXIT_CODES)
+    .action((files: string[], given: Given) => runOperation(files, given, { name: "inspect", options: ["sha256"] }))
 
   const compress = program
     .command("compress")
@@ -56,7 +59,7 @@ export function addOperationCommands(program: Command): void {
     .option("--scale <factor>", "of both sides: 0.5 is half as wide and half as high")
     .option("--format <format>", "jpeg, webp or avif (default: the input's own)")
   withOut(withFiles(compress))
-    .addHelpText("after", COMPRESS_HELP)
+    .addHelpText("after", COMPRESS_HELP + EXIT_CODES)
     .action((files: string[], given: Given) =>
       runOperation(files, given, { name: "compress", suffix: "compressed", options: ["quality", "scale", "format"] }),
     )
@@ -71,7 +74,7 @@ export function addOperationCommands(program: Command): void {
     .option("--format <format>", "jpeg, png, webp, avif, json or npy (default: the input's own)")
     .option("--quality <n>", "of an image: 1 is worst and 100 best (default: 80)")
   withOut(withFiles(resize))
-    .addHelpText("after", RESIZE_HELP)
+    .addHelpText("after", RESIZE_HELP + EXIT_CODES)
     .action((files: string[], given: Given) =>
       runOperation(files, given, {
         name: "resize",

@@ -12,7 +12,8 @@ const REACH = `
 It talks to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.`
 
 const HELP_LIST = `
-A webhook is given up after ten tries over 76 hours, and at once when its receiver answers 410. It is kept for a week.${REACH}
+A webhook that failed is tried again: ten times over 76 hours. Then it is given up, and at once when its receiver answers 410; it is kept
+for a week. \`resend --all\` and \`drop --all\` mean those that were given up.${REACH}
 
 Examples:
   $ claimcheck webhook undelivered
@@ -39,18 +40,21 @@ export function addUndeliveredCommands(webhook: Command): void {
 function addList(webhook: Command): void {
   webhook
     .command("undelivered")
-    .summary("list what was given up or refused")
-    .description("List webhooks that were given up, or that their receiver wanted no more of; the latest first.")
+    .summary("list what has not arrived")
+    .description(
+      "List webhooks that failed: those that are tried again, the next first; then those that were given up, the latest first.",
+    )
     .option("--limit <n>", "how many at most", parseCount, 50)
     .option("--json", "print one JSON line for each")
     .addHelpText("after", HELP_LIST)
     .action(({ limit, json }: { limit: number; json?: true }) =>
       operate(async ({ outbox }) => {
-        const undelivered = await outbox.listUndelivered({ count: limit })
+        const retried = await outbox.listRetried({ count: limit })
+        const undelivered = [...retried, ...(await outbox.listUndelivered({ count: limit }))].slice(0, limit)
         if (undelivered.length === 0) return json ? undefined : print(NOTHING)
         if (json) return print(undelivered.map(undeliveredJson).join("\n"))
         print(renderUndelivered(undelivered, { paint: paintFor(process.stdout), nowMs: Date.now() }))
-        const more = (await outbox.countUndelivered()) - limit
+        const more = retried.length + (await outbox.countUndelivered()) - limit
         if (more > 0) printError(`… and ${countOf(more, "more", "more")}: --limit shows them`)
       }),
     )

@@ -57,9 +57,12 @@ export function renderUndelivered(
     receiverOf(delivery.url),
     `${humanMs(Math.max(0, nowMs - sinceMs))} ago`,
     lastAnswer(event),
+    nextTry(event, nowMs),
     tellEvent(event).data.id,
   ])
-  return renderTable([["event", "receiver", "since", "last answer", "ticket"], ...rows], paint, { right: [2] })
+  return renderTable([["event", "receiver", "since", "last answer", "next try", "ticket"], ...rows], paint, {
+    right: [2],
+  })
 }
 
 /** One of them for scripts, as the edge shows a delivery. */
@@ -72,6 +75,11 @@ export function undeliveredJson({ sinceMs, delivery, event }: Undelivered): stri
     receiver: receiverOf(delivery.url),
     since: new Date(sinceMs).toISOString(),
   })
+}
+
+function nextTry({ state, dueMs }: Pick<DeliveryEvent, "state" | "dueMs">, nowMs: number): string {
+  if (state !== "pending" || dueMs === undefined) return state === "gone" ? "none" : "given up"
+  return dueMs <= nowMs ? "now" : `in ${humanMs(dueMs - nowMs)}`
 }
 
 /** The status of the last try, or why there was none. */

@@ -122,7 +122,7 @@ export function createConnection(options: ConnectionOptions) {
     }
   }
 
-  return { request, sleep, random, now }
+  return { base, request, sleep, random, now }
 }
 
 /** Node warns of a leak when a dozen waits listen to one signal of the caller's. */

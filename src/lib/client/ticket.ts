@@ -124,7 +124,7 @@ export class Ticket {
     this.#dueMs = hintMs === null ? undefined : now() + Math.min(hintMs, MAX_HINT_MS)
     if (status !== 304) {
       this.#etag = headers.get("etag") ?? undefined
-      this.#latest = body as TicketData
+      this.#latest = withWholeUrl(body as TicketData, this.#connection.base)
     }
     if (this.#latest === undefined) throw new ClaimcheckError("bad_response", "The answer is not a ticket", { status })
     return this.#latest
@@ -133,6 +133,12 @@ export class Ticket {
   get #path(): string {
     return `/v1/classifications/${encodeURIComponent(this.id)}`
   }
+}
+
+/** The edge names an output of its own by its path: whoever has the ticket wants to fetch it. */
+function withWholeUrl(ticket: TicketData, base: string): TicketData {
+  const { output } = ticket
+  return output?.url.startsWith("/") ? { ...ticket, output: { ...output, url: base + output.url } } : ticket
 }
 
 /** What the loop stands on; whatever else a ticket says may be newer than this client. */
