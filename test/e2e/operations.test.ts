@@ -116,11 +116,12 @@ describe("an operation through workerd, gateway, Redis and a lane", () => {
       status: "failed",
       error: { code: "invalid_image" },
     })
+    // What cannot be made of any picture is refused before there is a ticket.
     expect((await run("operation=resize&width=9000&height=9000&fit=fill")).ticket).toMatchObject({
-      error: { code: "too_many_pixels" },
+      code: "too_many_pixels",
     })
     expect((await run("operation=resize&width=5000&height=5000&fit=fill&format=npy")).ticket).toMatchObject({
-      error: { code: "output_too_large" },
+      code: "output_too_large",
     })
     expect((await run("operation=resize&width=3000&height=3000&fit=fill&format=npy")).ticket).toMatchObject({
       error: { code: "output_too_large" },

@@ -65,7 +65,9 @@ test("an answer comes again to a receiver that failed first, verified, and its a
   // Who sent the picture hears of it, and the picture is classified all the same.
   expect(classified).toMatchObject({
     code: 0,
-    stderr: expect.stringMatching(/^webhook http\S+ did not take the answer: .*500.*; it is tried again for three days/),
+    stderr: expect.stringMatching(
+      /^webhook http\S+ did not take the answer: .*500.*; it is tried again for three days/,
+    ),
   })
   const { id } = JSON.parse(classified.stdout) as { id: string }
   await listener.prints(new RegExp(`classification\\.succeeded {2}${id} {2}.*% {2}verified ✓ {2}answered 500\n`))
