@@ -13,9 +13,9 @@ import { type Stack, startStack } from "./stack-harness.ts"
 
 const run = promisify(execFile)
 const PROJECT = resolve("test/openapi-client")
-const GONE = 7
+const [GONE, SILENT] = [7, 8]
 
-type Given = Record<"origin" | "pictureUrl" | "missingUrl" | "webhookUrl", string> & {
+type Given = Record<"origin" | "pictureUrl" | "missingUrl" | "silentUrl" | "webhookUrl", string> & {
   fetch: (request: Request) => Promise<Response>
   picture: Uint8Array<ArrayBuffer>
 }
@@ -33,7 +33,7 @@ let document: OpenApiDocument
 
 beforeAll(async () => {
   if (!existsSync(join(PROJECT, "node_modules"))) throw new Error("`npm test` installs what test/openapi-client needs")
-  const behaviourOf = (number: number) => (number === GONE ? "missing" : "picture")
+  const behaviourOf = (number: number) => (number === GONE ? "missing" : number === SILENT ? "silent" : "picture")
   pictures = await startPictureServer({ pictures: [newPicture(10)], latencyMs: 0, behaviourOf })
   receiver = await startReceiver()
   stack = await startStack(["--edge", "node"], {
@@ -85,9 +85,10 @@ test("a client that openapi-typescript generates compiles under strict, and ever
     picture: newPicture(20),
     pictureUrl: pictures.urlOf(1),
     missingUrl: pictures.urlOf(GONE),
+    silentUrl: pictures.urlOf(SILENT),
     webhookUrl: receiver.url,
   })
-  expect(codes.slice(0, 4)).toEqual(["invalid_options", "not_found", "invalid_rows", "already_finished"])
+  expect(codes).toEqual(["invalid_options", "not_found", "invalid_rows", "already_finished"])
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),
   )
@@ -96,7 +97,14 @@ test("a client that openapi-typescript generates compiles under strict, and ever
   const told = () => receiver.received.map(({ body }) => body.type)
   await expect
     .poll(told)
-    .toEqual(expect.arrayContaining(["classification.succeeded", "batch.progress", "batch.succeeded"]))
+    .toEqual(
+      expect.arrayContaining([
+        "classification.succeeded",
+        "classification.canceled",
+        "batch.progress",
+        "batch.succeeded",
+      ]),
+    )
   for (const { body } of receiver.received) {
     expect(ids).toContain(tellEvent(body).split(" ")[0])
     answers.push({ place: `webhooks["${body.type}"]["post"]["requestBody"]["content"]["application/json"]`, body })
