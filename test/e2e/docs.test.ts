@@ -39,6 +39,7 @@ beforeAll(async () => {
   stack = await startStack(["--edge", "node"], {
     ALLOW_ADDRESSES: `127.0.0.1:${receiverPort},127.0.0.1:${picturesPort}`,
     CLAIMCHECK_MODELS: join(home, "models"),
+    MODEL_LOOK_MS: "100",
   })
   await stack.printed(/^ready /m)
   secret = (await runCli(["webhook", "secret"], stack.env)).stdout.trim()
