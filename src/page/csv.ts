@@ -1,3 +1,4 @@
+import { spreadsheetText } from "../lib/spreadsheet-text.ts"
 import { failureOf, type Picture } from "./picture.ts"
 
 const COLUMNS = ["file", "label", "probability", "second", "second_probability", "model", "error", "ticket"] as const
@@ -22,9 +23,9 @@ export function picturesToCsv(pictures: readonly Picture[]): string {
   return [COLUMNS, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("")
 }
 
-/** A spreadsheet takes what begins like a formula for one: names of files come from strangers. */
+/** Names of files come from strangers. */
 function cell(value: string | number | undefined): string {
   const text = String(value ?? "")
-  const plain = typeof value === "string" && /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
+  const plain = typeof value === "string" ? spreadsheetText(text) : text
   return /[",\r\n]/.test(plain) ? `"${plain.replaceAll('"', '""')}"` : plain
 }

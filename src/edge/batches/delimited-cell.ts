@@ -1,10 +1,8 @@
-/** What a spreadsheet takes for the beginning of a formula (https://owasp.org/www-community/attacks/CSV_Injection). */
-const FORMULA = /^[\t\r\n ]*[=+\-@＝＋－＠]|^[\t\r\n]/
-const NUMBER = /^[+-]?\d+([.,]\d+)?(e[+-]?\d+)?$/i
+import { spreadsheetText } from "../../lib/spreadsheet-text.ts"
 
-/** A cell after RFC 4180 that no spreadsheet runs: an apostrophe keeps a text that begins like a formula a text. */
+/** A cell after RFC 4180 that no spreadsheet runs. */
 export function delimitedCell(value: string, delimiter: "," | "\t"): string {
-  const text = FORMULA.test(value) && !NUMBER.test(value) ? `'${value}` : value
+  const text = spreadsheetText(value)
   return text.includes(delimiter) || /["\r\n\t]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 
