@@ -1,4 +1,4 @@
-import type { Progress } from "../../src/lib/poll-hint.ts"
+import { LookPace, type Progress } from "../../src/lib/poll-hint.ts"
 import type { ServiceRate } from "../../src/lib/registry.ts"
 import type { Strategy } from "./strategies.ts"
 
@@ -52,13 +52,13 @@ export function simulate(strategy: Strategy, setting: Setting): Outcome {
       polls++
       looks++
       const heldUntilMs = now + (strategy.hold?.ms ?? 0)
+      const pace = new LookPace(now)
       while (strategy.hold && now < done && now < heldUntilMs) {
-        const { etaMs, afterMs } = strategy.hold.lookAfterMs({
-          progress: progressAt(now, ticket, { claimMs, lanes: setting.lanes }),
-          rate: rateAt(now),
-        })
+        const seen = progressAt(now, ticket, { claimMs, lanes: setting.lanes })
+        const { etaMs, afterMs } = strategy.hold.lookAfterMs({ progress: seen, rate: rateAt(now) })
         if (etaMs > 1.5 * (heldUntilMs - now)) break
-        now = Math.min(heldUntilMs, now + afterMs)
+        const place = "position" in seen ? `queued ${seen.position}` : "processing"
+        now = Math.min(heldUntilMs, now + pace.pauseMs(place, { hintMs: afterMs, nowMs: now }))
         looks++
       }
       const isDone = now >= done

@@ -1,7 +1,7 @@
 import { AppError } from "../lib/app-error.ts"
 import type { Job } from "../lib/job.ts"
 import type { Enqueued } from "../lib/job-store.ts"
-import { LOOK, type Pace, type PollHint, pollHint } from "../lib/poll-hint.ts"
+import { LOOK, LookPace, type Pace, type PollHint, pollHint } from "../lib/poll-hint.ts"
 import { resolveJob, type Ticket, toTicket, type Wait } from "../lib/ticket.ts"
 import type { Services } from "./services.ts"
 
@@ -15,11 +15,6 @@ const NOBODY_MS = 2_000
 
 /** A job that stands first for so long may have had its wake-up lost: it is sent again. */
 const OVERDUE_MS = 2_000
-
-/** After so many looks at a job that does not move, the next pause is as long as all of them together. */
-const STILL_LOOKS = 16
-/** So many looks of a wait may follow its hints closely. */
-const MAX_CLOSE_LOOKS = 24
 
 const isWaiting = (job: Job) => job.state === "queued" || job.state === "processing"
 
@@ -116,32 +111,6 @@ export async function waitForJob(services: Services, first: Job, waitMs: number,
     job = (await unlessAway(() => readJob(services, waiting.id))) ?? job
   }
   return job
-}
-
-/**
- * How long to pause before each look of a wait, so that there are few of them, whatever the hints say. A job that stays where it is
- * was expected to move by now: its pauses grow, by the time that it has not moved and by the looks at that.
- */
-class LookPace {
-  readonly #startMs: number
-  #looks = 0
-  #place = ""
-  #stillLooks = 0
-  #stillSinceMs = 0
-
-  constructor(startMs: number) {
-    this.#startMs = startMs
-  }
-
-  /** @param place where the job was seen; `hintMs` when it may be worth it to look again */
-  pauseMs(place: string, { hintMs, nowMs }: { hintMs: number; nowMs: number }): number {
-    if (place !== this.#place) [this.#place, this.#stillLooks] = [place, 0]
-    // At the first look it was not expected to have moved yet.
-    if (this.#stillLooks <= 1) this.#stillSinceMs = nowMs
-    const stillMs = (nowMs - this.#stillSinceMs) * (this.#stillLooks++ / STILL_LOOKS) ** 4
-    const manyMs = this.#looks++ < MAX_CLOSE_LOOKS ? 0 : (nowMs - this.#startMs) / 2
-    return Math.max(hintMs, stillMs, manyMs)
-  }
 }
 
 /** An estimate can be too long by half. */

@@ -15,6 +15,11 @@ const POLL: Pace = { marginOfJob: 0.05, marginOfWait: 0.03, overdueShare: 1 / 3,
 /** The edge itself looks while a client waits in one of its requests; that costs a command of Redis, so rather early than late. */
 export const LOOK: Pace = { marginOfJob: -0.1, marginOfWait: 0, overdueShare: 1 / 12, minMs: 5 }
 
+/** After so many looks at a job that does not move, the next pause is as long as all of them together. */
+const STILL_LOOKS = 16
+/** So many looks of a wait may follow its hints closely. */
+const MAX_CLOSE_LOOKS = 24
+
 /** When nothing is known yet of the speed, or nobody is there to ask. */
 const UNKNOWN_RATE_POLL_MS = 500
 const NO_CLASSIFIER_POLL_MS = 5_000
@@ -46,4 +51,30 @@ export function pollHint(
   const likelyMs = leftMs * (1 + pace.marginOfWait) + jobMs * pace.marginOfJob
   const pollAfterMs = Math.min(MAX_POLL_MS, Math.max(pace.minMs, leastMs, likelyMs))
   return { etaMs: Math.ceil(etaMs), pollAfterMs: Math.ceil(pollAfterMs) }
+}
+
+/**
+ * How long to pause before each look of a wait, so that there are few of them, whatever the hints say. A job that stays where it is
+ * was expected to move by now: its pauses grow, by the time that it has not moved and by the looks at that.
+ */
+export class LookPace {
+  readonly #startMs: number
+  #looks = 0
+  #place = ""
+  #stillLooks = 0
+  #stillSinceMs = 0
+
+  constructor(startMs: number) {
+    this.#startMs = startMs
+  }
+
+  /** @param place where the job was seen; `hintMs` when it may be worth it to look again */
+  pauseMs(place: string, { hintMs, nowMs }: { hintMs: number; nowMs: number }): number {
+    if (place !== this.#place) [this.#place, this.#stillLooks] = [place, 0]
+    // At the first look it was not expected to have moved yet.
+    if (this.#stillLooks <= 1) this.#stillSinceMs = nowMs
+    const stillMs = (nowMs - this.#stillSinceMs) * (this.#stillLooks++ / STILL_LOOKS) ** 4
+    const manyMs = this.#looks++ < MAX_CLOSE_LOOKS ? 0 : (nowMs - this.#startMs) / 2
+    return Math.max(hintMs, stillMs, manyMs)
+  }
 }

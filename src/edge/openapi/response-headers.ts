@@ -27,11 +27,12 @@ export const RESPONSE_HEADERS = {
   },
   "Preference-Applied": { description: "The `Prefer: wait` that was honoured", schema: { type: "string" } },
   RateLimit: {
-    description: "How many submits are left (`r`), and in how many seconds all will be again (`t`)",
+    description:
+      "How many ordinary pictures are left (`r`; others count by their work), and in how many seconds all will be again (`t`)",
     schema: { type: "string", examples: ['"submit";r=99;t=1'] },
   },
   "RateLimit-Policy": {
-    description: "How many submits (`q`) in how many seconds (`w`); absent where there is no limit",
+    description: "How many ordinary pictures (`q`) in how many seconds (`w`); absent where there is no limit",
     schema: { type: "string", examples: ['"submit";q=100;w=60'] },
   },
   "Retry-After": { description: "When to ask again, in whole seconds", schema: { type: "integer", minimum: 0 } },
