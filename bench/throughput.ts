@@ -32,7 +32,7 @@ async function bareLoop(): Promise<number> {
     id: "efficientnet_lite0",
     folder: fileURLToPath(new URL("../models/efficientnet_lite0", import.meta.url)),
   }
-  const limits = { maxPixels: 50e6, maxSidePx: 65_535, maxBytes: 8e6, maxDecodeBytes: 2 ** 30, maxDecodeMs: 60_000 }
+  const limits = { maxPixels: 50e6, maxSidePx: 65_535, maxBytes: 8e6, maxDecodeBytes: 600e6, maxDecodeMs: 60_000 }
   const workerData = { modelFolder, pictures, limits }
   const workers = Array.from(
     { length: lanes },

@@ -3,7 +3,7 @@ import * as z from "zod"
 import { allowedHosts } from "../lib/allowed-hosts.ts"
 import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue-config.ts"
-import { CODEC_NAMES } from "./image/codec.ts"
+import { CODEC_NAMES, DEFAULT_MAX_DECODE_BYTES } from "./image/codec.ts"
 import { outputEnv } from "./outputs/config.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 
@@ -33,7 +33,7 @@ export const classifierEnv = z.object({
   CODEC: z.enum(CODEC_NAMES, `must be ${CODEC_NAMES.join(" or ")}`).optional(),
   /** Of the whole process; 0 is what its lanes may need. */
   CLASSIFIER_MEMORY_MB: wholeNumber(0, 0),
-  MAX_DECODE_BYTES: wholeNumber(2 ** 30),
+  MAX_DECODE_BYTES: wholeNumber(DEFAULT_MAX_DECODE_BYTES),
   HEALTH_HOST: z.string().default("127.0.0.1"),
   HEALTH_PORT: wholeNumber(8788, 0),
   /** Names under which the health server is reached, beside those of the loopback and addresses. */

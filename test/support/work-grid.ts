@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises"
 import sharp from "sharp"
+import { DEFAULT_MAX_DECODE_BYTES } from "../../src/classifier/image/codec.ts"
 import type { ImageLimits } from "../../src/classifier/image/decode-image.ts"
 import { openCodec } from "../../src/classifier/image/open-codec.ts"
 import { startWasm } from "../../src/classifier/lane/start-wasm.ts"
@@ -17,7 +18,7 @@ const LIMITS: ImageLimits = {
   maxBytes: 64e6,
   maxPixels: 50e6,
   maxSidePx: 65_535,
-  maxDecodeBytes: 2 ** 30,
+  maxDecodeBytes: DEFAULT_MAX_DECODE_BYTES,
   maxDecodeMs: 60_000,
 }
 

@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { deflateSync } from "node:zlib"
 import sharp from "sharp"
 import { describe, expect, test } from "vitest"
-import type { Codec } from "../../src/classifier/image/codec.ts"
+import { type Codec, DEFAULT_MAX_DECODE_BYTES } from "../../src/classifier/image/codec.ts"
 import { decodeImage, type ImageLimits } from "../../src/classifier/image/decode-image.ts"
 import { maxShrinkFor } from "../../src/classifier/image/fill-input.ts"
 import { createNativeCodec } from "../../src/classifier/image/native-codec.ts"
@@ -17,7 +17,7 @@ const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,
   maxSidePx: 65_535,
   maxBytes: 8_000_000,
-  maxDecodeBytes: 2 ** 30,
+  maxDecodeBytes: DEFAULT_MAX_DECODE_BYTES,
   maxDecodeMs: 30_000,
 }
 /** Present where the pictures shared between sessions are. */
@@ -180,7 +180,7 @@ describe("limits of the native codec", () => {
   ] as const)("memory of %s, by what its decoder holds", async (_, format, options) => {
     const bytes = await large(format, options)
     expect(await codeOf(bytes, { limits: { maxDecodeBytes: 800 * 600 } })).toBe("too_many_pixels")
-    expect(await codeOf(bytes, { limits: { maxDecodeBytes: 800 * 600 * 20 } })).toBe("decoded")
+    expect(await codeOf(bytes, { limits: { maxDecodeBytes: 800 * 600 * 32 } })).toBe("decoded")
   })
 
   test("pixels that only the decoder finds: a GIF whose frame is larger than its screen", async () => {

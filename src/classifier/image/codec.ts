@@ -1,7 +1,11 @@
-import type { ImageFormat, ImageHeader, SizeLimits } from "../../lib/image-header.ts"
+import { AppError } from "../../lib/app-error.ts"
+import { IMAGE_FORMATS, type ImageFormat, type ImageHeader, type SizeLimits } from "../../lib/image-header.ts"
 
 export const CODEC_NAMES = ["native", "portable"] as const
 export type CodecName = (typeof CODEC_NAMES)[number]
+
+/** MAX_DECODE_BYTES unless set: with it no picture takes a lane 600 MB above what it has when idle. */
+export const DEFAULT_MAX_DECODE_BYTES = 600_000_000
 
 export type DecodeLimits = SizeLimits & {
   /** What a decoder may hold at once for one image, by its own count. */
@@ -13,6 +17,17 @@ export type DecodeLimits = SizeLimits & {
 export type DecodeOptions = DecodeLimits & {
   /** The picture may come out smaller than stored by up to this factor, where that is cheaper. At least 1. */
   maxShrink: number
+}
+
+/** The one answer to a picture that takes more memory than a decoder may hold. @throws AppError too_many_pixels */
+export function refuseDecodeBytes(
+  { format, width, height }: Pick<ImageHeader, "format" | "width" | "height">,
+  needsBytes: number,
+  maxDecodeBytes: number,
+): void {
+  if (needsBytes <= maxDecodeBytes) return
+  const what = `Cannot decode image: this ${IMAGE_FORMATS[format]} of ${width} × ${height} needs ${Math.ceil(needsBytes)} bytes of memory`
+  throw new AppError("too_many_pixels", `${what}, and a lane has ${maxDecodeBytes} (MAX_DECODE_BYTES)`)
 }
 
 /** Rows of red, green and blue, a byte each, as the file stores them. */

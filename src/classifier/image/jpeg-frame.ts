@@ -5,12 +5,15 @@ export type JpegFrame = {
   marker: number
   bitsPerSample: number
   components: number
+  /** Samples of all components for each pixel: 3 in 4:4:4, 1.5 in 4:2:0. */
+  samplesPerPixel: number
   /** How an Adobe file keeps its colours: 0 as they are, 1 YCbCr, 2 YCCK; undefined where it does not say. */
   adobeTransform: number | undefined
 }
 
 const APP14 = 0xee
 const START_OF_SCAN = 0xda
+const SOF_PROGRESSIVE = 0xc2
 
 /** Reads what jpeg-js passes over, up to the first scan. Null where there is no frame. ITU-T T.81 B.2.2, Adobe TN 5116. */
 export function readJpegFrame(bytes: Uint8Array): JpegFrame | null {
@@ -25,7 +28,9 @@ export function readJpegFrame(bytes: Uint8Array): JpegFrame | null {
     }
     if (marker === START_OF_SCAN) break
     if (marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
-      frame = { marker, bitsPerSample: view.getUint8(at + 4), components: view.getUint8(at + 9) }
+      const components = view.getUint8(at + 9)
+      const samplesPerPixel = readSamplesPerPixel(bytes.subarray(at + 10, at + 10 + components * 3))
+      frame = { marker, bitsPerSample: view.getUint8(at + 4), components, samplesPerPixel }
     }
     if (marker === APP14 && view.getUint32(at + 4) === 0x41646f62) adobeTransform = view.getUint8(at + 15)
     // RSTn, SOI and EOI stand alone; 0xff fills.
@@ -33,6 +38,24 @@ export function readJpegFrame(bytes: Uint8Array): JpegFrame | null {
     at += standsAlone ? 1 : 2 + view.getUint16(at + 2)
   }
   return frame ? { ...frame, adobeTransform } : null
+}
+
+/** From the sampling factors of a frame's components: three bytes each, the factors in the second. */
+function readSamplesPerPixel(components: Uint8Array): number {
+  const factors = Array.from({ length: Math.floor(components.length / 3) }, (_, i) => {
+    const both = components[i * 3 + 1] ?? 0x11
+    return { across: Math.max(1, both >> 4), down: Math.max(1, both & 15) }
+  })
+  const largest = Math.max(...factors.map(({ across }) => across)) * Math.max(...factors.map(({ down }) => down))
+  return factors.reduce((sum, { across, down }) => sum + (across * down) / largest, 0)
+}
+
+/** What a decoder keeps between the scans of a JPEG that has several: its coefficients, 16 bits each. */
+export function jpegCoefficientBytes(bytes: Uint8Array, { width, height }: { width: number; height: number }): number {
+  const frame = readJpegFrame(bytes)
+  const isKept = frame === null || frame.marker >= SOF_PROGRESSIVE || countScans(bytes, 2) > 1
+  // A block of each component at least, with the largest factors.
+  return isKept ? Math.max(32, width) * Math.max(32, height) * (frame?.samplesPerPixel ?? 4) * 2 : 0
 }
 
 /** As libvips has it; encoders write some ten. */

@@ -5,6 +5,11 @@ import { readJpegFrame } from "./jpeg-frame.ts"
 
 const SOF_PROGRESSIVE = 0xc2
 
+/** What jpeg-js holds at most: coefficients of all components at once, then their samples, then the picture. */
+export function jpegDecodeBytes(bytes: Uint8Array, { width, height }: { width: number; height: number }): number {
+  return width * height * ((readJpegFrame(bytes)?.samplesPerPixel ?? 4) * 9.5 + 5)
+}
+
 /** Baseline and progressive JPEG in plain JavaScript, which runs wherever Node does. */
 export function decodeJpeg(bytes: Uint8Array, { maxPixels, maxDecodeBytes }: DecodeLimits): StoredImage {
   const frame = readJpegFrame(bytes)

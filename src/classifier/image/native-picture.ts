@@ -1,14 +1,19 @@
 import type { Metadata, Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
 import { type ImageHeader, refuseLargeImage, uprightSize } from "../../lib/image-header.ts"
-import type { DecodeLimits } from "./codec.ts"
+import { type DecodeLimits, refuseDecodeBytes } from "./codec.ts"
 import { refuseManyScans } from "./jpeg-frame.ts"
 import type { SharpModule } from "./load-sharp.ts"
 import { nativeDecodeBytes } from "./native-decode-bytes.ts"
 import { withoutCostlyChunks } from "./png-chunks.ts"
 
 /** A picture that libvips can read, within the limits. Nothing is decoded before a pipeline of it runs. */
-export type NativePicture = { metadata: Metadata; pipeline: Sharp }
+export type NativePicture = {
+  metadata: Metadata
+  pipeline: Sharp
+  /** What its decoder is going to hold at most. */
+  decodeBytes: number
+}
 
 /**
  * Opens the first frame of a picture, in sRGB; its orientation is not applied. What the decoder makes of it must be what its
@@ -34,11 +39,10 @@ export async function openNativePicture(
   return nativeWork({ header, limits }, async () => {
     const metadata = await open().metadata()
     refuseLies(metadata, header, limits)
-    refuseMemory(header, metadata, limits.maxDecodeBytes)
     const pipeline = open(isSrgb(metadata)).timeout({ seconds: Math.ceil(limits.maxDecodeMs / 1_000) })
     // sharp takes 16 bits with a profile to Display P3, and would leave them there.
     if (metadata.hasProfile && metadata.depth === "ushort") pipeline.withIccProfile("srgb", { attach: false })
-    return { metadata, pipeline }
+    return { metadata, pipeline, decodeBytes: nativeDecodeBytes(decoded, header, metadata) }
   })
 }
 
@@ -78,11 +82,15 @@ function refuseLies({ format, width, height }: Metadata, header: ImageHeader, li
   throw new AppError("invalid_image", "Cannot decode image: its header and its content differ in size or format")
 }
 
-function refuseMemory(header: ImageHeader, metadata: Metadata, maxDecodeBytes: number): void {
-  const decodeBytes = nativeDecodeBytes(header, metadata)
-  if (decodeBytes <= maxDecodeBytes) return
-  const size = `${header.width} × ${header.height}`
-  throw new AppError("too_many_pixels", `Cannot decode image: ${size} needs ${decodeBytes} bytes of memory`)
+/**
+ * Holds what decoding takes, and what is made beside it, to MAX_DECODE_BYTES: called before a pipeline runs.
+ * @throws AppError too_many_pixels
+ */
+export function refuseMemory(
+  { header, limits, decodeBytes }: Pick<NativePicture, "decodeBytes"> & { header: ImageHeader; limits: DecodeLimits },
+  madeBytes: number,
+): void {
+  refuseDecodeBytes(header, decodeBytes + madeBytes, limits.maxDecodeBytes)
 }
 
 function asAppError(cause: unknown, { format }: ImageHeader, { maxPixels, maxDecodeMs }: DecodeLimits): AppError {

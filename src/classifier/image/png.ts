@@ -1,24 +1,21 @@
 import { inflateSync } from "node:zlib"
 import { type DecodedPng, decode } from "fast-png"
 import { AppError } from "../../lib/app-error.ts"
-import type { DecodeLimits, StoredImage } from "./codec.ts"
+import { refuseLargeImage } from "../../lib/image-header.ts"
+import { type DecodeLimits, refuseDecodeBytes, type StoredImage } from "./codec.ts"
 import { damagedPng, type PngHeader, readPngChunks } from "./png-chunks.ts"
 import { pngToRgb } from "./png-to-rgb.ts"
 
-/** fast-png holds the samples three times while it decodes. */
-const COPIES = 3
+/** How often fast-png holds the samples while it decodes; those of 16 bits once more, as numbers. */
+const copiesOf = ({ bitDepth }: PngHeader) => (bitDepth === 16 ? 4 : 3)
 
-export function decodePng(bytes: Uint8Array, { maxPixels, maxDecodeBytes }: DecodeLimits): StoredImage {
+export function decodePng(bytes: Uint8Array, limits: DecodeLimits): StoredImage {
   const { header, data, bare } = readPngChunks(bytes)
   const { width, height } = header
   const sampleBytes = countSampleBytes(header)
-  const decodeBytes = sampleBytes * COPIES + width * height * 3
-  if (width * height > maxPixels || decodeBytes > maxDecodeBytes) {
-    throw new AppError(
-      "too_many_pixels",
-      `Cannot decode PNG: ${width} × ${height} needs ${decodeBytes} bytes of memory`,
-    )
-  }
+  const decodeBytes = sampleBytes * copiesOf(header) + width * height * 3
+  refuseLargeImage({ width, height, frames: 1, pixels: width * height }, limits)
+  refuseDecodeBytes({ format: "png", width, height }, decodeBytes, limits.maxDecodeBytes)
   if (header.interlaced && header.bitDepth < 8) {
     throw new AppError("unsupported_image", `Cannot decode PNG: interlaced with ${header.bitDepth} bits per sample`)
   }

@@ -1,6 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
-import type { Codec } from "./codec.ts"
-import { decodeJpeg } from "./jpeg.ts"
+import { type Codec, refuseDecodeBytes } from "./codec.ts"
+import { decodeJpeg, jpegDecodeBytes } from "./jpeg.ts"
 import { refuseManyScans } from "./jpeg-frame.ts"
 import { decodePng } from "./png.ts"
 
@@ -15,7 +15,10 @@ export const portableCodec: Codec = {
     if (format !== "jpeg" && format !== "png") {
       throw new AppError("unsupported_image", `Cannot decode image: ${format} is not read by the portable codec`)
     }
-    if (format === "jpeg") refuseManyScans(bytes, header)
+    if (format === "jpeg") {
+      refuseManyScans(bytes, header)
+      refuseDecodeBytes(header, jpegDecodeBytes(bytes, header), limits.maxDecodeBytes)
+    }
     const image = DECODERS[format](bytes, limits)
     // A header can lie: the decoder read its own.
     if (image.width !== header.width || image.height !== header.height) {

@@ -1,6 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
-import type { CodecName } from "../image/codec.ts"
+import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { openCodec } from "../image/open-codec.ts"
 import type { ModelFolder } from "../models/find-models.ts"
@@ -236,7 +236,7 @@ export class LanePool {
       preload: this.#preload,
       modelMemoryBytes,
       codec,
-      limits: { maxDecodeBytes: 2 ** 30, maxDecodeMs: jobTimeoutMs, ...limits },
+      limits: { maxDecodeBytes: DEFAULT_MAX_DECODE_BYTES, maxDecodeMs: jobTimeoutMs, ...limits },
       jobTimeoutMs,
       endTimeoutMs,
       startTimeoutMs,

@@ -2,7 +2,7 @@ import { BackendWasm } from "@tensorflow/tfjs-backend-wasm"
 import { backend } from "@tensorflow/tfjs-core"
 import { AppError } from "../../lib/app-error.ts"
 import type { Prediction } from "../../lib/job.ts"
-import type { CodecName } from "../image/codec.ts"
+import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { openCodec } from "../image/open-codec.ts"
 import { startWasm } from "../lane/start-wasm.ts"
@@ -15,7 +15,7 @@ const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,
   maxBytes: 50_000_000,
   maxSidePx: 65_535,
-  maxDecodeBytes: 2 ** 30,
+  maxDecodeBytes: DEFAULT_MAX_DECODE_BYTES,
   maxDecodeMs: 60_000,
 }
 

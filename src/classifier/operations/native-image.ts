@@ -1,4 +1,4 @@
-import type { Metadata, Sharp } from "sharp"
+import type { Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
 import { type ImageHeader, readImageHeader, refuseLargeImage } from "../../lib/image-header.ts"
 import type { EncodedFormat } from "../../lib/output-caps.ts"
@@ -7,7 +7,8 @@ import { imageTooLarge } from "../../lib/too-large.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { loadSharp } from "../image/load-sharp.ts"
-import { nativeWork, openNativePicture } from "../image/native-picture.ts"
+import { turnedBytes } from "../image/native-decode-bytes.ts"
+import { type NativePicture, nativeWork, openNativePicture, refuseMemory } from "../image/native-picture.ts"
 
 /** How a picture is encoded, and at which size; quality 1 is worst and 100 best. */
 export type Encoding = { format: EncodedFormat; quality: number; width: number; height: number }
@@ -15,7 +16,7 @@ export type Encoding = { format: EncodedFormat; quality: number; width: number; 
 /** A file that an operation has made. */
 export type MadeFile = { bytes: Uint8Array; contentType: string; width: number; height: number }
 
-export type NativeImage = { header: ImageHeader; metadata: Metadata; pipeline: Sharp; limits: ImageLimits }
+export type NativeImage = NativePicture & { header: ImageHeader; limits: ImageLimits }
 
 /**
  * Opens an image to make another of it: the first frame, upright, in sRGB, and without its metadata, which libvips writes
@@ -37,8 +38,15 @@ export async function openNativeImage(
   }
   const header = readImageHeader(bytes)
   refuseLargeImage(header, limits)
-  const { metadata, pipeline } = await openNativePicture(await loadSharp(), bytes, { header, limits })
-  return { header, metadata, pipeline: pipeline.autoOrient(), limits }
+  const picture = await openNativePicture(await loadSharp(), bytes, { header, limits })
+  const { metadata, pipeline, decodeBytes } = picture
+  return {
+    header,
+    metadata,
+    pipeline: pipeline.autoOrient(),
+    decodeBytes: decodeBytes + turnedBytes(header, metadata),
+    limits,
+  }
 }
 
 /** The picture as what is made of it is planned from. */
@@ -48,6 +56,7 @@ export function sourceOf({ header, metadata }: NativeImage): SourcePicture {
 
 /** Runs what was asked of the picture. @throws AppError */
 export async function encodeImage(image: NativeImage, encoding: Encoding): Promise<MadeFile> {
+  refuseMemory(image, encoderBytes(encoding))
   const { data, info } = await nativeWork(image, async () => {
     try {
       return await encoder(image.pipeline, encoding).toBuffer({ resolveWithObject: true })
@@ -69,7 +78,7 @@ function encoder(pipeline: Sharp, { format, quality, width, height }: Encoding):
   switch (format) {
     case "jpeg": {
       const opaque = pipeline.flatten({ background: "#ffffff" })
-      return pixels <= (quality <= 60 ? 12_500_000 : 4_000_000)
+      return usesTrellis(pixels, quality)
         ? opaque.jpeg({ quality, mozjpeg: true })
         : opaque.jpeg({ quality, progressive: true })
     }
@@ -79,6 +88,25 @@ function encoder(pipeline: Sharp, { format, quality, width, height }: Encoding):
       return pipeline.webp({ quality, effort: pixels <= 6_000_000 ? 4 : 2 })
     case "avif":
       return pipeline.avif({ quality, effort: pixels <= 2_000_000 ? 2 : 0 })
+    default:
+      return format satisfies never
+  }
+}
+
+const usesTrellis = (pixels: number, quality: number) => pixels <= (quality <= 60 ? 12_500_000 : 4_000_000)
+
+/** What an encoder holds at most, as measured on noise with that effort (docs/decisions/0014-heavy-work.md). */
+function encoderBytes({ format, quality, width, height }: Encoding): number {
+  const pixels = width * height
+  switch (format) {
+    case "jpeg":
+      return pixels * (usesTrellis(pixels, quality) ? 21 : 7)
+    case "png":
+      return pixels * 5
+    case "webp":
+      return pixels * (pixels <= 6_000_000 ? 36 : 16)
+    case "avif":
+      return pixels * (pixels <= 2_000_000 ? 87 : 68)
     default:
       return format satisfies never
   }

@@ -1,7 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { OperationOf } from "../../lib/operations.ts"
 import { planResize, refuseLargeOutput } from "../../lib/planned-output.ts"
-import { nativeWork } from "../image/native-picture.ts"
+import { nativeWork, refuseMemory } from "../image/native-picture.ts"
 import { makeFile } from "./make-file.ts"
 import { encodeImage, type MadeFile, type NativeImage, sourceOf } from "./native-image.ts"
 import { toNpy } from "./npy.ts"
@@ -9,6 +9,9 @@ import type { Work } from "./work.ts"
 
 type Options = Omit<OperationOf<"resize">, "name">
 type Size = { width: number; height: number }
+
+/** The samples and the file; of JSON a text of each pixel and row, too. */
+const ARRAY_BYTES_HELD_PER_PIXEL = { npy: 6, json: 120 }
 
 export const resize: Work<"resize"> = ({ operation, bytes }, context) =>
   makeFile(bytes, context, (image) => resizeImage(image, operation))
@@ -24,14 +27,18 @@ export async function resizeImage(image: NativeImage, options: Options): Promise
   refuseLargeOutput({ format, width, height }, image.limits)
   image.pipeline.resize({ width, height, fit: fit === "inside" ? "fill" : fit, background: "#000000" })
   return format === "json" || format === "npy"
-    ? toArray(image, format)
+    ? toArray(image, { format, width, height })
     : encodeImage(image, { format, quality, width, height })
 }
 
-async function toArray(image: NativeImage, format: "json" | "npy"): Promise<MadeFile> {
+async function toArray(
+  image: NativeImage,
+  { format, width, height }: Size & { format: "json" | "npy" },
+): Promise<MadeFile> {
+  refuseMemory(image, width * height * ARRAY_BYTES_HELD_PER_PIXEL[format])
   const samples = image.pipeline.flatten({ background: "#ffffff" }).toColourspace("srgb").raw({ depth: "uchar" })
   const { data: rgb, info } = await nativeWork(image, () => samples.toBuffer({ resolveWithObject: true }))
-  const { width, height, channels } = info
+  const { channels } = info
   if (channels !== 3) throw new AppError("unsupported_image", "Cannot read image: its colours are not read")
   switch (format) {
     case "npy":
