@@ -4,6 +4,7 @@ import { join } from "node:path"
 import sharp from "sharp"
 import { afterAll, describe, expect, test } from "vitest"
 import { type ClassifyOptions, classifyFiles, type Listener, type Outcome } from "../../src/cli/classify-files.ts"
+import { CliError } from "../../src/cli/cli-error.ts"
 import { openClient } from "../../src/cli/edge-client.ts"
 import { expandInputs } from "../../src/cli/expand-inputs.ts"
 import { countOf, humanBytes, humanMs } from "../../src/cli/human-units.ts"
@@ -416,5 +417,9 @@ test("webhookTrouble() tells why a webhook did not arrive, and nothing when it d
   expect(await trouble("pending", [{ ...attempt, error }])).toBe(
     "http://127.0.0.1:9000 did not take the answer: 127.0.0.1 is not public (address_refused); it is tried again for three days. Each try: claimcheck webhook show cls_1",
   )
+  const fails = async () => {
+    throw new CliError("The queue cannot be reached (redis_unavailable)")
+  }
+  expect(await webhookTrouble(fails, "cls_1", signal)).toMatch(/not known whether it arrived: The queue cannot/)
   expect(await trouble("gone", [{ ...attempt, status: 410 }])).toMatch(/it answered 410; it is not tried again/)
 })

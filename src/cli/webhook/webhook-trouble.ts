@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { deliveriesSchema, receiverOf } from "../../lib/delivery.ts"
 import { type GetJson, parseBody } from "../api.ts"
+import { CliError } from "../cli-error.ts"
 
 /** A first try is made at once; whoever waits for pictures has this much more patience. */
 const PATIENCE_MS = 3_000
@@ -8,9 +9,18 @@ const LOOK_MS = 250
 
 /**
  * What stands in the way of a finished ticket's webhook, as a sentence: its address may not be reached, or its receiver does
- * not take it. Null when it was delivered.
+ * not take it. Null when it was delivered. That it cannot be looked at is trouble, too, and no failure of the pictures.
  */
 export async function webhookTrouble(get: GetJson, ticketId: string, signal: AbortSignal): Promise<string | null> {
+  try {
+    return await firstTry(get, ticketId, signal)
+  } catch (error) {
+    if (signal.aborted || !(error instanceof CliError)) throw error
+    return `It is not known whether it arrived: ${error.message}`
+  }
+}
+
+async function firstTry(get: GetJson, ticketId: string, signal: AbortSignal): Promise<string | null> {
   const path = `/v1/classifications/${encodeURIComponent(ticketId)}/deliveries`
   const follow = `claimcheck webhook show ${ticketId}`
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
