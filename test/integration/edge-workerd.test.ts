@@ -1,10 +1,12 @@
 import { mkdtempSync, rmSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
-import { afterAll, describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it, vi } from "vitest"
 import { conforming } from "../support/conforming-edge.ts"
 import { startBackend } from "../support/edge-backend.ts"
+import { FakeClassifier } from "../support/edge-classifier.ts"
 import { edgeCallContract } from "../support/edge-contract.ts"
+import { uniqueJpeg } from "../support/edge-images.ts"
 import { openProcess, workerdEdge } from "../support/edge-process.ts"
 import { edgeEnv } from "../support/edge-runtime.ts"
 
@@ -28,6 +30,25 @@ describe("workerd on one's own machine", () => {
       expect([await submit("203.0.113.1"), await submit("203.0.113.2")]).toEqual([202, 429])
     } finally {
       await edge.close()
+      await backend.stop()
+    }
+  })
+
+  it("answers what is in its hands before it leaves", async () => {
+    const backend = await startBackend()
+    const classifier = new FakeClassifier(backend)
+    await classifier.arrive()
+    const edge = await openEdge(await edgeEnv(backend))
+    try {
+      const body = uniqueJpeg() as Uint8Array<ArrayBuffer>
+      const waiting = edge.request("/v1/classifications", { method: "POST", body, headers: { prefer: "wait=20" } })
+      await vi.waitUntil(() => edge.logged().includes("job.accepted"), { timeout: 10_000 })
+      const closing = edge.close()
+      await classifier.work()
+      expect((await waiting).status).toBe(200)
+      await closing
+      expect((await edge.ended).code).toBe(0)
+    } finally {
       await backend.stop()
     }
   })
