@@ -60,7 +60,7 @@ function askedFor(
       const format = one(["", "jpeg", "png", "webp", "avif", "json", "npy"] as const)
       const options = { quality, fit: one(["cover", "contain", "fill", "inside"]), ...(format !== "" && { format }) }
       // Mostly what is just small enough to be made.
-      const most = { "": 25e6, jpeg: 50e6, png: 50e6, webp: 2 ** 24, avif: 2 ** 22, json: 1e6, npy: 2.6e6 }[format]
+      const most = { "": 25e6, jpeg: 50e6, png: 50e6, webp: 12.5e6, avif: 2 ** 22, json: 1e6, npy: 2.6e6 }[format]
       const pixels = Math.min(most, maxPixels) * one([0.999, 0.999, number(), 1.1])
       const aspect = one([1, 1, 2 ** (number() * 16 - 8)])
       const side = (px: number) => String(Math.max(1, Math.min(16_384, Math.floor(px))))
