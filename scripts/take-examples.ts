@@ -21,6 +21,8 @@ const [THERE, GONE, NEVER] = [1, 2, 3]
 const BEHAVIOURS: Behaviour[] = ["picture", "picture", "missing", "silent"]
 const EVERY_EVENT = 7
 const MAX_WAIT_MS = 60_000
+/** Sooner a webhook is not sent again. */
+const RESEND_PAUSE_MS = 5_500
 
 const examples: Record<string, Record<number, unknown>> = {}
 const pictures = await startPictureServer({
@@ -68,7 +70,6 @@ try {
   const called = await take("createClassification", `/v1/classifications?webhook_url=${webhook}`, post(another))
   await take("cancelClassification", `/v1/classifications/${called.id}`, { method: "DELETE" })
   await take("cancelClassification", `/v1/classifications/${id}`, { method: "DELETE" })
-  await take("resendDelivery", `/v1/classifications/${called.id}/deliveries`, { method: "POST" })
   await take("predict", "/predict", post(picture))
 
   const list = (...numbers: number[]) => ({
@@ -114,6 +115,8 @@ try {
   const isDelivered = async () => (await (await fetch(stack.url + deliveries)).text()).includes('"delivered"')
   while (!(await isDelivered())) await delay(50)
   await take("listDeliveries", deliveries)
+  await delay(RESEND_PAUSE_MS)
+  await take("resendDelivery", deliveries, { method: "POST" })
 
   const toText = (value: unknown) =>
     JSON.stringify(value, null, 2)

@@ -228,6 +228,9 @@ describe("BatchStore", () => {
       false,
     )
     expect(await progressOf("b")).toMatchObject({ canceled: 6, cursor: 3, finishedMs: T0 + 5, ended: "canceled" })
+    const canceled = await batches.read("b")
+    // Nothing was worked on in those five milliseconds.
+    expect(canceled && toBatchTicket(canceled, T0 + 9).per_second).toBe(0)
     expect(await batches.end("b", "canceled", T0 + 9)).toMatchObject({ status: "ended" })
     expect(await feedNext(batches, lent)).toMatchObject({ status: "ended" })
     const events = (await new Outbox(harness.redis, harness.keys, DEFAULT_STORE_LIMITS).read("b"))?.events

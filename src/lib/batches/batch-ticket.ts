@@ -100,7 +100,9 @@ function rateOf({ progress }: Batch, nowMs: number): number | null {
   if (sinceMs === undefined) return null
   const seconds = ((finishedMs ?? nowMs) - sinceMs) / 1_000
   const leastSeconds = finishedMs === undefined ? MIN_RATE_SECONDS : 0
-  return seconds <= leastSeconds ? null : Math.round(((doneOf(progress) - before) / seconds) * 100) / 100
+  // What was canceled was not worked on.
+  const worked = finishedMs === undefined ? doneOf(progress) : progress.succeeded + progress.failed
+  return seconds <= leastSeconds ? null : Math.round(((worked - before) / seconds) * 100) / 100
 }
 
 function pollAfterMs(etaMs: number | null): number {
