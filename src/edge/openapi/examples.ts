@@ -80,7 +80,7 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
   },
   createClassification: {
     "200": {
-      id: "cls_01m7zfkdaqc8ctzd2y9jnhwr8smv2a3hy07xp6p4yk",
+      id: "cls_01m7zghr74vbqgk2fgs1kmwg0naarbbsby00x30gkn",
       status: "succeeded",
       done: true,
       operation: "classify",
@@ -88,8 +88,8 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
         id: "efficientnet_lite0",
         version: "78c3304b0805",
       },
-      created_at: "2026-11-21T16:39:00.183Z",
-      started_at: "2026-11-21T16:39:00.183Z",
+      created_at: "2026-11-21T16:55:34.372Z",
+      started_at: "2026-11-21T16:55:34.372Z",
       attempts: 0,
       cached: true,
       image: {
@@ -117,21 +117,21 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
           class_index: 530,
         },
       ],
-      finished_at: "2026-11-21T16:39:00.183Z",
+      finished_at: "2026-11-21T16:55:34.372Z",
       timings_ms: {
         queued: 0,
         total: 0,
       },
     },
     "202": {
-      id: "cls_01m7zfkdcrjpj4d7a3w7jdf79ghxmdmryz6c1trbr4",
+      id: "cls_01m7zghr953thr5kzdy6587hh9447hgqhw3gxqsm8t",
       status: "queued",
       done: false,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:00.248Z",
+      created_at: "2026-11-21T16:55:34.437Z",
       attempts: 0,
       image: {
         format: "jpeg",
@@ -186,7 +186,7 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
   },
   readClassification: {
     "200": {
-      id: "cls_01m7zfkcsgzcch9c9wepn8nrbskcyze6sty3wk4dhr",
+      id: "cls_01m7zghqv84bexyj90ywc4srvtwk80x60r4qw48sgr",
       status: "succeeded",
       done: true,
       operation: "classify",
@@ -194,8 +194,8 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
         id: "efficientnet_lite0",
         version: "78c3304b0805",
       },
-      created_at: "2026-11-21T16:38:59.632Z",
-      started_at: "2026-11-21T16:38:59.690Z",
+      created_at: "2026-11-21T16:55:33.992Z",
+      started_at: "2026-11-21T16:55:34.047Z",
       attempts: 1,
       image: {
         format: "jpeg",
@@ -222,13 +222,13 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
           class_index: 530,
         },
       ],
-      finished_at: "2026-11-21T16:39:00.051Z",
+      finished_at: "2026-11-21T16:55:34.290Z",
       timings_ms: {
-        queued: 58,
-        fetch: 17.5,
-        decode: 73,
-        infer: 215.5,
-        total: 419,
+        queued: 55,
+        fetch: 11.3,
+        decode: 38.4,
+        infer: 164.5,
+        total: 298,
       },
     },
     "404": {
@@ -241,15 +241,15 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
   },
   cancelClassification: {
     "200": {
-      id: "cls_01m7zfkdcrjpj4d7a3w7jdf79ghxmdmryz6c1trbr4",
+      id: "cls_01m7zghr953thr5kzdy6587hh9447hgqhw3gxqsm8t",
       status: "canceled",
       done: true,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:00.248Z",
-      started_at: "2026-11-21T16:39:00.269Z",
+      created_at: "2026-11-21T16:55:34.437Z",
+      started_at: "2026-11-21T16:55:34.446Z",
       attempts: 1,
       image: {
         format: "jpeg",
@@ -259,10 +259,10 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
         sha256: "cfd5eca463395361072f1a625daff294dc23a7e9e882e73c71837a8ed6e9dc05",
         orientation: 1,
       },
-      finished_at: "2026-11-21T16:39:00.312Z",
+      finished_at: "2026-11-21T16:55:34.472Z",
       timings_ms: {
-        queued: 21,
-        total: 64,
+        queued: 9,
+        total: 35,
       },
     },
     "409": {
@@ -271,36 +271,6 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
       status: 409,
       code: "already_finished",
       detail: "Cannot cancel: the ticket has finished already, as succeeded",
-    },
-  },
-  listDeliveries: {
-    "200": {
-      url: "https://hooks.invalid/claimcheck",
-      deliveries: [
-        {
-          id: "msg_01m7zfkdcrjpj4d7a3w7jdf79g_1795279140312",
-          type: "classification.canceled",
-          state: "pending",
-          created_at: "2026-11-21T16:39:00.312Z",
-          next_attempt_at: "2026-11-21T16:39:00.312Z",
-          attempts: [],
-        },
-      ],
-    },
-  },
-  resendDelivery: {
-    "202": {
-      url: "https://hooks.invalid/claimcheck",
-      deliveries: [
-        {
-          id: "msg_01m7zfkdcrjpj4d7a3w7jdf79g_1795279140312",
-          type: "classification.canceled",
-          state: "pending",
-          created_at: "2026-11-21T16:39:00.312Z",
-          next_attempt_at: "2026-11-21T16:39:00.312Z",
-          attempts: [],
-        },
-      ],
     },
   },
   predict: {
@@ -332,14 +302,14 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
   },
   createBatch: {
     "202": {
-      id: "bat_01m7zfkebknccxqhckpsrwta0akmhggt8gjgv8xeab",
+      id: "bat_01m7zghrxh25jrq1ywjzndzfwex18s29f1pwtqv50w",
       status: "queued",
       done: false,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:01.235Z",
+      created_at: "2026-11-21T16:55:35.089Z",
       rows: {
         total: 2,
         skipped: 0,
@@ -358,7 +328,7 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
       eta_ms: null,
       poll_after_ms: 1000,
       failures: [],
-      results_url: "http://localhost:8787/v1/batches/bat_01m7zfkebknccxqhckpsrwta0akmhggt8gjgv8xeab/results",
+      results_url: "http://localhost:8787/v1/batches/bat_01m7zghrxh25jrq1ywjzndzfwex18s29f1pwtqv50w/results",
     },
     "400": {
       type: "about:blank",
@@ -380,16 +350,16 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
   },
   readBatch: {
     "200": {
-      id: "bat_01m7zfkebknccxqhckpsrwta0akmhggt8gjgv8xeab",
+      id: "bat_01m7zghrxh25jrq1ywjzndzfwex18s29f1pwtqv50w",
       status: "succeeded",
       done: true,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:01.235Z",
-      started_at: "2026-11-21T16:39:01.325Z",
-      finished_at: "2026-11-21T16:39:02.063Z",
+      created_at: "2026-11-21T16:55:35.089Z",
+      started_at: "2026-11-21T16:55:35.187Z",
+      finished_at: "2026-11-21T16:55:35.443Z",
       rows: {
         total: 2,
         skipped: 0,
@@ -404,7 +374,7 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
         canceled: 0,
       },
       batch_size: 64,
-      per_second: 2.71,
+      per_second: 7.81,
       failures: [
         {
           row: 2,
@@ -413,20 +383,21 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
           message: "Cannot fetch the image: https://pictures.example answered 404",
         },
       ],
-      results_url: "http://localhost:8787/v1/batches/bat_01m7zfkebknccxqhckpsrwta0akmhggt8gjgv8xeab/results",
+      results_url: "http://localhost:8787/v1/batches/bat_01m7zghrxh25jrq1ywjzndzfwex18s29f1pwtqv50w/results",
     },
   },
   cancelBatch: {
     "200": {
-      id: "bat_01m7zfkffrq4m6tp4b9fedk4bw1rpjqdptgd53gqh5",
+      id: "bat_01m7zghsevwngkm12672stjf7a797cdbbsk28hgbsb",
       status: "canceled",
       done: true,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:02.392Z",
-      finished_at: "2026-11-21T16:39:02.425Z",
+      created_at: "2026-11-21T16:55:35.643Z",
+      started_at: "2026-11-21T16:55:35.663Z",
+      finished_at: "2026-11-21T16:55:35.663Z",
       rows: {
         total: 2,
         skipped: 0,
@@ -443,7 +414,7 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
       batch_size: 64,
       per_second: null,
       failures: [],
-      results_url: "http://localhost:8787/v1/batches/bat_01m7zfkffrq4m6tp4b9fedk4bw1rpjqdptgd53gqh5/results",
+      results_url: "http://localhost:8787/v1/batches/bat_01m7zghsevwngkm12672stjf7a797cdbbsk28hgbsb/results",
     },
     "409": {
       type: "about:blank",
@@ -453,23 +424,66 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
       detail: "Cannot cancel: the batch is done",
     },
   },
+  listDeliveries: {
+    "200": {
+      url: "https://hooks.example/claimcheck",
+      deliveries: [
+        {
+          id: "msg_01m7zghrtehn1vrpr25enpj4yt_1795280135295",
+          type: "classification.succeeded",
+          state: "delivered",
+          created_at: "2026-11-21T16:55:35.295Z",
+          next_attempt_at: null,
+          attempts: [
+            {
+              at: "2026-11-21T16:55:35.339Z",
+              duration_ms: 40,
+              status: 204,
+            },
+          ],
+        },
+      ],
+    },
+  },
+  resendDelivery: {
+    "202": {
+      url: "https://hooks.example/claimcheck",
+      deliveries: [
+        {
+          id: "msg_01m7zghrtehn1vrpr25enpj4yt_1795280135295",
+          type: "classification.succeeded",
+          state: "pending",
+          created_at: "2026-11-21T16:55:35.295Z",
+          next_attempt_at: "2026-11-21T16:55:41.286Z",
+          attempts: [
+            {
+              at: "2026-11-21T16:55:35.339Z",
+              duration_ms: 40,
+              status: 204,
+            },
+          ],
+        },
+      ],
+    },
+  },
 }
 
 /** Webhooks, by type. */
 export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {
   "batch.canceled": {
     type: "batch.canceled",
-    timestamp: "2026-11-21T16:39:02.425Z",
+    timestamp: "2026-11-21T16:55:35.663Z",
     data: {
-      id: "bat_01m7zfkffrq4m6tp4b9fedk4bw1rpjqdptgd53gqh5",
+      id: "bat_01m7zghsevwngkm12672stjf7a797cdbbsk28hgbsb",
       status: "canceled",
       done: true,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:02.392Z",
-      finished_at: "2026-11-21T16:39:02.425Z",
+      created_at: "2026-11-21T16:55:35.643Z",
+      started_at: "2026-11-21T16:55:35.663Z",
+      finished_at: "2026-11-21T16:55:35.663Z",
       rows: {
         total: 2,
         skipped: 0,
@@ -486,23 +500,23 @@ export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {
       batch_size: 64,
       per_second: null,
       failures: [],
-      results_url: "http://localhost:8787/v1/batches/bat_01m7zfkffrq4m6tp4b9fedk4bw1rpjqdptgd53gqh5/results",
+      results_url: "http://localhost:8787/v1/batches/bat_01m7zghsevwngkm12672stjf7a797cdbbsk28hgbsb/results",
     },
   },
   "batch.failed": {
     type: "batch.failed",
-    timestamp: "2026-11-21T16:39:02.317Z",
+    timestamp: "2026-11-21T16:55:35.569Z",
     data: {
-      id: "bat_01m7zfkf9xw8zja4rhgmc5m22mx9f8f66da7vtsc81",
+      id: "bat_01m7zghsbbjfjj44atdamd89kftvsnxxe529z7dke9",
       status: "failed",
       done: true,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:02.205Z",
-      started_at: "2026-11-21T16:39:02.249Z",
-      finished_at: "2026-11-21T16:39:02.317Z",
+      created_at: "2026-11-21T16:55:35.531Z",
+      started_at: "2026-11-21T16:55:35.553Z",
+      finished_at: "2026-11-21T16:55:35.569Z",
       rows: {
         total: 1,
         skipped: 0,
@@ -517,7 +531,7 @@ export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {
         canceled: 0,
       },
       batch_size: 64,
-      per_second: 14.71,
+      per_second: 62.5,
       failures: [
         {
           row: 1,
@@ -526,22 +540,22 @@ export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {
           message: "Cannot fetch the image: https://pictures.example answered 404",
         },
       ],
-      results_url: "http://localhost:8787/v1/batches/bat_01m7zfkf9xw8zja4rhgmc5m22mx9f8f66da7vtsc81/results",
+      results_url: "http://localhost:8787/v1/batches/bat_01m7zghsbbjfjj44atdamd89kftvsnxxe529z7dke9/results",
     },
   },
   "batch.progress": {
     type: "batch.progress",
-    timestamp: "2026-11-21T16:39:01.565Z",
+    timestamp: "2026-11-21T16:55:35.260Z",
     data: {
-      id: "bat_01m7zfkebknccxqhckpsrwta0akmhggt8gjgv8xeab",
+      id: "bat_01m7zghrxh25jrq1ywjzndzfwex18s29f1pwtqv50w",
       status: "processing",
       done: false,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:01.235Z",
-      started_at: "2026-11-21T16:39:01.325Z",
+      created_at: "2026-11-21T16:55:35.089Z",
+      started_at: "2026-11-21T16:55:35.187Z",
       rows: {
         total: 2,
         skipped: 0,
@@ -567,23 +581,23 @@ export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {
           message: "Cannot fetch the image: https://pictures.example answered 404",
         },
       ],
-      results_url: "http://localhost:8787/v1/batches/bat_01m7zfkebknccxqhckpsrwta0akmhggt8gjgv8xeab/results",
+      results_url: "http://localhost:8787/v1/batches/bat_01m7zghrxh25jrq1ywjzndzfwex18s29f1pwtqv50w/results",
     },
   },
   "batch.succeeded": {
     type: "batch.succeeded",
-    timestamp: "2026-11-21T16:39:02.063Z",
+    timestamp: "2026-11-21T16:55:35.443Z",
     data: {
-      id: "bat_01m7zfkebknccxqhckpsrwta0akmhggt8gjgv8xeab",
+      id: "bat_01m7zghrxh25jrq1ywjzndzfwex18s29f1pwtqv50w",
       status: "succeeded",
       done: true,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:01.235Z",
-      started_at: "2026-11-21T16:39:01.325Z",
-      finished_at: "2026-11-21T16:39:02.063Z",
+      created_at: "2026-11-21T16:55:35.089Z",
+      started_at: "2026-11-21T16:55:35.187Z",
+      finished_at: "2026-11-21T16:55:35.443Z",
       rows: {
         total: 2,
         skipped: 0,
@@ -598,7 +612,7 @@ export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {
         canceled: 0,
       },
       batch_size: 64,
-      per_second: 2.71,
+      per_second: 7.81,
       failures: [
         {
           row: 2,
@@ -607,62 +621,62 @@ export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {
           message: "Cannot fetch the image: https://pictures.example answered 404",
         },
       ],
-      results_url: "http://localhost:8787/v1/batches/bat_01m7zfkebknccxqhckpsrwta0akmhggt8gjgv8xeab/results",
+      results_url: "http://localhost:8787/v1/batches/bat_01m7zghrxh25jrq1ywjzndzfwex18s29f1pwtqv50w/results",
     },
   },
   "classification.canceled": {
     type: "classification.canceled",
-    timestamp: "2026-11-21T16:39:01.173Z",
+    timestamp: "2026-11-21T16:55:35.048Z",
     data: {
-      id: "cls_01m7zfke91d2ffkmjzm56eqw52wpnw6mxwapdyfmy8",
+      id: "cls_01m7zghrvjr21wfyh0yqza4qeapvetmzz0hfgw9ad4",
       status: "canceled",
       done: true,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:01.153Z",
-      started_at: "2026-11-21T16:39:01.165Z",
+      created_at: "2026-11-21T16:55:35.026Z",
+      started_at: "2026-11-21T16:55:35.046Z",
       attempts: 1,
       image_url: "https://pictures.example/3.jpg",
-      finished_at: "2026-11-21T16:39:01.173Z",
+      finished_at: "2026-11-21T16:55:35.048Z",
       timings_ms: {
-        queued: 12,
-        total: 20,
+        queued: 20,
+        total: 22,
       },
     },
   },
   "classification.failed": {
     type: "classification.failed",
-    timestamp: "2026-11-21T16:39:01.164Z",
+    timestamp: "2026-11-21T16:55:35.041Z",
     data: {
-      id: "cls_01m7zfke8crmefawn37awcr4r8cfq18hhwr2ycejfe",
+      id: "cls_01m7zghrtv69kacw175gfj8qkw8qhrtbyk55xdnk8w",
       status: "failed",
       done: true,
       operation: "classify",
       model: {
         id: "efficientnet_lite0",
       },
-      created_at: "2026-11-21T16:39:01.132Z",
-      started_at: "2026-11-21T16:39:01.146Z",
+      created_at: "2026-11-21T16:55:35.003Z",
+      started_at: "2026-11-21T16:55:35.022Z",
       attempts: 1,
       image_url: "https://pictures.example/2.jpg",
       error: {
         code: "url_not_found",
         message: "Cannot fetch the image: https://pictures.example answered 404",
       },
-      finished_at: "2026-11-21T16:39:01.164Z",
+      finished_at: "2026-11-21T16:55:35.041Z",
       timings_ms: {
-        queued: 14,
-        total: 32,
+        queued: 19,
+        total: 38,
       },
     },
   },
   "classification.succeeded": {
     type: "classification.succeeded",
-    timestamp: "2026-11-21T16:39:02.500Z",
+    timestamp: "2026-11-21T16:55:35.295Z",
     data: {
-      id: "cls_01m7zfke7e93szn1syqrje89810gav11fj6grsp92g",
+      id: "cls_01m7zghrtehn1vrpr25enpj4ytnqafrx7666k6g16z",
       status: "succeeded",
       done: true,
       operation: "classify",
@@ -670,8 +684,8 @@ export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {
         id: "efficientnet_lite0",
         version: "78c3304b0805",
       },
-      created_at: "2026-11-21T16:39:01.102Z",
-      started_at: "2026-11-21T16:39:01.112Z",
+      created_at: "2026-11-21T16:55:34.990Z",
+      started_at: "2026-11-21T16:55:34.997Z",
       attempts: 1,
       image_url: "https://pictures.example/1.jpg",
       image: {
@@ -694,13 +708,13 @@ export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = {
           class_index: 619,
         },
       ],
-      finished_at: "2026-11-21T16:39:02.500Z",
+      finished_at: "2026-11-21T16:55:35.295Z",
       timings_ms: {
-        queued: 10,
-        fetch: 22.3,
-        decode: 50.1,
-        infer: 1241.3,
-        total: 1398,
+        queued: 7,
+        fetch: 25,
+        decode: 14.8,
+        infer: 214.2,
+        total: 305,
       },
     },
   },
