@@ -6,7 +6,7 @@ import { jpegCoefficientBytes } from "./jpeg-frame.ts"
 const STREAMED_ROWS = 1_152
 /** Rows beside a picture that its decoder keeps as a whole. */
 const ROWS_BESIDE = 256
-const FLOAT_ROWS = 64
+const FLOAT_ROWS = 128
 
 /**
  * What libvips holds at most of the stored picture while it decodes it, from how each format's decoder works; what is made of

@@ -34,7 +34,10 @@ async function run(bytes: Uint8Array, { operation, codec, limits }: Omit<WorkToM
 const kilobytes = (name: string) =>
   Number(new RegExp(`${name}:\\s+(\\d+)`).exec(readFileSync("/proc/self/status", "latin1"))?.[1])
 
-async function measure(work: WorkToMeasure, idleKb: number): Promise<MeasuredWork> {
+/** What the process has between jobs, at the least that was seen: what it gives back later was no part of it. */
+let idleKb = Number.POSITIVE_INFINITY
+
+async function measure(work: WorkToMeasure): Promise<MeasuredWork> {
   const bytes = new Uint8Array(readFileSync(work.file))
   // The product itself says what it reckons with, when it may take next to nothing.
   const { message } = await run(bytes, { ...work, limits: { ...work.limits, maxDecodeBytes: 1 } })
@@ -42,6 +45,7 @@ async function measure(work: WorkToMeasure, idleKb: number): Promise<MeasuredWor
   globalThis.gc?.()
   // 5 sets the peak back to what is held now (proc(5)).
   writeFileSync("/proc/self/clear_refs", "5")
+  idleKb = Math.min(idleKb, kilobytes("VmRSS"))
   const cpu = process.cpuUsage()
   const { code } = await run(bytes, work)
   const { user, system } = process.cpuUsage(cpu)
@@ -56,6 +60,4 @@ async function measure(work: WorkToMeasure, idleKb: number): Promise<MeasuredWor
 
 // Libraries and compiled code are there before the first picture of a lane that is at work.
 for (const work of works) await run(flatJpeg([1, 2, 3]), work)
-globalThis.gc?.()
-const idleKb = kilobytes("VmRSS")
-for (const work of works) process.stdout.write(`${JSON.stringify(await measure(work, idleKb))}\n`)
+for (const work of works) process.stdout.write(`${JSON.stringify(await measure(work))}\n`)
