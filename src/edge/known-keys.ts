@@ -1,5 +1,6 @@
 import type { ApiKeyRecord, ApiKeyStore } from "../lib/api-key-store.ts"
 import { AppError } from "../lib/app-error.ts"
+import { SITE_SHARE, siteOf } from "../lib/caller-id.ts"
 import { type RateLimit, stepMsOf, waitMsOf } from "../lib/rate-limit.ts"
 
 /** A key that is revoked, or changed, is so everywhere after so long. */
@@ -55,7 +56,10 @@ export class KnownKeys {
   }
 
   #assertMayGuess(network: string): void {
-    const retryAfterMs = waitMsOf(GUESSES, this.#guessers.get(network) ?? 0, { nowMs: this.#now() })
+    const waits = guessersOf(network).map(([name, limit]) => {
+      return waitMsOf(limit, this.#guessers.get(name) ?? 0, { nowMs: this.#now() })
+    })
+    const retryAfterMs = Math.max(...waits)
     if (retryAfterMs === 0) return
     const message = "Cannot look up the API key: too many unknown ones came from your address"
     throw new AppError("too_many_guesses", message, { retryAfterMs })
@@ -63,11 +67,20 @@ export class KnownKeys {
 
   #countGuess(network: string): void {
     const nowMs = this.#now()
-    const fromMs = Math.max(nowMs, this.#guessers.get(network) ?? 0)
-    // Many that came together are counted after all of them were let through; no wait is longer than a window.
-    const untilMs = Math.min(fromMs + stepMsOf(GUESSES), nowMs + GUESSES.windowMs)
-    remember(this.#guessers, MAX_GUESSERS, network, untilMs)
+    for (const [name, limit] of guessersOf(network)) {
+      const fromMs = Math.max(nowMs, this.#guessers.get(name) ?? 0)
+      // Many that came together are counted after all of them were let through; no wait is longer than a window.
+      const untilMs = Math.min(fromMs + stepMsOf(limit), nowMs + limit.windowMs)
+      remember(this.#guessers, MAX_GUESSERS, name, untilMs)
+    }
   }
+}
+
+/** Whom a guess counts against: its network, and the /48 around that. */
+function guessersOf(network: string): [name: string, limit: RateLimit][] {
+  const site = siteOf(network)
+  const ofSite = { ...GUESSES, count: SITE_SHARE * GUESSES.count }
+  return [[network, GUESSES], ...(site === null ? [] : [[site, ofSite] satisfies [string, RateLimit]])]
 }
 
 /** Keeps a map small: what is lost of it costs a command, and no more. */

@@ -1,5 +1,6 @@
 import { createMiddleware } from "hono/factory"
 import { AppError } from "../lib/app-error.ts"
+import { SITE_SHARE, siteOf } from "../lib/caller-id.ts"
 import { chargeMsOf, type RateLimit, waitMsOf } from "../lib/rate-limit.ts"
 import type { EdgeEnv } from "./router.ts"
 
@@ -22,16 +23,22 @@ export class ReadRates {
   /** @param units about one a command. @throws AppError rate_limited */
   charge(callerId: string, units = 1): void {
     if (this.#limit === null) return
+    this.#chargeOne(callerId, this.#limit, units)
+    const site = siteOf(callerId)
+    if (site !== null) this.#chargeOne(site, { ...this.#limit, count: SITE_SHARE * this.#limit.count }, units)
+  }
+
+  #chargeOne(callerId: string, limit: RateLimit, units: number): void {
     const nowMs = this.#now()
     const fromMs = Math.max(nowMs, this.#wholeMs.get(callerId) ?? 0)
-    const retryAfterMs = waitMsOf(this.#limit, fromMs, { nowMs, cost: units })
+    const retryAfterMs = waitMsOf(limit, fromMs, { nowMs, cost: units })
     if (retryAfterMs > 0) {
-      const { count, windowMs } = this.#limit
+      const { count, windowMs } = limit
       const message = `Cannot accept the request: your limit is ${count} requests in ${windowMs / 1_000} s, besides submits`
       throw new AppError("rate_limited", message, { retryAfterMs })
     }
     if (this.#wholeMs.size >= MAX_CALLERS && !this.#wholeMs.has(callerId)) this.#wholeMs.clear()
-    this.#wholeMs.set(callerId, fromMs + chargeMsOf(this.#limit, units))
+    this.#wholeMs.set(callerId, fromMs + chargeMsOf(limit, units))
   }
 }
 

@@ -24,6 +24,15 @@ export function networkOf(address: string): string {
   return `${groups.slice(0, 4).join(":")}::/64`
 }
 
+/** How much more than one /64 the /48 around it may do, by all its 65,536 of them together. */
+export const SITE_SHARE = 8
+
+/** The /48 around an IPv6 network, as a network or a caller has it: who is given one takes as many /64 as it likes. Else null. */
+export function siteOf(network: string): string | null {
+  const groups = /^((?:ip:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]{1,4}):[0-9a-f]{1,4}::\/64$/.exec(network)
+  return groups === null ? null : `${groups[1]}::/48`
+}
+
 /** Eight groups without leading zeros, or null for what is no address. */
 function expandIpv6(text: string): string[] | null {
   const [head = "", tail, more] = text.split("::")

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { hashApiKey, hasRightChecksum, KEY_NAME, looksLikeApiKey, newApiKey } from "../../src/lib/api-key.ts"
-import { addressCaller } from "../../src/lib/caller-id.ts"
+import { addressCaller, siteOf } from "../../src/lib/caller-id.ts"
 
 describe("newApiKey()", () => {
   it("makes keys that nobody guesses, of which none is another", async () => {
@@ -69,6 +69,14 @@ describe("addressCaller()", () => {
     "leaves %j, which is no address, as it is",
     (address) => expect(addressCaller(address)).toBe(`ip:${address}`),
   )
+
+  it.each([
+    ["2001:db8:1:2:3:4:5:6", "ip:2001:db8:1::/48"],
+    ["2001:DB8:1:ffff::", "ip:2001:db8:1::/48"],
+    ["203.0.113.7", null],
+    ["::ffff:203.0.113.7", null],
+    ["unknown", null],
+  ])("siteOf() the caller at %s is %s", (address, site) => expect(siteOf(addressCaller(address))).toBe(site))
 
   it("tells two networks apart, and no two addresses of one", () => {
     const group = fc.nat(0xffff).map((number) => number.toString(16))

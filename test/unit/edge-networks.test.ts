@@ -1,0 +1,46 @@
+import { expect, test } from "vitest"
+import { KnownKeys } from "../../src/edge/known-keys.ts"
+import { ReadRates } from "../../src/edge/read-rates.ts"
+import { addressCaller, networkOf } from "../../src/lib/caller-id.ts"
+
+/** Addresses of as many /64, all within one /48. */
+const site = (count: number, net = "2001:db8:1") =>
+  Array.from({ length: count }, (_, i) => `${net}:${i.toString(16)}::1`)
+
+test("who has a /48 guesses no more keys than eight /64 may, and its neighbour is not held back for it", async () => {
+  let looks = 0
+  const store = {
+    find: () => {
+      looks++
+      return Promise.resolve(null)
+    },
+    noteUse: () => Promise.resolve(),
+  }
+  const keys = new KnownKeys(store, () => 0)
+  let guesses = 0
+  const guess = (address: string) =>
+    keys.find(String(guesses++), networkOf(address)).catch(({ code }) => code as string)
+  const answers = []
+  for (const address of site(400)) answers.push(await guess(address))
+  expect(answers.filter((answer) => answer === null)).toHaveLength(looks)
+  expect(looks).toBe(8 * 20)
+  expect(answers.at(-1)).toBe("too_many_guesses")
+  expect(await guess("2001:db8:2::1")).toBeNull()
+  expect(await guess("203.0.113.7")).toBeNull()
+})
+
+test("who has a /48 reads no more than eight /64 may; each /64 has its own limit within that", () => {
+  const rates = new ReadRates({ count: 10, windowMs: 60_000 }, () => 0)
+  const charges = (address: string, units = 1) => {
+    try {
+      rates.charge(addressCaller(address), units)
+      return true
+    } catch {
+      return false // What is thrown is told by the contract of the edge.
+    }
+  }
+  const [first = ""] = site(1)
+  expect(Array.from({ length: 12 }, () => charges(first)).filter(Boolean)).toHaveLength(10)
+  expect(site(200).filter((address) => charges(address))).toHaveLength(70)
+  expect(charges("2001:db8:2::1")).toBe(true)
+})
