@@ -1,5 +1,6 @@
 import { createMiddleware } from "hono/factory"
-import { RateLimitedError, remainingOf, waitMsOf } from "../lib/rate-limit.ts"
+import { SITE_SHARE, siteOf } from "../lib/caller-id.ts"
+import { RateLimitedError, remainingOf, stepMsOf, waitMsOf } from "../lib/rate-limit.ts"
 import type { Caller } from "./caller.ts"
 import type { EdgeEnv } from "./router.ts"
 
@@ -28,6 +29,17 @@ export class SubmitRates {
     const nowMs = this.#now()
     if (waitMsOf(rateLimit, wholeMs, { nowMs, cost }) > 0)
       throw new RateLimitedError(rateLimit, { wholeMs, nowMs, cost })
+  }
+
+  /** Counts a submit against the /48 around its caller, in this isolate alone. @throws AppError rate_limited */
+  chargeSite({ id, rateLimit }: Caller): void {
+    const site = siteOf(id)
+    if (site === null || rateLimit === null) return
+    const limit = { ...rateLimit, count: SITE_SHARE * rateLimit.count }
+    const nowMs = this.#now()
+    const fromMs = Math.max(nowMs, this.#wholeMs.get(site) ?? 0)
+    if (waitMsOf(limit, fromMs, { nowMs }) > 0) throw new RateLimitedError(limit, { wholeMs: fromMs, nowMs, cost: 1 })
+    this.#remember(site, fromMs + stepMsOf(limit))
   }
 
   /** Calls what counts a submit, and keeps in mind what is said of the caller's rate. */
@@ -68,6 +80,7 @@ export const limitSubmits = createMiddleware<EdgeEnv>(async (c, next) => {
   }
   tell() // for a refusal that comes from here
   submitRates.assertMaySubmit(caller)
+  submitRates.chargeSite(caller)
   await next()
   tell()
 })

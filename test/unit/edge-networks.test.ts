@@ -1,6 +1,7 @@
 import { expect, test } from "vitest"
 import { KnownKeys } from "../../src/edge/known-keys.ts"
 import { ReadRates } from "../../src/edge/read-rates.ts"
+import { SubmitRates } from "../../src/edge/submit-rates.ts"
 import { addressCaller, networkOf } from "../../src/lib/caller-id.ts"
 
 /** Addresses of as many /64, all within one /48. */
@@ -43,4 +44,16 @@ test("who has a /48 reads no more than eight /64 may; each /64 has its own limit
   expect(Array.from({ length: 12 }, () => charges(first)).filter(Boolean)).toHaveLength(10)
   expect(site(200).filter((address) => charges(address))).toHaveLength(70)
   expect(charges("2001:db8:2::1")).toBe(true)
+})
+
+test("who has a /48 submits no more than eight /64 may to one isolate", () => {
+  const rates = new SubmitRates(() => 0)
+  const rateLimit = { count: 5, windowMs: 60_000 }
+  const submit = (address: string) => rates.chargeSite({ id: addressCaller(address), weight: 1, rateLimit })
+  for (const address of site(40)) submit(address)
+  expect(() => submit("2001:db8:1:ffff::1")).toThrow(
+    expect.objectContaining({ code: "rate_limited", retryAfterMs: 1_500 }),
+  )
+  submit("2001:db8:2::1")
+  for (let i = 0; i < 100; i++) submit("203.0.113.7")
 })
