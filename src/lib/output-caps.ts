@@ -1,7 +1,7 @@
 export type EncodedFormat = "jpeg" | "png" | "webp" | "avif"
 
 /**
- * What an encoder may be asked for, so that noise with alpha at quality 100, enlarged before, takes 8 s and 470 MB (docs/decisions/0014-heavy-work.md).
+ * What an encoder may be asked for, so that noise with alpha at quality 100, enlarged before, takes 7.5 s and 460 MB (docs/decisions/0014-heavy-work.md).
  * JPEG and PNG cost so little that MAX_IMAGE_PIXELS is their bound. Sides are what each format or its library can hold.
  */
 export const OUTPUT_CAPS: { [F in EncodedFormat]: { maxPixels: number; maxSidePx: number } } = {
