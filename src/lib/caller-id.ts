@@ -10,8 +10,8 @@ export function isKeyCaller(id: string): boolean {
 }
 
 /**
- * What one customer of a network has of it: an IPv4 address, or the /64 of an IPv6 one, in which a machine takes as many
- * addresses as it likes (RFC 8981). Anything else as it is.
+ * What one customer of a network has of it: an IPv4 address, or the /56 of an IPv6 one, which is what a site is usually given
+ * (RFC 6177). Anything else as it is.
  */
 export function networkOf(address: string): string {
   const text = address.toLowerCase().split("%")[0] ?? ""
@@ -21,15 +21,16 @@ export function networkOf(address: string): string {
   if (groups === null) return address
   // An IPv4 address can also be written as the last two of eight groups.
   if (groups.slice(0, 6).join(":") === "0:0:0:0:0:ffff") return dotted(groups.slice(6))
-  return `${groups.slice(0, 4).join(":")}::/64`
+  const [a, b, c, d = ""] = groups
+  return `${a}:${b}:${c}:${(Number.parseInt(d, 16) & 0xff00).toString(16)}::/56`
 }
 
-/** How much more than one /64 the /48 around it may do, by all its 65,536 of them together. */
+/** How much more than one /56 the /48 around it may do, by all its 256 of them together. */
 export const SITE_SHARE = 8
 
-/** The /48 around an IPv6 network, as a network or a caller has it: who is given one takes as many /64 as it likes. Else null. */
+/** The /48 around an IPv6 network, as a network or a caller has it: some sites are given all of it. Else null. */
 export function siteOf(network: string): string | null {
-  const groups = /^((?:ip:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]{1,4}):[0-9a-f]{1,4}::\/64$/.exec(network)
+  const groups = /^((?:ip:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]{1,4}):[0-9a-f]{1,4}::\/56$/.exec(network)
   return groups === null ? null : `${groups[1]}::/48`
 }
 

@@ -4,11 +4,11 @@ import { ReadRates } from "../../src/edge/read-rates.ts"
 import { SubmitRates } from "../../src/edge/submit-rates.ts"
 import { addressCaller, networkOf } from "../../src/lib/caller-id.ts"
 
-/** Addresses of as many /64, all within one /48. */
+/** Addresses of as many /56, up to 256 of them, all within one /48. */
 const site = (count: number, net = "2001:db8:1") =>
-  Array.from({ length: count }, (_, i) => `${net}:${i.toString(16)}::1`)
+  Array.from({ length: count }, (_, i) => `${net}:${((i % 256) << 8).toString(16)}::1`)
 
-test("who has a /48 guesses no more keys than eight /64 may, and its neighbour is not held back for it", async () => {
+test("who has a /48 guesses no more keys than eight /56 may, and its neighbour is not held back for it", async () => {
   let looks = 0
   const store = {
     find: () => {
@@ -30,7 +30,7 @@ test("who has a /48 guesses no more keys than eight /64 may, and its neighbour i
   expect(await guess("203.0.113.7")).toBeNull()
 })
 
-test("who has a /48 reads no more than eight /64 may; each /64 has its own limit within that", () => {
+test("who has a /48 reads no more than eight /56 may; each /56 has its own limit within that", () => {
   const rates = new ReadRates({ count: 10, windowMs: 60_000 }, () => 0)
   const charges = (address: string, units = 1) => {
     try {
@@ -46,7 +46,7 @@ test("who has a /48 reads no more than eight /64 may; each /64 has its own limit
   expect(charges("2001:db8:2::1")).toBe(true)
 })
 
-test("who has a /48 submits no more than eight /64 may to one isolate", () => {
+test("who has a /48 submits no more than eight /56 may to one isolate", () => {
   const rates = new SubmitRates(() => 0)
   const rateLimit = { count: 5, windowMs: 60_000 }
   const submit = (address: string) => rates.chargeSite({ id: addressCaller(address), weight: 1, rateLimit })
