@@ -4,9 +4,9 @@
  * On a Redis of its own, by TCP. `µs` is what Redis says of the scripts themselves (INFO commandstats), `/s` is what one
  * client with 50 calls under way got through, its own work included. A million jobs take about 2 GB and some minutes.
  */
-import { encodeJob } from "../src/lib/job.ts"
-import { DEFAULT_STORE_LIMITS, JobStore } from "../src/lib/job-store.ts"
-import { ENQUEUE } from "../src/lib/scripts/enqueue.ts"
+import { encodeJob } from "../src/lib/queue/job.ts"
+import { DEFAULT_STORE_LIMITS, JobStore } from "../src/lib/queue/job-store.ts"
+import { ENQUEUE } from "../src/lib/queue/scripts/enqueue.ts"
 import { claimOf, jobOf, type StoreHarness, startStoreHarness, success, T0 } from "../test/support/store-harness.ts"
 
 const ROUNDS = 40

@@ -1,7 +1,8 @@
 // What each operation costs in CPU time, and what jobCost() takes it for: both in units of an ordinary classification.
 //   npx tsx bench/work.ts
-import { jobCost } from "../src/lib/job-cost.ts"
-import { parseOperation } from "../src/lib/operations.ts"
+
+import { parseOperation } from "../src/lib/operations/operations.ts"
+import { jobCost } from "../src/lib/queue/job-cost.ts"
 import { measureWork, rankCorrelation, type WorkPoint } from "../test/support/work-grid.ts"
 
 const FORMATS = ["jpeg", "png", "webp", "avif", "gif", "tiff"] as const

@@ -1,4 +1,4 @@
-import { readImageHeader } from "../../src/lib/image-header.ts"
+import { readImageHeader } from "../../src/lib/images/image-header.ts"
 
 export type Loop = { perSecond: number; seconds: number; failed: number }
 

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { fullJitterMs } from "../../src/lib/backoff.ts"
-import { type Ticket, ticketSchema } from "../../src/lib/ticket.ts"
+import { type Ticket, ticketSchema } from "../../src/lib/tickets/ticket.ts"
 import type { Caller } from "./workload.ts"
 
 export type Call = {

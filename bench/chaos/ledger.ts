@@ -1,4 +1,4 @@
-import type { Ticket } from "../../src/lib/ticket.ts"
+import type { Ticket } from "../../src/lib/tickets/ticket.ts"
 import type { Upload } from "./pictures.ts"
 import type { JobSpec } from "./workload.ts"
 

@@ -1,7 +1,12 @@
 import { createWriteStream, type WriteStream } from "node:fs"
-import type { Part } from "../../src/cli/stack/part.ts"
-import { describeExit, type ProcessGroup, signalGroup, spawnGroup } from "../../src/cli/stack/process-group.ts"
-import { waitUntilReady } from "../../src/cli/stack/wait-until-ready.ts"
+import type { Part } from "../../src/cli/stack/parts/part.ts"
+import {
+  describeExit,
+  type ProcessGroup,
+  signalGroup,
+  spawnGroup,
+} from "../../src/cli/stack/processes/process-group.ts"
+import { waitUntilReady } from "../../src/cli/stack/processes/wait-until-ready.ts"
 import type { Reaper } from "./reaper.ts"
 
 export type ProcessOptions = {

@@ -1,7 +1,7 @@
 import { fork } from "node:child_process"
 import { join } from "node:path"
-import type { PartName } from "../../src/cli/stack/part.ts"
-import type { ReaperMessage } from "../../src/cli/stack/reaper.ts"
+import type { PartName } from "../../src/cli/stack/parts/part.ts"
+import type { ReaperMessage } from "../../src/cli/stack/processes/reaper.ts"
 
 export type Reaper = {
   watch(name: PartName, pid: number): void
@@ -11,7 +11,7 @@ export type Reaper = {
 
 /** The stack's own reaper: it ends every process that we leave behind, however we end ourselves. */
 export function startReaper(root: string): Reaper {
-  const child = fork(join(root, "dist/cli/stack/reaper.js"), {
+  const child = fork(join(root, "dist/cli/stack/processes/reaper.js"), {
     detached: true,
     stdio: ["ignore", "ignore", "ignore", "ipc"],
   })

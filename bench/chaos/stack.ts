@@ -3,8 +3,14 @@ import { once } from "node:events"
 import { mkdirSync } from "node:fs"
 import { createServer } from "node:net"
 import { join } from "node:path"
-import { findExecutable } from "../../src/cli/stack/find-executable.ts"
-import { classifierPart, gatewayPart, nodeEdgePart, redisPart, workerdEdgePart } from "../../src/cli/stack/parts.ts"
+import {
+  classifierPart,
+  gatewayPart,
+  nodeEdgePart,
+  redisPart,
+  workerdEdgePart,
+} from "../../src/cli/stack/parts/parts.ts"
+import { findExecutable } from "../../src/cli/stack/redis/find-executable.ts"
 import { FaultProxy } from "./fault-proxy.ts"
 import { ManagedProcess } from "./managed-process.ts"
 import type { ChaosOptions } from "./options.ts"

@@ -1,5 +1,5 @@
-import { LookPace, type Progress } from "../../src/lib/poll-hint.ts"
-import type { ServiceRate } from "../../src/lib/registry.ts"
+import { LookPace, type Progress } from "../../src/lib/queue/poll-hint.ts"
+import type { ServiceRate } from "../../src/lib/queue/registry.ts"
 import type { Strategy } from "./strategies.ts"
 
 export type Setting = {
@@ -28,7 +28,7 @@ export type Outcome = {
 
 /** What edges know of the speed is as old as a beat of the classifier and their copy of it may be. */
 const RATE_AGE_MS = 25_000
-/** src/classifier/service-meter.ts says the same before it has seen a job. */
+/** src/classifier/jobs/service-meter.ts says the same before it has seen a job. */
 const FIRST_GUESS_MS = 100
 
 /**

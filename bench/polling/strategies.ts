@@ -1,7 +1,7 @@
 import { fullJitterMs } from "../../src/lib/backoff.ts"
 import { HINT_JITTER } from "../../src/lib/client/ticket.ts"
-import { LOOK, type Progress, pollHint } from "../../src/lib/poll-hint.ts"
-import type { ServiceRate } from "../../src/lib/registry.ts"
+import { LOOK, type Progress, pollHint } from "../../src/lib/queue/poll-hint.ts"
+import type { ServiceRate } from "../../src/lib/queue/registry.ts"
 
 /** What a client knows when it decides how long to wait: how often it has looked, and what the server told it. */
 export type Look = { attempt: number; progress: Progress; rate: ServiceRate; random: () => number }

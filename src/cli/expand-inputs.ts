@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises"
 import { isAbsolute, join } from "node:path"
 import { glob, isDynamicPattern } from "tinyglobby"
-import { listFormats } from "../lib/image-header.ts"
+import { listFormats } from "../lib/images/image-header.ts"
 import { CliError } from "./cli-error.ts"
 import { countOf } from "./human-units.ts"
 import { isPictureUrl } from "./picture-url.ts"

@@ -6,7 +6,7 @@ import {
   type ServedModel,
   type ServiceRate,
   serviceRate,
-} from "../lib/registry.ts"
+} from "../lib/queue/registry.ts"
 import { SharedLook } from "./shared-look.ts"
 
 const MAX_AGE_MS = 10_000

@@ -1,8 +1,8 @@
 import * as z from "zod"
 import { allowedHosts } from "../lib/allowed-hosts.ts"
+import { rateLimitOrOffSchema } from "../lib/callers/rate-limit.ts"
 import { type Env, flag, parseEnv, wholeNumber, words } from "../lib/env.ts"
-import { queueEnv } from "../lib/queue-config.ts"
-import { rateLimitOrOffSchema } from "../lib/rate-limit.ts"
+import { queueEnv } from "../lib/queue/queue-config.ts"
 
 const apiKey = z
   .string()

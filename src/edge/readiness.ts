@@ -1,6 +1,6 @@
 import { AppError } from "../lib/app-error.ts"
-import { SCHEMA_VERSION } from "../lib/keys.ts"
-import { readOtherSchema } from "../lib/schema-version.ts"
+import { SCHEMA_VERSION } from "../lib/queue/keys.ts"
+import { readOtherSchema } from "../lib/queue/schema-version.ts"
 import type { Services } from "./services.ts"
 
 /** Nobody is asked who they are: whoever asks often must not cost a command each time. */

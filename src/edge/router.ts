@@ -1,5 +1,5 @@
 import { type Context, Hono } from "hono"
-import type { Caller } from "./caller.ts"
+import type { Caller } from "./auth/caller.ts"
 import type { ApiRoute } from "./openapi/api-route.ts"
 import { type ValidatedInput, validateRequest } from "./openapi/validate-request.ts"
 import type { RequestTrace } from "./request-trace.ts"

@@ -2,8 +2,8 @@ import type { ExecutionContext, Hono } from "hono"
 import { ERRORS } from "../lib/app-error.ts"
 import type { Env } from "../lib/env.ts"
 import { createApp } from "./app.ts"
+import { DATA_HEADERS } from "./http/security-headers.ts"
 import type { EdgeEnv } from "./router.ts"
-import { DATA_HEADERS } from "./security-headers.ts"
 import { createServices } from "./services.ts"
 
 // One app per isolate: it holds what may be shared between requests, and nothing that may not.

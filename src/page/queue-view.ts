@@ -1,4 +1,4 @@
-import type { QueueStats } from "../lib/queue-stats.ts"
+import type { QueueStats } from "../lib/queue/queue-stats.ts"
 import { byId } from "./element.ts"
 import { countOf } from "./sentences.ts"
 

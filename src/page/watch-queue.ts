@@ -1,5 +1,5 @@
 import { fullJitterMs } from "../lib/backoff.ts"
-import type { QueueStats } from "../lib/queue-stats.ts"
+import type { QueueStats } from "../lib/queue/queue-stats.ts"
 import type { Edge } from "./edge.ts"
 
 /** Each look costs the server a few Redis commands, and somebody pays for them. */

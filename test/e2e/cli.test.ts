@@ -3,9 +3,9 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import jpeg from "jpeg-js"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
-import { JobStore } from "../../src/lib/job-store.ts"
-import { createKeys } from "../../src/lib/keys.ts"
-import { connectRedis } from "../../src/lib/redis.ts"
+import { JobStore } from "../../src/lib/queue/job-store.ts"
+import { createKeys } from "../../src/lib/queue/keys.ts"
+import { connectRedis } from "../../src/lib/redis/redis.ts"
 import { runCli, type Stack, startStack } from "./stack-harness.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-cli-"))

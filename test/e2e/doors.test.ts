@@ -4,7 +4,7 @@ import { connect } from "node:net"
 import { join } from "node:path"
 import { createClient } from "@redis/client"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { listProcesses } from "../../src/cli/stack/process-list.ts"
+import { listProcesses } from "../../src/cli/stack/processes/process-list.ts"
 import { processesOf, type Stack, startStack } from "./stack-harness.ts"
 
 const PARTS = ["redis", "gateway", "classifier", "edge"]

@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
-import type { Ticket } from "../../src/lib/ticket.ts"
+import type { Ticket } from "../../src/lib/tickets/ticket.ts"
 import { flatJpeg, flatPng } from "../support/images.ts"
 import { runCli, type Stack, startStack } from "./stack-harness.ts"
 

@@ -1,7 +1,7 @@
 import { createServer, type IncomingHttpHeaders } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest"
-import type { Ticket } from "../../src/lib/ticket.ts"
+import type { Ticket } from "../../src/lib/tickets/ticket.ts"
 import { formatTraceparent, newTrace, parseTraceparent } from "../../src/lib/trace/trace-context.ts"
 import { flatPng } from "../support/images.ts"
 import { type OtlpReceiver, startOtlpReceiver } from "../support/otlp-receiver.ts"

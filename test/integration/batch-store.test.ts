@@ -3,9 +3,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { BatchStore } from "../../src/lib/batches/batch-store.ts"
 import { batchETag, toBatchTicket } from "../../src/lib/batches/batch-ticket.ts"
 import { encodeChunk } from "../../src/lib/batches/list-chunk.ts"
-import { DEFAULT_STORE_LIMITS, type JobStore } from "../../src/lib/job-store.ts"
-import { Outbox } from "../../src/lib/outbox.ts"
-import { createSealer } from "../../src/lib/sealed-bytes.ts"
+import { DEFAULT_STORE_LIMITS, type JobStore } from "../../src/lib/queue/job-store.ts"
+import { createSealer } from "../../src/lib/redis/sealed-bytes.ts"
+import { Outbox } from "../../src/lib/webhooks/outbox.ts"
 import { createBatch, feedNext, lendOne, planOf, QUEUE, urlOf } from "../support/batch-harness.ts"
 import {
   claimOf,

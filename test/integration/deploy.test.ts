@@ -9,7 +9,7 @@ import { gzipSync } from "node:zlib"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { parse } from "yaml"
 import { classifierEnv } from "../../src/classifier/config.ts"
-import { listProcesses } from "../../src/cli/stack/process-list.ts"
+import { listProcesses } from "../../src/cli/stack/processes/process-list.ts"
 import { edgeEnv } from "../../src/edge/config.ts"
 import { readGatewayConfig } from "../../src/gateway/config.ts"
 
@@ -54,7 +54,7 @@ describe("what is deployed", () => {
   })
 
   it("the classifier is started with the same heap, wherever it is", async () => {
-    const texts = ["compose.yaml", UNIT, "src/cli/stack/parts.ts", "Dockerfile"]
+    const texts = ["compose.yaml", UNIT, "src/cli/stack/parts/parts.ts", "Dockerfile"]
     const flags = await Promise.all(
       texts.map(async (name) => /--max-semi-space-size=\d+/.exec(await readFile(name, "utf8"))?.[0]),
     )

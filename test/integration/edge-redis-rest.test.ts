@@ -1,9 +1,9 @@
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { download } from "../../src/classifier/download.ts"
+import { download } from "../../src/classifier/fetch/download.ts"
 import { AppError } from "../../src/lib/app-error.ts"
-import { connectRedis, type RedisRest } from "../../src/lib/redis.ts"
+import { connectRedis, type RedisRest } from "../../src/lib/redis/redis.ts"
 import { startBackend } from "../support/edge-backend.ts"
 import type { Backend } from "../support/edge-runtime.ts"
 

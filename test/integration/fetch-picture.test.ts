@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterEach, beforeEach, describe, expect, it } from "vitest"
-import { openPictureSource, type PictureSource } from "../../src/classifier/fetch-source/open-picture-source.ts"
+import { openPictureSource, type PictureSource } from "../../src/classifier/fetch/open-picture-source.ts"
 
 type Answer = (response: ServerResponse, request: IncomingMessage, n: number) => unknown
 

@@ -8,9 +8,9 @@ import {
   createGuardedFetch,
   type GuardedFetch,
   type GuardedFetchConfig,
-} from "../../src/classifier/guarded-fetch/guarded-fetch.ts"
-import { GuardedFetchError } from "../../src/classifier/guarded-fetch/guarded-fetch-error.ts"
-import type { ResolveHost } from "../../src/classifier/guarded-fetch/resolve-host.ts"
+} from "../../src/classifier/fetch/guarded/guarded-fetch.ts"
+import { GuardedFetchError } from "../../src/classifier/fetch/guarded/guarded-fetch-error.ts"
+import type { ResolveHost } from "../../src/classifier/fetch/guarded/resolve-host.ts"
 
 /** Made for these tests, worth nothing: hooks.example.com, valid until 2126. */
 const KEY = `-----BEGIN PRIVATE KEY-----

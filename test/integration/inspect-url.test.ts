@@ -4,7 +4,7 @@ import { createServer, type RequestListener, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net"
 import sharp from "sharp"
 import { afterEach, beforeAll, describe, expect, it } from "vitest"
-import { openPictureSource, type PictureSource } from "../../src/classifier/fetch-source/open-picture-source.ts"
+import { openPictureSource, type PictureSource } from "../../src/classifier/fetch/open-picture-source.ts"
 import { toFetchedPart } from "../../src/classifier/operations/to-fetched-part.ts"
 import { flatJpeg } from "../support/images.ts"
 

@@ -1,9 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import type { JobStore } from "../../src/lib/job-store.ts"
-import type { Operator } from "../../src/lib/operator.ts"
-import { readQueueStats } from "../../src/lib/queue-stats.ts"
-import { Registry } from "../../src/lib/registry.ts"
-import { announceSchema, readOtherSchema } from "../../src/lib/schema-version.ts"
+import type { JobStore } from "../../src/lib/queue/job-store.ts"
+import type { Operator } from "../../src/lib/queue/operator.ts"
+import { readQueueStats } from "../../src/lib/queue/queue-stats.ts"
+import { Registry } from "../../src/lib/queue/registry.ts"
+import { announceSchema, readOtherSchema } from "../../src/lib/queue/schema-version.ts"
 import { auditStore, dumpStore } from "../support/store-audit.ts"
 import {
   claimOf,

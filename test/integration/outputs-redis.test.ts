@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import { AppError } from "../../src/lib/app-error.ts"
-import { createKeys } from "../../src/lib/keys.ts"
-import { connectRedis, type RedisRest } from "../../src/lib/redis.ts"
-import { createSealer } from "../../src/lib/sealed-bytes.ts"
-import { type OutputLimits, StoredOutputs } from "../../src/lib/stored-outputs.ts"
+import { type OutputLimits, StoredOutputs } from "../../src/lib/outputs/stored-outputs.ts"
+import { createKeys } from "../../src/lib/queue/keys.ts"
+import { connectRedis, type RedisRest } from "../../src/lib/redis/redis.ts"
+import { createSealer } from "../../src/lib/redis/sealed-bytes.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../support/redis-server.ts"
 
 const HOUR_MS = 3_600_000

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { jobCost } from "../../src/lib/job-cost.ts"
-import type { JobStore, NewJob } from "../../src/lib/job-store.ts"
+import { jobCost } from "../../src/lib/queue/job-cost.ts"
+import type { JobStore, NewJob } from "../../src/lib/queue/job-store.ts"
 import { auditStore, dumpStore } from "../support/store-audit.ts"
 import {
   claimOf,

@@ -1,9 +1,9 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, it } from "vitest"
 import { AppError } from "../../src/lib/app-error.ts"
-import type { ClaimedJob } from "../../src/lib/job.ts"
-import type { Claim, JobStore, Lease } from "../../src/lib/job-store.ts"
-import type { Operator } from "../../src/lib/operator.ts"
+import type { ClaimedJob } from "../../src/lib/queue/job.ts"
+import type { Claim, JobStore, Lease } from "../../src/lib/queue/job-store.ts"
+import type { Operator } from "../../src/lib/queue/operator.ts"
 import { auditStore, type StoreDump } from "../support/store-audit.ts"
 import {
   claimOf,

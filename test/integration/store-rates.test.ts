@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { jobCost } from "../../src/lib/job-cost.ts"
+import { jobCost } from "../../src/lib/queue/job-cost.ts"
 import { billFor } from "../support/billing.ts"
 import { claimOf, jobOf, type StoreHarness, startStoreHarness, submit, success, T0 } from "../support/store-harness.ts"
 

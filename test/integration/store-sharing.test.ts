@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import type { Job } from "../../src/lib/job.ts"
-import type { JobStore, NewJob, Outcome } from "../../src/lib/job-store.ts"
-import { resolveJob } from "../../src/lib/ticket.ts"
+import type { Job } from "../../src/lib/queue/job.ts"
+import type { JobStore, NewJob, Outcome } from "../../src/lib/queue/job-store.ts"
+import { resolveJob } from "../../src/lib/tickets/ticket.ts"
 import { auditStore, dumpStore } from "../support/store-audit.ts"
 import {
   claimOf,

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { isSuspect } from "../../src/lib/job.ts"
-import type { JobStore } from "../../src/lib/job-store.ts"
+import { isSuspect } from "../../src/lib/queue/job.ts"
+import type { JobStore } from "../../src/lib/queue/job-store.ts"
 import { auditStore, dumpStore } from "../support/store-audit.ts"
 import {
   claimOf,

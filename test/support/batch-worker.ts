@@ -1,9 +1,9 @@
 import { ListReader } from "../../src/classifier/batches/list-reader.ts"
 import { BatchStore } from "../../src/lib/batches/batch-store.ts"
-import type { ClaimedJob } from "../../src/lib/job.ts"
-import { DEFAULT_STORE_LIMITS, JobStore, type Outcome } from "../../src/lib/job-store.ts"
-import { createKeys } from "../../src/lib/keys.ts"
-import { connectRedis } from "../../src/lib/redis.ts"
+import type { ClaimedJob } from "../../src/lib/queue/job.ts"
+import { DEFAULT_STORE_LIMITS, JobStore, type Outcome } from "../../src/lib/queue/job-store.ts"
+import { createKeys } from "../../src/lib/queue/keys.ts"
+import { connectRedis } from "../../src/lib/redis/redis.ts"
 
 /** Feeds batches and answers their pictures through the real stores, without fetching any. */
 export class BatchWorker {

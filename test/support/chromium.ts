@@ -1,5 +1,5 @@
 import { type Browser, chromium } from "playwright-core"
-import { findExecutable } from "../../src/cli/stack/find-executable.ts"
+import { findExecutable } from "../../src/cli/stack/redis/find-executable.ts"
 
 /** Debian's Chromium, headless, asking nobody outside for anything. `npm test` installs it. */
 export function launchChromium(): Promise<Browser> {

@@ -1,9 +1,9 @@
 import { vi } from "vitest"
-import type { ClaimedJob } from "../../src/lib/job.ts"
-import { JobStore, type Outcome } from "../../src/lib/job-store.ts"
-import { createKeys } from "../../src/lib/keys.ts"
-import { connectRedis, type RedisRest } from "../../src/lib/redis.ts"
-import { Registry, type ServedModel, type WorkerBeat } from "../../src/lib/registry.ts"
+import type { ClaimedJob } from "../../src/lib/queue/job.ts"
+import { JobStore, type Outcome } from "../../src/lib/queue/job-store.ts"
+import { createKeys } from "../../src/lib/queue/keys.ts"
+import { Registry, type ServedModel, type WorkerBeat } from "../../src/lib/queue/registry.ts"
+import { connectRedis, type RedisRest } from "../../src/lib/redis/redis.ts"
 
 /** Lives as long as its classifier. */
 export const AWAKE = "efficientnet_lite0"

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
-import { workerdEdgePart } from "../../src/cli/stack/parts.ts"
+import { workerdEdgePart } from "../../src/cli/stack/parts/parts.ts"
 import type { RunningEdge } from "./edge-runtime.ts"
 
 export type EdgeCommand = {

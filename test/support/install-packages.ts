@@ -1,8 +1,8 @@
 // What the tests need of the system and Debian has: Redis, and Chromium for what must work in a browser. Run by `npm test`.
 import { execFileSync } from "node:child_process"
 import { existsSync } from "node:fs"
-import { findExecutable } from "../../src/cli/stack/find-executable.ts"
-import { findRedis } from "../../src/cli/stack/find-redis.ts"
+import { findExecutable } from "../../src/cli/stack/redis/find-executable.ts"
+import { findRedis } from "../../src/cli/stack/redis/find-redis.ts"
 
 const say = (line: string) => process.stdout.write(`${line}\n`)
 

@@ -1,4 +1,4 @@
-import type { PictureSource } from "../../src/classifier/fetch-source/open-picture-source.ts"
+import type { PictureSource } from "../../src/classifier/fetch/open-picture-source.ts"
 
 const refuse = () => Promise.reject(new Error("No job of this test has a URL"))
 

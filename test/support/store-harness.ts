@@ -1,5 +1,5 @@
 import { createClient } from "@redis/client"
-import type { ImageInfo, JobResult } from "../../src/lib/job.ts"
+import type { ImageInfo, JobResult } from "../../src/lib/queue/job.ts"
 import {
   type Claim,
   type Claimed,
@@ -9,10 +9,10 @@ import {
   type NewJob,
   type Outcome,
   type StoreLimits,
-} from "../../src/lib/job-store.ts"
-import { createKeys, type Keys } from "../../src/lib/keys.ts"
-import { Operator } from "../../src/lib/operator.ts"
-import { connectRedis, type RedisRest } from "../../src/lib/redis.ts"
+} from "../../src/lib/queue/job-store.ts"
+import { createKeys, type Keys } from "../../src/lib/queue/keys.ts"
+import { Operator } from "../../src/lib/queue/operator.ts"
+import { connectRedis, type RedisRest } from "../../src/lib/redis/redis.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "./redis-server.ts"
 import { auditStore, type Client } from "./store-audit.ts"
 

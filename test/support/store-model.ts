@@ -1,5 +1,5 @@
-import type { Job } from "../../src/lib/job.ts"
-import type { Claim, Claimed, Enqueued, Left, NewJob } from "../../src/lib/job-store.ts"
+import type { Job } from "../../src/lib/queue/job.ts"
+import type { Claim, Claimed, Enqueued, Left, NewJob } from "../../src/lib/queue/job-store.ts"
 import type { StoreDump, StoredJob } from "./store-audit.ts"
 
 type Ticket = {

@@ -2,7 +2,7 @@ import { once } from "node:events"
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http"
 import type { AddressInfo } from "node:net"
 import { Webhook } from "standardwebhooks"
-import { newWebhookSecret } from "../../src/lib/webhook-secret.ts"
+import { newWebhookSecret } from "../../src/lib/webhooks/webhook-secret.ts"
 
 export const SECRET = newWebhookSecret()
 

@@ -8,10 +8,10 @@ import { findModels } from "../../src/classifier/models/find-models.ts"
 import { loadModel } from "../../src/classifier/models/load-model.ts"
 import { runOperation } from "../../src/classifier/operations/run-operation.ts"
 import { AppError } from "../../src/lib/app-error.ts"
-import { type ImageFormat, readImageHeader, seenImage } from "../../src/lib/image-header.ts"
-import type { ImageInfo } from "../../src/lib/job.ts"
+import { type ImageFormat, readImageHeader, seenImage } from "../../src/lib/images/image-header.ts"
 import { silentLog } from "../../src/lib/log.ts"
-import type { Operation } from "../../src/lib/operations.ts"
+import type { Operation } from "../../src/lib/operations/operations.ts"
+import type { ImageInfo } from "../../src/lib/queue/job.ts"
 
 const root = (path: string) => new URL(`../../${path}`, import.meta.url).pathname
 const LIMITS: ImageLimits = {

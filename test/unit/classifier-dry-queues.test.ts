@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { DryQueues } from "../../src/classifier/dry-queues.ts"
+import { DryQueues } from "../../src/classifier/jobs/dry-queues.ts"
 
 describe("DryQueues", () => {
   it("skips what a claim found empty, until something is heard of it", () => {

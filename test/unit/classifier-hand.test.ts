@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest"
-import { Hand, JobStopped } from "../../src/classifier/hand.ts"
-import type { ClaimedJob } from "../../src/lib/job.ts"
+import { Hand, JobStopped } from "../../src/classifier/jobs/hand.ts"
+import type { ClaimedJob } from "../../src/lib/queue/job.ts"
 
 const claim = (leaseToken: string) => ({ id: "a", leaseToken, attempts: 1, maxAttempts: 3 }) as ClaimedJob
 

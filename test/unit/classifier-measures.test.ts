@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest"
-import { RedisClock } from "../../src/classifier/redis-clock.ts"
-import { ServiceMeter } from "../../src/classifier/service-meter.ts"
-import type { RedisRest } from "../../src/lib/redis.ts"
+import { RedisClock } from "../../src/classifier/jobs/redis-clock.ts"
+import { ServiceMeter } from "../../src/classifier/jobs/service-meter.ts"
+import type { RedisRest } from "../../src/lib/redis/redis.ts"
 
 describe("RedisClock", () => {
   it("believes the quickest of the last replies", async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { DryQueues } from "../../src/classifier/dry-queues.ts"
-import { type Kind, planClaim } from "../../src/classifier/plan-claim.ts"
+import { DryQueues } from "../../src/classifier/jobs/dry-queues.ts"
+import { type Kind, planClaim } from "../../src/classifier/jobs/plan-claim.ts"
 
 const QUEUES = { uploads: ["m", "@inspect"], urls: ["m@url"] }
 const ALL = [...QUEUES.uploads, ...QUEUES.urls]

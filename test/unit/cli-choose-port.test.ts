@@ -1,6 +1,6 @@
 import { createServer } from "node:net"
 import { describe, expect, test } from "vitest"
-import { choosePort, isPortFree } from "../../src/cli/stack/choose-port.ts"
+import { choosePort, isPortFree } from "../../src/cli/stack/parts/choose-port.ts"
 
 const takenPorts =
   (...taken: number[]) =>

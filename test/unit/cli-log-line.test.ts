@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest"
-import { readOwnLine, readRedisLine, readWorkerdLine } from "../../src/cli/stack/read-part-line.ts"
+import { readOwnLine, readRedisLine, readWorkerdLine } from "../../src/cli/stack/processes/read-part-line.ts"
 import { clockTime, parseLogLine, renderLogLine } from "../../src/cli/stack/render-log-line.ts"
 import { plain } from "../../src/cli/terminal.ts"
 import { createLog } from "../../src/lib/log.ts"

@@ -13,8 +13,8 @@ import { type Queue, renderQueue } from "../../src/cli/operate/render-queue.ts"
 import { renderTicket } from "../../src/cli/render-ticket.ts"
 import { plain } from "../../src/cli/terminal.ts"
 import type { TicketData } from "../../src/lib/client/claimcheck.ts"
-import type { Job } from "../../src/lib/job.ts"
-import type { DeadLetter } from "../../src/lib/operator.ts"
+import type { Job } from "../../src/lib/queue/job.ts"
+import type { DeadLetter } from "../../src/lib/queue/operator.ts"
 
 const ID = "7z3k0v5c8mq2x9r4t6w1y8a0bd"
 const NOW_MS = Date.parse("2026-01-02T00:00:00.000Z")

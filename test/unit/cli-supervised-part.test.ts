@@ -1,10 +1,10 @@
 import { describe, expect, onTestFinished, test } from "vitest"
-import { areGone } from "../../src/cli/stack/are-gone.ts"
-import type { Part } from "../../src/cli/stack/part.ts"
-import { listProcesses } from "../../src/cli/stack/process-list.ts"
-import { readOwnLine } from "../../src/cli/stack/read-part-line.ts"
-import { MAX_QUICK_DEATHS } from "../../src/cli/stack/restart-delay.ts"
-import { SupervisedPart } from "../../src/cli/stack/supervised-part.ts"
+import type { Part } from "../../src/cli/stack/parts/part.ts"
+import { areGone } from "../../src/cli/stack/processes/are-gone.ts"
+import { listProcesses } from "../../src/cli/stack/processes/process-list.ts"
+import { readOwnLine } from "../../src/cli/stack/processes/read-part-line.ts"
+import { MAX_QUICK_DEATHS } from "../../src/cli/stack/processes/restart-delay.ts"
+import { SupervisedPart } from "../../src/cli/stack/processes/supervised-part.ts"
 
 const READY = `console.log(JSON.stringify({ time: "t", level: "info", script: "x", event: "classifier.ready" }));`
 const STAY = "setInterval(() => {}, 1000);"

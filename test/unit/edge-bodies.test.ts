@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
-import { BodiesInFlight, type BodyLimits } from "../../src/edge/bodies-in-flight.ts"
-import { discardRest, readBody } from "../../src/edge/read-body.ts"
+import { discardRest, readBody } from "../../src/edge/http/read-body.ts"
+import { BodiesInFlight, type BodyLimits } from "../../src/edge/limits/bodies-in-flight.ts"
 import { AppError } from "../../src/lib/app-error.ts"
 import { sleep } from "../../src/lib/sleep.ts"
 

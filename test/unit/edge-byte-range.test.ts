@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { expect, test } from "vitest"
-import { parseRange } from "../../src/edge/byte-range.ts"
+import { parseRange } from "../../src/edge/http/byte-range.ts"
 
 test("parseRange() gives a part of the body that is not empty, or says that there is none", () => {
   const number = fc.oneof(fc.constant(""), fc.nat(20).map(String))

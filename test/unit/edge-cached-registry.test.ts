@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import { CachedRegistry } from "../../src/edge/cached-registry.ts"
 import { AppError } from "../../src/lib/app-error.ts"
-import type { Registry, RegistrySnapshot, ServedModel } from "../../src/lib/registry.ts"
+import type { Registry, RegistrySnapshot, ServedModel } from "../../src/lib/queue/registry.ts"
 
 const model = (id: string): ServedModel => ({
   id,

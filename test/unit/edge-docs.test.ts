@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs"
 import { beforeAll, describe, expect, it } from "vitest"
 import { ERRORS } from "../../src/lib/app-error.ts"
 import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
-import { webhookEventTypes } from "../../src/lib/webhook-event.ts"
+import { webhookEventTypes } from "../../src/lib/webhooks/webhook-event.ts"
 import { examplesOf } from "../support/docs-examples.ts"
 import { openDetachedApp, readDocument } from "../support/edge-document.ts"
 

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from "vitest"
 import type { OpenApiDocument } from "../../src/edge/openapi/create-document.ts"
 import { EVENT_EXAMPLES, EXAMPLES } from "../../src/edge/openapi/examples.ts"
-import { WEBHOOK_EVENTS, webhookEventTypes } from "../../src/lib/webhook-event.ts"
+import { WEBHOOK_EVENTS, webhookEventTypes } from "../../src/lib/webhooks/webhook-event.ts"
 import { createChecker } from "../support/conforming-edge.ts"
 import { readDocument } from "../support/edge-document.ts"
 

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest"
-import { KnownKeys } from "../../src/edge/known-keys.ts"
-import { ReadRates } from "../../src/edge/read-rates.ts"
-import { SubmitRates } from "../../src/edge/submit-rates.ts"
-import { addressCaller, networkOf } from "../../src/lib/caller-id.ts"
+import { KnownKeys } from "../../src/edge/auth/known-keys.ts"
+import { ReadRates } from "../../src/edge/limits/read-rates.ts"
+import { SubmitRates } from "../../src/edge/limits/submit-rates.ts"
+import { addressCaller, networkOf } from "../../src/lib/callers/caller-id.ts"
 
 /** Addresses of as many /56, up to 256 of them, all within one /48. */
 const site = (count: number, net = "2001:db8:1") =>

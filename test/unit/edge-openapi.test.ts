@@ -2,7 +2,7 @@ import { Validator } from "@seriousme/openapi-schema-validator"
 import { beforeAll, describe, expect, it } from "vitest"
 import type { OpenApiDocument } from "../../src/edge/openapi/create-document.ts"
 import { ERRORS } from "../../src/lib/app-error.ts"
-import { webhookEventTypes } from "../../src/lib/webhook-event.ts"
+import { webhookEventTypes } from "../../src/lib/webhooks/webhook-event.ts"
 import { openDetachedApp, readDocument } from "../support/edge-document.ts"
 
 type Schema = { type?: string; default?: unknown; description?: string; properties?: Record<string, Schema> }

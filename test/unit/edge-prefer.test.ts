@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { preferredWaitMs } from "../../src/edge/prefer.ts"
+import { preferredWaitMs } from "../../src/edge/http/prefer.ts"
 
 describe("preferredWaitMs()", () => {
   it.each([

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest"
-import { OverdueWakes } from "../../src/edge/overdue-wakes.ts"
 import type { Services } from "../../src/edge/services.ts"
-import { waitForJob } from "../../src/edge/watch-ticket.ts"
-import type { ClaimedJob, Job } from "../../src/lib/job.ts"
+import { OverdueWakes } from "../../src/edge/tickets/overdue-wakes.ts"
+import { waitForJob } from "../../src/edge/tickets/watch-ticket.ts"
+import type { ClaimedJob, Job } from "../../src/lib/queue/job.ts"
 
 const image = { format: "jpeg", width: 100, height: 100, bytes: 9, sha256: "", orientation: 1 }
 const waiting: Job = {

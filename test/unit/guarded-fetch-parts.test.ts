@@ -1,9 +1,9 @@
 import { getEventListeners } from "node:events"
 import { afterEach, describe, expect, it, vi } from "vitest"
-import { createGate } from "../../src/classifier/guarded-fetch/gate.ts"
-import { firstHop, type Hop, nextHop } from "../../src/classifier/guarded-fetch/next-hop.ts"
-import { readBody } from "../../src/classifier/guarded-fetch/read-body.ts"
-import { withDeadline } from "../../src/classifier/guarded-fetch/with-deadline.ts"
+import { createGate } from "../../src/classifier/fetch/guarded/gate.ts"
+import { firstHop, type Hop, nextHop } from "../../src/classifier/fetch/guarded/next-hop.ts"
+import { readBody } from "../../src/classifier/fetch/guarded/read-body.ts"
+import { withDeadline } from "../../src/classifier/fetch/guarded/with-deadline.ts"
 
 afterEach(() => void vi.useRealTimers())
 

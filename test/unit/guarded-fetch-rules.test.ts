@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest"
-import { parseAllowList } from "../../src/classifier/guarded-fetch/allow-list.ts"
-import { GuardedFetchError } from "../../src/classifier/guarded-fetch/guarded-fetch-error.ts"
-import { isPublicAddress } from "../../src/classifier/guarded-fetch/public-address.ts"
-import { parseClientUrl, reachableAddresses, reachOf } from "../../src/classifier/guarded-fetch/url-rules.ts"
+import { parseAllowList } from "../../src/classifier/fetch/guarded/allow-list.ts"
+import { GuardedFetchError } from "../../src/classifier/fetch/guarded/guarded-fetch-error.ts"
+import { isPublicAddress } from "../../src/classifier/fetch/guarded/public-address.ts"
+import { parseClientUrl, reachableAddresses, reachOf } from "../../src/classifier/fetch/guarded/url-rules.ts"
 
 function rulesWith(...allowed: string[]) {
   return { allowList: parseAllowList(allowed), ports: [443] }

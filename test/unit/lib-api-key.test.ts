@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { hashApiKey, hasRightChecksum, KEY_NAME, looksLikeApiKey, newApiKey } from "../../src/lib/api-key.ts"
-import { addressCaller, siteOf } from "../../src/lib/caller-id.ts"
+import { hashApiKey, hasRightChecksum, KEY_NAME, looksLikeApiKey, newApiKey } from "../../src/lib/callers/api-key.ts"
+import { addressCaller, siteOf } from "../../src/lib/callers/caller-id.ts"
 
 describe("newApiKey()", () => {
   it("makes keys that nobody guesses, of which none is another", async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { readBulkString } from "../../src/lib/bulk-string.ts"
+import { readBulkString } from "../../src/lib/redis/bulk-string.ts"
 
 async function* inPieces(text: string, size: number) {
   const bytes = new TextEncoder().encode(text)

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { encodeBase32, isJobId, jobIdForIdempotencyKey, newJobId } from "../../src/lib/job-id.ts"
-import { createBatchTicketIds, createTicketIds, equalInConstantTime } from "../../src/lib/ticket-id.ts"
+import { encodeBase32, isJobId, jobIdForIdempotencyKey, newJobId } from "../../src/lib/queue/job-id.ts"
+import { createBatchTicketIds, createTicketIds, equalInConstantTime } from "../../src/lib/tickets/ticket-id.ts"
 
 const MAX_MS = 2 ** 48 - 1
 

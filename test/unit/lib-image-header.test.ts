@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { AppError } from "../../src/lib/app-error.ts"
-import { readImageHeader, uprightSize } from "../../src/lib/image-header.ts"
+import { readImageHeader, uprightSize } from "../../src/lib/images/image-header.ts"
 import { concat, exifSegment, jpegHeader, noise, pngHeader, segment } from "../support/edge-images.ts"
 import { flatJpeg, flatPng, withOrientation } from "../support/images.ts"
 import { passesOver } from "../support/passes.ts"

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { jobCost } from "../../src/lib/job-cost.ts"
-import { type Operation, parseOperation } from "../../src/lib/operations.ts"
+import { type Operation, parseOperation } from "../../src/lib/operations/operations.ts"
+import { jobCost } from "../../src/lib/queue/job-cost.ts"
 import { measureWork, rankCorrelation, type WorkPoint } from "../support/work-grid.ts"
 
 const classify = parseOperation("classify", {})

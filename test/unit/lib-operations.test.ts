@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { operationNames, operationSchema, parseOperation } from "../../src/lib/operations.ts"
-import { queueName, queuesOf } from "../../src/lib/queue-name.ts"
+import { operationNames, operationSchema, parseOperation } from "../../src/lib/operations/operations.ts"
+import { queueName, queuesOf } from "../../src/lib/queue/queue-name.ts"
 
 describe("parseOperation()", () => {
   it("classifies with five predictions unless told otherwise", () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest"
-import { outputIdOf, verifyOutputId } from "../../src/lib/output-id.ts"
-import { createTicketIds } from "../../src/lib/ticket-id.ts"
+import { outputIdOf, verifyOutputId } from "../../src/lib/outputs/output-id.ts"
+import { createTicketIds } from "../../src/lib/tickets/ticket-id.ts"
 
 const JOB = "01jd3x8k0v7m5q2r9t4w6y1z3b"
 const old = createTicketIds(["an older secret of ours"])

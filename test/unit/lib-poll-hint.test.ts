@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { LOOK, pollHint } from "../../src/lib/poll-hint.ts"
+import { LOOK, pollHint } from "../../src/lib/queue/poll-hint.ts"
 
 const rate = fc.record({
   classifiers: fc.integer({ min: 1, max: 50 }),

@@ -8,7 +8,7 @@ import {
   remainingOf,
   stepMsOf,
   waitMsOf,
-} from "../../src/lib/rate-limit.ts"
+} from "../../src/lib/callers/rate-limit.ts"
 
 describe("rateLimitSchema", () => {
   it.each([

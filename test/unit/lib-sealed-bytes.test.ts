@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { createSealer } from "../../src/lib/sealed-bytes.ts"
+import { createSealer } from "../../src/lib/redis/sealed-bytes.ts"
 
 const NEW = "the newest secret, of 32 characters or more"
 const OLD = "an older secret, of 32 characters or more"

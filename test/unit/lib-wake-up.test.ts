@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { createLog } from "../../src/lib/log.ts"
-import { listenForWakeUps, type WakeUpOptions } from "../../src/lib/wake-up.ts"
+import { listenForWakeUps, type WakeUpOptions } from "../../src/lib/queue/wake-up.ts"
 
 /** A server that takes subscriptions, says what it is told to, and lets each stream go with its signal, as fetch does. */
 class FakeServer {

@@ -1,10 +1,10 @@
 import { AppError } from "../../lib/app-error.ts"
 import { type Batch, doneOf } from "../../lib/batches/batch.ts"
 import { type BatchStore, type LentBatch, MAX_FED_AT_ONCE } from "../../lib/batches/batch-store.ts"
-import { newJobId } from "../../lib/job-id.ts"
 import type { Log } from "../../lib/log.ts"
-import { type Reachability, untilReached } from "../until-reached.ts"
-import { Waker } from "../waker.ts"
+import { newJobId } from "../../lib/queue/job-id.ts"
+import { type Reachability, untilReached } from "../jobs/until-reached.ts"
+import { Waker } from "../jobs/waker.ts"
 import { ListReader } from "./list-reader.ts"
 
 /** An idle look is billed as the script and one command in it: four an hour. */

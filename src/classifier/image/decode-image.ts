@@ -6,8 +6,8 @@ import {
   readImageHeader,
   refuseLargeImage,
   uprightSize,
-} from "../../lib/image-header.ts"
-import { imageTooLarge } from "../../lib/too-large.ts"
+} from "../../lib/images/image-header.ts"
+import { imageTooLarge } from "../../lib/images/too-large.ts"
 import type { Codec, DecodedImage, DecodeLimits } from "./codec.ts"
 
 export type ImageLimits = DecodeLimits & {

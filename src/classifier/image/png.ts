@@ -1,7 +1,7 @@
 import { inflateSync } from "node:zlib"
 import { type DecodedPng, decode } from "fast-png"
 import { AppError } from "../../lib/app-error.ts"
-import { refuseLargeImage } from "../../lib/image-header.ts"
+import { refuseLargeImage } from "../../lib/images/image-header.ts"
 import { type DecodeLimits, refuseDecodeBytes, type StoredImage } from "./codec.ts"
 import { damagedPng, type PngHeader, readPngChunks } from "./png-chunks.ts"
 import { pngToRgb } from "./png-to-rgb.ts"

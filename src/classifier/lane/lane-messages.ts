@@ -1,6 +1,6 @@
 import type { ErrorCode } from "../../lib/app-error.ts"
-import type { ImageInfo, JobResult } from "../../lib/job.ts"
-import type { Operation } from "../../lib/operations.ts"
+import type { Operation } from "../../lib/operations/operations.ts"
+import type { ImageInfo, JobResult } from "../../lib/queue/job.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ModelFolder } from "../models/find-models.ts"

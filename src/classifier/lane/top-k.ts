@@ -1,4 +1,4 @@
-import type { Prediction } from "../../lib/job.ts"
+import type { Prediction } from "../../lib/queue/job.ts"
 
 /** The `k` most probable classes, best first; of two equal ones the lower index first. */
 export function topK(probabilities: Float32Array, labels: readonly string[], k: number): Prediction[] {

@@ -1,7 +1,7 @@
 import { BackendWasm } from "@tensorflow/tfjs-backend-wasm"
 import { backend } from "@tensorflow/tfjs-core"
 import { AppError } from "../../lib/app-error.ts"
-import type { Prediction } from "../../lib/job.ts"
+import type { Prediction } from "../../lib/queue/job.ts"
 import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { openCodec } from "../image/open-codec.ts"

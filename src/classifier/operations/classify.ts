@@ -1,5 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
-import { seenImage } from "../../lib/image-header.ts"
+import { seenImage } from "../../lib/images/image-header.ts"
 import { decodeImage } from "../image/decode-image.ts"
 import { fillInput, type InputRule, maxShrinkFor } from "../image/fill-input.ts"
 import { topK } from "../lane/top-k.ts"

@@ -1,4 +1,4 @@
-import { readImageHeader, refuseLargeImage, seenImage } from "../../lib/image-header.ts"
+import { readImageHeader, refuseLargeImage, seenImage } from "../../lib/images/image-header.ts"
 import type { Work } from "./work.ts"
 
 /** What the header says. */

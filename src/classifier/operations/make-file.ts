@@ -1,4 +1,4 @@
-import { uprightSize } from "../../lib/image-header.ts"
+import { uprightSize } from "../../lib/images/image-header.ts"
 import type { LaneResult } from "../lane/lane-messages.ts"
 import { type MadeFile, type NativeImage, openNativeImage } from "./native-image.ts"
 import type { WorkContext } from "./work.ts"

@@ -1,4 +1,4 @@
-import type { OperationName } from "../../lib/operations.ts"
+import type { OperationName } from "../../lib/operations/operations.ts"
 import type { LaneJob, LaneResult } from "../lane/lane-messages.ts"
 import { classify } from "./classify.ts"
 import { compress } from "./compress.ts"

@@ -1,4 +1,4 @@
-import type { OperationName, OperationOf } from "../../lib/operations.ts"
+import type { OperationName, OperationOf } from "../../lib/operations/operations.ts"
 import type { Codec } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { LaneJob, LaneResult } from "../lane/lane-messages.ts"

@@ -1,5 +1,5 @@
 import { ConfigError } from "../../lib/env.ts"
-import type { StoredOutputs } from "../../lib/stored-outputs.ts"
+import type { StoredOutputs } from "../../lib/outputs/stored-outputs.ts"
 import { bucketOutputs } from "./bucket-outputs.ts"
 import type { OutputConfig } from "./config.ts"
 import { folderOutputs } from "./folder-outputs.ts"

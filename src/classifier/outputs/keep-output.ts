@@ -1,5 +1,5 @@
-import type { ClaimedJob, OutputInfo } from "../../lib/job.ts"
-import { outputIdOf } from "../../lib/output-id.ts"
+import { outputIdOf } from "../../lib/outputs/output-id.ts"
+import type { ClaimedJob, OutputInfo } from "../../lib/queue/job.ts"
 import { sha256Hex } from "../../lib/sha256.ts"
 import type { MadeFile } from "../operations/native-image.ts"
 import type { OutputStore } from "./output-store.ts"

@@ -1,4 +1,4 @@
-import type { StoredOutputs } from "../../lib/stored-outputs.ts"
+import type { StoredOutputs } from "../../lib/outputs/stored-outputs.ts"
 import type { OutputStore } from "./output-store.ts"
 
 /** Outputs in Redis, as long as results live; the edge hands them out. */

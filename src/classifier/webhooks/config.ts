@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { words } from "../../lib/env.ts"
-import { isWebhookSecret, readSigningSeed } from "../../lib/webhook-secret.ts"
-import { parseAllowList } from "../guarded-fetch/allow-list.ts"
+import { isWebhookSecret, readSigningSeed } from "../../lib/webhooks/webhook-secret.ts"
+import { parseAllowList } from "../fetch/guarded/allow-list.ts"
 
 /** What a process that delivers webhooks is told, beside the queue's own variables. */
 export const webhookEnv = {

@@ -1,5 +1,5 @@
 import { Webhook } from "standardwebhooks"
-import { readSigningSeed } from "../../lib/webhook-secret.ts"
+import { readSigningSeed } from "../../lib/webhooks/webhook-secret.ts"
 
 export type Message = {
   id: string

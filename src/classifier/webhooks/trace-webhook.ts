@@ -1,7 +1,7 @@
-import { type DeliveryEvent, receiverOf, traceparentOf } from "../../lib/delivery.ts"
-import type { Taken } from "../../lib/outbox.ts"
 import type { Span } from "../../lib/trace/span.ts"
 import { childOf, parseTraceparent, type TraceContext } from "../../lib/trace/trace-context.ts"
+import { type DeliveryEvent, receiverOf, traceparentOf } from "../../lib/webhooks/delivery.ts"
+import type { Taken } from "../../lib/webhooks/outbox.ts"
 import type { Sent } from "./send-webhook.ts"
 
 /** `edge`: the step that asked for the work. `attempt`: the one that a receiver goes on with. */

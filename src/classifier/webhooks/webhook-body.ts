@@ -1,7 +1,7 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
-import { type DeliveryEvent, tellEvent } from "../../lib/delivery.ts"
-import type { Ticket } from "../../lib/ticket.ts"
-import type { WebhookEvent } from "../../lib/webhook-event.ts"
+import type { Ticket } from "../../lib/tickets/ticket.ts"
+import { type DeliveryEvent, tellEvent } from "../../lib/webhooks/delivery.ts"
+import type { WebhookEvent } from "../../lib/webhooks/webhook-event.ts"
 
 /** The specification asks for less than 20 kB. */
 const MAX_BODY_BYTES = 20_000

@@ -1,5 +1,5 @@
-import { isKeyCaller } from "../../lib/caller-id.ts"
-import type { CachedWebhookSettings } from "../../lib/webhook-settings.ts"
+import { isKeyCaller } from "../../lib/callers/caller-id.ts"
+import type { CachedWebhookSettings } from "../../lib/webhooks/webhook-settings.ts"
 
 /** What signs the webhooks of a caller. */
 export type WebhookSigners = (caller: string) => Promise<Signers>

@@ -1,5 +1,5 @@
-import type { ApiKeyStore } from "../../lib/api-key-store.ts"
-import { formatRateLimit } from "../../lib/rate-limit.ts"
+import type { ApiKeyStore } from "../../lib/callers/api-key-store.ts"
+import { formatRateLimit } from "../../lib/callers/rate-limit.ts"
 import type { Paint } from "../terminal.ts"
 import { renderTable } from "../text-table.ts"
 

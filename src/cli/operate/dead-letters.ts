@@ -1,4 +1,4 @@
-import type { DeadLetter, Operator, Revived } from "../../lib/operator.ts"
+import type { DeadLetter, Operator, Revived } from "../../lib/queue/operator.ts"
 import { CliError } from "../cli-error.ts"
 import type { Operations } from "./open-operator.ts"
 

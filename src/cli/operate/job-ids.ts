@@ -1,4 +1,4 @@
-import { isJobId } from "../../lib/job-id.ts"
+import { isJobId } from "../../lib/queue/job-id.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 
 const TICKET_PREFIX = "cls_"

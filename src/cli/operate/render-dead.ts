@@ -1,4 +1,4 @@
-import type { DeadLetter } from "../../lib/operator.ts"
+import type { DeadLetter } from "../../lib/queue/operator.ts"
 import { humanBytes, humanMs } from "../human-units.ts"
 import type { Paint } from "../terminal.ts"
 import { renderTable } from "../text-table.ts"

@@ -12,7 +12,7 @@ const line = z.looseObject({
   eta_ms: z.number().nullable(),
 })
 
-/** What `GET /v1/queue` says (src/lib/queue-stats.ts); fields that came later stay for `--json`. */
+/** What `GET /v1/queue` says (src/lib/queue/queue-stats.ts); fields that came later stay for `--json`. */
 export const queueSchema = z.looseObject({
   depth: z.number(),
   bytes: z.number(),

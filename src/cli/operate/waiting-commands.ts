@@ -1,5 +1,5 @@
 import type { Command } from "commander"
-import { queuesOfModel, serviceRate } from "../../lib/registry.ts"
+import { queuesOfModel, serviceRate } from "../../lib/queue/registry.ts"
 import { CliError } from "../cli-error.ts"
 import { confirm } from "../confirm.ts"
 import { countOf } from "../human-units.ts"

@@ -4,11 +4,11 @@ import { findEndpoint } from "../operate/open-operator.ts"
 import { packageRoot } from "../package-root.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { cliOutput } from "./cli-output.ts"
-import { delivererPart } from "./deliverer-part.ts"
-import { listenForInterrupts } from "./interrupts.ts"
-import { runAlone } from "./run-alone.ts"
-import { readWebhookSecrets, signing } from "./secrets.ts"
-import { findHome } from "./stack-config.ts"
+import { delivererPart } from "./parts/deliverer-part.ts"
+import { readWebhookSecrets, signing } from "./parts/secrets.ts"
+import { findHome } from "./parts/stack-config.ts"
+import { listenForInterrupts } from "./processes/interrupts.ts"
+import { runAlone } from "./processes/run-alone.ts"
 
 const HELP = `
 Every classifier delivers webhooks, too; several deliverers share the work. This one serves the queue of the stack on this

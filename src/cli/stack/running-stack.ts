@@ -1,10 +1,10 @@
-import type { Part, PartName } from "./part.ts"
-import { partRow } from "./prepare-stack.ts"
-import type { RunFile } from "./run-file.ts"
+import type { Part, PartName } from "./parts/part.ts"
+import { partRow } from "./parts/prepare-stack.ts"
+import type { RunFile } from "./processes/run-file.ts"
+import type { Reaper } from "./processes/start-reaper.ts"
+import { STOP_ORDER } from "./processes/stop-order.ts"
+import { type PartListener, SupervisedPart } from "./processes/supervised-part.ts"
 import type { StackOutput } from "./stack-output.ts"
-import type { Reaper } from "./start-reaper.ts"
-import { STOP_ORDER } from "./stop-order.ts"
-import { type PartListener, SupervisedPart } from "./supervised-part.ts"
 
 const SLOW_MS = 5_000
 const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`

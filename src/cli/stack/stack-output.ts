@@ -1,6 +1,6 @@
 import { createLog, type LogFields, type LogLevel } from "../../lib/log.ts"
 import type { Paint } from "../terminal.ts"
-import type { PartLine, PartName } from "./part.ts"
+import type { PartLine, PartName } from "./parts/part.ts"
 import { clockTime, parseLogLine, renderLogLine } from "./render-log-line.ts"
 
 /** Everything the stack says: as events for `--json`, as sentences for people. */

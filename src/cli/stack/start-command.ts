@@ -2,8 +2,8 @@ import { type Command, Option } from "commander"
 import { packageRoot } from "../package-root.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { cliOutput } from "./cli-output.ts"
-import { listenForInterrupts } from "./interrupts.ts"
-import { readStackConfig, type StackOptions } from "./stack-config.ts"
+import { readStackConfig, type StackOptions } from "./parts/stack-config.ts"
+import { listenForInterrupts } from "./processes/interrupts.ts"
 import { startStack } from "./start-stack.ts"
 
 const HELP = `

@@ -1,13 +1,13 @@
 import { join } from "node:path"
 import { makeFolder } from "../make-folder.ts"
-import type { Interrupts } from "./interrupts.ts"
-import { prepareStack, type StackPlan } from "./prepare-stack.ts"
-import { RunFile } from "./run-file.ts"
+import { prepareStack, type StackPlan } from "./parts/prepare-stack.ts"
+import type { StackConfig } from "./parts/stack-config.ts"
+import type { Interrupts } from "./processes/interrupts.ts"
+import { RunFile } from "./processes/run-file.ts"
+import { startReaper } from "./processes/start-reaper.ts"
+import { stopLeftovers } from "./processes/stop-leftovers.ts"
 import { RunningStack } from "./running-stack.ts"
-import type { StackConfig } from "./stack-config.ts"
 import type { StackOutput } from "./stack-output.ts"
-import { startReaper } from "./start-reaper.ts"
-import { stopLeftovers } from "./stop-leftovers.ts"
 
 /** Runs the local stack until it is interrupted. Throws what to tell when it cannot start or cannot go on. */
 export async function startStack(config: StackConfig, output: StackOutput, interrupts: Interrupts): Promise<void> {

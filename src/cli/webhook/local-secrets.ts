@@ -1,10 +1,10 @@
 import { join } from "node:path"
 import { splitWords } from "../../lib/env.ts"
-import { isWebhookSecret } from "../../lib/webhook-secret.ts"
+import { isWebhookSecret } from "../../lib/webhooks/webhook-secret.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { packageRoot } from "../package-root.ts"
-import { readWebhookSecrets } from "../stack/secrets.ts"
-import { findHome } from "../stack/stack-config.ts"
+import { readWebhookSecrets } from "../stack/parts/secrets.ts"
+import { findHome } from "../stack/parts/stack-config.ts"
 
 /** What webhooks are signed with here, newest first: as given, or else as the stack on this machine made it. @throws CliError */
 export function findSecrets(given: string | undefined): string[] {

@@ -1,4 +1,4 @@
-import { type Deliveries, receiverOf } from "../../lib/delivery.ts"
+import { type Deliveries, receiverOf } from "../../lib/webhooks/delivery.ts"
 import { humanMs } from "../human-units.ts"
 import type { Paint, Style } from "../terminal.ts"
 import { renderTable } from "../text-table.ts"

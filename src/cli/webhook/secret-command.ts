@@ -1,5 +1,5 @@
 import type { Command } from "commander"
-import { newWebhookSecret } from "../../lib/webhook-secret.ts"
+import { newWebhookSecret } from "../../lib/webhooks/webhook-secret.ts"
 import { print, survivesGoneReader } from "../terminal.ts"
 import { findSecrets } from "./local-secrets.ts"
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander"
-import { deliveriesSchema } from "../../lib/delivery.ts"
+import { deliveriesSchema } from "../../lib/webhooks/delivery.ts"
 import { createApi, parseBody } from "../api.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { interruptible } from "../interrupted.ts"

@@ -1,5 +1,5 @@
-import { type DeliveryEvent, receiverOf, tellEvent, toDeliveries } from "../../lib/delivery.ts"
-import { jobIdOfEvent, type Outbox, type Undelivered } from "../../lib/outbox.ts"
+import { type DeliveryEvent, receiverOf, tellEvent, toDeliveries } from "../../lib/webhooks/delivery.ts"
+import { jobIdOfEvent, type Outbox, type Undelivered } from "../../lib/webhooks/outbox.ts"
 import { humanMs } from "../human-units.ts"
 import type { Paint } from "../terminal.ts"
 import { renderTable } from "../text-table.ts"

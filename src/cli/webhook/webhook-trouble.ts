@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises"
-import { deliveriesSchema, receiverOf } from "../../lib/delivery.ts"
+import { deliveriesSchema, receiverOf } from "../../lib/webhooks/delivery.ts"
 import { type GetJson, parseBody } from "../api.ts"
 import { CliError } from "../cli-error.ts"
 

@@ -1,14 +1,14 @@
 import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
+import { type Operation, operationNames, operationOptions, parseOperation } from "../../lib/operations/operations.ts"
 import { wholeNumberOption } from "../../lib/operations/option.ts"
-import { type Operation, operationNames, operationOptions, parseOperation } from "../../lib/operations.ts"
-import { webhookUrlOrNoneSchema } from "../../lib/webhook-url.ts"
+import { webhookUrlOrNoneSchema } from "../../lib/webhooks/webhook-url.ts"
 import { MAX_DEADLINE_MS } from "../config.ts"
 import { reasonsOf } from "../reasons-of.ts"
 
 export const MAX_BATCH_SIZE = 1_000
 
-/** Options that every batch has; the others are those of its operation (src/lib/operations.ts). */
+/** Options that every batch has; the others are those of its operation (src/lib/operations/operations.ts). */
 const commonOptionsSchema = z.object({
   operation: z
     .enum(operationNames, `must be one of ${operationNames.join(", ")}`)

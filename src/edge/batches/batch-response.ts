@@ -1,6 +1,6 @@
 import { type BatchTicket, batchETag } from "../../lib/batches/batch-ticket.ts"
-import { matchesETag } from "../matches-etag.ts"
-import { linkTo } from "../names.ts"
+import { matchesETag } from "../http/matches-etag.ts"
+import { linkTo } from "../http/names.ts"
 import type { EdgeContext } from "../router.ts"
 
 /** The ticket of a batch with the headers that every answer about it carries, a 304 too. */

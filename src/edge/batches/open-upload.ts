@@ -1,4 +1,4 @@
-import type { RequestBody } from "../request-body.ts"
+import type { RequestBody } from "../http/request-body.ts"
 import { FilePart } from "./file-part.ts"
 import { BodyStream } from "./read-stream.ts"
 

@@ -1,5 +1,5 @@
 import type { BatchPlan } from "../../lib/batches/batch.ts"
-import type { JobResult } from "../../lib/job.ts"
+import type { JobResult } from "../../lib/queue/job.ts"
 import type { PictureResult } from "./picture-result.ts"
 import type { ResultRow } from "./result-rows.ts"
 

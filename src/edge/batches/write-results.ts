@@ -1,5 +1,5 @@
 import type { BatchPlan } from "../../lib/batches/batch.ts"
-import type { JobResult } from "../../lib/job.ts"
+import type { JobResult } from "../../lib/queue/job.ts"
 import { delimitedLine } from "./delimited-cell.ts"
 import type { PictureResult } from "./picture-result.ts"
 import { cellsOf, headerOf, outputUrl } from "./result-columns.ts"
@@ -72,7 +72,7 @@ function pictureToJson(end: PictureResult, plan: BatchPlan): Record<string, unkn
   }
 }
 
-/** In the words of a single picture's ticket (src/lib/ticket.ts). */
+/** In the words of a single picture's ticket (src/lib/tickets/ticket.ts). */
 function resultToJson({ predictions, scores, image, output }: JobResult, plan: BatchPlan): Record<string, unknown> {
   return {
     image,

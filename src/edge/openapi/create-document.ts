@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { ERRORS, type ErrorCode } from "../../lib/app-error.ts"
-import type { WebhookEventType } from "../../lib/webhook-event.ts"
+import type { WebhookEventType } from "../../lib/webhooks/webhook-event.ts"
 import type { ApiResponse, ApiRoute, ApiSchema, JsonSchema } from "./api-route.ts"
 import { ANY_ERRORS, CALLER_ERRORS, UNSAFE_ERRORS } from "./error-codes.ts"
 import { EXAMPLES } from "./examples.ts"

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { submitOptionsSchema } from "../submit-options.ts"
+import { submitOptionsSchema } from "../uploads/submit-options.ts"
 import type { ApiRoute } from "./api-route.ts"
 
 const IMAGE = { description: "The bytes of the image; what they are is told by them, not by the content type" }

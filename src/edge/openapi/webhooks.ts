@@ -3,7 +3,7 @@ import {
   type WebhookEventType,
   webhookEventSchema,
   webhookEventTypes,
-} from "../../lib/webhook-event.ts"
+} from "../../lib/webhooks/webhook-event.ts"
 import type { JsonSchema } from "./api-route.ts"
 import { EVENT_EXAMPLES } from "./examples.ts"
 import type { SchemaStore } from "./schema-store.ts"

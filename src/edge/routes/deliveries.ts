@@ -1,12 +1,12 @@
 import { AppError } from "../../lib/app-error.ts"
-import { deliveriesSchema, toDeliveries } from "../../lib/delivery.ts"
-import { assertMayRead } from "../caller.ts"
+import { deliveriesSchema, toDeliveries } from "../../lib/webhooks/delivery.ts"
+import { assertMayRead } from "../auth/caller.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { ticketParamsSchema } from "../openapi/ticket-request.ts"
 import { type EdgeContext, newRouter } from "../router.ts"
-import { verifyTicket } from "../verify-ticket.ts"
-import { readJob } from "../watch-ticket.ts"
+import { verifyTicket } from "../tickets/verify-ticket.ts"
+import { readJob } from "../tickets/watch-ticket.ts"
 
 /** Each resend is a request to somebody else's server. */
 const RESEND_PAUSE_MS = 5_000

@@ -1,6 +1,6 @@
 import { renderDocs } from "../docs/render-docs.ts"
 import { STYLE } from "../docs/style.ts"
-import { baseUrl } from "../names.ts"
+import { baseUrl } from "../http/names.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { createDocument, type OpenApiDocument } from "../openapi/create-document.ts"
 import { type EdgeContext, type EdgeRouter, newRouter } from "../router.ts"

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { isRemembered, serviceRate } from "../../lib/registry.ts"
+import { isRemembered, serviceRate } from "../../lib/queue/registry.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { newRouter } from "../router.ts"

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
-import { matchesETag } from "../matches-etag.ts"
+import { matchesETag } from "../http/matches-etag.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { bodyOf } from "../page/page-file.ts"
 import { files, html } from "../page/page-files.ts"

@@ -1,17 +1,17 @@
 import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
-import { receiveBody } from "../bodies-in-flight.ts"
 import { MAX_WAIT_S } from "../config.ts"
+import { problemResponse } from "../http/problem.ts"
+import { receiveBody } from "../limits/bodies-in-flight.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { ENQUEUE_ERRORS, JOB_ERRORS, UPLOAD_ERRORS } from "../openapi/error-codes.ts"
 import { imageUpload } from "../openapi/image-upload.ts"
 import { problemSchema } from "../openapi/problem-schema.ts"
-import { problemResponse } from "../problem.ts"
-import { readUpload, wantsFreshAnswer } from "../read-upload.ts"
 import { newRouter } from "../router.ts"
-import { submit } from "../submit.ts"
-import { parseSubmitOptions } from "../submit-options.ts"
-import { waitForJob } from "../watch-ticket.ts"
+import { waitForJob } from "../tickets/watch-ticket.ts"
+import { readUpload, wantsFreshAnswer } from "../uploads/read-upload.ts"
+import { submit } from "../uploads/submit.ts"
+import { parseSubmitOptions } from "../uploads/submit-options.ts"
 
 const answerSchema = z.object({
   success: z.literal(true),

@@ -1,4 +1,4 @@
-import { queueStatsSchema, readQueueStats } from "../../lib/queue-stats.ts"
+import { queueStatsSchema, readQueueStats } from "../../lib/queue/queue-stats.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { newRouter } from "../router.ts"

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { nobodyServes } from "../ticket.ts"
+import { nobodyServes } from "../tickets/ticket.ts"
 import { type Batch, doneOf, stateOf } from "./batch.ts"
 
 const instant = z.iso.datetime()

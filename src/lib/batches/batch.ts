@@ -1,6 +1,6 @@
 import * as z from "zod"
-import { jobErrorSchema } from "../job.ts"
-import { operationSchema } from "../operations.ts"
+import { operationSchema } from "../operations/operations.ts"
+import { jobErrorSchema } from "../queue/job.ts"
 
 /** What is settled once a batch is accepted. */
 export const batchPlanSchema = z.object({

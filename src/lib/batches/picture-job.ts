@@ -1,6 +1,6 @@
-import { encodeJob } from "../job.ts"
-import { jobCost, spanOf } from "../job-cost.ts"
-import { BATCH_SHARE } from "../job-store.ts"
+import { encodeJob } from "../queue/job.ts"
+import { jobCost, spanOf } from "../queue/job-cost.ts"
+import { BATCH_SHARE } from "../queue/job-store.ts"
 import { type BatchPlan, pictureJobId } from "./batch.ts"
 
 export type Picture = {

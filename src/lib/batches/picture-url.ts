@@ -5,7 +5,7 @@ const HOST = /^(\[[0-9a-f:.]+\]|(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}
 
 /**
  * Checks a picture's URL by its spelling. Which addresses may be reached is judged where the connection is opened
- * (src/classifier/guarded-fetch).
+ * (src/classifier/fetch/guarded).
  * @returns the URL as the parser spells it, without a fragment; or what is wrong with it
  */
 export function checkPictureUrl(text: string): { href: string } | { reason: string } {

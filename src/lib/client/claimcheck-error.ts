@@ -1,4 +1,4 @@
-import type { Ticket } from "../ticket.ts"
+import type { Ticket } from "../tickets/ticket.ts"
 
 /**
  * Why there is no answer. `code` is the problem's code as the server names it (`image_too_large`, `unknown_model`, …), the code of

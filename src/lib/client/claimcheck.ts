@@ -1,5 +1,5 @@
-import type { Ticket as TicketData } from "../ticket.ts"
-import { DEFAULT_MAX_IMAGE_BYTES } from "../too-large.ts"
+import { DEFAULT_MAX_IMAGE_BYTES } from "../images/too-large.ts"
+import type { Ticket as TicketData } from "../tickets/ticket.ts"
 import { assertOptions } from "./assert-options.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts"

@@ -1,6 +1,6 @@
 import { fullJitterMs } from "../backoff.ts"
 import { retryAfterMs } from "../retry-after.ts"
-import type { Ticket as TicketData } from "../ticket.ts"
+import type { Ticket as TicketData } from "../tickets/ticket.ts"
 import { assertOptions } from "./assert-options.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import {

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { outputCapsText } from "../output-caps.ts"
+import { outputCapsText } from "../outputs/output-caps.ts"
 import { numberOption, qualityOption } from "./option.ts"
 
 /** "By 50 %". */

@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { outputCapsText } from "../output-caps.ts"
+import { outputCapsText } from "../outputs/output-caps.ts"
 import { qualityOption, wholeNumberOption } from "./option.ts"
 
 /** The picture at another size, as an image or as an array of its pixels. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { hashApiKey, newApiKey } from "../../../src/lib/api-key.ts"
-import { ApiKeyStore } from "../../../src/lib/api-key-store.ts"
+import { hashApiKey, newApiKey } from "../../../src/lib/callers/api-key.ts"
+import { ApiKeyStore } from "../../../src/lib/callers/api-key-store.ts"
 import { ALICE, BOB } from "../edge-runtime.ts"
 import { bearer, type EdgeClient, expectProblem } from "./client.ts"
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, vi } from "vitest"
-import { type Ticket, ticketSchema } from "../../../src/lib/ticket.ts"
+import { type Ticket, ticketSchema } from "../../../src/lib/tickets/ticket.ts"
 import { FakeClassifier } from "../edge-classifier.ts"
 import { noise, uniqueJpeg } from "../edge-images.ts"
 import { type Backend, type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"

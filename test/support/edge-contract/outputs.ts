@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
-import { outputIdOf } from "../../../src/lib/output-id.ts"
-import { StoredOutputs } from "../../../src/lib/stored-outputs.ts"
+import { outputIdOf } from "../../../src/lib/outputs/output-id.ts"
+import { StoredOutputs } from "../../../src/lib/outputs/stored-outputs.ts"
 import { ALICE, BOB } from "../edge-runtime.ts"
 import { bearer, type EdgeClient, expectProblem } from "./client.ts"
 

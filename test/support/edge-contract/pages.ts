@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import type { Ticket } from "../../../src/lib/ticket.ts"
+import type { Ticket } from "../../../src/lib/tickets/ticket.ts"
 import { FakeClassifier, succeed } from "../edge-classifier.ts"
 import { type EdgeRuntime, edgeEnv } from "../edge-runtime.ts"
 import { expectProblem, picture } from "./client.ts"

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { hashApiKey, newApiKey } from "../../../src/lib/api-key.ts"
-import { ApiKeyStore } from "../../../src/lib/api-key-store.ts"
+import { hashApiKey, newApiKey } from "../../../src/lib/callers/api-key.ts"
+import { ApiKeyStore } from "../../../src/lib/callers/api-key-store.ts"
 import { FakeClassifier } from "../edge-classifier.ts"
 import { concat, pngHeader } from "../edge-images.ts"
 import { ALICE, type Backend, BOB, type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"

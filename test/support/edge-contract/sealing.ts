@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { JobStore } from "../../../src/lib/job-store.ts"
-import { createSealer } from "../../../src/lib/sealed-bytes.ts"
+import { JobStore } from "../../../src/lib/queue/job-store.ts"
+import { createSealer } from "../../../src/lib/redis/sealed-bytes.ts"
 import { FakeClassifier } from "../edge-classifier.ts"
 import { concat, noise } from "../edge-images.ts"
 import { type Backend, type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"

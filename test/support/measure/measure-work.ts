@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
 import type { CodecName } from "../../../src/classifier/image/codec.ts"
 import type { ImageLimits } from "../../../src/classifier/image/decode-image.ts"
-import type { Operation } from "../../../src/lib/operations.ts"
+import type { Operation } from "../../../src/lib/operations/operations.ts"
 
 export type WorkToMeasure = { file: string; operation: Operation; codec: CodecName; limits: ImageLimits }
 

@@ -1,6 +1,6 @@
 import sharp from "sharp"
 import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../../../src/classifier/image/codec.ts"
-import type { Operation } from "../../../src/lib/operations.ts"
+import type { Operation } from "../../../src/lib/operations/operations.ts"
 import { jpegOfScans } from "../hostile-images.ts"
 import { buildPng } from "../images.ts"
 import type { WorkToMeasure } from "./measure-work.ts"

@@ -1,0 +1,92 @@
+import { newJobId } from "../../lib/queue/job-id.ts"
+import type { Claimed, JobStore } from "../../lib/queue/job-store.ts"
+import type { WorkerBeat } from "../../lib/queue/registry.ts"
+import type { BrokenModel } from "../lane/lane-messages.ts"
+import type { DryQueues } from "./dry-queues.ts"
+import type { Hand } from "./hand.ts"
+import type { ClaimPlan } from "./plan-claim.ts"
+import type { ServiceMeter } from "./service-meter.ts"
+import { type Reachability, untilReached } from "./until-reached.ts"
+
+export type ClaimMeans = {
+  store: JobStore
+  worker: string
+  lanes: number
+  /** How many pictures of URLs may be in hand. */
+  fetches: number
+  leaseMs: number
+  hand: Hand
+  dryQueues: DryQueues
+  now: () => number
+  meter: ServiceMeter
+  reachability: Reachability
+  /** Model folders that cannot be served as they are. */
+  broken: () => readonly BrokenModel[]
+}
+
+/** The registry is read by every edge: no worker fills it. */
+const MOST_BROKEN_TOLD = 50
+const MOST_MESSAGE_CHARS = 300
+
+type OneClaim = {
+  signal: AbortSignal
+  looksAtAll: boolean
+  /** What the registry is to be told with it: the queues that are served, and until when without another beat. */
+  beat: { served: readonly string[]; untilMs: number } | null
+  reaps: boolean
+  turn: number
+}
+
+/** One claim, repeated under its token until Redis answers; null when the signal is aborted meanwhile. */
+export async function claimOnce(
+  means: ClaimMeans,
+  { queues, max, ahead }: ClaimPlan,
+  { signal, looksAtAll, beat, reaps, turn }: OneClaim,
+): Promise<Claimed | null> {
+  const token = newJobId(means.now())
+  // Asked for before it is sent: what is heard from now on may have come after its answer.
+  const known = means.dryQueues.toSkip()
+  const skip = looksAtAll ? [] : known
+  const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
+  const beatText = beat && JSON.stringify(describeWorker(means, beat))
+  try {
+    const claimed = await untilReached(
+      (attempt) =>
+        means.store.claim({
+          worker: means.worker,
+          queues: rotated,
+          skip,
+          max,
+          nowMs: means.now(),
+          leaseMs: means.leaseMs,
+          token,
+          handEmpty: means.hand.size === 0,
+          ahead,
+          again: attempt > 0,
+          reap: reaps,
+          ...(beatText !== null && { beat: beatText }),
+        }),
+      { reachability: means.reachability, signal },
+    )
+    const asked = rotated.filter((queue) => !skip.includes(queue))
+    means.dryQueues.found(asked, claimed.dry)
+    return claimed
+  } catch (error) {
+    if (signal.aborted) return null
+    throw error
+  }
+}
+
+function describeWorker(
+  { meter, lanes, fetches, broken }: ClaimMeans,
+  { served, untilMs }: NonNullable<OneClaim["beat"]>,
+): WorkerBeat {
+  return {
+    untilMs,
+    lanes,
+    queues: meter.describe(served, { lanes, fetches }),
+    broken: broken()
+      .slice(0, MOST_BROKEN_TOLD)
+      .map(({ id, code, message }) => ({ id, code, message: message.slice(0, MOST_MESSAGE_CHARS) })),
+  }
+}

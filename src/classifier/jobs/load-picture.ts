@@ -1,0 +1,54 @@
+import { AppError } from "../../lib/app-error.ts"
+import type { ClaimedJob, ImageInfo } from "../../lib/queue/job.ts"
+import type { JobStore } from "../../lib/queue/job-store.ts"
+import type { PictureSource } from "../fetch/open-picture-source.ts"
+
+export type PictureMeans = {
+  store: Pick<JobStore, "getPayload">
+  /** Where pictures come from that are named by URL. */
+  source: Pick<PictureSource, "fetch" | "inspect">
+  /** Aborted when the process is asked to leave: what is still being fetched is left to others. */
+  leave: AbortSignal
+}
+
+type Load = { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> }
+
+/** The bytes that a job is about. @throws AppError for what is an outcome of the job, Left, the signal's reason */
+export async function loadPicture(
+  means: PictureMeans,
+  { payloadId, input: { source } }: ClaimedJob,
+  { signal, reach }: Load,
+): Promise<Uint8Array> {
+  if (payloadId !== undefined) {
+    const bytes = await reach(() => means.store.getPayload(payloadId))
+    if (bytes !== null) return bytes
+    throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
+  }
+  if (source === undefined) throw new AppError("payload_expired", "The job names no image")
+  return unlessLeft(means, signal, (until) => means.source.fetch(source.url, until))
+}
+
+/** What is known of a picture by its URL. @throws as loadPicture() */
+export function inspectElsewhere(
+  means: PictureMeans,
+  picture: { url: string; wantsHash: boolean },
+  signal: AbortSignal,
+): Promise<ImageInfo> {
+  return unlessLeft(means, signal, (until) => means.source.inspect(picture, until))
+}
+
+async function unlessLeft<T>(
+  { leave }: PictureMeans,
+  signal: AbortSignal,
+  call: (until: AbortSignal) => Promise<T>,
+): Promise<T> {
+  try {
+    return await call(AbortSignal.any([signal, leave]))
+  } catch (error) {
+    if (leave.aborted && !signal.aborted) throw new Left()
+    throw error
+  }
+}
+
+/** The process leaves while the picture is still being fetched. */
+export class Left extends Error {}

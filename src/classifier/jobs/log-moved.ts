@@ -1,0 +1,12 @@
+import type { Log } from "../../lib/log.ts"
+import type { Job } from "../../lib/queue/job.ts"
+import { parseTraceparent } from "../../lib/trace/trace-context.ts"
+
+/** What a claim did with a job that nobody had in hand (its classifier died, or it waited too long), under its own id. */
+export function logMoved(log: Log, job: Job): void {
+  const { id: jobId, queue, attempts: attempt } = job
+  const trace = parseTraceparent(job.input.trace)
+  const about = { jobId, queue, attempt, ...(trace && { traceId: trace.traceId }) }
+  if (job.state === "failed") log.info("job.failed", { ...about, code: job.error.code, reason: job.error.message })
+  else log.warn("job.retried", { ...about, reason: "its lease ran out" })
+}

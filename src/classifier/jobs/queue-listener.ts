@@ -1,0 +1,53 @@
+import type { Log } from "../../lib/log.ts"
+import { listenForWakeUps } from "../../lib/queue/wake-up.ts"
+import type { RedisRest } from "../../lib/redis/redis.ts"
+import { DryQueues } from "./dry-queues.ts"
+import type { Hand } from "./hand.ts"
+import type { Waker } from "./waker.ts"
+
+export type QueueListener = {
+  dryQueues: DryQueues
+  isListening: () => boolean
+  ended: Promise<void>
+}
+
+/** Hears what is published: a job came, one that may be in our hand was canceled, or a webhook wants to be sent. */
+export function listenToQueue(options: {
+  redis: RedisRest
+  channel: string
+  hand: Hand
+  /** Woken when something may have come into a queue. */
+  waker: Waker
+  /** Something came into the outbox. */
+  onOutbox: () => void
+  /** A batch may be fed. */
+  onBatches: () => void
+  signal: AbortSignal
+  log: Log
+}): QueueListener {
+  const { waker } = options
+  const dryQueues = new DryQueues()
+  let isListening = false
+  const setListening = (value: boolean) => () => {
+    isListening = value
+    dryQueues.hear()
+    waker.wake()
+    options.onOutbox()
+    options.onBatches()
+  }
+  const ended = listenForWakeUps({
+    ...options,
+    onMessage: (message) => {
+      const [, kind, name] = message.match(/^(\w+):(.+)$/) ?? []
+      if (message === "outbox") return options.onOutbox()
+      if (message === "batches") return options.onBatches()
+      if (kind === "canceled" && name !== undefined) return options.hand.stop(name, "the ticket was canceled")
+      // Without a name it may be any queue.
+      dryQueues.hear(kind === "queued" ? name : undefined)
+      waker.wake()
+    },
+    onConnected: setListening(true),
+    onDisconnected: setListening(false),
+  })
+  return { dryQueues, isListening: () => isListening, ended }
+}

@@ -1,0 +1,29 @@
+import type { JobStore } from "../../lib/queue/job-store.ts"
+import { sleep } from "../../lib/sleep.ts"
+import type { Hand } from "./hand.ts"
+import { type Reachability, untilReached } from "./until-reached.ts"
+
+export type RenewLeases = {
+  store: Pick<JobStore, "renew">
+  hand: Hand
+  leaseMs: number
+  now: () => number
+  reachability: Reachability
+}
+
+/** Renews leases of jobs that take long, three times a lease, and stops work whose lease is lost, until the signal is aborted. */
+export async function renewLeases(options: RenewLeases, signal: AbortSignal): Promise<void> {
+  const { store, hand, leaseMs, now, reachability } = options
+  for (;;) {
+    await sleep(leaseMs / 3, signal)
+    if (signal.aborted) return
+    const leases = hand.leasesOlderThan(leaseMs / 6)
+    if (leases.length === 0) continue
+    try {
+      const lost = await untilReached(() => store.renew(leases, now() + leaseMs), { reachability, signal })
+      for (const { jobId } of lost) hand.stop(jobId, "the lease is lost")
+    } catch (error) {
+      if (!signal.aborted) throw error
+    }
+  }
+}

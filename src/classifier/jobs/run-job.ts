@@ -1,0 +1,176 @@
+import { AppError } from "../../lib/app-error.ts"
+import type { Log } from "../../lib/log.ts"
+import type { ClaimedJob } from "../../lib/queue/job.ts"
+import type { JobStore, Lease, Outcome, Retry } from "../../lib/queue/job-store.ts"
+import { sha256Hex } from "../../lib/sha256.ts"
+import type { Tracer } from "../../lib/trace/tracer.ts"
+import { LaneCrash, OverMemory } from "../lane/lane-crash.ts"
+import type { LanePool } from "../lane/lane-pool.ts"
+import type { Metrics } from "../metrics.ts"
+import { keepOutput } from "../outputs/keep-output.ts"
+import type { OutputStore } from "../outputs/output-store.ts"
+import { JobStopped } from "./hand.ts"
+import { JobTrace } from "./job-trace.ts"
+import { inspectElsewhere, Left, loadPicture, type PictureMeans } from "./load-picture.ts"
+import type { ServiceMeter } from "./service-meter.ts"
+import { type Reachability, untilReached } from "./until-reached.ts"
+
+export type JobRunner = PictureMeans & {
+  store: JobStore
+  pool: Pick<LanePool, "run">
+  outputs: OutputStore
+  now: () => number
+  meter: ServiceMeter
+  /** Whether all lanes have work, this job left out. */
+  isBacklogged: () => boolean
+  metrics: Metrics
+  reachability: Reachability
+  log: Log
+  tracer: Tracer
+  /** Aborted when the process may wait no longer for Redis. */
+  giveUp: AbortSignal
+}
+
+/** Carries one claimed job to its end: fetch, lane, outcome. Never rejects. */
+export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSignal): Promise<void> {
+  const { log, metrics } = runner
+  const trace = new JobTrace(job, runner)
+  const { about } = trace
+  try {
+    log.info("job.claimed", { ...about, worker: job.worker })
+    const end = await attempt(runner, job, { signal, trace })
+    metrics.jobs.inc({ queue: job.queue, outcome: end })
+    // A failure has said its code already.
+    if (end !== "failed") trace.end(end)
+  } catch (error) {
+    trace.end(
+      error instanceof JobStopped ? "stopped" : "abandoned",
+      error instanceof JobStopped ? undefined : "abandoned",
+    )
+    if (error instanceof JobStopped) {
+      metrics.jobs.inc({ queue: job.queue, outcome: "stopped" })
+      log.info("job.stopped", { ...about, reason: error.message })
+      return
+    }
+    // The lease runs out by itself, and the job is tried again.
+    metrics.jobs.inc({ queue: job.queue, outcome: "abandoned" })
+    log.error("job.abandoned", { ...about, error })
+  }
+}
+
+type Again = Omit<Retry, "nowMs"> & { reason: string }
+
+/** What a classifier that leaves had not begun is no attempt. */
+const LEAVES: Again = { reason: "the classifier leaves", counts: false }
+const DIED: Again = { reason: "the lane died", counts: true }
+/** A second time out of company tells whether it was the job; a third would tell nothing more. */
+const TOO_LONG: Again = { reason: "the lane took too long", counts: true, alone: true, onceMore: true }
+
+/** Beside others it may have been any of them: alone it shows. */
+function overMemory({ isAlone }: OverMemory): Again {
+  return { reason: "the classifier had no memory left", counts: isAlone, alone: true, onceMore: isAlone }
+}
+
+type End = "succeeded" | "failed" | "retried" | "lease_lost"
+
+type Attempted = { signal: AbortSignal; trace: JobTrace }
+
+async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: Attempted): Promise<End> {
+  const { store, log, now } = runner
+  const lease: Lease = { jobId: job.id, token: job.leaseToken }
+  const { about } = trace
+  const reach = <T>(call: () => Promise<T>) =>
+    untilReached(call, { reachability: runner.reachability, signal: runner.giveUp })
+
+  const { outcome, retry, timings } = await infer(runner, job, { signal, trace, reach })
+  if (retry !== undefined) {
+    const { reason, ...how } = retry
+    const held = await reach(() => store.retry(lease, reason, { nowMs: now(), ...how }))
+    log.warn("job.retried", { ...about, reason, held })
+    return held ? "retried" : "lease_lost"
+  }
+  const finishStart = performance.now()
+  const held = await reach(() => store.finish({ ...lease, job }, outcome, now()))
+  const finishMs = performance.now() - finishStart
+  trace.stage("finish", finishMs)
+  if (!held) {
+    log.info("job.lease_lost", about)
+    return "lease_lost"
+  }
+  if (outcome.state === "failed") {
+    log.info("job.failed", { ...about, code: outcome.error.code, reason: outcome.error.message })
+    trace.end("failed", outcome.error.code)
+  } else {
+    const laneMs = timings.decode + timings.infer
+    const endedMs = performance.now()
+    const jobMs = timings.fetch + laneMs + finishMs
+    const { width, height } = outcome.result.image
+    const picture = { decodeMs: timings.decode, megapixels: (width * height) / 1e6 }
+    runner.meter.record(job.queue, { laneMs, jobMs, ...picture, endedMs, isBacklogged: runner.isBacklogged() })
+    for (const [stage, ms] of Object.entries({ ...timings, finish: finishMs })) {
+      runner.metrics.stageSeconds.observe({ queue: job.queue, stage }, ms / 1_000)
+    }
+    log.info("job.completed", { ...about, fetchMs: timings.fetch, decodeMs: timings.decode, inferMs: timings.infer })
+  }
+  return outcome.state
+}
+
+type Means = Attempted & { reach: <T>(call: () => Promise<T>) => Promise<T> }
+type Timings = { fetch: number; decode: number; infer: number }
+type Inferred =
+  | { outcome: Outcome; retry?: undefined; timings: Timings }
+  | { outcome?: undefined; retry: Again; timings?: undefined }
+
+async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach }: Means): Promise<Inferred> {
+  const { operation, source, image: sent } = job.input
+  const fetchStart = performance.now()
+  let fetch = 0
+  const timed = <T>(load: Promise<T>) =>
+    load.finally(() => {
+      fetch = roundMs(performance.now() - fetchStart)
+      trace.stage("fetch", fetch)
+    })
+  try {
+    if (operation.name === "inspect" && source !== undefined) {
+      // Its header is enough, as a rule: reading that is no work for a lane.
+      const image = await timed(
+        inspectElsewhere(runner, { url: source.url, wantsHash: operation.sha256 === true }, signal),
+      )
+      const timings = { fetch, decode: 0, infer: 0 }
+      return { timings, outcome: { state: "succeeded", result: { image, timingsMs: timings } } }
+    }
+    const bytes = await timed(loadPicture(runner, job, { signal, reach }))
+    runner.log.debug("job.fetched", { ...trace.about, bytes: bytes.length, fetchMs: fetch })
+    const known = sent ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
+    const work = { operation, bytes, ...(job.model !== undefined && { modelId: job.model }) }
+    const isBackground = source !== undefined || job.batch !== undefined
+    const { timingsMs, image, made, ...answer } = await runner.pool.run(work, { signal, isBackground })
+    traceLane(runner, trace, timingsMs)
+    // Before the result: a crash in between leaves an output that expires, and never a result without its output.
+    const output = made && (await reach(() => keepOutput(runner.outputs, { job, made, signal })))
+    const timings = { fetch, decode: roundMs(timingsMs.decode), infer: roundMs(timingsMs.infer) }
+    const result = { ...answer, image: { ...known, ...image }, ...(output && { output }), timingsMs: timings }
+    return { timings, outcome: { state: "succeeded", result } }
+  } catch (error) {
+    if (signal.aborted) throw signal.reason
+    if (error instanceof Left) return { retry: LEAVES }
+    if (error instanceof OverMemory) return { retry: overMemory(error) }
+    if (error instanceof LaneCrash) return { retry: DIED }
+    // No outcome of the job: its lease runs out, and another attempt stores what this one could not.
+    if (!(error instanceof AppError) || error.code === "redis_unavailable") throw error
+    if (error.code === "job_timeout") return { retry: TOO_LONG }
+    const { code, message } = error
+    return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }
+  }
+}
+
+/** The lane says how long its steps took; they end with its answer, one after the other. */
+function traceLane({ log, now }: JobRunner, trace: JobTrace, { decode, infer }: Omit<Timings, "fetch">): void {
+  const endMs = now()
+  trace.stage("decode", decode, { endMs: endMs - infer })
+  // Where no model is asked there is nothing to infer.
+  if (infer > 0) trace.stage("infer", infer, { endMs })
+  log.debug("job.inferred", { ...trace.about, decodeMs: roundMs(decode), inferMs: roundMs(infer) })
+}
+
+const roundMs = (ms: number) => Math.round(ms * 10) / 10

@@ -1,0 +1,23 @@
+import { join } from "node:path"
+import { readOwnLine } from "../processes/read-part-line.ts"
+import type { RestEndpoint } from "./edge-variables.ts"
+import type { Part } from "./part.ts"
+import { redactUrl } from "./redact-url.ts"
+
+type Ground = { root: string; env: NodeJS.ProcessEnv }
+
+export function delivererPart({ root, env }: Ground, rest: RestEndpoint): Part {
+  return {
+    name: "deliverer",
+    what: "webhooks",
+    address: redactUrl(rest.url),
+    command: process.execPath,
+    args: ["--enable-source-maps", join(root, "dist/classifier/deliver-main.js")],
+    cwd: root,
+    env: { ...env, UPSTASH_REDIS_REST_URL: rest.url, UPSTASH_REDIS_REST_TOKEN: rest.token },
+    ready: { by: "event", event: "deliverer.ready" },
+    startTimeoutMs: 30_000,
+    stopGraceMs: 30_000,
+    readLine: readOwnLine,
+  }
+}

@@ -1,0 +1,33 @@
+import type { LogLevel } from "../../../lib/log.ts"
+
+export type PartName = "redis" | "gateway" | "classifier" | "edge" | "deliverer"
+
+/** What a part printed, after its own noise is taken out. */
+export type PartLine = { level: LogLevel; raw: string; json: boolean }
+export type PartStream = "stdout" | "stderr"
+
+/**
+ * How we know that a part is up: by an event in its log, or by asking it. `watch`: keep asking, and start the part again
+ * when it no longer answers.
+ */
+export type Readiness =
+  | { by: "event"; event: string }
+  | { by: "probe"; isUp: (signal: AbortSignal) => Promise<boolean>; watch?: { everyMs: number; patienceMs: number } }
+
+/** All that is needed to run one part of the stack and to tell a person about it. */
+export type Part = {
+  name: PartName
+  what: string
+  address: string
+  command: string
+  args: readonly string[]
+  cwd: string
+  env: NodeJS.ProcessEnv
+  ready: Readiness
+  /** A line with which it says that it will never be up, though its process lives on. */
+  refusal?: RegExp
+  startTimeoutMs: number
+  /** How long it may take to finish what it has in hand, after SIGTERM. */
+  stopGraceMs: number
+  readLine: (raw: string, stream: PartStream) => PartLine | null
+}

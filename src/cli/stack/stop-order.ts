@@ -1,8 +1,0 @@
-import type { PartName } from "./part.ts"
-
-/** Nothing new comes in first; then what is in hand is finished, which needs Redis and the gateway: they go last. */
-export const STOP_ORDER: readonly (readonly PartName[])[] = [
-  ["edge", "classifier", "deliverer"],
-  ["gateway"],
-  ["redis"],
-]

@@ -1,0 +1,35 @@
+import type { MiddlewareHandler } from "hono"
+import { createMiddleware } from "hono/factory"
+import { isAllowedHost } from "../../lib/allowed-hosts.ts"
+import { AppError } from "../../lib/app-error.ts"
+import type { EdgeConfig } from "../config.ts"
+import type { EdgeContext, EdgeEnv } from "../router.ts"
+
+/**
+ * Requests that are sent to another name than ours are refused where being there is all that a caller needs: without that, any
+ * page could have its own name lead here (DNS rebinding). Where callers need a key, such a page has none.
+ */
+export function refuseOtherHosts(config: EdgeConfig, ownHosts: readonly string[]): MiddlewareHandler<EdgeEnv> {
+  const { ALLOWED_HOSTS, ALLOW_ANONYMOUS, PUBLIC_URL } = config
+  const named = PUBLIC_URL === undefined ? [] : [new URL(PUBLIC_URL).hostname]
+  const allowed = [...(ALLOWED_HOSTS ?? (ALLOW_ANONYMOUS ? ownHosts : ["*"])), ...named]
+  return createMiddleware<EdgeEnv>(async (c, next) => {
+    if (!isAllowedHost(new URL(c.req.url).hostname, allowed)) {
+      throw new AppError(
+        "host_not_allowed",
+        "Cannot accept the request: neither PUBLIC_URL nor ALLOWED_HOSTS has the name that it was sent to",
+      )
+    }
+    await next()
+  })
+}
+
+/** Where clients reach this edge, without a slash at the end: PUBLIC_URL, or where this one has. */
+export function baseUrl(c: EdgeContext): string {
+  return c.var.services.config.PUBLIC_URL ?? new URL(c.req.url).origin
+}
+
+/** A path of ours as a reference that a client can follow: whole with PUBLIC_URL, else relative to where it has asked. */
+export function linkTo(c: EdgeContext, path: string): string {
+  return (c.var.services.config.PUBLIC_URL ?? "") + path
+}

@@ -1,0 +1,30 @@
+import type { Context } from "hono"
+import type { ContentfulStatusCode } from "hono/utils/http-status"
+import { type AppError, ERRORS, type ErrorCode } from "../../lib/app-error.ts"
+
+/** How long to stay away when nothing better is known. */
+const RETRY_AFTER_MS = {
+  redis_unavailable: 2_000,
+  queue_full: 5_000,
+  caller_queue_full: 5_000,
+  bodies_full: 1_000,
+  caller_bodies_full: 1_000,
+  result_pending: 1_000,
+} as const
+
+/** An error as RFC 9457 problem details, with `code` as the stable name of its kind. */
+export function problemResponse(c: Context, error: AppError, extra: Record<string, unknown> = {}): Response {
+  const [status, title] = ERRORS[error.code]
+  const usualMs = error.code in RETRY_AFTER_MS ? RETRY_AFTER_MS[error.code as keyof typeof RETRY_AFTER_MS] : undefined
+  const retryAfterMs = error.retryAfterMs ?? usualMs
+  if (retryAfterMs !== undefined) c.header("Retry-After", String(Math.ceil(retryAfterMs / 1_000)))
+  if (status === 401) c.header("WWW-Authenticate", challengeFor(error.code))
+  c.header("Cache-Control", "no-store")
+  const body = { type: "about:blank", title, status, code: error.code, detail: error.message, ...extra }
+  return c.body(JSON.stringify(body), status as ContentfulStatusCode, { "content-type": "application/problem+json" })
+}
+
+/** As RFC 6750, section 3.1 has it: who sent no key is told no error. */
+function challengeFor(code: ErrorCode): string {
+  return `Bearer realm="claimcheck"${code === "unauthorized" ? "" : ', error="invalid_token"'}`
+}

@@ -1,0 +1,128 @@
+import { AppError } from "../../lib/app-error.ts"
+import type { Job } from "../../lib/queue/job.ts"
+import type { Enqueued } from "../../lib/queue/job-store.ts"
+import { LOOK, LookPace, type Pace, type PollHint, pollHint } from "../../lib/queue/poll-hint.ts"
+import { resolveJob, type Ticket, toTicket, type Wait } from "../../lib/tickets/ticket.ts"
+import type { Services } from "../services.ts"
+
+/** Clocks of edges differ: a job is called late only when it surely is. */
+const DEADLINE_GRACE_MS = 2_000
+/** When to ask again while Redis cannot say. */
+const AWAY_POLL_MS = 1_000
+
+/** A classifier that is started again is back by then; without one there is nothing to wait for in a request. */
+const NOBODY_MS = 2_000
+
+/** A job that stands first for so long may have had its wake-up lost: it is sent again. */
+const OVERDUE_MS = 2_000
+
+const isWaiting = (job: Job) => job.state === "queued" || job.state === "processing"
+
+/** Reads a job with the state of the work it shares, or null. A job found waiting past its deadline is failed here. */
+export async function readJob({ store, now }: Services, jobId: string): Promise<Job | null> {
+  const job = await store.read(jobId)
+  if (job === null) return null
+  const resolved = await withLeader(store, job)
+  const isLate =
+    resolved.state === "queued" && resolved.startedMs === undefined && now() > job.deadlineMs + DEADLINE_GRACE_MS
+  if (!isLate) return resolved
+  const left = await store.expire(jobId, now())
+  return left.job === null ? null : withLeader(store, left.job)
+}
+
+async function withLeader(store: Services["store"], job: Job): Promise<Job> {
+  const shares = job.leader !== undefined && job.state === "queued"
+  return resolveJob(job, shares ? await store.read(job.leader as string) : null)
+}
+
+/** A job as its ticket, with its place in the queue and when to ask again. */
+export async function describeJob(services: Services, job: Job, knownPosition?: number | null): Promise<Ticket> {
+  if (!isWaiting(job)) return toTicket(job, null)
+  return toTicket(job, await waitOf(services, job, { knownPosition }))
+}
+
+/** What is known of the wait of a job that is not done. */
+async function waitOf(
+  services: Services,
+  job: Job,
+  { knownPosition, pace }: { knownPosition?: number | null | undefined; pace?: Pace } = {},
+): Promise<Wait> {
+  const { image } = job.input
+  const rate = await services.registry.rate(job.queue, image && (image.width * image.height) / 1e6)
+  const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
+  const ageMs = (sinceMs: number) => Math.max(0, services.now() - sinceMs)
+  const isOverdue = position === 0 && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS
+  if (isOverdue && services.overdueWakes.isDue(job.queue)) {
+    await unlessAway(() => services.store.wakeClassifiers(job.queue))
+  }
+  const progress =
+    position === null
+      ? { processingForMs: ageMs(job.startedMs ?? services.now()), ahead: job.state === "processing" ? job.ahead : 0 }
+      : { position, waitingForMs: ageMs(job.createdMs) }
+  return { ...pollHint(progress, rate, pace), position, classifiers: rate.classifiers }
+}
+
+/** A follower waits where its leader waits. */
+function positionOf({ store }: Services, job: Job): Promise<number | null> {
+  return store.position(job.leader === undefined ? job : { ...job, id: job.leader })
+}
+
+/**
+ * The ticket of a job that was accepted just now, after the wait that its caller prefers. Redis may be away meanwhile: an
+ * accepted job is answered for all the same, or its caller would send it again.
+ */
+export async function describeAccepted(
+  services: Services,
+  { job, position }: Enqueued,
+  { waitMs, signal }: { waitMs: number; signal?: AbortSignal },
+): Promise<Ticket> {
+  // A first job found by its Idempotency-Key, or the work that is shared, may have gone on since.
+  const current = position === null ? ((await unlessAway(() => readJob(services, job.id))) ?? job) : job
+  const latest = waitMs > 0 ? await waitForJob(services, current, waitMs, signal) : current
+  const ticket = await unlessAway(() => describeJob(services, latest, latest === job ? position : null))
+  return ticket ?? { ...toTicket(latest, null), poll_after_ms: AWAY_POLL_MS }
+}
+
+/**
+ * Looks again, when it may be worth it, until the job is done or the time is up: a bounded number of times. A wait that the queue is too long for is
+ * not begun: its caller hears at once when to come back. Waits on while Redis is away.
+ */
+export async function waitForJob(services: Services, first: Job, waitMs: number, signal?: AbortSignal): Promise<Job> {
+  const { now, sleep } = services
+  const startMs = now()
+  const endMs = startMs + waitMs
+  const pace = new LookPace(startMs)
+  let job = first
+  let position: number | null = null
+  while (isWaiting(job) && now() < endMs && !signal?.aborted) {
+    const waiting = job
+    // What stands first stays there.
+    const knownPosition: number | null = position === 0 ? position : null
+    const wait: Wait | null = await unlessAway(() => waitOf(services, waiting, { pace: LOOK, knownPosition }))
+    position = wait?.position ?? null
+    const isForsaken = wait?.classifiers === 0 && job.state === "queued"
+    const leftMs = (isForsaken ? Math.min(endMs, startMs + NOBODY_MS) : endMs) - now()
+    if (leftMs <= 0 || isHopeless(wait, leftMs)) return job
+    const pauseMs = pace.pauseMs(`${job.state} ${position}`, {
+      hintMs: wait?.pollAfterMs ?? AWAY_POLL_MS,
+      nowMs: now(),
+    })
+    await sleep(Math.max(1, Math.min(pauseMs, leftMs)), signal)
+    job = (await unlessAway(() => readJob(services, waiting.id))) ?? job
+  }
+  return job
+}
+
+/** An estimate can be too long by half. */
+function isHopeless(wait: PollHint | null, leftMs: number): boolean {
+  return (wait?.etaMs ?? 0) > 1.5 * leftMs
+}
+
+async function unlessAway<T>(call: () => Promise<T>): Promise<T | null> {
+  try {
+    return await call()
+  } catch (error) {
+    if (error instanceof AppError && error.code === "redis_unavailable") return null
+    throw error
+  }
+}

@@ -1,0 +1,78 @@
+import { AppError } from "../../lib/app-error.ts"
+import { imageTooLarge } from "../../lib/images/too-large.ts"
+import { readBody } from "../http/read-body.ts"
+import type { RequestBody } from "../http/request-body.ts"
+import { parseJsonUpload, readJsonUpload } from "./read-json-upload.ts"
+
+/** Boundaries, part headers and option fields of a form around an image. */
+const FORM_OVERHEAD_BYTES = 65_536
+
+const OPENING_BRACE = 0x7b
+/** Content types that senders put there without being told to. */
+const SAYS_NOTHING = /^(application\/x-www-form-urlencoded\b|text\/plain\b|$)/i
+
+export type Upload = {
+  /** The picture, or where a classifier finds it. */
+  source: { bytes: Uint8Array } | { url: string }
+  options: Record<string, string>
+}
+
+/**
+ * An upload is a raw body with its options in the query, a form with a file field `image` (or `file`) and its options as
+ * fields, or JSON. What the bytes are is told by the bytes, so a raw body may come under any content type.
+ * @throws AppError image_too_large, empty_body, bad_request, invalid_options, and what a RequestBody throws
+ */
+export async function readUpload(body: RequestBody, maxImageBytes: number): Promise<Upload> {
+  const { request } = body
+  const options = Object.fromEntries(new URL(request.url).searchParams)
+  const contentType = request.headers.get("content-type") ?? ""
+  if (/^application\/(.*\+)?json\b/i.test(contentType)) {
+    const upload = await readJsonUpload(body, maxImageBytes)
+    return { ...upload, options: { ...options, ...upload.options } }
+  }
+  if (!/^multipart\/form-data\b/i.test(contentType)) {
+    const bytes = await readBody(body, maxImageBytes)
+    // JSON whose sender did not say so, as `curl -d` does.
+    if (bytes[0] === OPENING_BRACE && SAYS_NOTHING.test(contentType)) {
+      const upload = parseJsonUpload(bytes, maxImageBytes)
+      return { ...upload, options: { ...options, ...upload.options } }
+    }
+    if (/^application\/x-www-form-urlencoded\b/i.test(contentType)) refuseStripped(bytes)
+    return { source: { bytes }, options }
+  }
+  const bytes = await readBody(body, maxImageBytes + FORM_OVERHEAD_BYTES, maxImageBytes)
+  const form = await readForm(contentType, bytes)
+  const image = form.get("image") ?? form.get("file")
+  if (image === null || typeof image === "string") throw noFileIn(form)
+  if (image.size > maxImageBytes) throw imageTooLarge(maxImageBytes, image.size)
+  for (const [name, value] of form) if (typeof value === "string") options[name] = value
+  return { source: { bytes: new Uint8Array(await image.arrayBuffer()) }, options }
+}
+
+/** `curl -d @FILE` takes line ends and zero bytes out of a file: every image has some. @throws AppError bad_request */
+function refuseStripped(bytes: Uint8Array): void {
+  if (bytes.length === 0 || bytes.some((byte) => byte === 0 || byte === 10 || byte === 13)) return
+  throw new AppError(
+    "bad_request",
+    "Cannot read image: the body came as a form (application/x-www-form-urlencoded), and curl -d changes a file's bytes; use --data-binary @FILE",
+  )
+}
+
+function noFileIn(form: FormData): AppError {
+  const names = [...form.keys()].slice(0, 10).map((name) => JSON.stringify(name.slice(0, 40)))
+  const has = names.length === 0 ? "no fields" : names.join(", ")
+  return new AppError("empty_body", `Cannot read image: the form has no file field "image"; it has ${has}`)
+}
+
+async function readForm(contentType: string, body: Uint8Array<ArrayBuffer>): Promise<FormData> {
+  try {
+    return await new Response(body, { headers: { "content-type": contentType } }).formData()
+  } catch (cause) {
+    throw new AppError("bad_request", "Cannot read the form: its parts do not fit its boundary", { cause })
+  }
+}
+
+/** Whether the caller wants its picture inferred even if the answer is known (RFC 9111, 5.2.1.4). */
+export function wantsFreshAnswer(request: Request): boolean {
+  return /\bno-cache\b/i.test(request.headers.get("cache-control") ?? "")
+}

@@ -1,0 +1,86 @@
+import * as z from "zod"
+import type { Keys } from "../queue/keys.ts"
+import { CREATE_KEY, REVOKE_KEY } from "../queue/scripts/api-keys.ts"
+import type { RedisRest } from "../redis/redis.ts"
+import { KEY_NAME } from "./api-key.ts"
+import { rateLimitSchema } from "./rate-limit.ts"
+
+const recordSchema = z.object({
+  name: z.string().regex(KEY_NAME),
+  /** Share of a busy queue. */
+  weight: z.number().positive(),
+  /** Instead of the deployment's RATE_LIMIT and MAX_QUEUE_DEPTH_PER_CALLER. */
+  rateLimit: rateLimitSchema.optional(),
+  maxDepth: z.number().int().positive().optional(),
+  createdMs: z.number(),
+})
+/** What is known of a key that a person made. The key itself is known to nobody but its owner. */
+export type ApiKeyRecord = z.infer<typeof recordSchema>
+/** As it is written: a rate limit as text. */
+export type NewApiKeyRecord = z.input<typeof recordSchema>
+/** @property lastUsedDay "2026-01-31", or null for a key that was never used */
+export type ListedApiKey = ApiKeyRecord & { lastUsedDay: string | null }
+export type RevokedApiKey = { name: string; revokedMs: number }
+
+/** API keys in Redis, by their hashes. They are made by a person, and live until one revokes them. */
+export class ApiKeyStore {
+  readonly #redis: RedisRest
+  readonly #keys: Keys
+
+  constructor(redis: RedisRest, keys: Keys) {
+    this.#redis = redis
+    this.#keys = keys
+  }
+
+  /** Makes a key known by its hash. The same again changes nothing. */
+  async create(record: NewApiKeyRecord, sha256: string): Promise<"created" | "taken" | "revoked"> {
+    const { apiKeys, apiKeyNames } = this.#keys
+    const args = [record.name, sha256, JSON.stringify(record)]
+    return (await this.#redis.script(CREATE_KEY, [apiKeys, apiKeyNames], args)) as "created" | "taken" | "revoked"
+  }
+
+  /** Ends a key for good. An edge that knows it forgets it within KNOWN_KEY_MS (src/edge/auth/known-keys.ts). */
+  async revoke(name: string, nowMs: number): Promise<"revoked" | "missing"> {
+    const { apiKeys, apiKeyNames, apiKeyUse } = this.#keys
+    const reply = await this.#redis.script(REVOKE_KEY, [apiKeys, apiKeyNames, apiKeyUse], [name, nowMs])
+    return reply as "revoked" | "missing"
+  }
+
+  /** One command. */
+  async find(sha256: string): Promise<ApiKeyRecord | null> {
+    const text = await this.#redis.call((sdk) => sdk.hget<string>(this.#keys.apiKeys, sha256))
+    return typeof text === "string" ? recordSchema.parse(JSON.parse(text)) : null
+  }
+
+  /** Keys by name, and the names of those that were revoked. */
+  async list(): Promise<{ keys: ListedApiKey[]; revoked: RevokedApiKey[] }> {
+    const { apiKeys, apiKeyNames, apiKeyUse } = this.#keys
+    const [texts, names, days] = await Promise.all([
+      this.#redis.call((sdk) => sdk.hvals(apiKeys)) as Promise<string[]>,
+      this.#redis.call((sdk) => sdk.hgetall(apiKeyNames)).then(toMap),
+      this.#redis.call((sdk) => sdk.hgetall(apiKeyUse)).then(toMap),
+    ])
+    const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
+    const records = texts.map((text) => recordSchema.parse(JSON.parse(text)))
+    const revoked = [...names].filter(([, value]) => value.startsWith("revoked:"))
+    return {
+      keys: records.map((record) => ({ ...record, lastUsedDay: days.get(record.name) ?? null })).sort(byName),
+      revoked: revoked.map(([name, value]) => ({ name, revokedMs: Number(value.split(":")[1]) })).sort(byName),
+    }
+  }
+
+  /** Whether there is any key. */
+  async any(): Promise<boolean> {
+    return (await this.#redis.call((sdk) => sdk.hlen(this.#keys.apiKeys))) > 0
+  }
+
+  async noteUse(name: string, day: string): Promise<void> {
+    await this.#redis.call((sdk) => sdk.hset(this.#keys.apiKeyUse, { [name]: day }))
+  }
+}
+
+/** HGETALL comes as a flat list when the SDK leaves values alone. */
+function toMap(reply: unknown): Map<string, string> {
+  if (!Array.isArray(reply)) return new Map(Object.entries((reply ?? {}) as Record<string, string>))
+  return new Map(reply.flatMap((name, i) => (i % 2 === 0 ? [[String(name), String(reply[i + 1])] as const] : [])))
+}

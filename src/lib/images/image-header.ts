@@ -1,0 +1,140 @@
+import { AppError } from "../app-error.ts"
+import { isAvif, readAvifHeader } from "./avif-header.ts"
+import { readGifHeader } from "./gif-header.ts"
+import { readJpegHeader } from "./jpeg-header.ts"
+import { readPngHeader } from "./png-header.ts"
+import { readTiffHeader } from "./tiff-header.ts"
+import { readWebpHeader } from "./webp-header.ts"
+
+/** The formats there are codecs for, and what people call them. */
+export const IMAGE_FORMATS = {
+  jpeg: "JPEG",
+  png: "PNG",
+  webp: "WebP",
+  avif: "AVIF",
+  gif: "GIF",
+  tiff: "TIFF",
+} as const
+export type ImageFormat = keyof typeof IMAGE_FORMATS
+
+/** What the first bytes say. Width and height are as stored, before the orientation is applied. */
+export type ImageHeader = {
+  format: ImageFormat
+  /** Pixels. */
+  width: number
+  height: number
+  /** As in EXIF, 1 to 8; 1 is upright (CIPA DC-008, tag 0x0112). */
+  orientation: number
+  /** Pictures in the file: frames of a moving one, pages of a TIFF. */
+  frames: number
+  /** Of all frames together. */
+  pixels: number
+}
+
+/** What the reader of one format finds; what it leaves out is upright, and alone. */
+export type HeaderFacts = Pick<ImageHeader, "width" | "height"> &
+  Partial<Pick<ImageHeader, "orientation" | "frames" | "pixels">>
+
+const READERS: readonly {
+  format: ImageFormat
+  isOne: (bytes: Uint8Array) => boolean
+  read: (bytes: Uint8Array) => HeaderFacts
+}[] = [
+  { format: "jpeg", isOne: (bytes) => startsWith(bytes, 0, "\xff\xd8"), read: readJpegHeader },
+  { format: "png", isOne: (bytes) => startsWith(bytes, 0, "\x89PNG\r\n\x1a\n"), read: readPngHeader },
+  {
+    format: "webp",
+    isOne: (bytes) => startsWith(bytes, 0, "RIFF") && startsWith(bytes, 8, "WEBP"),
+    read: readWebpHeader,
+  },
+  { format: "avif", isOne: isAvif, read: readAvifHeader },
+  {
+    format: "gif",
+    isOne: (bytes) => startsWith(bytes, 0, "GIF87a") || startsWith(bytes, 0, "GIF89a"),
+    read: readGifHeader,
+  },
+  {
+    format: "tiff",
+    isOne: (bytes) => startsWith(bytes, 0, "II*\0") || startsWith(bytes, 0, "MM\0*"),
+    read: readTiffHeader,
+  },
+]
+
+/** Formats that are known by their first bytes and refused by name. */
+const OTHERS: readonly (readonly [name: string, offset: number, magic: string])[] = [
+  ["HEIC", 4, "ftyp"],
+  ["BigTIFF", 0, "II+\0"],
+  ["BigTIFF", 0, "MM\0+"],
+  ["JPEG XL", 0, "\xff\x0a"],
+  ["JPEG XL", 4, "JXL "],
+  ["BMP", 0, "BM"],
+  ["PDF", 0, "%PDF"],
+  ["SVG", 0, "<svg"],
+  ["SVG", 0, "<?xml"],
+]
+
+/**
+ * Reads format, size, orientation and number of frames without decoding anything. A header can lie: whoever decodes
+ * checks again.
+ * @throws AppError empty_body, unsupported_image, invalid_image
+ */
+export function readImageHeader(bytes: Uint8Array): ImageHeader {
+  if (bytes.length === 0) throw new AppError("empty_body", "Cannot read image: there are no bytes")
+  const reader = READERS.find(({ isOne }) => isOne(bytes))
+  if (reader) {
+    const { width, height, orientation = 1, frames = 1, pixels = width * height * frames } = reader.read(bytes)
+    return { format: reader.format, width, height, orientation, frames, pixels }
+  }
+  const other = OTHERS.find(([, offset, magic]) => startsWith(bytes, offset, magic))
+  const what = other === undefined ? "the body is not an image" : `${other[0]} is not supported`
+  throw new AppError("unsupported_image", `Cannot read image: ${what}; send ${listFormats()}`)
+}
+
+/** What a ticket says of a picture: as a person sees it, and how many there are where it is not one. */
+export function seenImage(header: ImageHeader) {
+  const { format, orientation, frames } = header
+  return { format, ...uprightSize(header), orientation, ...(frames > 1 && { frames }) }
+}
+
+/** How large a picture may be: MAX_IMAGE_PIXELS, of all frames together, and MAX_IMAGE_SIDE. */
+export type SizeLimits = { maxPixels: number; maxSidePx: number }
+
+/**
+ * The one rule on how large a picture may be. Sides count beside pixels, because decoders and resizers hold whole rows.
+ * @throws AppError side_too_long, too_many_pixels
+ */
+export function refuseLargeImage(
+  { width, height, frames, pixels }: Pick<ImageHeader, "width" | "height" | "frames" | "pixels">,
+  { maxPixels, maxSidePx }: SizeLimits,
+): void {
+  const size = frames === 1 ? `${width} × ${height}` : `${width} × ${height} with ${frames} frames`
+  if (Math.max(width, height) > maxSidePx) {
+    throw new AppError(
+      "side_too_long",
+      `Cannot accept the image: ${size}, and the longest side is ${maxSidePx} (MAX_IMAGE_SIDE)`,
+    )
+  }
+  if (pixels > maxPixels) {
+    const message = `Cannot accept the image: ${size} is ${pixels} pixels, more than ${maxPixels} (MAX_IMAGE_PIXELS)`
+    throw new AppError("too_many_pixels", message)
+  }
+}
+
+/** Width and height as a person sees them: orientations 5 to 8 lie on their side. */
+export function uprightSize({ width, height, orientation }: Pick<ImageHeader, "width" | "height" | "orientation">): {
+  width: number
+  height: number
+} {
+  return orientation >= 5 ? { width: height, height: width } : { width, height }
+}
+
+/** "JPEG, PNG or WebP". */
+export function listFormats(formats: readonly ImageFormat[] = Object.keys(IMAGE_FORMATS) as ImageFormat[]): string {
+  const names = formats.map((format) => IMAGE_FORMATS[format])
+  return [names.slice(0, -1).join(", "), ...names.slice(-1)].filter((part) => part !== "").join(" or ")
+}
+
+function startsWith(bytes: Uint8Array, offset: number, text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (bytes[offset + i] !== text.charCodeAt(i)) return false
+  return true
+}

@@ -1,0 +1,93 @@
+import * as z from "zod"
+import { AppError } from "../app-error.ts"
+import * as classify from "./classify.ts"
+import * as compress from "./compress.ts"
+import * as inspect from "./inspect.ts"
+import * as resize from "./resize.ts"
+
+/**
+ * What can be done with a picture. A new operation is a file in `operations/` with `usesModel`, `makesFile`, its `options` as a caller writes
+ * them, its `schema` as a job keeps them, and `fromOptions` between the two; a line in each of the two lists here; and its
+ * work in src/classifier/operations/.
+ */
+export const operationSchema = z.discriminatedUnion("name", [
+  classify.schema,
+  compress.schema,
+  inspect.schema,
+  resize.schema,
+])
+export type Operation = z.infer<typeof operationSchema>
+export type OperationName = Operation["name"]
+/** One of them, by its name. */
+export type OperationOf<N extends OperationName> = Extract<Operation, { name: N }>
+
+type OperationModule = {
+  usesModel: boolean
+  /** Each of its jobs has an output of its own, which lives as long as that job. */
+  makesFile: boolean
+  options: z.ZodObject
+  schema: z.ZodType<Operation>
+  fromOptions: (options: never) => Operation
+}
+
+export const OPERATIONS = { classify, compress, inspect, resize } satisfies { [N in OperationName]: OperationModule }
+
+export const operationNames = Object.keys(OPERATIONS) as OperationName[]
+
+/** Every option of any of them, as the API describes it; which go together is parseOperation()'s to say. */
+export const operationOptions = describeOptions()
+
+type OptionSchema = z.ZodType<unknown, string | undefined>
+
+function describeOptions(): { [name: string]: OptionSchema } {
+  const described: { [name: string]: OptionSchema } = {}
+  for (const [operation, { options }] of Object.entries(OPERATIONS)) {
+    for (const [name, option] of Object.entries(options.shape) as [string, OptionSchema][]) {
+      const own = String(option.description)
+      const before = described[name]?.description
+      const description = before?.endsWith(own)
+        ? before.replace(":", `, \`${operation}\`:`)
+        : [before, `\`${operation}\`: ${own}`].filter(Boolean).join(". ")
+      described[name] = option.meta({ description })
+    }
+  }
+  return described
+}
+
+export function isOperationName(name: string): name is OperationName {
+  return Object.hasOwn(OPERATIONS, name)
+}
+
+/**
+ * The operation that a caller's options ask for. What is no option of it is refused: a typing error must not be taken for consent.
+ * @param namedAs how the caller writes an option that has another name where it stands
+ * @throws AppError invalid_options that names each option and what is wrong with it
+ */
+export function parseOperation(
+  name: string,
+  options: Readonly<Record<string, string>>,
+  namedAs: Readonly<Record<string, string>> = {},
+): Operation {
+  if (!isOperationName(name)) {
+    throw new AppError(
+      "invalid_options",
+      `Cannot accept options: operation: must be one of ${operationNames.join(", ")}`,
+    )
+  }
+  const { options: schema, fromOptions } = OPERATIONS[name] as OperationModule
+  const parsed = schema.safeParse(options)
+  if (parsed.success) return fromOptions(parsed.data as never)
+  const asWritten = (option: string) => (Object.hasOwn(namedAs, option) ? String(namedAs[option]) : option)
+  const reasons = parsed.error.issues.map((issue) =>
+    issue.code === "unrecognized_keys"
+      ? unknownOptions(name, issue.keys.map(asWritten), Object.keys(schema.shape).map(asWritten))
+      : `${asWritten(issue.path.join("."))}: ${issue.message}`,
+  )
+  throw new AppError("invalid_options", `Cannot accept options: ${reasons.join("; ")}`)
+}
+
+function unknownOptions(name: OperationName, unknown: readonly string[], known: readonly string[]): string {
+  const names = unknown.slice(0, 5).map((option) => JSON.stringify(option.slice(0, 40)))
+  const takes = known.length === 0 ? "takes no options" : `takes ${known.join(", ")}`
+  return `${names.join(", ")} ${unknown.length === 1 ? "is no option" : "are no options"} of ${name}, which ${takes}`
+}

@@ -1,0 +1,96 @@
+import { AppError } from "../app-error.ts"
+import type { SizeLimits } from "../images/image-header.ts"
+import type { Operation, OperationOf } from "../operations/operations.ts"
+import { type EncodedFormat, OUTPUT_CAPS } from "./output-caps.ts"
+
+export type OutputFormat = EncodedFormat | "json" | "npy"
+/** What an operation is going to make. Width and height in pixels. */
+export type PlannedOutput = { format: OutputFormat; width: number; height: number }
+
+/** A picture as it is seen: upright. Without `hasAlpha` it counts as opaque. */
+export type SourcePicture = { format: string; width: number; height: number; hasAlpha?: boolean }
+
+/** Of an array: no model takes larger ones, and as JSON it is held several times over. */
+const MAX_ARRAY_BYTES = 50_000_000
+/** The least and the most: `[0,0,0],` and `[255,255,255],`. */
+const ARRAY_BYTES_PER_PIXEL = { json: { least: 8, most: 14 }, npy: { least: 3, most: 3 } }
+
+/** What the operation makes of a picture; null where it makes none. */
+export function planOutput(operation: Operation, source: SourcePicture): PlannedOutput | null {
+  switch (operation.name) {
+    case "classify":
+    case "inspect":
+      return null
+    case "compress":
+      return planCompress(operation, source)
+    case "resize":
+      return planResize(operation, source)
+    default:
+      return operation satisfies never
+  }
+}
+
+type Options<N extends "compress" | "resize"> = Omit<OperationOf<N>, "name">
+
+export function planCompress(
+  options: Options<"compress">,
+  source: SourcePicture,
+): PlannedOutput & { format: EncodedFormat } {
+  return { format: options.format ?? compressedFormat(source), ...scaledSize(source, options.scale) }
+}
+
+export function planResize(options: Options<"resize">, source: SourcePicture): PlannedOutput {
+  return { format: options.format ?? resizedFormat(source.format), ...resizedSize(source, options) }
+}
+
+export type PlanLimits = SizeLimits & {
+  /** What the place that keeps outputs takes. */
+  maxOutputBytes?: number
+}
+
+/**
+ * Refuses, before any work, what would take too much of it, and what is certain to have too many bytes.
+ * @throws AppError side_too_long, too_many_pixels, output_too_large
+ */
+export function refuseLargeOutput({ format, width, height }: PlannedOutput, limits: PlanLimits): void {
+  const [size, pixels, sidePx] = [`${width} × ${height}`, width * height, Math.max(width, height)]
+  const cannot = `Cannot write ${size} pixels as ${format}`
+  const isArray = format === "json" || format === "npy"
+  const cap = isArray ? limits : OUTPUT_CAPS[format]
+  const [maxPixels, maxSidePx] = [Math.min(cap.maxPixels, limits.maxPixels), Math.min(cap.maxSidePx, limits.maxSidePx)]
+  if (sidePx > maxSidePx) throw new AppError("side_too_long", `${cannot}: a side has at most ${maxSidePx}`)
+  if (pixels > maxPixels) {
+    const message = `${cannot}: ${pixels} in all, and at most ${maxPixels} are written; ask for fewer, or for another format`
+    throw new AppError("too_many_pixels", message)
+  }
+  if (!isArray) return
+  const { least, most } = ARRAY_BYTES_PER_PIXEL[format]
+  const { maxOutputBytes = Number.POSITIVE_INFINITY } = limits
+  const [bytes, maxBytes] =
+    pixels * most > MAX_ARRAY_BYTES ? [pixels * most, MAX_ARRAY_BYTES] : [pixels * least, maxOutputBytes]
+  if (bytes > maxBytes) throw new AppError("output_too_large", `${cannot}: ${bytes} bytes exceeds ${maxBytes}`)
+}
+
+function compressedFormat({ format, hasAlpha }: SourcePicture): EncodedFormat {
+  if (format === "jpeg" || format === "webp" || format === "avif") return format
+  return hasAlpha === true ? "webp" : "jpeg"
+}
+
+function resizedFormat(format: string): EncodedFormat {
+  return format === "jpeg" || format === "webp" || format === "avif" ? format : "png"
+}
+
+type Size = { width: number; height: number }
+
+function scaledSize({ width, height }: Size, scale: number): Size {
+  const side = (px: number) => Math.max(1, Math.round(px * scale))
+  return { width: side(width), height: side(height) }
+}
+
+/** A side that is not named follows from the shape; so does the smaller one of what must fit inside. */
+function resizedSize(source: Size, { width, height, fit }: Options<"resize">): Size {
+  if (width !== undefined && height !== undefined && fit !== "inside") return { width, height }
+  const scaleX = width === undefined ? Number.POSITIVE_INFINITY : width / source.width
+  const scaleY = height === undefined ? Number.POSITIVE_INFINITY : height / source.height
+  return scaledSize(source, Math.min(scaleX, scaleY))
+}

@@ -1,0 +1,128 @@
+import * as z from "zod"
+import { AppError } from "../app-error.ts"
+import type { Keys } from "../queue/keys.ts"
+import { RESERVE_BYTES } from "../queue/scripts/reserve-bytes.ts"
+import type { RedisRest } from "../redis/redis.ts"
+import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
+
+const HOUR_MS = 3_600_000
+const NEW_LINE = 10
+/** In a row, while Redis answers: with the pauses of who repeats it, some seconds. */
+const MAX_REFUSALS = 8
+
+const outputMetaSchema = z.object({ caller: z.string(), contentType: z.string(), sha256: z.string() })
+export type StoredOutput = z.infer<typeof outputMetaSchema> & { bytes: Uint8Array }
+
+export type OutputLimits = {
+  /** Of one output. Upstash takes requests of 10 MB. */
+  maxBytes: number
+  /** Of all outputs that lie in Redis. */
+  maxAllBytes: number
+  ttlMs: number
+}
+
+export type PutOptions = {
+  nowMs: number
+  /** Where its result is kept for longer than results are. */
+  keepUntilMs?: number | undefined
+}
+
+/** The room of an output that is not stored yet. */
+type Reservation = { expiryHour: number; bytes: number; refusals: number }
+
+/** Outputs that lie in Redis, for the edge to hand out: one key each, which is a line of JSON and then the bytes. */
+export class StoredOutputs {
+  readonly #redis: RedisRest
+  readonly #keys: Keys
+  readonly #limits: OutputLimits
+  readonly #sealer: Sealer
+  /** By job: a repeated put must not take its room twice. */
+  readonly #reserved = new Map<string, Reservation>()
+
+  /** @param sealer of the outputs; without one they lie open in Redis */
+  constructor(redis: RedisRest, keys: Keys, limits: OutputLimits, sealer: Sealer = createSealer([])) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#limits = limits
+    this.#sealer = sealer
+  }
+
+  /**
+   * Stores what the job has made, over what an earlier attempt has left.
+   * @throws AppError output_too_large, outputs_full, output_not_stored; redis_unavailable, after which it may be repeated
+   */
+  async put(jobId: string, { bytes, ...meta }: StoredOutput, { nowMs, keepUntilMs = 0 }: PutOptions): Promise<void> {
+    const { maxBytes } = this.#limits
+    const ttlMs = Math.max(this.#limits.ttlMs, Math.ceil(keepUntilMs - nowMs))
+    if (bytes.byteLength > maxBytes) {
+      const message = `Cannot keep the output: ${bytes.byteLength} bytes exceeds ${maxBytes}, and no bucket is configured`
+      throw new AppError("output_too_large", message)
+    }
+    const head = new TextEncoder().encode(`${JSON.stringify(meta)}\n`)
+    const open = new Uint8Array(head.length + bytes.length)
+    open.set(head)
+    open.set(bytes, head.length)
+    const record = await this.#sealer.seal(open, sealName(jobId))
+    const reservation = await this.#reserve(jobId, { nowMs, ttlMs, bytes: record.length })
+    try {
+      await this.#redis.setBytes(this.#keys.output(jobId), record, ttlMs)
+    } catch (error) {
+      await this.#throwIfWorthRepeating(reservation, error)
+      await this.#giveBack(jobId, reservation)
+      throw new AppError("output_not_stored", "Cannot keep the output: Redis refuses its bytes", { cause: error })
+    }
+    this.#reserved.delete(jobId)
+  }
+
+  /** What the job has made, or null when there is nothing (any more). @throws AppError redis_unavailable, payload_unreadable */
+  async read(jobId: string): Promise<StoredOutput | null> {
+    const record = await this.#redis.getBytes(this.#keys.output(jobId))
+    if (record === null) return null
+    const open = await this.#sealer.open(record, sealName(jobId))
+    const end = open.indexOf(NEW_LINE)
+    const meta = outputMetaSchema.parse(JSON.parse(new TextDecoder().decode(open.subarray(0, end))))
+    return { ...meta, bytes: open.subarray(end + 1) }
+  }
+
+  async #reserve(jobId: string, { nowMs, ttlMs, bytes }: { nowMs: number; ttlMs: number; bytes: number }) {
+    const { maxAllBytes } = this.#limits
+    const [hour, expiryHour] = [hourOf(nowMs), hourOf(nowMs + ttlMs)]
+    const known = this.#reserved.get(jobId)
+    if (known?.expiryHour === expiryHour && known.bytes === bytes) return known
+    const hasRoom = await this.#redis.script(
+      RESERVE_BYTES,
+      [this.#keys.outputBytes],
+      [hour, expiryHour, bytes, maxAllBytes],
+    )
+    if (hasRoom !== 1) {
+      this.#reserved.delete(jobId)
+      const message = `Cannot keep the output: all outputs together would exceed ${maxAllBytes} bytes`
+      throw new AppError("outputs_full", message)
+    }
+    const reservation: Reservation = { expiryHour, bytes, refusals: 0 }
+    this.#reserved.set(jobId, reservation)
+    return reservation
+  }
+
+  /** Throws while the bytes may be sent again: in an outage without end, and some times where Redis answers. */
+  async #throwIfWorthRepeating(reservation: Reservation, error: unknown): Promise<void> {
+    if (!(error instanceof AppError) || error.code !== "redis_unavailable") return
+    try {
+      await this.#redis.call((sdk) => sdk.ping())
+    } catch (outage) {
+      reservation.refusals = 0
+      throw outage
+    }
+    reservation.refusals++
+    if (reservation.refusals < MAX_REFUSALS) throw error
+  }
+
+  async #giveBack(jobId: string, { expiryHour, bytes }: Reservation): Promise<void> {
+    // Forgotten first: if the reply is lost, giving back twice would make room that is not there.
+    this.#reserved.delete(jobId)
+    await this.#redis.call((sdk) => sdk.hincrby(this.#keys.outputBytes, String(expiryHour), -bytes))
+  }
+}
+
+const hourOf = (ms: number) => Math.floor(ms / HOUR_MS)
+const sealName = (jobId: string) => `output:${jobId}`

@@ -1,0 +1,61 @@
+import { type OutputFormat, planOutput } from "../outputs/planned-output.ts"
+import type { JobInput } from "./job.ts"
+
+/*
+ * CPU milliseconds of all threads, a megapixel where nothing else is said, as `npx tsx bench/work.ts` measures them on one
+ * machine with the default engine and codec. Only their ratios matter.
+ */
+/** From the file to pixels. A JPEG is decoded at about the size that is wanted: what it costs in any case, and full size. */
+const READ_MS: Readonly<Record<string, number>> = { png: 9, webp: 10, avif: 75, gif: 12, tiff: 10 }
+const SCAN_JPEG_MS = 2
+const READ_JPEG_MS = 8
+const RESIZE_MS = 25
+/** From pixels to a file of middling quality. */
+const WRITE_MS: Record<OutputFormat, number> = { jpeg: 40, png: 60, webp: 80, avif: 300, json: 200, npy: 10 }
+/** One inference, by whichever model: which of them are served is the operator's choice. */
+const INFER_MS = 45
+/** What most models look at. */
+const MODEL_MEGAPIXELS = 0.1
+
+/** An ordinary classification, of a photo of up to 20 megapixels. */
+const UNIT_MS = 50
+
+/** What a picture that nobody has seen yet counts as: one that a phone takes. */
+const UNSEEN = { format: "jpeg", width: 4_000, height: 3_000 }
+
+/**
+ * The work of a job, estimated from what its options and the header of its picture say: whole units, at least 1, which is an
+ * ordinary classification. Rate limits and the fair queue count by it.
+ */
+export function jobCost({ operation, image = UNSEEN }: Pick<JobInput, "operation"> & Seen): number {
+  if (operation.name === "inspect") return 1
+  const planned = planOutput(operation, image)
+  const outMegapixels = planned === null ? MODEL_MEGAPIXELS : megapixelsOf(planned)
+  const readMs = readMsOf(image, outMegapixels)
+  const isResized = planned !== null && (planned.width !== image.width || planned.height !== image.height)
+  const writeMs =
+    planned === null ? INFER_MS : WRITE_MS[planned.format] * qualityFactor(operation, planned.format) * outMegapixels
+  return Math.max(1, Math.floor((readMs + (isResized ? RESIZE_MS * outMegapixels : 0) + writeMs) / UNIT_MS))
+}
+
+/** By how much a job moves the finish tag of its caller in the fair queue, as text (src/lib/queue/job.ts). */
+export function spanOf(cost: number, weight: number): string {
+  return String(cost / weight)
+}
+
+type Seen = { image?: Pick<NonNullable<JobInput["image"]>, "format" | "width" | "height"> | undefined }
+type Size = { width: number; height: number }
+
+const megapixelsOf = ({ width, height }: Size) => (width * height) / 1e6
+
+function readMsOf(image: Size & { format: string }, outMegapixels: number): number {
+  const megapixels = megapixelsOf(image)
+  if (image.format !== "jpeg") return (READ_MS[image.format] ?? READ_JPEG_MS) * megapixels
+  return SCAN_JPEG_MS * megapixels + READ_JPEG_MS * Math.min(megapixels, 4 * outMegapixels)
+}
+
+/** The last steps up to quality 100 cost most: about 1 up to 70, 2 at 90, 3 at 100. The others know no quality. */
+function qualityFactor(operation: JobInput["operation"], format: OutputFormat): number {
+  const isLossy = format === "jpeg" || format === "webp" || format === "avif"
+  return isLossy && "quality" in operation ? 0.9 + 2 * (operation.quality / 100) ** 6 : 1
+}

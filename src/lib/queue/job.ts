@@ -1,0 +1,181 @@
+import * as z from "zod"
+import { type ErrorCode, isErrorCode } from "../app-error.ts"
+import { operationSchema } from "../operations/operations.ts"
+
+const errorCode = z.custom<ErrorCode>(isErrorCode, "Not an error code")
+
+export const predictionSchema = z.object({
+  label: z.string(),
+  probability: z.number(),
+  classIndex: z.number(),
+})
+export type Prediction = z.infer<typeof predictionSchema>
+
+/** What is known of an image; width and height are those after its orientation is applied. */
+export const imageInfoSchema = z.object({
+  format: z.string(),
+  width: z.number(),
+  height: z.number(),
+  bytes: z.number(),
+  /** Not known of a picture elsewhere whose header was enough. */
+  sha256: z.string().optional(),
+  orientation: z.number(),
+  /** Pictures in it, where its format can hold several. */
+  frames: z.number().optional(),
+})
+export type ImageInfo = z.infer<typeof imageInfoSchema>
+
+/** What the caller asked for. The scripts carry it through unread. */
+export const jobInputSchema = z.object({
+  ticketId: z.string(),
+  operation: operationSchema,
+  /** Where the picture is, when it was not sent: nobody has looked at it before the classifier fetches it. */
+  source: z.object({ url: z.string() }).optional(),
+  /** What is known of the picture that was sent. */
+  image: imageInfoSchema.optional(),
+  /** SHA-256 over payload and options: what a repeated Idempotency-Key is held against. */
+  fingerprint: z.string(),
+  /** The edge's step in the request's trace, as a `traceparent`: what is done for the job are its children. */
+  trace: z.string().optional(),
+})
+export type JobInput = z.infer<typeof jobInputSchema>
+
+/** A picture that an operation has made. */
+export const outputInfoSchema = z.object({
+  id: z.string(),
+  contentType: z.string(),
+  bytes: z.number(),
+  sha256: z.string(),
+  width: z.number().optional(),
+  height: z.number().optional(),
+  /** Where it lies, unless the edge hands it out itself. */
+  url: z.string().optional(),
+})
+export type OutputInfo = z.infer<typeof outputInfoSchema>
+
+export const jobResultSchema = z.object({
+  modelVersion: z.string().optional(),
+  predictions: z.array(predictionSchema).optional(),
+  /** The probability of every class, by class index. */
+  scores: z.array(z.number()).optional(),
+  image: imageInfoSchema,
+  output: outputInfoSchema.optional(),
+  timingsMs: z.object({ fetch: z.number(), decode: z.number(), infer: z.number() }),
+})
+export type JobResult = z.infer<typeof jobResultSchema>
+
+export const jobErrorSchema = z.object({ code: errorCode, message: z.string() })
+export type JobError = z.infer<typeof jobErrorSchema>
+
+const base = {
+  id: z.string(),
+  /** None where the operation needs none. */
+  model: z.string().optional(),
+  /** Where it waits (src/lib/queue/queue-name.ts). */
+  queue: z.string(),
+  caller: z.string(),
+  /** The batch that it is a row of: background work of its caller. */
+  batch: z
+    .object({
+      id: z.string(),
+      /** The first row that it stands in, counted from 1. */
+      row: z.number(),
+      /** Its number within the batch. */
+      picture: z.number(),
+      /** Until then its result is kept. */
+      keepUntilMs: z.number(),
+    })
+    .optional(),
+  /**
+   * Names the payload's key; its own id, so that a repeated upload overwrites no bytes that somebody works on. None for what
+   * must be fetched.
+   */
+  payloadId: z.string().optional(),
+  bytes: z.number(),
+  createdMs: z.number(),
+  /** Not started by then means failed. */
+  deadlineMs: z.number(),
+  startedMs: z.number().optional(),
+  attempts: z.number(),
+  maxAttempts: z.number(),
+  /** A suspect from now on: it was too much for a lane, or for a process that held others too. */
+  alone: z.boolean().optional(),
+  /** Start tag of the fair queue, as text: JSON in Lua keeps 14 digits of a number only. */
+  start: z.string(),
+  /** By how much it moves the finish tag of its caller: cost ÷ weight (src/lib/queue/job-cost.ts). Text, as the start tag. */
+  span: z.string().optional(),
+  input: jobInputSchema,
+  /** The job whose work this one shares: same bytes, model version, options and caller. */
+  leader: z.string().optional(),
+  /** How many jobs share this one's work. */
+  followers: z.number().optional(),
+  /** How this ticket ended while its work goes on for its followers. */
+  left: z
+    .object({
+      state: z.enum(["canceled", "failed"]),
+      finishedMs: z.number(),
+      error: jobErrorSchema.optional(),
+      attempts: z.number(),
+      startedMs: z.number().optional(),
+    })
+    .optional(),
+  /** Where the end of this ticket is posted to. */
+  webhookUrl: z.string().optional(),
+  /** The answer was known before the job came. */
+  cached: z.boolean().optional(),
+  /** The token of the last attempt that ended without an outcome. */
+  givenBackBy: z.string().optional(),
+  /** Where a later submit of the same content finds this job. */
+  contentKey: z.string().optional(),
+  /** The model's version that its content key is of. Another's answer, of a classifier that lags behind, is known to nobody. */
+  modelVersion: z.string().optional(),
+}
+const leased = {
+  leaseToken: z.string(),
+  worker: z.string(),
+  startedMs: z.number(),
+  /** How many jobs had to leave the worker's lanes, when it was claimed, before it would get one. */
+  ahead: z.number().default(0),
+}
+
+/** One job and its state. What lies in Redis is this, with `input`, `result` and `error` as texts inside the JSON. */
+export const jobSchema = z.discriminatedUnion("state", [
+  z.object({ ...base, state: z.literal("queued") }),
+  z.object({ ...base, state: z.literal("processing"), ...leased }),
+  z.object({ ...base, state: z.literal("succeeded"), finishedMs: z.number(), result: jobResultSchema }),
+  z.object({
+    ...base,
+    state: z.literal("failed"),
+    finishedMs: z.number(),
+    error: jobErrorSchema,
+    worker: z.string().optional(),
+  }),
+  z.object({ ...base, state: z.literal("canceled"), finishedMs: z.number() }),
+])
+export type Job = z.infer<typeof jobSchema>
+export type ClaimedJob = Extract<Job, { state: "processing" }>
+
+/**
+ * Whether a claimed job may have killed a process before. Of pictures that were only being fetched there were many in hand, and
+ * hardly one of them did: those are suspects at their last attempt. The claim script says the same.
+ */
+export function isSuspect({ attempts, maxAttempts, payloadId, alone = false }: ClaimedJob): boolean {
+  return alone || attempts - 1 > (payloadId === undefined ? Math.max(0, maxAttempts - 2) : 0)
+}
+
+const OPAQUE = ["input", "result", "error"] as const
+
+/** Opaque parts stay text for Lua, whose JSON would turn an empty list into an object and round numbers. */
+export function encodeJob(job: Partial<Job>): string {
+  const record: Record<string, unknown> = { ...job }
+  for (const field of OPAQUE) if (record[field] !== undefined) record[field] = JSON.stringify(record[field])
+  return JSON.stringify(record)
+}
+
+/** @throws when the text is not a job of this schema version. */
+export function decodeJob(text: string): Job {
+  const record = JSON.parse(text)
+  for (const field of OPAQUE) if (typeof record[field] === "string") record[field] = JSON.parse(record[field])
+  if (typeof record.left?.error === "string") record.left.error = JSON.parse(record.left.error)
+  return jobSchema.parse(record)
+}

@@ -1,0 +1,93 @@
+import type { RedisRest } from "../redis/redis.ts"
+import { decodeJob, type Job } from "./job.ts"
+import type { StoreLimits } from "./job-store.ts"
+import type { Keys } from "./keys.ts"
+import { DROP, REVIVE } from "./scripts/dead.ts"
+import { DROP_WAITING, MOVE_WAITING } from "./scripts/waiting.ts"
+
+export type DeadLetter = { id: string; diedMs: number; job: Job | null }
+export type Revived = "queued" | "missing" | "payload_missing"
+
+/** What a person does to the queue. Whoever holds the token of its Redis may. Every call throws AppError redis_unavailable. */
+export class Operator {
+  readonly #redis: RedisRest
+  readonly #keys: Keys
+  readonly #limits: StoreLimits
+
+  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#limits = limits
+  }
+
+  /** Dead letters, the latest first. */
+  async listDead({ offset = 0, count = 100 }: { offset?: number; count?: number } = {}): Promise<DeadLetter[]> {
+    const rows = await this.#redis.call((sdk) =>
+      sdk.zrange<(string | number)[]>(this.#keys.dead, offset, offset + count - 1, { rev: true, withScores: true }),
+    )
+    const dead: { id: string; diedMs: number }[] = []
+    for (let i = 0; i + 1 < rows.length; i += 2) dead.push({ id: String(rows[i]), diedMs: Number(rows[i + 1]) })
+    if (dead.length === 0) return []
+    const texts = await this.#redis.call((sdk) =>
+      sdk.mget<(string | null)[]>(...dead.map(({ id }) => this.#keys.job(id))),
+    )
+    return dead.map((letter, i) => {
+      const text = texts[i]
+      return { ...letter, job: typeof text === "string" ? decodeJob(text) : null }
+    })
+  }
+
+  countDead(): Promise<number> {
+    return this.#redis.call((sdk) => sdk.zcard(this.#keys.dead))
+  }
+
+  /** Sends a dead letter again, with a fresh set of attempts. Its ticket goes back to queued. */
+  async retryDead(jobId: string, { nowMs, deadlineMs }: { nowMs: number; deadlineMs: number }): Promise<Revived> {
+    const jobTtlMs = deadlineMs - nowMs + this.#limits.resultTtlMs + 10 * this.#limits.attemptMs
+    const settings = { nowMs, deadlineMs, jobTtlMs, wakeChannel: this.#keys.wakeChannel }
+    return (await this.#redis.script(REVIVE, [this.#keys.prefix], [jobId, JSON.stringify(settings)])) as Revived
+  }
+
+  /** Forgets a dead letter and its image. Its ticket stays failed. False when there was none. */
+  async dropDead(jobId: string): Promise<boolean> {
+    return (await this.#redis.script(DROP, [this.#keys.prefix], [jobId, this.#limits.resultTtlMs])) === 1
+  }
+
+  /** How many jobs wait in a queue. */
+  countWaiting(queue: string): Promise<number> {
+    return this.#redis.call((sdk) => sdk.zcard(this.#keys.queue(queue)))
+  }
+
+  /** Fails what waits in a queue, whoever sent it. Gives how many jobs that were. */
+  dropWaiting(queue: string, nowMs: number): Promise<number> {
+    const message = `An operator has dropped what waited for ${queue}`
+    const error = JSON.stringify({ code: "job_dropped", message })
+    return this.#untilEmpty(DROP_WAITING, { queue, nowMs, resultTtlMs: this.#limits.resultTtlMs, error })
+  }
+
+  /** Has what waits in a queue done by another model. Gives how many jobs that were. */
+  moveWaiting(queue: string, to: { queue: string; model: string }, nowMs: number): Promise<number> {
+    return this.#untilEmpty(MOVE_WAITING, { queue, toQueue: to.queue, toModel: to.model, nowMs })
+  }
+
+  async #untilEmpty(script: string, settings: Record<string, unknown>): Promise<number> {
+    for (let total = 0; ; ) {
+      const reply = await this.#redis.script(script, [this.#keys.prefix], [JSON.stringify(settings)])
+      const [cleared, jobs] = reply as [number, number]
+      if (cleared === 0) return total
+      total += jobs
+    }
+  }
+
+  /** Stops claiming; what is worked on is finished, what comes is accepted. Stays until resume(), whatever restarts. */
+  async pause(): Promise<void> {
+    await this.#redis.call((sdk) => sdk.hset(this.#keys.flow, { paused: "1" }))
+    await this.#redis.call((sdk) => sdk.persist(this.#keys.flow))
+  }
+
+  async resume(): Promise<void> {
+    await this.#redis.call((sdk) => sdk.hdel(this.#keys.flow, "paused"))
+    await this.#redis.call((sdk) => sdk.pexpire(this.#keys.flow, 10 * 86_400_000))
+    await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, "queued"))
+  }
+}

@@ -1,0 +1,64 @@
+import * as z from "zod"
+import { flag, wholeNumber, words } from "../env.ts"
+import type { SizeLimits } from "../images/image-header.ts"
+import { DEFAULT_MAX_IMAGE_BYTES } from "../images/too-large.ts"
+import type { OutputLimits } from "../outputs/stored-outputs.ts"
+import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
+import { traceEnv } from "../trace/trace-config.ts"
+import type { StoreLimits } from "./job-store.ts"
+
+/** What edge and classifier must agree on; both read it from the same variables. */
+export const queueEnv = {
+  UPSTASH_REDIS_REST_URL: z.url({ protocol: /^https?$/, error: "must be an http or https address" }),
+  UPSTASH_REDIS_REST_TOKEN: z.string(),
+  RESULT_TTL_S: wholeNumber(86_400),
+  DEAD_TTL_S: wholeNumber(7 * 86_400),
+  MAX_ATTEMPTS: wholeNumber(3),
+  LEASE_MS: wholeNumber(30_000, 1_000),
+  JOB_TIMEOUT_MS: wholeNumber(60_000, 100),
+  MAX_IMAGE_BYTES: wholeNumber(DEFAULT_MAX_IMAGE_BYTES),
+  MAX_IMAGE_PIXELS: wholeNumber(50_000_000),
+  MAX_IMAGE_SIDE: wholeNumber(65_535),
+  MAX_QUEUE_DEPTH: wholeNumber(100_000),
+  MAX_QUEUE_DEPTH_PER_CALLER: wholeNumber(10_000),
+  MAX_QUEUE_BYTES: wholeNumber(2_000_000_000),
+  /** Seals images, outputs, lists and webhook secrets in Redis; newest first. Who can read them there can try secrets at leisure: no short ones. */
+  PAYLOAD_SECRET: words()
+    .pipe(z.array(z.string().min(32, "must be at least 32 characters")))
+    .default([]),
+  /** For the change-over: what lies unsealed in Redis is read, although PAYLOAD_SECRET is set. */
+  PAYLOAD_SECRET_ACCEPTS_PLAIN: flag(false),
+  MAX_OUTPUT_BYTES: wholeNumber(8_000_000),
+  MAX_ALL_OUTPUT_BYTES: wholeNumber(1_000_000_000),
+  ...traceEnv,
+  LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
+}
+
+export function sealerOf(env: Pick<z.infer<z.ZodObject<typeof queueEnv>>, SealerVariable>): Sealer {
+  return createSealer(env.PAYLOAD_SECRET, { acceptsPlain: env.PAYLOAD_SECRET_ACCEPTS_PLAIN })
+}
+type SealerVariable = "PAYLOAD_SECRET" | "PAYLOAD_SECRET_ACCEPTS_PLAIN"
+
+export function storeLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): StoreLimits {
+  return {
+    resultTtlMs: env.RESULT_TTL_S * 1_000,
+    deadTtlMs: env.DEAD_TTL_S * 1_000,
+    attemptMs: env.LEASE_MS + env.JOB_TIMEOUT_MS,
+    maxDepth: env.MAX_QUEUE_DEPTH,
+    maxDepthPerCaller: env.MAX_QUEUE_DEPTH_PER_CALLER,
+    maxBytes: env.MAX_QUEUE_BYTES,
+  }
+}
+
+export function sizeLimits(env: { MAX_IMAGE_PIXELS: number; MAX_IMAGE_SIDE: number }): SizeLimits {
+  return { maxPixels: env.MAX_IMAGE_PIXELS, maxSidePx: env.MAX_IMAGE_SIDE }
+}
+
+/** Outputs outlive their results, whose life begins a little later. */
+export function outputLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): OutputLimits {
+  return {
+    maxBytes: env.MAX_OUTPUT_BYTES,
+    maxAllBytes: env.MAX_ALL_OUTPUT_BYTES,
+    ttlMs: env.RESULT_TTL_S * 1_000 + env.LEASE_MS + env.JOB_TIMEOUT_MS,
+  }
+}

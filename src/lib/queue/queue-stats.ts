@@ -1,0 +1,100 @@
+import * as z from "zod"
+import type { RedisRest } from "../redis/redis.ts"
+import { decodeJob } from "./job.ts"
+import type { Keys } from "./keys.ts"
+import { queuesOf } from "./queue-name.ts"
+import { isRemembered, type RegistrySnapshot, serviceRate } from "./registry.ts"
+
+/** Each caller's oldest job stands near the head: the fair queue keeps a caller's jobs in order. */
+const LOOKED_AT = 32
+
+const oneQueueSchema = z.object({
+  id: z.string(),
+  depth: z.number().int().meta({ description: "Jobs that wait in it" }),
+  oldest_age_ms: z
+    .number()
+    .int()
+    .nullable()
+    .meta({ description: "Age of the oldest job that waits; null when none does" }),
+  classifiers: z.number().int().meta({ description: "Classifiers that take jobs from it now" }),
+  per_second: z.number().meta({ description: "Answers a second that they can give" }),
+  eta_ms: z.number().int().nullable().meta({ description: "Until a job that comes now would be answered" }),
+})
+
+/** The queue as a whole, as it stands on the wire. */
+export const queueStatsSchema = z
+  .object({
+    depth: z.number().int().meta({ description: "Jobs that wait" }),
+    bytes: z.number().int().meta({ description: "Bytes of the images that wait" }),
+    processing: z.number().int(),
+    dead: z.number().int().meta({ description: "Jobs that failed every time they were tried" }),
+    paused: z.boolean(),
+    classifiers: z.number().int(),
+    models: z.array(oneQueueSchema).meta({
+      description: "Uploads that wait for each model that is served, was within a day, or has something waiting",
+    }),
+    others: z.array(oneQueueSchema).meta({
+      description:
+        "What waits for an operation without a model, or to be fetched from its URL (`@url`), where something does",
+    }),
+  })
+  .meta({ id: "Queue" })
+export type QueueStats = z.infer<typeof queueStatsSchema>
+
+export async function readQueueStats(
+  { redis, keys }: { redis: RedisRest; keys: Keys },
+  snapshot: RegistrySnapshot,
+  nowMs: number,
+): Promise<QueueStats> {
+  const models = snapshot.models.map(({ id }) => id).sort()
+  const remembered = snapshot.models.filter((model) => isRemembered(snapshot, model, nowMs)).map(({ id }) => id)
+  const names = [...queuesOf(models, { urls: false }), ...queuesOf(models, { urls: true })]
+  const fields = ["n", "bytes", "paused", ...names.map((name) => `n:${name}`)]
+  const [flow, processing, dead] = await Promise.all([
+    redis.call((sdk) => sdk.hmget(keys.flow, ...fields)) as Promise<unknown>,
+    redis.call((sdk) => sdk.zcount(keys.leases, "-inf", "(+inf")),
+    redis.call((sdk) => sdk.zcard(keys.dead)),
+  ])
+  const [n, bytes, paused, ...depths] = flow as (string | null)[]
+
+  const shown = names
+    .map((id, i) => ({ id, depth: Number(depths[i] ?? 0) }))
+    .filter(({ id, depth }) => depth > 0 || remembered.includes(id))
+  const queues = await Promise.all(
+    shown.map(async ({ id, depth }) => {
+      const { classifiers, perSecond, jobMs } = serviceRate(snapshot, id, { nowMs })
+      const createdMs = depth === 0 ? null : await oldestCreatedMs({ redis, keys }, id)
+      return {
+        id,
+        depth,
+        oldest_age_ms: createdMs === null ? null : Math.max(0, nowMs - createdMs),
+        classifiers,
+        per_second: Math.round(perSecond * 100) / 100,
+        eta_ms: perSecond > 0 ? Math.ceil((depth / perSecond) * 1_000 + jobMs) : null,
+      }
+    }),
+  )
+  const classifiers = snapshot.workers.filter(({ untilMs }) => untilMs > nowMs).length
+  return {
+    depth: Number(n ?? 0),
+    bytes: Number(bytes ?? 0),
+    processing,
+    dead,
+    paused: paused === "1",
+    classifiers,
+    models: queues.filter(({ id }) => models.includes(id)),
+    others: queues.filter(({ id }) => !models.includes(id)),
+  }
+}
+
+async function oldestCreatedMs(
+  { redis, keys }: { redis: RedisRest; keys: Keys },
+  queue: string,
+): Promise<number | null> {
+  const members = await redis.call((sdk) => sdk.zrange<string[]>(keys.queue(queue), 0, LOOKED_AT - 1))
+  const jobKeys = members.map((member) => keys.job(member.split(" ")[0] ?? ""))
+  if (jobKeys.length === 0) return null
+  const texts = await redis.call((sdk) => sdk.mget<(string | null)[]>(...jobKeys))
+  const created = texts.filter((text) => text !== null).map((text) => decodeJob(text).createdMs)
+  return created.length === 0 ? null : Math.min(...created)
+}

@@ -1,0 +1,22 @@
+import type { RedisRest } from "../redis/redis.ts"
+import { type Keys, SCHEMA_VERSION } from "./keys.ts"
+
+const TTL_MS = 10 * 86_400_000
+
+/**
+ * The version that classifiers last came with, when it is another one than ours: their jobs lie under other keys, so neither side
+ * sees what the other does. Null when it is ours, or nobody has come yet. @throws AppError redis_unavailable
+ */
+export async function readOtherSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
+  return unlessOurs(await redis.call((sdk) => sdk.get<string>(keys.schema)))
+}
+
+/** Says which version we come with, and returns the one before where it was another. @throws AppError redis_unavailable */
+export async function announceSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
+  const before = await redis.call((sdk) => sdk.set(keys.schema, String(SCHEMA_VERSION), { get: true, px: TTL_MS }))
+  return unlessOurs(before)
+}
+
+function unlessOurs(version: unknown): string | null {
+  return version === null || String(version) === String(SCHEMA_VERSION) ? null : String(version)
+}

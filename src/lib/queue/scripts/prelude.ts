@@ -1,0 +1,202 @@
+import { BATCH_PRELUDE } from "./batch-prelude.ts"
+
+/**
+ * What all scripts share: names of keys, the moves of a job between queue, leases and dead letters, and the outbox of
+ * webhooks, since what ends a ticket posts its webhook.
+ *
+ * Instants are arguments, never read here: Upstash asks for deterministic scripts. A move writes the job last, so that a
+ * script that is read from top to bottom shows what a crash between two scripts can leave behind (nothing).
+ *
+ * The hash `flow` holds, over all queues: n and bytes (waiting), d:<caller> (its waiting jobs), r:<caller> (when its rate
+ * is whole again), served and cursor (of the sweep), paused, leases (when their TTL was set); and per queue: n:<queue>, fresh:<queue> (when the TTLs were set), v:<queue> (virtual time),
+ * f:<queue>:<flow> (the flow's last finish tag), last:<queue> (the last of all finish tags) and new:<queue> (the start
+ * tag of the latest flow that had nothing waiting). A flow is a caller's single jobs, or the rows of its batches.
+ */
+export const PRELUDE = `
+local P = KEYS[1]
+local FLOW, LEASES, DEAD, REGISTRY = P .. ":flow", P .. ":leases", P .. ":dead", P .. ":registry"
+local OUTBOX, UNDELIVERED, WAKE = P .. ":outbox", P .. ":undelivered", P:gsub("[{}]", "") .. ":wake"
+
+-- Longer than any job can wait, so that what jobs share outlives them; renewed while it is used.
+local SHARED_TTL_MS = 10 * 86400000
+
+-- Longer than the longest wait between two tries of a webhook; renewed by each of them.
+local DELIVERY_TTL_MS = 8 * 86400000
+
+local LATE = cjson.encode({ code = "deadline_exceeded", message = "No classifier was free before the deadline" })
+
+local function jobKey(id) return P .. ":job:" .. id end
+local function payloadKey(job) return P .. ":payload:" .. job.payloadId end
+local function queueKey(queue) return P .. ":queue:" .. queue end
+local function deliveryKey(jobId) return P .. ":delivery:" .. jobId end
+local function lineKey(receiver) return P .. ":outbox:" .. receiver end
+local function tag(number) return string.format("%.17g", number) end
+
+local function decode(text) return text and cjson.decode(text) or nil end
+local function load(id) return decode(redis.call("GET", jobKey(id))) end
+local function working(job) return job and (job.state == "queued" or job.state == "processing") end
+
+-- XX, or a job that expired meanwhile would come back without a TTL.
+local function save(job) redis.call("SET", jobKey(job.id), cjson.encode(job), "XX", "KEEPTTL") end
+-- A batch's results are read together: the first of them must last as long as the last.
+local function lifeOf(job, ttlMs)
+  if not job.batch then return ttlMs end
+  return math.max(ttlMs, job.batch.keepUntilMs - (job.finishedMs or job.createdMs))
+end
+-- Its followers read their answer here, so one that is followed keeps the longer life that it was given with them.
+local function saveFor(job, ttlMs)
+  ttlMs = lifeOf(job, ttlMs)
+  if (job.followers or 0) == 0 then
+    redis.call("SET", jobKey(job.id), cjson.encode(job), "PX", ttlMs)
+  else
+    redis.call("SET", jobKey(job.id), cjson.encode(job), "KEEPTTL")
+    redis.call("PEXPIRE", jobKey(job.id), ttlMs, "GT")
+  end
+end
+
+-- A job that is to be fetched has no bytes here.
+local function keepPayload(job, ttlMs)
+  return not job.payloadId or redis.call("PEXPIRE", payloadKey(job), ttlMs) == 1
+end
+local function dropPayload(job)
+  if job.payloadId then redis.call("UNLINK", payloadKey(job)) end
+end
+
+-- A caller's rows must not stand before its own single pictures.
+local function flowOf(job) return job.batch and job.caller .. "+batch" or job.caller end
+
+local function member(job) return job.id .. " " .. job.bytes .. " " .. job.caller end
+local function leaseOf(job) return job.id .. ":" .. job.leaseToken end
+
+local function countWaiting(job, by)
+  redis.call("HINCRBY", FLOW, "n", by)
+  redis.call("HINCRBY", FLOW, "n:" .. job.queue, by)
+  -- Nought less nought is "-0", which Redis takes for no integer.
+  redis.call("HINCRBY", FLOW, "bytes", by * job.bytes + 0)
+  redis.call("HINCRBY", FLOW, "d:" .. job.caller, by)
+end
+
+-- A queue that was empty is a new key: whoever puts jobs into it gives it its TTL. Rows are score, member, score, ...
+local function addToQueue(queue, rows)
+  redis.call("ZADD", queueKey(queue), unpack(rows))
+  redis.call("PEXPIRE", queueKey(queue), SHARED_TTL_MS)
+end
+
+local function putBack(job)
+  addToQueue(job.queue, { job.start, member(job) })
+  countWaiting(job, 1)
+end
+
+-- The receiver is the origin of the URL; each has a line of its own, so that a slow one delays no other. Whatever the URL
+-- is, the result must be stored.
+local function receiverOf(url) return url:match("^%a+://[^/?#]+") or "unknown" end
+
+local function putInOutbox(url, eventId, dueMs)
+  local receiver = receiverOf(url)
+  redis.call("ZADD", lineKey(receiver), dueMs, eventId)
+  redis.call("PEXPIRE", lineKey(receiver), DELIVERY_TTL_MS)
+  -- When to look at that line, at the latest: never later than its first entry, perhaps earlier.
+  redis.call("ZADD", OUTBOX, "LT", dueMs, receiver)
+  redis.call("PEXPIRE", OUTBOX, DELIVERY_TTL_MS)
+end
+
+-- \`about\` has id, caller and webhookUrl: of a job, or of a batch.
+local function postEvent(about, event, nowMs)
+  event.id = "msg_" .. about.id .. "_" .. tag(nowMs)
+  event.createdMs, event.dueMs, event.state, event.tries = nowMs, nowMs, "pending", 0
+  local record = { jobId = about.id, caller = about.caller, url = about.webhookUrl, events = { event } }
+  local key = deliveryKey(about.id)
+  local before = decode(redis.call("SET", key, cjson.encode(record), "GET", "PX", DELIVERY_TTL_MS))
+  if before then
+    -- A dead letter that was sent again ends a second time, which is an event of its own, even in the same millisecond.
+    for i, known in ipairs(before.events) do
+      if known.id == event.id then event.id = "msg_" .. about.id .. "_" .. tag(nowMs + i) end
+      table.insert(record.events, i, known)
+    end
+    redis.call("SET", key, cjson.encode(record), "PX", DELIVERY_TTL_MS)
+  end
+  putInOutbox(about.webhookUrl, event.id, nowMs)
+end
+
+local function post(job, endedMs)
+  local tell = job.tell
+  job.tell = nil
+  postEvent(job, { job = cjson.encode(job) }, endedMs)
+  job.tell = tell
+end
+
+${BATCH_PRELUDE}
+
+-- How a follower ended, with the work that it shared: what resolveJob() (src/lib/tickets/ticket.ts) says.
+local function sharedEnd(follower, leader)
+  local job = {}
+  for name, value in pairs(leader) do job[name] = value end
+  for _, name in ipairs({ "id", "input", "createdMs", "deadlineMs", "webhookUrl", "batch" }) do job[name] = follower[name] end
+  job.leader, job.left, job.tell = leader.id, nil, nil
+  return job
+end
+
+-- The webhooks of all tickets that end with this job, in the very script that ends them: no webhook without its result,
+-- and no result without its webhook.
+local function announce(job)
+  local posted = job.webhookUrl and not job.left
+  if posted then post(job, job.finishedMs) end
+  if job.tell then
+    local keys = {}
+    for i, id in ipairs(job.tell) do keys[i] = jobKey(id) end
+    for _, text in ipairs(redis.call("MGET", unpack(keys))) do
+      local follower = decode(text)
+      if follower and follower.state == "queued" then
+        post(sharedEnd(follower, job), job.finishedMs)
+        posted = true
+      end
+    end
+  end
+  if posted then redis.call("PUBLISH", WAKE, "outbox") end
+  if job.batch then countInBatch(job, job.finishedMs) end
+end
+
+local function conclude(job, outcome, nowMs)
+  job.state, job.result, job.error = outcome.state, outcome.result, outcome.error
+  job.finishedMs, job.leaseToken, job.resultVersion = nowMs, nil, outcome.version
+end
+
+local function finish(job, outcome, nowMs, ttlMs)
+  conclude(job, outcome, nowMs)
+  dropPayload(job)
+  saveFor(job, ttlMs)
+  announce(job)
+end
+
+-- Ends what waits or is worked on, in whosever hand it is.
+local function stopWork(job, outcome, ttlMs)
+  if job.state == "queued" then
+    if redis.call("ZREM", queueKey(job.queue), member(job)) == 1 then countWaiting(job, -1) end
+  elseif job.state == "processing" then
+    redis.call("ZREM", LEASES, leaseOf(job))
+    redis.call("PUBLISH", WAKE, "canceled:" .. job.id)
+  end
+  finish(job, outcome, outcome.finishedMs, ttlMs)
+end
+
+local function bury(job, reason, s)
+  local message = "Given up after " .. job.attempts .. " attempts: " .. reason
+  job.state, job.finishedMs, job.leaseToken = "failed", s.nowMs, nil
+  job.error = cjson.encode({ code = "attempts_exhausted", message = message })
+  keepPayload(job, s.deadTtlMs)
+  redis.call("ZADD", DEAD, s.nowMs, job.id)
+  redis.call("ZREMRANGEBYSCORE", DEAD, "-inf", "(" .. tag(s.nowMs - s.deadTtlMs))
+  redis.call("PEXPIRE", DEAD, s.deadTtlMs)
+  saveFor(job, s.deadTtlMs)
+  announce(job)
+end
+
+-- The attempt is over without an answer: back to its old place, or to the dead letters.
+local function giveBack(job, reason, s)
+  job.givenBackBy = job.leaseToken
+  if job.attempts >= job.maxAttempts then return bury(job, reason, s) end
+  job.state, job.leaseToken = "queued", nil
+  putBack(job)
+  save(job)
+end
+`

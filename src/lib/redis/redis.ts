@@ -1,0 +1,161 @@
+// This build of the SDK touches no platform global, so edge and classifier can share it on every runtime.
+import { Redis } from "@upstash/redis/cloudflare"
+import { AppError } from "../app-error.ts"
+import { readBulkString } from "./bulk-string.ts"
+
+export type RedisOptions = {
+  url: string
+  token: string
+  /** How long one command may take. */
+  timeoutMs?: number
+  /** What carries bytes here; `fetch` unless said. */
+  download?: Download
+}
+
+/** The body of a reply, in pieces. Rejects, too, for any status but 200. */
+export type Download = (
+  url: string,
+  init: { headers: Record<string, string>; signal: AbortSignal },
+) => Promise<AsyncIterable<Uint8Array>>
+
+/** What we use of Redis, over the Upstash REST protocol. Every call makes one request and is never repeated in here. */
+export type RedisRest = {
+  /** One command through the official client. @throws AppError redis_unavailable */
+  call<T>(use: (sdk: Redis) => Promise<T>): Promise<T>
+  /** Runs a script by its SHA-1, and sends its text when Redis does not know it. @throws AppError redis_unavailable */
+  script(text: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
+  /** Stores bytes as they are: the SDK's JSON would damage them. @throws AppError redis_unavailable */
+  setBytes(key: string, bytes: Uint8Array, ttlMs: number): Promise<void>
+  /** The bytes, or null when the key is not there. @throws AppError redis_unavailable */
+  getBytes(key: string): Promise<Uint8Array | null>
+  /** An SSE stream of what is published on the channel; ends when the connection does. @throws AppError redis_unavailable */
+  subscribe(channel: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
+}
+
+// A megabyte a second is the slowest uplink that we wait for.
+const transferMs = (bytes: number) => Math.ceil(bytes / 1_000)
+/** An upload that takes longer may have a slow line, or a Redis that is gone: a PING tells which, in time for the client. */
+const PROBE_AFTER_MS = 300
+const PROBE_MS = 1_000
+
+export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBody }: RedisOptions): RedisRest {
+  const base = url.replace(/\/$/, "")
+  const headers = { authorization: `Bearer ${token}` }
+  // FACTS: every default of the SDK that is changed here sends writes twice, changes types, or hides a failure.
+  const sdk = new Redis({
+    url: base,
+    token,
+    enableAutoPipelining: false,
+    automaticDeserialization: false,
+    responseEncoding: false,
+    retry: { retries: 0 },
+    enableTelemetry: false,
+    signal: () => AbortSignal.timeout(timeoutMs),
+  })
+  // Values, not promises: on Workers a promise belongs to the request that made it.
+  const sha1s = new Map<string, string>()
+  const sha1Of = async (text: string) => {
+    const sha = sha1s.get(text) ?? (await sha1(text))
+    sha1s.set(text, sha)
+    return sha
+  }
+
+  const request = (path: string, init: RequestInit): Promise<Response> =>
+    fetchOk(base + path, { ...init, headers: { ...headers, ...init.headers } })
+
+  return {
+    call: (use) => guard(() => use(sdk)),
+
+    async script(text, keys, args) {
+      const sha = await sha1Of(text)
+      const all = args.map(String)
+      return guard(async () => {
+        try {
+          return await sdk.evalsha(sha, [...keys], all)
+        } catch (error) {
+          if (!(error instanceof Error && error.message.includes("NOSCRIPT"))) throw error
+          return sdk.eval(text, [...keys], all)
+        }
+      })
+    },
+
+    setBytes: (key, bytes, ttlMs) =>
+      guard(async () => {
+        const gone = new AbortController()
+        const ping = () => request("/ping", { signal: AbortSignal.timeout(PROBE_MS) })
+        const probe = setTimeout(() => ping().catch((error) => gone.abort(error)), PROBE_AFTER_MS)
+        try {
+          const response = await request(`/set/${encodeURIComponent(key)}?PX=${ttlMs}`, {
+            method: "POST",
+            body: bytes as Uint8Array<ArrayBuffer>,
+            signal: AbortSignal.any([gone.signal, AbortSignal.timeout(timeoutMs + transferMs(bytes.length))]),
+          })
+          await response.body?.cancel()
+        } finally {
+          clearTimeout(probe)
+        }
+      }),
+
+    getBytes: (key) =>
+      guard(async () => {
+        const body = await download(`${base}/get/${encodeURIComponent(key)}`, {
+          headers: { ...headers, "upstash-response-format": "resp2" },
+          signal: AbortSignal.timeout(timeoutMs + transferMs(10_000_000)),
+        })
+        return await readBulkString(body)
+      }),
+
+    subscribe: (channel, signal) =>
+      guard(async () => {
+        const response = await request(`/subscribe/${channel}`, {
+          method: "POST",
+          headers: { accept: "text/event-stream" },
+          signal,
+        })
+        if (response.body === null) throw new Error("The subscription has no body")
+        return response.body
+      }),
+  }
+}
+
+async function fetchOk(url: string, init: RequestInit): Promise<Response> {
+  const response = await fetch(url, init)
+  if (!response.ok) throw new Error(`HTTP ${response.status}: ${(await response.text()).slice(0, 200)}`)
+  return response
+}
+
+const fetchBody: Download = async (url, init) => {
+  const { body } = await fetchOk(url, init)
+  if (body === null) throw new Error("The reply has no body")
+  return body
+}
+
+/**
+ * "ERR …" is an answer: Redis is there, and we asked for something wrong. Unless it is how a gateway says that it cannot
+ * answer now, or Upstash that a plan is used up: the SDK keeps the text of an error and not its status.
+ */
+const IS_REFUSAL = /\bERR (?!Redis cannot be reached|internal error|too many|max (daily|concurrent|requests))/
+
+/** The SDK's errors carry whole commands, so neither they nor their stacks go further than here. */
+async function guard<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return await call()
+  } catch (error) {
+    const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    const failure = new RedisFailure(text.split(", command was:")[0]?.slice(0, 300))
+    if (IS_REFUSAL.test(failure.message))
+      throw new AppError("internal", "The queue refused a command", { cause: failure })
+    throw new AppError("redis_unavailable", "Cannot reach the queue's Redis", { cause: failure })
+  }
+}
+
+/** Why a command failed, without the command. */
+class RedisFailure extends Error {
+  override readonly name = "RedisFailure"
+  readonly code = "redis"
+}
+
+async function sha1(text: string): Promise<string> {
+  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text))
+  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("")
+}

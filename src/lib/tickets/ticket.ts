@@ -1,0 +1,191 @@
+import * as z from "zod"
+import type { Job, JobResult, OutputInfo } from "../queue/job.ts"
+import type { PollHint } from "../queue/poll-hint.ts"
+
+const instant = z.iso.datetime()
+
+/** A ticket as it stands on the wire. `done` is what a client loops on, so that a status added later can hang nobody. */
+export const ticketSchema = z
+  .object({
+    id: z.string().meta({ description: "The capability to read and cancel this ticket" }),
+    status: z
+      .enum(["queued", "processing", "succeeded", "failed", "canceled"])
+      .meta({ description: "For people and for `error`; loop on `done`" }),
+    done: z.boolean().meta({ description: "Whether the ticket will change no more" }),
+    operation: z.string().meta({ description: "What is done with the picture", examples: ["classify"] }),
+    model: z
+      .object({ id: z.string(), version: z.string().optional() })
+      .optional()
+      .meta({ description: "Not there where the operation needs none" }),
+    created_at: instant,
+    started_at: instant.optional().meta({ description: "When a classifier took it, for the last time" }),
+    finished_at: instant.optional(),
+    attempts: z.number().int().meta({ description: "How many times a classifier took it" }),
+    cached: z.boolean().optional().meta({ description: "The answer was known from an earlier upload of yours" }),
+    queue: z
+      .object({
+        position: z.number().int().nullable().meta({ description: "Jobs that are claimed before this one" }),
+        eta_ms: z.number().int().nullable().meta({ description: "Until it is done, by the measured speed" }),
+        classifiers: z.number().int().meta({ description: "Classifiers that serve the model now" }),
+        notice: z.string().optional().meta({ description: "Says so where there is none" }),
+      })
+      .optional(),
+    poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
+    predictions: z
+      .array(
+        z.object({
+          label: z.string(),
+          probability: z.number().meta({ description: "0 to 1" }),
+          class_index: z.number().int().meta({ description: "Place of the label in the model's list, from 0" }),
+        }),
+      )
+      .optional()
+      .meta({ description: "Best first" }),
+    scores: z.array(z.number()).optional().meta({ description: "The probability of every class, by class index" }),
+    output: z
+      .object({
+        url: z.string().meta({ description: "Where it is fetched: a path of this server, or a link to a bucket" }),
+        content_type: z.string(),
+        bytes: z.number().int(),
+        sha256: z.string(),
+        width: z.number().int().optional(),
+        height: z.number().int().optional(),
+      })
+      .optional()
+      .meta({ description: "The picture that was made" }),
+    image: z
+      .object({
+        format: z.string(),
+        width: z.number().int(),
+        height: z.number().int(),
+        bytes: z.number().int(),
+        sha256: z
+          .string()
+          .optional()
+          .meta({ description: "Not there for a picture elsewhere whose header was enough" }),
+        orientation: z.number().int(),
+        frames: z.number().int().optional(),
+      })
+      .optional()
+      .meta({ description: "Not there before a picture that is named by its URL was fetched" }),
+    image_url: z.string().optional().meta({ description: "Where the picture is fetched from" }),
+    timings_ms: z
+      .object({
+        queued: z.number(),
+        fetch: z.number().optional(),
+        decode: z.number().optional(),
+        infer: z.number().optional(),
+        total: z.number(),
+      })
+      .optional()
+      .meta({ description: "Milliseconds from `created_at` to the end, and the parts of them that were measured" }),
+    error: z
+      .object({ code: z.string().meta({ description: "Branch on this" }), message: z.string() })
+      .optional()
+      .meta({ description: "Why it failed" }),
+  })
+  .meta({ id: "Ticket" })
+export type Ticket = z.infer<typeof ticketSchema>
+
+/** A job as its ticket tells it: with the state of the work it shares, unless it left that work. */
+export function resolveJob(job: Job, leader: Job | null): Job {
+  if (job.left) {
+    const { startedMs: _since, ...rest } = job
+    const { state, finishedMs, error, attempts, startedMs } = job.left
+    const then = { ...rest, finishedMs, attempts, ...(startedMs !== undefined && { startedMs }) }
+    return state === "canceled"
+      ? { ...then, state }
+      : { ...then, state, error: error ?? { code: "internal", message: "The reason was not kept" } }
+  }
+  if (leader === null || job.state !== "queued") return job
+  const { id, input, createdMs, deadlineMs } = job
+  return { ...leader, id, input, createdMs, deadlineMs, leader: leader.id }
+}
+
+/** What is known of the wait, while a ticket is not done. */
+export type Wait = PollHint & { position: number | null; classifiers: number }
+
+export function toTicket(job: Job, wait: Wait | null): Ticket {
+  const { source, image } = job.input
+  const ticket: Ticket = {
+    id: job.input.ticketId,
+    status: job.state,
+    done: true,
+    operation: job.input.operation.name,
+    ...(job.model !== undefined && { model: modelOf(job, job.model) }),
+    created_at: isoInstant(job.createdMs),
+    ...(job.startedMs !== undefined && { started_at: isoInstant(job.startedMs) }),
+    attempts: job.attempts,
+    ...(job.cached === true && { cached: true }),
+    ...(image !== undefined && { image }),
+    ...(source !== undefined && { image_url: source.url }),
+  }
+  switch (job.state) {
+    case "queued":
+    case "processing": {
+      ticket.done = false
+      if (wait !== null) {
+        ticket.queue = {
+          position: wait.position,
+          eta_ms: wait.etaMs,
+          classifiers: wait.classifiers,
+          ...(wait.classifiers === 0 && {
+            notice: nobodyServes(job.model ?? job.input.operation.name, job.deadlineMs),
+          }),
+        }
+        ticket.poll_after_ms = wait.pollAfterMs
+      }
+      return ticket
+    }
+    case "succeeded":
+      Object.assign(ticket, answerOf(job.result))
+      break
+    case "failed":
+      ticket.error = job.error
+      break
+    case "canceled":
+      break
+    default:
+      job satisfies never
+  }
+  ticket.finished_at = isoInstant(job.finishedMs)
+  // Edge and classifier stamp by different clocks: a negative wait is none.
+  const queued = Math.max(0, (job.startedMs ?? job.finishedMs) - job.createdMs)
+  const stages = job.state === "succeeded" && job.cached !== true ? job.result.timingsMs : {}
+  ticket.timings_ms = { queued, ...stages, total: Math.max(0, job.finishedMs - job.createdMs) }
+  return ticket
+}
+
+/** What a ticket says while no classifier is there for it. */
+export function nobodyServes(what: string, deadlineMs: number): string {
+  return `No classifier serves ${what} now: it is waited for until ${isoInstant(deadlineMs)}, then what waits fails`
+}
+
+function modelOf(job: Job, id: string): { id: string; version?: string } {
+  const version = job.state === "succeeded" ? job.result.modelVersion : undefined
+  return { id, ...(version !== undefined && { version }) }
+}
+
+function answerOf({ predictions, scores, output, image }: JobResult): Partial<Ticket> {
+  return {
+    image,
+    ...(predictions !== undefined && {
+      predictions: predictions.map(({ label, probability, classIndex }) => {
+        return { label, probability, class_index: classIndex }
+      }),
+    }),
+    ...(scores !== undefined && { scores }),
+    ...(output !== undefined && { output: toTicketOutput(output) }),
+  }
+}
+
+function toTicketOutput({ id, url, contentType, ...info }: OutputInfo): NonNullable<Ticket["output"]> {
+  return { url: url ?? `/v1/outputs/${id}`, content_type: contentType, ...info }
+}
+
+/** A weak ETag over what does not move by itself: place in the queue and hints are left out. */
+export function ticketETag(ticket: Ticket): string {
+  return `W/"${[ticket.status, ticket.attempts, ticket.started_at ?? "", ticket.finished_at ?? ""].join(".")}"`
+}
+
+const isoInstant = (ms: number) => new Date(ms).toISOString()

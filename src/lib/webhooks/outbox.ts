@@ -1,0 +1,170 @@
+import { AppError } from "../app-error.ts"
+import type { Keys } from "../queue/keys.ts"
+import { RECORD, RELEASE, RESEND, TAKE } from "../queue/scripts/outbox.ts"
+import type { RedisRest } from "../redis/redis.ts"
+import { type Attempt, type Delivery, type DeliveryEvent, decodeDelivery } from "./delivery.ts"
+
+export type Take = {
+  nowMs: number
+  leaseMs: number
+  /** Made by the caller; what it takes is fenced by it. */
+  token: string
+  max: number
+  perReceiver: number
+  /** How many more each receiver may get, where that is not `perReceiver`. */
+  rooms: Readonly<Record<string, number>>
+}
+
+/** An entry in a deliverer's hand. */
+export type Taken = { eventId: string; receiver: string; token: string; delivery: Delivery; event: DeliveryEvent }
+export type TakenEntries = {
+  entries: Taken[]
+  /** When something is due next for a receiver that has room; now or earlier when there is more already. */
+  nextDueMs: number | null
+}
+
+export type Recorded = {
+  attempt: Attempt
+  nowMs: number
+} & ({ outcome: "delivered" | "gone" | "given_up" } | { outcome: "retry"; dueMs: number })
+
+export type Resend = {
+  nowMs: number
+  eventId?: string
+  /** How long ago its last try must be. */
+  pauseMs?: number
+}
+
+export type Undelivered = { eventId: string; sinceMs: number; delivery: Delivery; event: DeliveryEvent }
+
+/** Longer than an attempt may take: one that is still in hand must not come due for another deliverer. */
+export const DELIVERY_LEASE_MS = 45_000
+
+/**
+ * Webhooks that wait for their receivers. They are put in by the scripts that end a ticket (src/lib/queue/scripts/prelude.ts).
+ * Every call is one request, safe to repeat, and throws AppError redis_unavailable.
+ */
+export class Outbox {
+  readonly #redis: RedisRest
+  readonly #keys: Keys
+  readonly #deliveredTtlMs: number
+
+  /** @param deliveredTtlMs how long what has arrived can be looked at and sent again */
+  constructor(redis: RedisRest, keys: Keys, { resultTtlMs }: { resultTtlMs: number }) {
+    this.#redis = redis
+    this.#keys = keys
+    this.#deliveredTtlMs = resultTtlMs
+  }
+
+  /** Takes what is due. Entries whose reply was lost come due again when their lease ends. */
+  async take(take: Take): Promise<TakenEntries> {
+    const reply = await this.#run(TAKE, [JSON.stringify(take)])
+    const [rows, next] = reply as [[eventId: string, receiver: string, text: string][], string]
+    const entries = rows.flatMap(([eventId, receiver, text]) => {
+      const delivery = decodeDelivery(text)
+      const event = delivery.events.find(({ id }) => id === eventId)
+      return event === undefined ? [] : [{ eventId, receiver, token: take.token, delivery, event }]
+    })
+    return { entries, nextDueMs: next === "" ? null : Number(next) }
+  }
+
+  /** False when the lease was lost meanwhile: somebody else may have sent the event, too. */
+  async record({ eventId, receiver, token }: Taken, recorded: Recorded): Promise<boolean> {
+    const settings = { ...recorded, deliveredTtlMs: this.#deliveredTtlMs }
+    return (await this.#run(RECORD, [eventId, receiver, token, JSON.stringify(settings)])) === 1
+  }
+
+  /** Gives an entry back unsent. */
+  async release({ eventId, delivery, token }: Taken, nowMs: number): Promise<boolean> {
+    return (await this.#run(RELEASE, [eventId, delivery.url, token, nowMs])) === 1
+  }
+
+  /** What the ticket has to tell, or null when nothing (yet, or any longer). */
+  async read(jobId: string): Promise<Delivery | null> {
+    const text = await this.#redis.call((sdk) => sdk.get(this.#keys.delivery(jobId)))
+    return typeof text === "string" ? decodeDelivery(text) : null
+  }
+
+  /**
+   * Sends a ticket's event again, the latest unless one is named: at once, with a fresh schedule. Null when there is none.
+   * @throws AppError rate_limited, when it was tried or sent again less than `pauseMs` ago
+   */
+  async resend(jobId: string, { nowMs, eventId = "", pauseMs = 0 }: Resend): Promise<Delivery | null> {
+    const text = await this.#run(RESEND, [jobId, eventId, nowMs, pauseMs])
+    if (typeof text === "number") {
+      const message = `Cannot send the webhook again yet: it was sent less than ${pauseMs / 1_000} s ago`
+      throw new AppError("rate_limited", message, { retryAfterMs: text })
+    }
+    return typeof text === "string" && text !== "" ? decodeDelivery(text) : null
+  }
+
+  /** What was given up, or refused by a 410, the latest first. */
+  async listUndelivered({ offset = 0, count = 100 }: { offset?: number; count?: number } = {}): Promise<Undelivered[]> {
+    const rows = await this.#redis.call((sdk) =>
+      sdk.zrange<(string | number)[]>(this.#keys.undelivered, offset, offset + count - 1, {
+        rev: true,
+        withScores: true,
+      }),
+    )
+    const found: { eventId: string; sinceMs: number }[] = []
+    for (let i = 0; i + 1 < rows.length; i += 2) found.push({ eventId: String(rows[i]), sinceMs: Number(rows[i + 1]) })
+    return this.#withRecords(found)
+  }
+
+  /** What failed and is tried again, the next first; of each receiver as much as `count`. */
+  async listRetried({ count = 100 }: { count?: number } = {}): Promise<Undelivered[]> {
+    const receivers = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.outbox, 0, -1))
+    const retried: Undelivered[] = []
+    for (const receiver of receivers) {
+      const members = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.line(receiver), 0, count - 1))
+      // One that is being sent has its lease's token behind it.
+      const found = members.map((member) => ({ eventId: String(member).split(":")[0] ?? "", sinceMs: 0 }))
+      for (const entry of await this.#withRecords(found)) {
+        const { createdMs, state, tries } = entry.event
+        if (state === "pending" && tries > 0) retried.push({ ...entry, sinceMs: createdMs })
+      }
+    }
+    return retried.sort((a, b) => (a.event.dueMs ?? 0) - (b.event.dueMs ?? 0)).slice(0, count)
+  }
+
+  async #withRecords(found: readonly { eventId: string; sinceMs: number }[]): Promise<Undelivered[]> {
+    if (found.length === 0) return []
+    const keys = found.map(({ eventId }) => this.#keys.delivery(jobIdOfEvent(eventId)))
+    const texts = await this.#redis.call((sdk) => sdk.mget<(string | null)[]>(...keys))
+    return found.flatMap(({ eventId, sinceMs }, i) => {
+      const text = texts[i]
+      const delivery = typeof text === "string" ? decodeDelivery(text) : null
+      const event = delivery?.events.find(({ id }) => id === eventId)
+      // One whose record has expired is only a name.
+      return delivery === null || event === undefined ? [] : [{ eventId, sinceMs, delivery, event }]
+    })
+  }
+
+  /** Sends all that was given up or refused again. Returns how many events that are. */
+  async resendUndelivered(nowMs: number): Promise<number> {
+    const eventIds = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.undelivered, 0, -1))
+    let sent = 0
+    for (const eventId of eventIds) {
+      if ((await this.resend(jobIdOfEvent(eventId), { nowMs, eventId })) !== null) sent++
+    }
+    return sent
+  }
+
+  countUndelivered(): Promise<number> {
+    return this.#redis.call((sdk) => sdk.zcard(this.#keys.undelivered))
+  }
+
+  /** Takes an event off the list of what was not delivered. Its record stays until it expires. False when it was not on it. */
+  async dropUndelivered(eventId: string): Promise<boolean> {
+    return (await this.#redis.call((sdk) => sdk.zrem(this.#keys.undelivered, eventId))) === 1
+  }
+
+  #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
+    return this.#redis.script(script, [this.#keys.prefix], args)
+  }
+}
+
+/** "msg_<job id>_<instant>": the id of an event leads to its record. Empty for what is no such id. */
+export function jobIdOfEvent(eventId: string): string {
+  return eventId.match(/^msg_(.+)_\d+$/)?.[1] ?? ""
+}
