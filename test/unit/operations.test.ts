@@ -228,6 +228,16 @@ describe("what an encoder may be asked for", () => {
     )
   }, 20_000)
 
+  test("no picture that is enlarged past the limit to be cropped again", async () => {
+    const asked = { width: 16_384, height: 128, quality: 1, format: "jpeg" } as const
+    expect(await codeOf(resize(tiny, { ...asked, fit: "cover" }, limits))).toBe("too_many_pixels")
+    for (const fit of ["fill", "contain", "inside"] as const) {
+      expect(await codeOf(resize(tiny, { ...asked, fit }, limits)), fit).toBe("made")
+    }
+    const strip = flatPng([1, 2, 3], { width: 1_280, height: 10 })
+    expect(await codeOf(resize(strip, { ...asked, fit: "cover" }, limits))).toBe("made")
+  })
+
   test("no array that is certain to be too large for the place that keeps it", async () => {
     const asked = { width: 1_000, height: 100, fit: "fill", quality: 80 } as const
     const ends = (maxOutputBytes: number, format: "json" | "npy") =>

@@ -23,8 +23,9 @@ export const resize: Work<"resize"> = ({ operation, bytes }, context) =>
  */
 export async function resizeImage(image: NativeImage, options: Options): Promise<MadeFile> {
   const { fit, quality } = options
-  const { format, width, height } = planResize(options, sourceOf(image))
-  refuseLargeOutput({ format, width, height }, image.limits)
+  const planned = planResize(options, sourceOf(image))
+  refuseLargeOutput(planned, image.limits)
+  const { format, width, height } = planned
   image.pipeline.resize({ width, height, fit: fit === "inside" ? "fill" : fit, background: "#000000" })
   return format === "json" || format === "npy"
     ? toArray(image, { format, width, height })

@@ -5,7 +5,13 @@ import { type EncodedFormat, OUTPUT_CAPS } from "./output-caps.ts"
 
 export type OutputFormat = EncodedFormat | "json" | "npy"
 /** What an operation is going to make. Width and height in pixels. */
-export type PlannedOutput = { format: OutputFormat; width: number; height: number }
+export type PlannedOutput = {
+  format: OutputFormat
+  width: number
+  height: number
+  /** Pixels that are worked out for it, where those are more: `cover` scales the whole picture, and then crops. */
+  scaledPixels?: number
+}
 
 /** A picture as it is seen: upright. Without `hasAlpha` it counts as opaque. */
 export type SourcePicture = { format: string; width: number; height: number; hasAlpha?: boolean }
@@ -40,7 +46,10 @@ export function planCompress(
 }
 
 export function planResize(options: Options<"resize">, source: SourcePicture): PlannedOutput {
-  return { format: options.format ?? resizedFormat(source.format), ...resizedSize(source, options) }
+  const { width, height } = resizedSize(source, options)
+  const scale = Math.max(width / source.width, height / source.height)
+  const scaledPixels = options.fit === "cover" ? source.width * source.height * scale ** 2 : width * height
+  return { format: options.format ?? resizedFormat(source.format), width, height, scaledPixels }
 }
 
 export type PlanLimits = SizeLimits & {
@@ -52,7 +61,8 @@ export type PlanLimits = SizeLimits & {
  * Refuses, before any work, what would take too much of it, and what is certain to have too many bytes.
  * @throws AppError side_too_long, too_many_pixels, output_too_large
  */
-export function refuseLargeOutput({ format, width, height }: PlannedOutput, limits: PlanLimits): void {
+export function refuseLargeOutput(planned: PlannedOutput, limits: PlanLimits): void {
+  const { format, width, height, scaledPixels = 0 } = planned
   const [size, pixels, sidePx] = [`${width} × ${height}`, width * height, Math.max(width, height)]
   const cannot = `Cannot write ${size} pixels as ${format}`
   const isArray = format === "json" || format === "npy"
@@ -61,6 +71,11 @@ export function refuseLargeOutput({ format, width, height }: PlannedOutput, limi
   if (sidePx > maxSidePx) throw new AppError("side_too_long", `${cannot}: a side has at most ${maxSidePx}`)
   if (pixels > maxPixels) {
     const message = `${cannot}: ${pixels} in all, and at most ${maxPixels} are written; ask for fewer, or for another format`
+    throw new AppError("too_many_pixels", message)
+  }
+  // Sides are whole pixels: what covers may be a little more than what was asked for.
+  if (scaledPixels > Math.max(limits.maxPixels, 1.01 * pixels)) {
+    const message = `${cannot}: the picture would have ${Math.round(scaledPixels)} before it is cropped, more than ${limits.maxPixels}`
     throw new AppError("too_many_pixels", message)
   }
   if (!isArray) return

@@ -76,8 +76,8 @@ function askedFor(
 const CONTENTS = ["zeros", "noise", "bits", "ramp"] as const
 type Content = (typeof CONTENTS)[number]
 
-function fill(bytes: Uint8Array, content: Content, random: Random): void {
-  let state = 1 + random.below(2 ** 31)
+function fill(bytes: Uint8Array, content: Content, seed: number): void {
+  let state = seed
   for (let i = 0; content !== "zeros" && i < bytes.length; i++) {
     state = Math.imul(state, 1_664_525) + 1_013_904_223
     bytes[i] = content === "ramp" ? i & 255 : content === "bits" ? ((state >>> 31) & 1) * 255 : state >>> 24
@@ -139,7 +139,7 @@ function png(random: Random, { width, height }: Size): Made {
   const rowBytes = 1 + Math.ceil((width * bitDepth * channels) / 8)
   const rows = Math.max(1, Math.min(height, Math.ceil(200_000 / rowBytes)))
   const block = new Uint8Array(rowBytes * rows)
-  fill(block, content, random)
+  fill(block, content, 1 + random.below(2 ** 31))
   for (let at = 0; at < block.length; at += rowBytes) block[at] = filter
   // Adam7 has more and shorter rows: what is left over is ignored, and any byte above 4 would be no filter.
   const isRagged = interlace === 1 && content !== "zeros"
@@ -210,11 +210,12 @@ function encoded(
     else height = Math.ceil(height / 2)
   }
   const content = random.one(["flat", "noise"])
-  const what = `${format} ${width}×${height} ${content} ${JSON.stringify(options)}`
+  const channels = random.chance(0.5) && format !== "jpeg" ? 4 : 3
+  const what = `${format} ${width}×${height}×${channels} ${content} ${JSON.stringify(options)}`
+  // Nothing random from here on: a picture that is kept must be the one that is made anew.
   const make = async () => {
-    const channels = random.chance(0.5) && format !== "jpeg" ? 4 : 3
     const tile = new Uint8Array(64 * 64 * channels).fill(90)
-    if (content === "noise") fill(tile, "bits", random)
+    if (content === "noise") fill(tile, "bits", 1)
     const side = { width: 64, height: 64, channels } as const
     const background = content === "flat" ? { r: 1, g: 90, b: 200, alpha: 0.5 } : "#888"
     const picture = sharp({ create: { width, height, channels, background }, limitInputPixels: false })
