@@ -23,4 +23,6 @@ process.on("message", async ({ bytes, operation }) => {
   const { user, system } = process.cpuUsage(before)
   process.send({ code, cpuS: (user + system) / 1e6, peakMb: inMb("VmHWM") - idleMb })
 })
+// Whoever asked is gone.
+process.on("disconnect", () => process.exit())
 process.send("ready")
