@@ -25,20 +25,12 @@ const origin = z
     "must be origins like https://app.example, http://localhost:*, or *",
   )
 
-/** May have a path; ends without a slash. */
-const publicUrl = z
-  .url({ protocol: /^https?$/, error: "must be an http or https address" })
-  .refine((text) => !/[?#]/.test(text), "must have no query")
-  .transform((text) => new URL(text).href.replace(/\/+$/, ""))
-
 /** All that the edge is configured by. */
 export const edgeEnv = z.object({
   ...queueEnv,
   TICKET_SECRET: words().pipe(z.array(z.string().min(16, "must be at least 16 characters")).min(1, "is not set")),
   API_KEYS: words().pipe(z.array(apiKey)).default([]),
   ALLOW_ANONYMOUS: flag(false),
-  /** Where clients reach the edge. */
-  PUBLIC_URL: publicUrl.optional(),
   /** Left out: those of its own for anonymous callers, any where all callers have keys. */
   ALLOWED_HOSTS: allowedHosts().optional(),
   /** Whose pages may call from a browser, besides our own; "*" for all, ":*" for every port. */

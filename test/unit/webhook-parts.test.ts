@@ -4,7 +4,7 @@ import { readClassifierConfig } from "../../src/classifier/config.ts"
 import { ReceiverRooms } from "../../src/classifier/webhooks/receiver-rooms.ts"
 import { importSigningKey, signWebhook } from "../../src/classifier/webhooks/sign-webhook.ts"
 import { webhookBody } from "../../src/classifier/webhooks/webhook-body.ts"
-import { encodeJob, type Job } from "../../src/lib/queue/job.ts"
+import { encodeJob, type Job, type OutputInfo } from "../../src/lib/queue/job.ts"
 import type { DeliveryEvent } from "../../src/lib/webhooks/delivery.ts"
 import { webhookEventSchema } from "../../src/lib/webhooks/webhook-event.ts"
 import { retryDelayMs } from "../../src/lib/webhooks/webhook-schedule.ts"
@@ -138,7 +138,7 @@ describe("signWebhook()", () => {
 })
 
 describe("webhookBody()", () => {
-  function eventOf(labels: string[]): DeliveryEvent {
+  function eventOf(labels: string[], output?: OutputInfo): DeliveryEvent {
     const { weight: _weight, ...job } = jobOf("a")
     const ended: Job = {
       ...job,
@@ -153,6 +153,7 @@ describe("webhookBody()", () => {
         predictions: labels.map((label, classIndex) => ({ label, probability: 1 / (classIndex + 2), classIndex })),
         image: { format: "png", width: 4, height: 3, bytes: 3, sha256: "0".repeat(64), orientation: 1 },
         timingsMs: { fetch: 1, decode: 2, infer: 3 },
+        ...(output && { output }),
       },
     }
     return { id: "msg_a_1", createdMs: T0 + 2, state: "pending", tries: 0, attempts: [], job: encodeJob(ended) }
@@ -167,6 +168,15 @@ describe("webhookBody()", () => {
     })
     expect(body.data).not.toHaveProperty("predictions_omitted")
     expect(webhookEventSchema("classification.succeeded").parse(body)).toEqual(body)
+  })
+
+  it("links to the output at PUBLIC_URL; a bucket's link stays as it is", () => {
+    const output = { id: "out_1", contentType: "image/png", width: 1, height: 1, bytes: 9, sha256: "0".repeat(64) }
+    const urlOf = (info: OutputInfo, base?: string) => JSON.parse(webhookBody(eventOf([], info), base)).data.output.url
+    expect(urlOf(output, "https://api.example/x")).toBe("https://api.example/x/v1/outputs/out_1")
+    expect(urlOf(output)).toBe("/v1/outputs/out_1")
+    const inBucket = { ...output, url: "https://bucket.example/out_1" }
+    expect(urlOf(inBucket, "https://api.example")).toBe(inBucket.url)
   })
 
   it.each([1, 40, 4_000])(

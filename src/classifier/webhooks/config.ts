@@ -24,6 +24,7 @@ export type WebhookConfig = {
   WEBHOOK_SIGNING_KEY?: string | undefined
   ALLOW_ADDRESSES: string[]
   RESULT_TTL_S: number
+  PUBLIC_URL?: string | undefined
   PAYLOAD_SECRET: string[]
   PAYLOAD_SECRET_ACCEPTS_PLAIN: boolean
 }

@@ -41,7 +41,8 @@ export async function createDeliverer(
   const deliverer = new Deliverer({
     ...parts,
     outbox: new Outbox(redis, keys, { resultTtlMs: config.RESULT_TTL_S * 1_000 }),
-    send: (taken, stop) => sendWebhook({ fetch: guarded.fetch, signersOf, now, tracer }, taken, stop),
+    send: (taken, stop) =>
+      sendWebhook({ fetch: guarded.fetch, signersOf, now, tracer, publicUrl: config.PUBLIC_URL }, taken, stop),
   })
   return {
     look: () => deliverer.look(),

@@ -29,6 +29,8 @@ export type SendWebhook = {
   now: () => number
   timeoutMs?: number
   tracer?: Tracer
+  /** What links to the edge begin with. */
+  publicUrl?: string | undefined
 }
 
 /**
@@ -36,7 +38,7 @@ export type SendWebhook = {
  * @throws the signal's reason once it is aborted, and AppError redis_unavailable when the secrets cannot be read
  */
 export async function sendWebhook(
-  { fetch, signersOf, now, timeoutMs = ATTEMPT_TIMEOUT_MS, tracer = silentTracer }: SendWebhook,
+  { fetch, signersOf, now, timeoutMs = ATTEMPT_TIMEOUT_MS, tracer = silentTracer, publicUrl }: SendWebhook,
   taken: Taken,
   signal: AbortSignal,
 ): Promise<Sent> {
@@ -53,7 +55,7 @@ export async function sendWebhook(
   if (signers.secrets.length === 0 && signers.signingKey === undefined) {
     return failed("no_secret", "There is no secret to sign webhooks of this caller with")
   }
-  const body = webhookBody(event)
+  const body = webhookBody(event, publicUrl)
   const trace = traceOfEvent(event)
   const headers = {
     ...(await signWebhook({ id: event.id, atMs, body }, signers)),

@@ -1,15 +1,15 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
-import type { Ticket } from "../../lib/tickets/ticket.ts"
+import { type Ticket, withLinks } from "../../lib/tickets/ticket.ts"
 import { type DeliveryEvent, tellEvent } from "../../lib/webhooks/delivery.ts"
 import type { WebhookEvent } from "../../lib/webhooks/webhook-event.ts"
 
 /** The specification asks for less than 20 kB. */
 const MAX_BODY_BYTES = 20_000
 
-/** What is sent for an event, byte for byte the same at every attempt. */
-export function webhookBody(event: DeliveryEvent): string {
+/** What is sent for an event, byte for byte the same at every attempt. `publicUrl`: what links to the edge begin with. */
+export function webhookBody(event: DeliveryEvent, publicUrl = ""): string {
   const told = tellEvent(event)
-  const data = "results_url" in told.data ? told.data : withoutScores(told.data)
+  const data = "results_url" in told.data ? told.data : withLinks(withoutScores(told.data), publicUrl)
   const [list, cutTo] = "results_url" in data ? cutFailures(data) : cutPredictions(data)
   const bodyWith = (kept: number) => {
     const body = {

@@ -1,4 +1,4 @@
-import { type Ticket, ticketETag } from "../../lib/tickets/ticket.ts"
+import { type Ticket, ticketETag, withLinks } from "../../lib/tickets/ticket.ts"
 import { matchesETag } from "../http/matches-etag.ts"
 import { linkTo } from "../http/names.ts"
 import type { EdgeContext } from "../router.ts"
@@ -14,7 +14,5 @@ export function ticketResponse(c: EdgeContext, ticket: Ticket, status: 200 | 202
   }
   if (status === 202) c.header("Location", linkTo(c, `/v1/classifications/${ticket.id}`))
   if (c.req.method === "GET" && matchesETag(c.req.header("if-none-match"), etag)) return c.body(null, 304)
-  const { output } = ticket
-  if (!output?.url.startsWith("/")) return c.json(ticket, status)
-  return c.json({ ...ticket, output: { ...output, url: linkTo(c, output.url) } }, status)
+  return c.json(withLinks(ticket, linkTo(c, "")), status)
 }

@@ -7,10 +7,18 @@ import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 import { traceEnv } from "../trace/trace-config.ts"
 import type { StoreLimits } from "./job-store.ts"
 
+/** May have a path; ends without a slash. */
+const publicUrl = z
+  .url({ protocol: /^https?$/, error: "must be an http or https address" })
+  .refine((text) => !/[?#]/.test(text), "must have no query")
+  .transform((text) => new URL(text).href.replace(/\/+$/, ""))
+
 /** What edge and classifier must agree on; both read it from the same variables. */
 export const queueEnv = {
   UPSTASH_REDIS_REST_URL: z.url({ protocol: /^https?$/, error: "must be an http or https address" }),
   UPSTASH_REDIS_REST_TOKEN: z.string(),
+  /** Where clients reach the edge; links in answers and webhooks begin with it. */
+  PUBLIC_URL: publicUrl.optional(),
   RESULT_TTL_S: wholeNumber(86_400),
   DEAD_TTL_S: wholeNumber(7 * 86_400),
   MAX_ATTEMPTS: wholeNumber(3),

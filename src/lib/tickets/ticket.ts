@@ -179,6 +179,12 @@ function answerOf({ predictions, scores, output, image }: JobResult): Partial<Ti
   }
 }
 
+/** The ticket with whole links: a path of ours begins with `base`, as PUBLIC_URL has it. A bucket's link is whole already. */
+export function withLinks<T extends Pick<Ticket, "output">>(ticket: T, base: string): T {
+  const { output } = ticket
+  return output?.url.startsWith("/") ? { ...ticket, output: { ...output, url: base + output.url } } : ticket
+}
+
 function toTicketOutput({ id, url, contentType, ...info }: OutputInfo): NonNullable<Ticket["output"]> {
   return { url: url ?? `/v1/outputs/${id}`, content_type: contentType, ...info }
 }
