@@ -5,6 +5,7 @@ import { batchETag, toBatchTicket } from "../../src/lib/batches/batch-ticket.ts"
 import { encodeChunk } from "../../src/lib/batches/list-chunk.ts"
 import { DEFAULT_STORE_LIMITS, type JobStore } from "../../src/lib/queue/job-store.ts"
 import { createSealer } from "../../src/lib/redis/sealed-bytes.ts"
+import { decodeDelivery, tellEvent } from "../../src/lib/webhooks/delivery.ts"
 import { Outbox } from "../../src/lib/webhooks/outbox.ts"
 import { createBatch, feedNext, lendOne, planOf, QUEUE, urlOf } from "../support/batch-harness.ts"
 import {
@@ -248,6 +249,32 @@ describe("BatchStore", () => {
     await finishAll()
     const events = (await new Outbox(harness.redis, harness.keys, DEFAULT_STORE_LIMITS).read("b"))?.events
     expect(events?.map(({ kind }) => kind)).toEqual(["progress", "progress", "end"])
+  })
+
+  it("what it tells are counts: a record does not grow with the list's header, nor progress with what failed", async () => {
+    const columns = Array.from({ length: 100 }, (_none, i) => `name ${i} ${"x".repeat(1_240)}`)
+    const webhook = { webhookUrl: "https://receiver.example/", webhookEvery: 1 }
+    const plan = planOf("b", { ...webhook, columns, size: 20, pictures: 20, model: "m" })
+    const { batch } = await createBatch(batches, plan)
+    await batches.moveTo(batch, { model: "other", queue: QUEUE })
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent)
+    await finishAll(T0, failure())
+    await finishAll()
+    const text = (await harness.client.get(harness.keys.delivery("b"))) ?? ""
+    expect(text).not.toContain("name 7 ")
+    expect(text.length).toBeLessThan(20 * 1_500)
+    const { events } = decodeDelivery(text)
+    expect(events.map((event) => tellEvent(event).type)).toEqual([
+      ...Array.from({ length: 19 }, () => "batch.progress"),
+      "batch.succeeded",
+    ])
+    const [first, last] = [events[0], events[19]].map((event) => event && tellEvent(event).data)
+    expect(first).toMatchObject({ pictures: { total: 20, done: 1, failed: 1 }, failures: [] })
+    const stored = await batches.read("b")
+    expect(last).toEqual(stored && toBatchTicket(stored, T0))
+    expect(last).toMatchObject({ model: { id: "other" }, failures: { length: 10 } })
   })
 
   it("rows come after single jobs of their caller, and do not starve", async () => {

@@ -112,6 +112,14 @@ describe("readList()", () => {
     expect((await read("[ ]")).rows).toEqual([])
   })
 
+  it("takes no row that brings the names of a JSON list's fields past their limit", async () => {
+    const url = "https://a.example/1"
+    const long = { url, ["n".repeat(LIST_LIMITS.maxNameChars)]: 1 }
+    const { rows, columns } = await read([{ url }, long, { url, id: 7 }].map((row) => JSON.stringify(row)).join("\n"))
+    expect(columns).toEqual(["url", "id"])
+    expect(rows.map(({ problem }) => problem !== undefined)).toEqual([false, true, false])
+  })
+
   it("refuses what never ends or cannot be read, and says where", async () => {
     const refused = {
       'url\n"https://a.example\nhttps://b.example': /invalid_list.*line 2, column 1 never closes/,
@@ -119,6 +127,7 @@ describe("readList()", () => {
       [`url,note\nhttps://a.example,"${"x".repeat(40_000)}`]: /a quote may not be closed/,
       [`url\n${"x,".repeat(200)}`]: /more than 100 columns/,
       [`url${',"123456789"'.repeat(50)}\n${`"${"y".repeat(30_000)}",`.repeat(6)}`]: /more than 131072 characters/,
+      [`url,${"n".repeat(16_400)}\nhttps://a.example,1`]: /columns' names have more than 16384 characters/,
       "name,price\ncat,1": /no column is named like `url`; there are "name", "price"/,
       '[{"url":"https://a.example"}': /ends before its array does/,
       '[{"url":"https://a.example"}] x': /not one array/,

@@ -11,12 +11,14 @@ const MAX_NAMES_SHOWN = 10
 export class DelimitedRows {
   readonly columns: Columns = { names: [], urlColumn: -1 }
   readonly #records: DelimitedRecords
+  readonly #maxNameChars: number
   readonly #asked: string | undefined
   #isFirst = true
 
   /** @param urlColumn name of the column with the URLs, when it is not to be guessed */
   constructor(delimiter: string, limits: ListLimits, urlColumn?: string) {
     this.#records = new DelimitedRecords(delimiter, limits)
+    this.#maxNameChars = limits.maxNameChars
     this.#asked = urlColumn
   }
 
@@ -43,7 +45,7 @@ export class DelimitedRows {
     yield row
   }
 
-  /** False when the first record is a row. @throws AppError invalid_list when no column can hold the URLs */
+  /** False when the first record is a row. @throws AppError invalid_list for names that are too long, or where none is of URLs */
   #readHeader(cells: readonly string[]): boolean {
     const firstUrl = cells.findIndex(looksLikeUrl)
     if (firstUrl !== -1 && this.#asked === undefined) {
@@ -52,6 +54,10 @@ export class DelimitedRows {
       return false
     }
     const names = cells.map((name) => name.trim())
+    if (names.join("").length > this.#maxNameChars) {
+      const message = `Cannot read the list: its columns' names have more than ${this.#maxNameChars} characters together`
+      throw new AppError("invalid_list", message)
+    }
     const asked = this.#asked
     const found =
       asked === undefined ? findUrlColumn(names) : names.findIndex((name) => plainName(name) === plainName(asked))

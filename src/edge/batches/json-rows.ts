@@ -10,11 +10,12 @@ import { findUrlColumn, plainName } from "./url-column.ts"
 export class JsonRows {
   readonly columns: Columns = { names: [], urlColumn: -1 }
   readonly #records: JsonRecords
-  readonly #limits: Pick<ListLimits, "maxColumns">
+  readonly #limits: Pick<ListLimits, "maxColumns" | "maxNameChars">
   readonly #asked: string | undefined
   readonly #indexes = new Map<string, number>()
+  #nameChars = 0
 
-  constructor(records: JsonRecords, limits: Pick<ListLimits, "maxColumns">, urlColumn?: string) {
+  constructor(records: JsonRecords, limits: Pick<ListLimits, "maxColumns" | "maxNameChars">, urlColumn?: string) {
     this.#records = records
     this.#limits = limits
     this.#asked = urlColumn
@@ -43,8 +44,10 @@ export class JsonRows {
     let problem: string | undefined
     for (const name of names) {
       const index = this.#indexOf(name)
-      if (index === -1) problem = `brings the list to more than ${this.#limits.maxColumns} fields`
-      else cells[index] = asText(object[name])
+      if (index === -1) {
+        const { maxColumns, maxNameChars } = this.#limits
+        problem = `brings the list to more than ${maxColumns} fields, or their names to more than ${maxNameChars} characters`
+      } else cells[index] = asText(object[name])
     }
     const found = this.#findUrls(names)
     const column = names[found] ?? ""
@@ -65,7 +68,9 @@ export class JsonRows {
   #indexOf(name: string): number {
     const known = this.#indexes.get(name)
     if (known !== undefined) return known
-    if (this.columns.names.length >= this.#limits.maxColumns) return -1
+    const { maxColumns, maxNameChars } = this.#limits
+    if (this.columns.names.length >= maxColumns || this.#nameChars + name.length > maxNameChars) return -1
+    this.#nameChars += name.length
     this.#indexes.set(name, this.columns.names.length)
     this.columns.names.push(name)
     return this.columns.names.length - 1

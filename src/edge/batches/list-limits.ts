@@ -4,6 +4,8 @@ export type ListLimits = {
   maxCellChars: number
   maxRowChars: number
   maxColumns: number
+  /** Of all columns together: each look at the batch reads them. */
+  maxNameChars: number
   maxUrlsPerRow: number
 }
 
@@ -11,5 +13,6 @@ export const LIST_LIMITS = {
   maxCellChars: 32_768,
   maxRowChars: 131_072,
   maxColumns: 100,
+  maxNameChars: 16_384,
   maxUrlsPerRow: 100,
 } as const satisfies Partial<ListLimits>

@@ -76,7 +76,8 @@ export class BatchStore {
     const { id, caller, listId, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery } = plan
     const settings = { id, caller, listId, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery }
     const more = { chunks: plan.chunks.length, nowMs: plan.createdMs }
-    const reply = await this.#run(CREATE_BATCH, [JSON.stringify(plan), JSON.stringify({ ...settings, ...more })])
+    const args = [JSON.stringify(plan), JSON.stringify({ ...settings, ...more }), eventPlan(plan)]
+    const reply = await this.#run(CREATE_BATCH, args)
     const [status, fields] = reply as ["created" | "exists" | "list_missing", string[]]
     if (status === "list_missing") throw new AppError("list_expired", "The list took too long to arrive; send it again")
     return { status, batch: decodeBatch(pairsOf(fields)) }
@@ -102,8 +103,9 @@ export class BatchStore {
 
   /** Has the pictures of a batch that are not in the queue yet done by another model. */
   async moveTo({ plan }: Batch, { model, queue }: { model: string; queue: string }): Promise<void> {
-    const moved = JSON.stringify({ ...plan, model, queue })
-    await this.#redis.call((sdk) => sdk.hset(this.#keys.batch(plan.id), { plan: moved }))
+    const moved = { ...plan, model, queue }
+    const fields = { plan: JSON.stringify(moved), eventPlan: eventPlan(moved) }
+    await this.#redis.call((sdk) => sdk.hset(this.#keys.batch(plan.id), fields))
   }
 
   /** The lowest picture that is in the queue or in work, or null when none is. */
@@ -188,6 +190,12 @@ export class BatchStore {
   #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
     return this.#redis.script(script, [this.#keys.prefix], args)
   }
+}
+
+/** The plan as each event of a batch has it: without what grows with the list, and none where nobody is told. */
+function eventPlan(plan: BatchPlan): string {
+  if (plan.webhookUrl === undefined) return ""
+  return JSON.stringify({ ...plan, columns: [], chunks: [], fingerprint: "", webhookUrl: undefined })
 }
 
 const sealName = (listId: string, index: number) => `list:${listId}:${index}`

@@ -2,8 +2,8 @@
  * What the scripts know of batches. Every end of a job comes by countInBatch(), and its place in the batch's flight is what is
  * taken away: so that each picture counts once, whichever way it ended and however often a script is repeated.
  *
- * The hash of a batch holds `plan` (JSON that no script reads), what of it the scripts need (caller, pictures, size, deadlineMs,
- * keepUntilMs, webhookUrl, webhookEvery), how far it has come (cursor, succeeded, failed, canceled, failures, ended, startedMs,
+ * The hash of a batch holds `plan` (JSON that no script reads), `eventPlan` (what of it its webhooks tell: each event has a
+ * copy), what of it the scripts need (caller, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery), how far it has come (cursor, succeeded, failed, canceled, failures, ended, startedMs,
  * finishedMs), the lease token of its feeder, and for the rate an instant and how many were done then (markMs, markDone) and
  * the next such pair (nextMs, nextDone).
  */
@@ -13,12 +13,6 @@ local MAX_FAILURES = 10
 
 local function batchKey(id) return P .. ":batch:" .. id end
 local function flightKey(id) return P .. ":batch:" .. id .. ":flight" end
-
-local function readHash(key)
-  local list, hash = redis.call("HGETALL", key), {}
-  for i = 1, #list, 2 do hash[list[i]] = list[i + 1] end
-  return hash
-end
 
 local NUMBERS = { "pictures", "size", "cursor", "succeeded", "failed", "canceled", "webhookEvery" }
 local function readProgress(id)
@@ -30,12 +24,16 @@ local function readProgress(id)
   return batch
 end
 
+-- Counts only: a list can have a hundred thousand characters of names, and a batch posts a hundred events. What failed is told
+-- at the end.
+local TOLD = { "cursor", "succeeded", "failed", "canceled", "ended", "startedMs", "finishedMs", "markMs", "markDone" }
 local function postBatch(id, nowMs, kind)
-  local fields = readHash(batchKey(id))
-  if not fields.webhookUrl then return end
-  local about = { id = id, caller = fields.caller, webhookUrl = fields.webhookUrl }
-  fields.token = nil
-  postEvent(about, { kind = kind, batch = cjson.encode(fields) }, nowMs)
+  local fields = redis.call("HMGET", batchKey(id), "webhookUrl", "caller", "eventPlan", "plan", "failures", unpack(TOLD))
+  if not fields[1] then return end
+  -- A batch that an older edge made has no plan for events.
+  local told = { plan = fields[3] or fields[4], failures = kind == "end" and fields[5] or nil }
+  for i, name in ipairs(TOLD) do told[name] = fields[i + 5] or nil end
+  postEvent({ id = id, caller = fields[2], webhookUrl = fields[1] }, { kind = kind, batch = cjson.encode(told) }, nowMs)
   redis.call("PUBLISH", WAKE, "outbox")
 end
 

@@ -4,7 +4,7 @@ import { PRELUDE } from "./prelude.ts"
  * Accepts a batch whose list is stored.
  *
  * KEYS[1] prefix
- * ARGV[1] plan, JSON, kept as it is
+ * ARGV[1] plan, JSON, kept as it is   ARGV[3] what of it webhooks tell, JSON, or ""
  * ARGV[2] settings, JSON: id, caller, listId, chunks (how many), pictures, size, deadlineMs, keepUntilMs, nowMs, webhookUrl,
  *         webhookEvery
  *
@@ -21,6 +21,7 @@ local fields = { "plan", ARGV[1], "caller", s.caller, "pictures", s.pictures, "s
 for _, name in ipairs({ "webhookUrl", "webhookEvery" }) do
   if s[name] then fields[#fields + 1], fields[#fields + 2] = name, s[name] end
 end
+if ARGV[3] ~= "" then fields[#fields + 1], fields[#fields + 2] = "eventPlan", ARGV[3] end
 redis.call("HSET", key, unpack(fields))
 redis.call("PEXPIRE", key, ttlMs)
 redis.call("ZADD", BATCHES, s.nowMs, s.id)
