@@ -44,6 +44,7 @@ export const ERRORS = {
   queue_full: [503, "The queue is full"],
   outputs_full: [503, "The outputs have no room"],
   redis_unavailable: [503, "The queue cannot be reached"],
+  job_unreadable: [503, "Another release has written the job"],
   schema_mismatch: [503, "Edge and classifiers are of different versions"],
   fetch_failed: [502, "The image could not be fetched"],
   fetch_timeout: [504, "The image's host took too long"],
@@ -57,6 +58,11 @@ export type ErrorCode = keyof typeof ERRORS
 
 export function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(ERRORS, code)
+}
+
+/** Of a code that a newer release has written into a job, no more is known than that something failed. */
+export function errorRow(code: ErrorCode): (typeof ERRORS)[ErrorCode] {
+  return isErrorCode(code) ? ERRORS[code] : ERRORS.internal
 }
 
 /** A failure with a code for machines and a sentence for people. The message must hold no secret and no payload. */
@@ -73,6 +79,6 @@ export class AppError extends Error {
   }
 
   get status(): number {
-    return ERRORS[this.code][0]
+    return errorRow(this.code)[0]
   }
 }

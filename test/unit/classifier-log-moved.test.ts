@@ -41,7 +41,7 @@ it("the claim loop logs what its claims moved", async () => {
   const moved = [{ ...JOB, state: "queued" } as Job]
   const claim = async (): Promise<Claimed> => {
     leave.abort()
-    return { jobs: [], status: "empty", nextLeaseEndMs: null, dry: [], moved }
+    return { jobs: [], status: "empty", nextLeaseEndMs: null, dry: [], unreadable: [], moved }
   }
   await runClaimLoop(
     {

@@ -85,6 +85,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     if (reaps) reapDueMs = nowMs + REAP_MS
     loop.metrics.claims.inc({ found: claimed.status })
     for (const job of claimed.moved) logMoved(loop.log, job)
+    for (const about of claimed.unreadable) loop.log.error("job.unreadable", about)
     for (const job of claimed.jobs) loop.start(job)
 
     emptyInARow = claimed.jobs.length > 0 ? 0 : emptyInARow + 1

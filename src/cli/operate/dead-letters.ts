@@ -1,3 +1,4 @@
+import { AppError } from "../../lib/app-error.ts"
 import type { DeadLetter, Operator, Revived } from "../../lib/queue/operator.ts"
 import { CliError } from "../cli-error.ts"
 import type { Operations } from "./open-operator.ts"
@@ -26,8 +27,16 @@ export async function allDeadIds(operator: Pick<Operator, "listDead">): Promise<
 
 /** The jobs that lie behind ids: a ticket that shares another's work died with it. */
 export async function findWork({ store }: Pick<Operations, "store">, ids: readonly string[]): Promise<string[]> {
-  const work = await Promise.all(ids.map(async (id) => (await store.read(id))?.leader ?? id))
-  return [...new Set(work)]
+  const workOf = async (id: string) => {
+    try {
+      return (await store.read(id))?.leader ?? id
+    } catch (error) {
+      // It was set aside for that very reason.
+      if (error instanceof AppError && error.code === "job_unreadable") return id
+      throw error
+    }
+  }
+  return [...new Set(await Promise.all(ids.map(workOf)))]
 }
 
 /** @throws CliError when it is not among the dead */

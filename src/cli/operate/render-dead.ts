@@ -8,24 +8,27 @@ export function renderDeadList(
   letters: readonly DeadLetter[],
   { paint, nowMs }: { paint: Paint; nowMs: number },
 ): string {
-  const rows = letters.map(({ id, diedMs, job }) => [
+  const rows = letters.map(({ id, diedMs, job, isUnreadable }) => [
     id,
     `${humanMs(Math.max(0, nowMs - diedMs))} ago`,
     job?.queue ?? "",
     job === null ? "" : humanBytes(job.bytes),
     job?.caller ?? "",
-    reasonOf({ job }),
+    reasonOf({ job, isUnreadable }),
   ])
   return renderTable([["job", "died", "queue", "image", "caller", "reason"], ...rows], paint, { right: [1, 3] })
 }
 
 /** All that is known of one. */
-export function renderDead({ id, diedMs, job }: DeadLetter, { paint, nowMs }: { paint: Paint; nowMs: number }): string {
+export function renderDead(
+  { id, diedMs, job, isUnreadable }: DeadLetter,
+  { paint, nowMs }: { paint: Paint; nowMs: number },
+): string {
   const instant = (ms: number) => `${new Date(ms).toISOString()}  ${humanMs(Math.max(0, nowMs - ms))} ago`
   const rows: [string, string | undefined][] = [
     ["job", id],
     ["ticket", job?.input.ticketId],
-    ["reason", reasonOf({ job })],
+    ["reason", reasonOf({ job, isUnreadable })],
     ["attempts", job === null ? undefined : `${job.attempts} of ${job.maxAttempts}`],
     ["last worker", job?.state === "failed" ? job.worker : undefined],
     ["operation", job?.input.operation.name],
@@ -44,8 +47,9 @@ export function renderDead({ id, diedMs, job }: DeadLetter, { paint, nowMs }: { 
   return known.map(([name, value]) => `${paint("dim", name.padEnd(columns))}  ${value}`).join("\n")
 }
 
-function reasonOf({ job }: Pick<DeadLetter, "job">): string {
-  if (job === null) return "its record has expired"
+function reasonOf({ job, isUnreadable }: { job: DeadLetter["job"]; isUnreadable: true | undefined }): string {
+  if (job === null)
+    return isUnreadable ? "its record cannot be read: another release has written it" : "its record has expired"
   // How many attempts it had stands elsewhere.
   return job.state === "failed" ? job.error.message.replace(/^Given up after \d+ attempts: /, "") : job.state
 }

@@ -1,10 +1,11 @@
 import type { Context } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
-import { type AppError, ERRORS, type ErrorCode } from "../../lib/app-error.ts"
+import { type AppError, type ErrorCode, errorRow } from "../../lib/app-error.ts"
 
 /** How long to stay away when nothing better is known. */
 const RETRY_AFTER_MS = {
   redis_unavailable: 2_000,
+  job_unreadable: 5_000,
   queue_full: 5_000,
   caller_queue_full: 5_000,
   bodies_full: 1_000,
@@ -14,7 +15,7 @@ const RETRY_AFTER_MS = {
 
 /** An error as RFC 9457 problem details, with `code` as the stable name of its kind. */
 export function problemResponse(c: Context, error: AppError, extra: Record<string, unknown> = {}): Response {
-  const [status, title] = ERRORS[error.code]
+  const [status, title] = errorRow(error.code)
   const usualMs = error.code in RETRY_AFTER_MS ? RETRY_AFTER_MS[error.code as keyof typeof RETRY_AFTER_MS] : undefined
   const retryAfterMs = error.retryAfterMs ?? usualMs
   if (retryAfterMs !== undefined) c.header("Retry-After", String(Math.ceil(retryAfterMs / 1_000)))

@@ -2,7 +2,16 @@ import { AppError } from "../app-error.ts"
 import { chargeMsOf, MAX_CLOCK_SKEW_MS, type RateLimit, RateLimitedError, stepMsOf } from "../callers/rate-limit.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
-import { type ClaimedJob, decodeJob, encodeJob, type Job, type JobError, type JobResult } from "./job.ts"
+import {
+  type ClaimedJob,
+  decodeClaimed,
+  decodeIfReadable,
+  decodeJob,
+  encodeJob,
+  type Job,
+  type JobError,
+  type JobResult,
+} from "./job.ts"
 import { jobCost, spanOf } from "./job-cost.ts"
 import type { Keys } from "./keys.ts"
 import { CHARGE } from "./scripts/charge.ts"
@@ -97,6 +106,8 @@ export type Claimed = {
   dry: string[]
   /** Other jobs, whose lease had run out or whose deadline was over: as the claim left them. */
   moved: Job[]
+  /** What could not be read here, and went to the dead letters alone. */
+  unreadable: { jobId: string; reason: string }[]
 }
 
 export type Lease = { jobId: string; token: string }
@@ -109,6 +120,8 @@ export type Retry = {
   alone?: boolean
   /** One attempt more at most, however many there could be. */
   onceMore?: boolean
+  /** To the dead letters at once. */
+  aside?: boolean
 }
 export type Left = { status: "left" | "finished" | "missing" | "started"; job: Job | null }
 
@@ -207,9 +220,30 @@ export class JobStore {
     const settings = { ...claim, resultTtlMs, deadTtlMs }
     const reply = await this.#run(CLAIM, [JSON.stringify(settings)])
     const [texts, status, nextLeaseEnd, dry, moved] = reply as [string[], Claimed["status"], string, string[], string[]]
-    const jobs = texts.map(decodeJob).filter((job): job is ClaimedJob => job.state === "processing")
+    const jobs: ClaimedJob[] = []
+    const unreadable: Claimed["unreadable"] = []
+    for (const text of texts) {
+      const job = decodeClaimed(text)
+      if ("unreadable" in job) unreadable.push(await this.#setAside(text, job.unreadable, claim))
+      else jobs.push(job)
+    }
     const nextLeaseEndMs = nextLeaseEnd === "" ? null : Number(nextLeaseEnd)
-    return { jobs, status, nextLeaseEndMs, dry, moved: moved.map(decodeJob) }
+    return {
+      jobs,
+      status,
+      nextLeaseEndMs,
+      dry,
+      moved: moved.flatMap((text) => decodeIfReadable(text) ?? []),
+      unreadable,
+    }
+  }
+
+  /** One record that cannot be read must not keep its neighbours from their work. */
+  async #setAside(text: string, why: string, { token, nowMs }: Claim): Promise<Claimed["unreadable"][number]> {
+    const { id: jobId } = JSON.parse(text) as { id: string }
+    const reason = `its record cannot be read here: ${why}`
+    await this.retry({ jobId, token }, reason, { nowMs, counts: true, aside: true })
+    return { jobId, reason }
   }
 
   /** Moves the end of the leases to `untilMs`. Returns the leases that are lost. */

@@ -1,10 +1,26 @@
 import * as z from "zod"
-import { type ErrorCode, isErrorCode } from "../app-error.ts"
-import { operationSchema } from "../operations/operations.ts"
+import { AppError, type ErrorCode } from "../app-error.ts"
+import { isOperationName, type Operation, operationSchema } from "../operations/operations.ts"
 
-const errorCode = z.custom<ErrorCode>(isErrorCode, "Not an error code")
+/**
+ * What another release has written beside the fields that are known here goes through, and back to Redis. Types name only what is
+ * known (docs/versions.md).
+ */
+const open = <T extends z.ZodRawShape>(shape: T) => z.looseObject(shape) as unknown as z.ZodObject<T>
 
-export const predictionSchema = z.object({
+/** A newer release may have codes of its own. */
+const errorCode = z.custom<ErrorCode>((code) => typeof code === "string", "Not an error code")
+
+/** An operation that is not known here goes through: its ticket can be told, and a classifier sets its job aside. */
+const operation = open({ name: z.string() }).transform((written, context): Operation => {
+  if (!isOperationName(written.name)) return written as Operation
+  const known = operationSchema.safeParse(written)
+  if (known.success) return { ...written, ...known.data }
+  context.issues.push(...known.error.issues.map((issue) => ({ ...issue, input: written }) as z.core.$ZodRawIssue))
+  return z.NEVER
+})
+
+export const predictionSchema = open({
   label: z.string(),
   probability: z.number(),
   classIndex: z.number(),
@@ -12,7 +28,7 @@ export const predictionSchema = z.object({
 export type Prediction = z.infer<typeof predictionSchema>
 
 /** What is known of an image; width and height are those after its orientation is applied. */
-export const imageInfoSchema = z.object({
+export const imageInfoSchema = open({
   format: z.string(),
   width: z.number(),
   height: z.number(),
@@ -26,11 +42,11 @@ export const imageInfoSchema = z.object({
 export type ImageInfo = z.infer<typeof imageInfoSchema>
 
 /** What the caller asked for. The scripts carry it through unread. */
-export const jobInputSchema = z.object({
+export const jobInputSchema = open({
   ticketId: z.string(),
-  operation: operationSchema,
+  operation,
   /** Where the picture is, when it was not sent: nobody has looked at it before the classifier fetches it. */
-  source: z.object({ url: z.string() }).optional(),
+  source: open({ url: z.string() }).optional(),
   /** What is known of the picture that was sent. */
   image: imageInfoSchema.optional(),
   /** SHA-256 over payload and options: what a repeated Idempotency-Key is held against. */
@@ -41,7 +57,7 @@ export const jobInputSchema = z.object({
 export type JobInput = z.infer<typeof jobInputSchema>
 
 /** A picture that an operation has made. */
-export const outputInfoSchema = z.object({
+export const outputInfoSchema = open({
   id: z.string(),
   contentType: z.string(),
   bytes: z.number(),
@@ -53,18 +69,18 @@ export const outputInfoSchema = z.object({
 })
 export type OutputInfo = z.infer<typeof outputInfoSchema>
 
-export const jobResultSchema = z.object({
+export const jobResultSchema = open({
   modelVersion: z.string().optional(),
   predictions: z.array(predictionSchema).optional(),
   /** The probability of every class, by class index. */
   scores: z.array(z.number()).optional(),
   image: imageInfoSchema,
   output: outputInfoSchema.optional(),
-  timingsMs: z.object({ fetch: z.number(), decode: z.number(), infer: z.number() }),
+  timingsMs: open({ fetch: z.number(), decode: z.number(), infer: z.number() }),
 })
 export type JobResult = z.infer<typeof jobResultSchema>
 
-export const jobErrorSchema = z.object({ code: errorCode, message: z.string() })
+export const jobErrorSchema = open({ code: errorCode, message: z.string() })
 export type JobError = z.infer<typeof jobErrorSchema>
 
 const base = {
@@ -75,17 +91,15 @@ const base = {
   queue: z.string(),
   caller: z.string(),
   /** The batch that it is a row of: background work of its caller. */
-  batch: z
-    .object({
-      id: z.string(),
-      /** The first row that it stands in, counted from 1. */
-      row: z.number(),
-      /** Its number within the batch. */
-      picture: z.number(),
-      /** Until then its result is kept. */
-      keepUntilMs: z.number(),
-    })
-    .optional(),
+  batch: open({
+    id: z.string(),
+    /** The first row that it stands in, counted from 1. */
+    row: z.number(),
+    /** Its number within the batch. */
+    picture: z.number(),
+    /** Until then its result is kept. */
+    keepUntilMs: z.number(),
+  }).optional(),
   /**
    * Names the payload's key; its own id, so that a repeated upload overwrites no bytes that somebody works on. None for what
    * must be fetched.
@@ -110,15 +124,13 @@ const base = {
   /** How many jobs share this one's work. */
   followers: z.number().optional(),
   /** How this ticket ended while its work goes on for its followers. */
-  left: z
-    .object({
-      state: z.enum(["canceled", "failed"]),
-      finishedMs: z.number(),
-      error: jobErrorSchema.optional(),
-      attempts: z.number(),
-      startedMs: z.number().optional(),
-    })
-    .optional(),
+  left: open({
+    state: z.enum(["canceled", "failed"]),
+    finishedMs: z.number(),
+    error: jobErrorSchema.optional(),
+    attempts: z.number(),
+    startedMs: z.number().optional(),
+  }).optional(),
   /** Where the end of this ticket is posted to. */
   webhookUrl: z.string().optional(),
   /** The answer was known before the job came. */
@@ -140,17 +152,17 @@ const leased = {
 
 /** One job and its state. What lies in Redis is this, with `input`, `result` and `error` as texts inside the JSON. */
 export const jobSchema = z.discriminatedUnion("state", [
-  z.object({ ...base, state: z.literal("queued") }),
-  z.object({ ...base, state: z.literal("processing"), ...leased }),
-  z.object({ ...base, state: z.literal("succeeded"), finishedMs: z.number(), result: jobResultSchema }),
-  z.object({
+  open({ ...base, state: z.literal("queued") }),
+  open({ ...base, state: z.literal("processing"), ...leased }),
+  open({ ...base, state: z.literal("succeeded"), finishedMs: z.number(), result: jobResultSchema }),
+  open({
     ...base,
     state: z.literal("failed"),
     finishedMs: z.number(),
     error: jobErrorSchema,
     worker: z.string().optional(),
   }),
-  z.object({ ...base, state: z.literal("canceled"), finishedMs: z.number() }),
+  open({ ...base, state: z.literal("canceled"), finishedMs: z.number() }),
 ])
 export type Job = z.infer<typeof jobSchema>
 export type ClaimedJob = Extract<Job, { state: "processing" }>
@@ -172,10 +184,38 @@ export function encodeJob(job: Partial<Job>): string {
   return JSON.stringify(record)
 }
 
-/** @throws when the text is not a job of this schema version. */
+/** @throws AppError job_unreadable when the text is no job that this release can read; its cause says why */
 export function decodeJob(text: string): Job {
-  const record = JSON.parse(text)
-  for (const field of OPAQUE) if (typeof record[field] === "string") record[field] = JSON.parse(record[field])
-  if (typeof record.left?.error === "string") record.left.error = JSON.parse(record.left.error)
-  return jobSchema.parse(record)
+  try {
+    const record = JSON.parse(text)
+    for (const field of OPAQUE) if (typeof record[field] === "string") record[field] = JSON.parse(record[field])
+    if (typeof record.left?.error === "string") record.left.error = JSON.parse(record.left.error)
+    return jobSchema.parse(record)
+  } catch (error) {
+    throw new AppError("job_unreadable", "Cannot read the job: another release has written it", { cause: error })
+  }
+}
+
+/** The job, or null where decodeJob() throws. */
+export function decodeIfReadable(text: string): Job | null {
+  try {
+    return decodeJob(text)
+  } catch {
+    return null // Who looks at many jobs looks at the others.
+  }
+}
+
+/** Why a claimed job cannot be worked on here, or the job. */
+export function decodeClaimed(text: string): ClaimedJob | { unreadable: string } {
+  try {
+    const job = decodeJob(text)
+    if (job.state !== "processing") return { unreadable: `its state is ${job.state}` }
+    const { name } = job.input.operation
+    return isOperationName(name) ? job : { unreadable: `this classifier does not know the operation ${name}` }
+  } catch (error) {
+    const cause = error instanceof AppError ? error.cause : error
+    // Paths and expectations, never values.
+    const issues = cause instanceof z.ZodError ? cause.issues : []
+    return { unreadable: issues.map(({ path, message }) => `${path.join(".")}: ${message}`).join("; ") || "no JSON" }
+  }
 }

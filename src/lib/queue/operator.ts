@@ -1,11 +1,12 @@
 import type { RedisRest } from "../redis/redis.ts"
-import { decodeJob, type Job } from "./job.ts"
+import { decodeIfReadable, type Job } from "./job.ts"
 import type { StoreLimits } from "./job-store.ts"
 import type { Keys } from "./keys.ts"
 import { DROP, REVIVE } from "./scripts/dead.ts"
 import { DROP_WAITING, MOVE_WAITING } from "./scripts/waiting.ts"
 
-export type DeadLetter = { id: string; diedMs: number; job: Job | null }
+/** Without a job its record has expired, or cannot be read here; then `isUnreadable` says so. */
+export type DeadLetter = { id: string; diedMs: number; job: Job | null; isUnreadable?: true }
 export type Revived = "queued" | "missing" | "payload_missing"
 
 /** What a person does to the queue. Whoever holds the token of its Redis may. Every call throws AppError redis_unavailable. */
@@ -33,7 +34,9 @@ export class Operator {
     )
     return dead.map((letter, i) => {
       const text = texts[i]
-      return { ...letter, job: typeof text === "string" ? decodeJob(text) : null }
+      if (typeof text !== "string") return { ...letter, job: null }
+      const job = decodeIfReadable(text)
+      return { ...letter, job, ...(job === null && { isUnreadable: true as const }) }
     })
   }
 

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { RedisRest } from "../redis/redis.ts"
-import { decodeJob } from "./job.ts"
+import { decodeIfReadable } from "./job.ts"
 import type { Keys } from "./keys.ts"
 import { queuesOf } from "./queue-name.ts"
 import { isRemembered, type RegistrySnapshot, serviceRate } from "./registry.ts"
@@ -95,6 +95,6 @@ async function oldestCreatedMs(
   const jobKeys = members.map((member) => keys.job(member.split(" ")[0] ?? ""))
   if (jobKeys.length === 0) return null
   const texts = await redis.call((sdk) => sdk.mget<(string | null)[]>(...jobKeys))
-  const created = texts.filter((text) => text !== null).map((text) => decodeJob(text).createdMs)
+  const created = texts.flatMap((text) => (text === null ? [] : (decodeIfReadable(text)?.createdMs ?? [])))
   return created.length === 0 ? null : Math.min(...created)
 }

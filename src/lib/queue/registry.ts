@@ -113,9 +113,11 @@ export class Registry {
     const fields = await this.#redis.call((sdk) => sdk.hgetall(this.#key))
     const snapshot: RegistrySnapshot = { models: [], workers: [] }
     for (const [name, text] of pairs(fields)) {
-      if (name.startsWith(MODEL)) snapshot.models.push(servedModelSchema.parse(JSON.parse(text)))
+      // What another release tells in a way that is not known here hides nobody else.
+      if (name.startsWith(MODEL)) snapshot.models.push(...readable(servedModelSchema, text))
       if (name.startsWith(WORKER)) {
-        snapshot.workers.push({ id: name.slice(WORKER.length), ...workerBeatSchema.parse(JSON.parse(text)) })
+        const id = name.slice(WORKER.length)
+        snapshot.workers.push(...readable(workerBeatSchema, text).map((beat) => ({ id, ...beat })))
       }
     }
     // A hash has no order; without one, which model is the first would change from read to read.
@@ -152,6 +154,11 @@ export function serviceRate(
 
 function jobMsFor(rate: WorkerBeat["queues"][string], megapixels = rate.megapixels): number {
   return Math.max(1, rate.jobMs + (megapixels - rate.megapixels) * rate.msPerMegapixel)
+}
+
+function readable<T>(schema: z.ZodType<T>, text: string): T[] {
+  const { success, data } = schema.safeParse(JSON.parse(text))
+  return success ? [data] : []
 }
 
 /** HGETALL comes as a flat list when the SDK leaves values alone. */

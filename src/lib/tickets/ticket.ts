@@ -1,5 +1,5 @@
 import * as z from "zod"
-import type { Job, JobResult, OutputInfo } from "../queue/job.ts"
+import type { ImageInfo, Job, JobResult, OutputInfo } from "../queue/job.ts"
 import type { PollHint } from "../queue/poll-hint.ts"
 
 const instant = z.iso.datetime()
@@ -117,7 +117,7 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
     ...(job.startedMs !== undefined && { started_at: isoInstant(job.startedMs) }),
     attempts: job.attempts,
     ...(job.cached === true && { cached: true }),
-    ...(image !== undefined && { image }),
+    ...(image !== undefined && { image: imageOf(image) }),
     ...(source !== undefined && { image_url: source.url }),
   }
   switch (job.state) {
@@ -168,7 +168,7 @@ function modelOf(job: Job, id: string): { id: string; version?: string } {
 
 function answerOf({ predictions, scores, output, image }: JobResult): Partial<Ticket> {
   return {
-    image,
+    image: imageOf(image),
     ...(predictions !== undefined && {
       predictions: predictions.map(({ label, probability, classIndex }) => {
         return { label, probability, class_index: classIndex }
@@ -185,8 +185,11 @@ export function withLinks<T extends Pick<Ticket, "output">>(ticket: T, base: str
   return output?.url.startsWith("/") ? { ...ticket, output: { ...output, url: base + output.url } } : ticket
 }
 
-function toTicketOutput({ id, url, contentType, ...info }: OutputInfo): NonNullable<Ticket["output"]> {
-  return { url: url ?? `/v1/outputs/${id}`, content_type: contentType, ...info }
+// Parsed: what a newer release keeps in a record beside these is no part of this API.
+const imageOf = (image: ImageInfo): Ticket["image"] => ticketSchema.shape.image.parse(image)
+
+function toTicketOutput({ id, url, contentType, ...info }: OutputInfo): Ticket["output"] {
+  return ticketSchema.shape.output.parse({ url: url ?? `/v1/outputs/${id}`, content_type: contentType, ...info })
 }
 
 /** A weak ETag over what does not move by itself: place in the queue and hints are left out. */

@@ -42,10 +42,10 @@ return 1
  *
  * KEYS[1] prefix
  * ARGV[1] job id   ARGV[2] lease token   ARGV[3] reason   ARGV[4] settings, JSON: nowMs, deadTtlMs, counts,
- * alone, onceMore, wakeChannel
+ * alone, onceMore, aside, wakeChannel
  *
  * Without \`counts\` the attempt never happened (a classifier that leaves gives back what it had not begun). \`alone\` makes the job
- * a suspect; \`onceMore\` leaves it one attempt more at most.
+ * a suspect; \`onceMore\` leaves it one attempt more at most; \`aside\` buries it at once.
  * Returns 1 when the job was given back (or was already, by the same token), 0 when the lease is lost.
  */
 export const RETRY = `${PRELUDE}
@@ -53,6 +53,17 @@ local id, token, s = ARGV[1], ARGV[2], cjson.decode(ARGV[4])
 local held = redis.call("ZREM", LEASES, id .. ":" .. token) == 1
 local job = load(id)
 if not held or not job then return job and job.givenBackBy == token and 1 or 0 end
+if s.aside then
+  -- What its worker could not read may break here, too: its record ends in any case.
+  if not pcall(bury, job, ARGV[3], s) then
+    job.state, job.finishedMs, job.leaseToken = "failed", s.nowMs, nil
+    job.error = cjson.encode({ code = "attempts_exhausted", message = ARGV[3] })
+    redis.call("ZADD", DEAD, s.nowMs, id)
+    redis.call("PEXPIRE", DEAD, s.deadTtlMs)
+    redis.call("SET", jobKey(id), cjson.encode(job), "PX", s.deadTtlMs)
+  end
+  return 1
+end
 if not s.counts then
   job.attempts = job.attempts - 1
   if job.attempts == 0 then job.startedMs = nil end
