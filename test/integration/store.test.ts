@@ -194,6 +194,7 @@ describe("claim()", () => {
       nextLeaseEndMs: null,
       dry: ["m"],
       moved: [],
+      unreadable: [],
     })
   })
 
