@@ -1,4 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import type { Services } from "../../src/edge/services.ts"
+import { readJob } from "../../src/edge/tickets/watch-ticket.ts"
 import type { Job } from "../../src/lib/queue/job.ts"
 import type { JobStore, NewJob, Outcome } from "../../src/lib/queue/job-store.ts"
 import { resolveJob } from "../../src/lib/tickets/ticket.ts"
@@ -179,6 +181,24 @@ describe("enqueue() of content that is on its way", () => {
     await store.finish({ jobId: "a", token }, success(), T0)
     const [leaderMs, followerMs] = await Promise.all(["a", "b"].map((id) => harness.client.pTTL(harness.keys.job(id))))
     expect(leaderMs).toBeGreaterThanOrEqual((followerMs ?? 0) - 5_000)
+  })
+
+  it("also when its worker finishes with the job as it was claimed, by other limits than the edge's", async () => {
+    const classifier = harness.store({ resultTtlMs: 3_000 })
+    const { jobs } = await classifier.claim(claimOf({ token }))
+    await submit(store, sharing("c", { maxAttempts: 9, createdMs: T0 - 3_000, deadlineMs: T0 + DEADLINE_MS - 3_000 }))
+    expect(await classifier.finish({ jobId: "a", token, ...(jobs[0] && { job: jobs[0] }) }, success(), T0)).toBe(true)
+    const lives = await Promise.all(["a", "b", "c"].map((id) => harness.client.pTTL(harness.keys.job(id))))
+    expect(lives[0]).toBeGreaterThanOrEqual(Math.max(...lives) - 100)
+  })
+
+  it("is gone with the work that it shares, and not queued again", async () => {
+    await store.claim(claimOf({ token }))
+    await store.finish({ jobId: "a", token }, success(), T0)
+    await harness.client.del(harness.keys.job("a"))
+    expect(await readJob({ store, now: () => T0 + 2 * DEADLINE_MS } as Services, "b")).toBeNull()
+    expect((await dump()).jobs.get("b")).toMatchObject({ state: "queued" })
+    await harness.client.del(harness.keys.job("b"))
   })
 
   it("also when the work went to the dead letters and was dropped there", async () => {

@@ -13,6 +13,7 @@ export type StoredJob = {
   queue: string
   caller: string
   payloadId?: string
+  batch?: { id: string }
   bytes: number
   start: string
   attempts: number
@@ -37,7 +38,8 @@ export type StoreDump = OutboxDump &
     flow: Map<string, string>
     content: Map<string, string>
     payloadIds: Set<string>
-    withoutTtl: string[]
+    /** By key; -1 for one that lives for ever. */
+    ttlMs: Map<string, number>
   }
 
 /** One script, so that the picture is of one instant. */
@@ -68,7 +70,7 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
     batches: new Map(),
     flights: new Map(),
     due: new Set(),
-    withoutTtl: rows.filter(([, ttlMs]) => ttlMs === -1).map(([key]) => key),
+    ttlMs: new Map(rows.map(([key, ttlMs]) => [key, ttlMs])),
   }
   for (const [key, , value] of rows) {
     if (key === keys.schema) continue
@@ -106,7 +108,7 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
       dump.flights.set(name.slice(0, -":flight".length), new Set(pairsOf(value).map(([id]) => id)))
     } else if (kind === "batch") dump.batches.set(name, Object.fromEntries(pairsOf(value)))
     else if (kind === "batches") dump.due = new Set(pairsOf(value).map(([id]) => id))
-    else if (!["list", "list-bytes", "registry", "undelivered", "webhooks"].includes(kind))
+    else if (!["list", "list-bytes", "output", "output-bytes", "registry", "undelivered", "webhooks"].includes(kind))
       throw new Error(`Cannot account for the key ${key}`)
   }
   return dump
@@ -117,6 +119,7 @@ export async function auditStore(client: Client, keys: Keys): Promise<StoreDump>
   const dump = await dumpStore(client, keys)
   const wrong = [
     ...auditTtls(dump, keys),
+    ...auditLives(dump, keys),
     ...auditCounters(dump),
     ...auditPlaces(dump),
     ...auditShared(dump),
@@ -127,9 +130,97 @@ export async function auditStore(client: Client, keys: Keys): Promise<StoreDump>
   return dump
 }
 
-function auditTtls({ withoutTtl, flow }: StoreDump, keys: Keys): string[] {
-  const forever = withoutTtl.filter((key) => key !== keys.webhooks && !(key === keys.flow && flow.has("paused")))
-  return forever.map((key) => `${key} lives for ever`)
+function auditTtls({ ttlMs, flow }: StoreDump, keys: Keys): string[] {
+  const forever = [...ttlMs].filter(([, ms]) => ms === -1).map(([key]) => key)
+  const wrong = forever.filter((key) => key !== keys.webhooks && !(key === keys.flow && flow.has("paused")))
+  return wrong.map((key) => `${key} lives for ever`)
+}
+
+const isWorking = ({ state }: StoredJob) => state === "queued" || state === "processing"
+const isFollower = ({ leader, state }: StoredJob) => leader !== undefined && state === "queued"
+
+/** Which key outlives which: what is read under the second is found under the first. */
+type Lives = {
+  what: string
+  pairs: (dump: StoreDump, keys: Keys) => [longer: string, shorter: string][]
+  slackMs?: number
+}
+/** Where a life ends at an instant of the tests' clock, which runs ahead of Redis'. */
+const CLOCK_SLACK_MS = 20 * 3_600_000
+const LIVES: Lives[] = [
+  {
+    what: "the work that a ticket shares, and the ticket",
+    pairs: ({ jobs }, keys) =>
+      [...jobs.values()].filter(isFollower).map((job) => [keys.job(job.leader ?? ""), keys.job(job.id)]),
+  },
+  {
+    what: "a job that is not done, and its bytes",
+    pairs: ({ jobs }, keys) =>
+      [...jobs.values()]
+        .filter((job) => isWorking(job) && !isFollower(job) && job.payloadId !== undefined)
+        .map((job) => [keys.job(job.id), keys.payload(job.payloadId ?? "")]),
+  },
+  {
+    what: "the queue, and a job that waits in it",
+    pairs: ({ queues }, keys) =>
+      [...queues].flatMap(([queue, waiting]) =>
+        waiting.map(({ id }): [string, string] => [keys.queue(queue), keys.job(id)]),
+      ),
+  },
+  {
+    what: "the leases, and a job that is worked on",
+    pairs: ({ leases }, keys) => leases.map(({ id }) => [keys.leases, keys.job(id)]),
+  },
+  {
+    what: "what a job has made, and the result that names it",
+    pairs: ({ jobs, ttlMs }, keys) =>
+      [...jobs.values()]
+        .filter(({ id, state }) => state === "succeeded" && ttlMs.has(keys.output(id)))
+        .map(({ id }) => [keys.output(id), keys.job(id)]),
+  },
+  {
+    what: "the result of a row, and its batch",
+    slackMs: CLOCK_SLACK_MS,
+    pairs: ({ batches, jobs }, keys) =>
+      [...jobs.values()]
+        .filter(({ batch }) => batch !== undefined && batches.has(batch.id))
+        .map(({ id, batch }) => [keys.job(id), keys.batch(batch?.id ?? "")]),
+  },
+  {
+    what: "the flight of a batch, and the batch",
+    slackMs: CLOCK_SLACK_MS,
+    pairs: ({ flights }, keys) => [...flights.keys()].map((id) => [keys.batchFlight(id), keys.batch(id)]),
+  },
+  {
+    what: "the list of a batch, and the batch",
+    slackMs: CLOCK_SLACK_MS,
+    pairs: ({ batches, ttlMs }, keys) =>
+      [...batches].flatMap(([id, { plan = "{}" }]) => {
+        const chunk = keys.listChunk(JSON.parse(plan).listId, 0)
+        return ttlMs.has(chunk) ? [[chunk, keys.batch(id)] as [string, string]] : []
+      }),
+  },
+  {
+    what: "the line of a receiver, and a webhook that waits in it",
+    pairs: ({ lines }, keys) => [...lines.keys()].map((receiver) => [keys.outbox, keys.line(receiver)]),
+  },
+]
+
+/** What one script sets is set within some milliseconds. */
+const SAME_MS = 50
+
+function auditLives(dump: StoreDump, keys: Keys): string[] {
+  const lifeOf = (key: string) => {
+    const ms = dump.ttlMs.get(key) ?? 0
+    return ms === -1 ? Number.POSITIVE_INFINITY : ms
+  }
+  return LIVES.flatMap(({ what, pairs, slackMs = SAME_MS }) =>
+    pairs(dump, keys)
+      .filter(([longer, shorter]) => lifeOf(longer) + slackMs < lifeOf(shorter))
+      .map(
+        ([longer, shorter]) => `${longer} lives for ${lifeOf(longer)} ms, ${shorter} for ${lifeOf(shorter)} (${what})`,
+      ),
+  )
 }
 
 function auditCounters({ queues, flow }: StoreDump): string[] {

@@ -23,6 +23,7 @@ export async function readJob({ store, now }: Services, jobId: string): Promise<
   const job = await store.read(jobId)
   if (job === null) return null
   const resolved = await withLeader(store, job)
+  if (resolved === null) return null
   const isLate =
     resolved.state === "queued" && resolved.startedMs === undefined && now() > job.deadlineMs + DEADLINE_GRACE_MS
   if (!isLate) return resolved
@@ -30,9 +31,11 @@ export async function readJob({ store, now }: Services, jobId: string): Promise<
   return left.job === null ? null : withLeader(store, left.job)
 }
 
-async function withLeader(store: Services["store"], job: Job): Promise<Job> {
-  const shares = job.leader !== undefined && job.state === "queued"
-  return resolveJob(job, shares ? await store.read(job.leader as string) : null)
+/** Null when the work that it shares is gone: it may have said that it was done, and must say nothing else. */
+async function withLeader(store: Services["store"], job: Job): Promise<Job | null> {
+  if (job.leader === undefined || job.state !== "queued") return resolveJob(job, null)
+  const leader = await store.read(job.leader)
+  return leader && resolveJob(job, leader)
 }
 
 /** A job as its ticket, with its place in the queue and when to ask again. */

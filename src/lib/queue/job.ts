@@ -123,6 +123,8 @@ const base = {
   leader: z.string().optional(),
   /** How many jobs share this one's work. */
   followers: z.number().optional(),
+  /** The longest life, from their submit, of the tickets that share its work: its record lasts as long after any change. */
+  sharedTtlMs: z.number().optional(),
   /** How this ticket ended while its work goes on for its followers. */
   left: open({
     state: z.enum(["canceled", "failed"]),

@@ -68,13 +68,13 @@ local function follow(leader)
   end
   dropPayload(job)
   if job.deadlineMs > leader.deadlineMs then
-    -- The work may start as long as one of its tickets still waits for it; its bytes and record must last as long.
+    -- The work may start as long as one of its tickets still waits for it; its bytes must last as long.
     leader.deadlineMs = job.deadlineMs
-    keepPayload(leader, s.payloadTtlMs)
-    saveFor(leader, s.jobTtlMs)
-  else
-    save(leader)
+    if leader.payloadId then redis.call("PEXPIRE", payloadKey(leader), s.payloadTtlMs, "GT") end
   end
+  leader.sharedTtlMs = math.max(leader.sharedTtlMs or 0, s.jobTtlMs)
+  save(leader)
+  redis.call("PEXPIRE", jobKey(leader.id), s.jobTtlMs, "GT")
   chargeAlone(job.caller)
   return { "following", cjson.encode(job), -1, wholeAgain }
 end

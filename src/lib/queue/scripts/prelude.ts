@@ -38,21 +38,14 @@ local function working(job) return job and (job.state == "queued" or job.state =
 
 -- XX, or a job that expired meanwhile would come back without a TTL.
 local function save(job) redis.call("SET", jobKey(job.id), cjson.encode(job), "XX", "KEEPTTL") end
--- A batch's results are read together: the first of them must last as long as the last.
+-- A batch's results are read together: the first of them must last as long as the last. Tickets that share a job's work read
+-- their answer in its record, so that it lasts as long as any of them.
 local function lifeOf(job, ttlMs)
+  ttlMs = math.max(ttlMs, job.sharedTtlMs or 0)
   if not job.batch then return ttlMs end
   return math.max(ttlMs, job.batch.keepUntilMs - (job.finishedMs or job.createdMs))
 end
--- Its followers read their answer here, so one that is followed keeps the longer life that it was given with them.
-local function saveFor(job, ttlMs)
-  ttlMs = lifeOf(job, ttlMs)
-  if (job.followers or 0) == 0 then
-    redis.call("SET", jobKey(job.id), cjson.encode(job), "PX", ttlMs)
-  else
-    redis.call("SET", jobKey(job.id), cjson.encode(job), "KEEPTTL")
-    redis.call("PEXPIRE", jobKey(job.id), ttlMs, "GT")
-  end
-end
+local function saveFor(job, ttlMs) redis.call("SET", jobKey(job.id), cjson.encode(job), "PX", lifeOf(job, ttlMs)) end
 
 -- A job that is to be fetched has no bytes here.
 local function keepPayload(job, ttlMs)
