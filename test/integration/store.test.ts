@@ -266,6 +266,27 @@ describe("claim()", () => {
     expect(moved).toMatchObject([{ state: "failed", error: { code: "deadline_exceeded" } }])
   })
 
+  it("reaches the first live job behind an expired backlog in claims that end a page of it each", async () => {
+    harness.auditing = false
+    const crowd = harness.crowdStore()
+    const late = Array.from({ length: 500 }, (_none, i) => `late${i}`)
+    await Promise.all(late.map((id) => submit(crowd, jobOf(id, { deadlineMs: T0 + 1_000, caller: `key:${id}` }))))
+    await Promise.all(late.slice(0, 50).map((id) => harness.client.del(harness.keys.job(id))))
+    await submit(store, jobOf("live", { deadlineMs: LATER + 1_000 }))
+    const moved: string[] = []
+    let claims = 0
+    for (let jobs: string[] = []; jobs.length === 0; claims++) {
+      const claimed = await store.claim(claimOf({ nowMs: LATER, max: 2 }))
+      jobs = idsOf(claimed)
+      if (jobs.length === 0) expect(claimed.status).toBe("more")
+      expect(claimed.moved.length).toBeLessThanOrEqual(102)
+      moved.push(...claimed.moved.map(({ id }) => id))
+      if (jobs.length > 0) expect(jobs).toEqual(["live"])
+    }
+    expect(claims).toBeLessThanOrEqual(6)
+    expect(moved.sort()).toEqual(late.slice(50).sort())
+  })
+
   it("keeps a job that was started in time, however late it is tried again", async () => {
     await submit(store, jobOf("a", { deadlineMs: T0 + 1_000 }))
     await store.claim(claimOf())

@@ -26,6 +26,8 @@ describe("isAllowedHost()", () => {
     "api.example.evil",
     "xlocalhost",
   ])("refuses %j", (name) => expect(isAllowedHost(name, ["api.example"])).toBe(false))
+
+  it("refuses what is longer than any name", () => expect(isAllowedHost(`${"a.".repeat(200)}b`, ["*"])).toBe(false))
 })
 
 describe("the names of an edge", () => {

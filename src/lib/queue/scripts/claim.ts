@@ -174,7 +174,7 @@ end
 local ids = {}
 for i, p in ipairs(popped) do ids[i] = p.id end
 local texts, taken, leases = loadAll(ids), {}, {}
-local status, served = wanted and "more" or "empty", 0
+local status, served, lateQueue = wanted and "more" or "empty", 0, nil
 
 for i, p in ipairs(popped) do
   local job = decode(texts[i])
@@ -188,8 +188,10 @@ for i, p in ipairs(popped) do
   end
   leaveQueue(flow, p)
   served = served + 1
+  local isLate = not job or (job.state == "queued" and not job.startedMs and s.nowMs > job.deadlineMs)
+  if isLate then lateQueue = p.queue end
   if job and job.state == "queued" then
-    if not job.startedMs and s.nowMs > job.deadlineMs then
+    if isLate then
       finish(job, { state = "failed", error = LATE }, s.nowMs, s.resultTtlMs)
       moved[#moved + 1] = cjson.encode(job)
     else
@@ -217,5 +219,10 @@ if #leases > 0 then
   end
 end
 if served > 0 then writeFlow(flow, served) end
+-- Behind one that is late there can be thousands: a page of them ends here, or each claim would find two more.
+if wanted and lateQueue then
+  local _, ended = endLate(lateQueue, 0, s.nowMs, s.resultTtlMs)
+  for _, job in ipairs(ended) do moved[#moved + 1] = cjson.encode(job) end
+end
 return { taken, status, nextLeaseEnd, dry, moved }
 `

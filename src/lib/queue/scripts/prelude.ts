@@ -161,6 +161,35 @@ local function finish(job, outcome, nowMs, ttlMs)
   announce(job)
 end
 
+-- Fails what is past its deadline among a hundred members of a queue, those from the rank \`from\` on; what has no record any
+-- more goes too. Returns how many of them stay, those that were ended, and how many there were.
+local function endLate(queue, from, nowMs, ttlMs)
+  local members, keys, gone, callers, bytes, late = redis.call("ZRANGE", queueKey(queue), from, from + 99), {}, {}, {}, 0, {}
+  for i, found in ipairs(members) do keys[i] = jobKey(found:match("^%S+")) end
+  for i, text in ipairs(#keys > 0 and redis.call("MGET", unpack(keys)) or {}) do
+    local job = decode(text)
+    local isLate = job and job.state == "queued" and not job.startedMs and nowMs > job.deadlineMs
+    if isLate or not job then
+      local size, caller = members[i]:match("^%S+ (%S+) (.+)$")
+      gone[#gone + 1] = members[i]
+      callers[caller] = (callers[caller] or 0) + 1
+      bytes = bytes + tonumber(size)
+    end
+    if isLate then late[#late + 1] = job end
+  end
+  if #gone > 0 then
+    redis.call("ZREM", queueKey(queue), unpack(gone))
+    redis.call("HINCRBY", FLOW, "n", -#gone)
+    redis.call("HINCRBY", FLOW, "n:" .. queue, -#gone)
+    redis.call("HINCRBY", FLOW, "bytes", -bytes + 0)
+    for caller, count in pairs(callers) do redis.call("HINCRBY", FLOW, "d:" .. caller, -count) end
+  end
+  for _, job in ipairs(late) do
+    finish(job, { state = "failed", error = LATE }, nowMs, ttlMs or redis.call("PTTL", jobKey(job.id)))
+  end
+  return #members - #gone, late, #members
+end
+
 -- Ends what waits or is worked on, in whosever hand it is.
 local function stopWork(job, outcome, ttlMs)
   if job.state == "queued" then
