@@ -1,14 +1,8 @@
 import type { MiddlewareHandler } from "hono"
 import { createMiddleware } from "hono/factory"
 import { routePath } from "hono/route"
-import { childOf, newTrace, parseTraceparent, type TraceContext } from "../lib/trace/trace-context.ts"
-import type { EdgeContext, EdgeEnv } from "./router.ts"
-
-/** The request's own step in its trace. */
-export type RequestTrace = TraceContext & {
-  /** What a reader of the trace should find it by; handlers add to it. */
-  attributes: Record<string, string | number>
-}
+import { childOf, newTrace, parseTraceparent } from "../lib/trace/trace-context.ts"
+import type { EdgeContext, EdgeEnv, RequestTrace } from "./router.ts"
 
 /** Keeps a promise alive that outlasts its answer, where a runtime would end it. */
 export type WaitUntil = (c: EdgeContext, work: Promise<void>) => void

@@ -1,9 +1,15 @@
 import { type Context, Hono } from "hono"
+import type { TraceContext } from "../lib/trace/trace-context.ts"
 import type { Caller } from "./auth/caller.ts"
 import type { ApiRoute } from "./openapi/api-route.ts"
 import { type ValidatedInput, validateRequest } from "./openapi/validate-request.ts"
-import type { RequestTrace } from "./request-trace.ts"
 import type { Services } from "./services.ts"
+
+/** The request's own step in its trace. */
+export type RequestTrace = TraceContext & {
+  /** What a reader of the trace should find it by; handlers add to it. */
+  attributes: Record<string, string | number>
+}
 
 export type EdgeEnv = { Variables: { services: Services; caller: Caller; trace: RequestTrace } }
 export type EdgeContext = Context<EdgeEnv>

@@ -1,5 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
-import { IMAGE_FORMATS, type ImageFormat, type ImageHeader, type SizeLimits } from "../../lib/images/image-header.ts"
+import { IMAGE_FORMATS, type ImageFormat, type ImageHeader } from "../../lib/images/image-formats.ts"
+import type { SizeLimits } from "../../lib/images/image-header.ts"
 
 export const CODEC_NAMES = ["native", "portable"] as const
 export type CodecName = (typeof CODEC_NAMES)[number]

@@ -1,12 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
-import {
-  IMAGE_FORMATS,
-  type ImageHeader,
-  listFormats,
-  readImageHeader,
-  refuseLargeImage,
-  uprightSize,
-} from "../../lib/images/image-header.ts"
+import { IMAGE_FORMATS, type ImageHeader } from "../../lib/images/image-formats.ts"
+import { listFormats, readImageHeader, refuseLargeImage, uprightSize } from "../../lib/images/image-header.ts"
 import { imageTooLarge } from "../../lib/images/too-large.ts"
 import type { Codec, DecodedImage, DecodeLimits } from "./codec.ts"
 

@@ -1,6 +1,6 @@
 import type { Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
-import type { ImageFormat, ImageHeader } from "../../lib/images/image-header.ts"
+import type { ImageFormat, ImageHeader } from "../../lib/images/image-formats.ts"
 import type { Codec, DecodedImage, DecodeOptions } from "./codec.ts"
 import type { SharpModule } from "./load-sharp.ts"
 import { type NativePicture, nativeWork, openNativePicture, refuseMemory } from "./native-picture.ts"

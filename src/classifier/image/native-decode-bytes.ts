@@ -1,5 +1,5 @@
 import type { Metadata } from "sharp"
-import type { ImageHeader } from "../../lib/images/image-header.ts"
+import type { ImageHeader } from "../../lib/images/image-formats.ts"
 import { jpegCoefficientBytes } from "./jpeg-frame.ts"
 
 /** Rows that decoder, colour conversion and resize hold of a picture that streams: 1,107 is the most that was measured. */

@@ -1,6 +1,7 @@
 import type { Metadata, Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
-import { type ImageHeader, refuseLargeImage, uprightSize } from "../../lib/images/image-header.ts"
+import type { ImageHeader } from "../../lib/images/image-formats.ts"
+import { refuseLargeImage, uprightSize } from "../../lib/images/image-header.ts"
 import { type DecodeLimits, refuseDecodeBytes } from "./codec.ts"
 import { refuseManyScans } from "./jpeg-frame.ts"
 import type { SharpModule } from "./load-sharp.ts"

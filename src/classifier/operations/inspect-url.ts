@@ -1,5 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
-import { type ImageHeader, readImageHeader } from "../../lib/images/image-header.ts"
+import type { ImageHeader } from "../../lib/images/image-formats.ts"
+import { readImageHeader } from "../../lib/images/image-header.ts"
 import { sha256Hex } from "../../lib/sha256.ts"
 
 /** The first bytes of a file somewhere else, or all of them. */

@@ -1,6 +1,7 @@
 import type { Sharp } from "sharp"
 import { AppError } from "../../lib/app-error.ts"
-import { type ImageHeader, readImageHeader, refuseLargeImage } from "../../lib/images/image-header.ts"
+import type { ImageHeader } from "../../lib/images/image-formats.ts"
+import { readImageHeader, refuseLargeImage } from "../../lib/images/image-header.ts"
 import { imageTooLarge } from "../../lib/images/too-large.ts"
 import type { EncodedFormat } from "../../lib/outputs/output-caps.ts"
 import type { SourcePicture } from "../../lib/outputs/planned-output.ts"

@@ -65,7 +65,7 @@ export async function sendWebhook(
   }
   const report = (sent: Sent): Sent => {
     if (trace === null) return sent
-    tracer.record(traceSent(taken, trace, sent))
+    tracer.record(traceSent(taken, trace, sent.attempt))
     return { ...sent, traceId: trace.edge.traceId }
   }
   try {

@@ -1,8 +1,7 @@
 import type { Span } from "../../lib/trace/span.ts"
 import { childOf, parseTraceparent, type TraceContext } from "../../lib/trace/trace-context.ts"
-import { type DeliveryEvent, receiverOf, traceparentOf } from "../../lib/webhooks/delivery.ts"
+import { type Attempt, type DeliveryEvent, receiverOf, traceparentOf } from "../../lib/webhooks/delivery.ts"
 import type { Taken } from "../../lib/webhooks/outbox.ts"
-import type { Sent } from "./send-webhook.ts"
 
 /** `edge`: the step that asked for the work. `attempt`: the one that a receiver goes on with. */
 export type WebhookTrace = { edge: TraceContext; attempt: TraceContext }
@@ -13,8 +12,8 @@ export function traceOfEvent(event: DeliveryEvent): WebhookTrace | null {
   return edge && { edge, attempt: childOf(edge) }
 }
 
-export function traceSent({ delivery, event }: Taken, { edge, attempt }: WebhookTrace, sent: Sent): Span {
-  const { atMs, durationMs, status, error } = sent.attempt
+export function traceSent({ delivery, event }: Taken, { edge, attempt }: WebhookTrace, made: Attempt): Span {
+  const { atMs, durationMs, status, error } = made
   return {
     context: attempt,
     parentSpanId: edge.spanId,

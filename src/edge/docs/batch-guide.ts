@@ -1,7 +1,5 @@
-import type { Guide } from "./guides.ts"
-
 /** A list as one request. */
-export const BATCH_GUIDE: Guide = {
+export const BATCH_GUIDE = {
   id: "batch",
   title: "Batches: send a list, get its rows back",
   text: [
@@ -65,4 +63,4 @@ for line in ask(f"/v1/batches/{ticket['id']}/results?format=jsonl").splitlines()
         print(row["row"], result["status"], result.get("predictions", [{}])[0].get("label"))`,
     },
   ],
-}
+} as const

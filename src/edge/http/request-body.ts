@@ -1,12 +1,13 @@
 import { AppError } from "../../lib/app-error.ts"
-import type { Services } from "../services.ts"
 
 /** A body that brings too little in so long is too slow. */
 export const SLOW_AFTER_MS = 10_000
 
 const over = new WeakSet<ReadableStream>()
 
-export type BodyRules = Pick<Services, "now" | "sleep"> & {
+export type Clock = { now: () => number; sleep: (ms: number, signal?: AbortSignal) => Promise<void> }
+
+export type BodyRules = Clock & {
   MIN_BODY_BYTES_PER_S: number
   BODY_TIMEOUT_MS: number
   /** Counts bytes that are kept of the body. @throws AppError when there is no room for them */

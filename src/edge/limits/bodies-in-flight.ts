@@ -1,10 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { EdgeConfig } from "../config.ts"
-import { RequestBody } from "../http/request-body.ts"
-import type { EdgeContext } from "../router.ts"
-import type { Services } from "../services.ts"
+import { type Clock, RequestBody } from "../http/request-body.ts"
 
-type Clock = Pick<Services, "now" | "sleep">
 export type BodyLimits = Pick<
   EdgeConfig,
   "MAX_BYTES_IN_FLIGHT" | "MAX_BYTES_IN_FLIGHT_PER_CALLER" | "MIN_BODY_BYTES_PER_S" | "BODY_TIMEOUT_MS"
@@ -69,10 +66,4 @@ export class BodiesInFlight {
     if (left > 0) this.#byCaller.set(caller, left)
     else this.#byCaller.delete(caller)
   }
-}
-
-/** Lends the body of a request that has a caller, as the limits on all bodies allow. @throws as `receive()` */
-export function receiveBody<T>(c: EdgeContext, use: (body: RequestBody) => Promise<T>): Promise<T> {
-  const { caller, services } = c.var
-  return services.bodies.receive(c.req.raw, caller.id, use)
 }

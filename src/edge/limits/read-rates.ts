@@ -1,8 +1,6 @@
-import { createMiddleware } from "hono/factory"
 import { AppError } from "../../lib/app-error.ts"
 import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
 import { chargeMsOf, type RateLimit, waitMsOf } from "../../lib/callers/rate-limit.ts"
-import type { EdgeEnv } from "../router.ts"
 
 const MAX_CALLERS = 10_000
 
@@ -41,8 +39,3 @@ export class ReadRates {
     this.#wholeMs.set(callerId, fromMs + chargeMsOf(limit, units))
   }
 }
-
-export const limitReads = createMiddleware<EdgeEnv>(async (c, next) => {
-  c.var.services.readRates.charge(c.var.caller.id)
-  await next()
-})

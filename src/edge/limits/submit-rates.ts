@@ -1,8 +1,6 @@
-import { createMiddleware } from "hono/factory"
 import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
 import { RateLimitedError, remainingOf, stepMsOf, waitMsOf } from "../../lib/callers/rate-limit.ts"
 import type { Caller } from "../auth/caller.ts"
-import type { EdgeEnv } from "../router.ts"
 
 const MAX_CALLERS = 10_000
 
@@ -69,18 +67,3 @@ export class SubmitRates {
     this.#wholeMs.set(id, wholeMs)
   }
 }
-
-/** Holds submits to the caller's rate, and says in every answer to one how it stands. Reading is not counted. */
-export const limitSubmits = createMiddleware<EdgeEnv>(async (c, next) => {
-  if (c.req.method !== "POST") return next()
-  const { caller } = c.var
-  const { submitRates } = c.var.services
-  const tell = () => {
-    for (const [name, value] of Object.entries(submitRates.headersFor(caller))) c.header(name, value)
-  }
-  tell() // for a refusal that comes from here
-  submitRates.assertMaySubmit(caller)
-  submitRates.chargeSite(caller)
-  await next()
-  tell()
-})

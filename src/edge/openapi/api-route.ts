@@ -1,9 +1,7 @@
 import type * as z from "zod"
 import type { ErrorCode } from "../../lib/app-error.ts"
-import type { ResponseHeader } from "./response-headers.ts"
+import type { JsonSchema, ResponseHeader } from "./response-headers.ts"
 
-/** JSON Schema 2020-12, for what no schema of ours validates: bytes, a text, a form. */
-export type JsonSchema = { readonly [keyword: string]: unknown }
 export type ApiSchema = z.ZodType | JsonSchema
 
 export type ApiResponse = {

@@ -1,4 +1,5 @@
-import type { JsonSchema } from "./api-route.ts"
+/** JSON Schema 2020-12, for what no schema of ours validates: bytes, a text, a form. */
+export type JsonSchema = { readonly [keyword: string]: unknown }
 
 type Described = { description: string; schema: JsonSchema }
 

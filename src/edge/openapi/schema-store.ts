@@ -1,5 +1,6 @@
 import * as z from "zod"
-import type { ApiSchema, JsonSchema } from "./api-route.ts"
+import type { ApiSchema } from "./api-route.ts"
+import type { JsonSchema } from "./response-headers.ts"
 
 type Node = { [keyword: string]: unknown }
 

@@ -1,7 +1,7 @@
+import type { Context } from "hono"
 import type * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
 import { reasonsOf } from "../reasons-of.ts"
-import type { EdgeContext } from "../router.ts"
 import type { ApiRoute } from "./api-route.ts"
 
 /** What `c.req.valid()` gives in the handler of a route. */
@@ -15,7 +15,7 @@ type Validated<R extends ApiRoute, Part extends "query" | "headers"> = NonNullab
   : Record<never, never>
 
 /** @throws AppError invalid_options for a query parameter, bad_request for a header, that names it */
-export function validateRequest({ request = {} }: ApiRoute, c: EdgeContext): void {
+export function validateRequest({ request = {} }: ApiRoute, c: Context): void {
   if (request.query !== undefined) {
     const parsed = request.query.safeParse(Object.fromEntries(new URL(c.req.url).searchParams))
     if (!parsed.success) {

@@ -3,7 +3,12 @@ import { checkPictureUrl } from "../../lib/batches/picture-url.ts"
 import { readBody } from "../http/read-body.ts"
 import type { RequestBody } from "../http/request-body.ts"
 import { readDataUrl } from "./read-data-url.ts"
-import type { Upload } from "./read-upload.ts"
+
+export type Upload = {
+  /** The picture, or where a classifier finds it. */
+  source: { bytes: Uint8Array } | { url: string }
+  options: Record<string, string>
+}
 
 /** Options beside the picture. */
 const OVERHEAD_BYTES = 65_536

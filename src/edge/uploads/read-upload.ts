@@ -2,7 +2,7 @@ import { AppError } from "../../lib/app-error.ts"
 import { imageTooLarge } from "../../lib/images/too-large.ts"
 import { readBody } from "../http/read-body.ts"
 import type { RequestBody } from "../http/request-body.ts"
-import { parseJsonUpload, readJsonUpload } from "./read-json-upload.ts"
+import { parseJsonUpload, readJsonUpload, type Upload } from "./read-json-upload.ts"
 
 /** Boundaries, part headers and option fields of a form around an image. */
 const FORM_OVERHEAD_BYTES = 65_536
@@ -10,12 +10,6 @@ const FORM_OVERHEAD_BYTES = 65_536
 const OPENING_BRACE = 0x7b
 /** Content types that senders put there without being told to. */
 const SAYS_NOTHING = /^(application\/x-www-form-urlencoded\b|text\/plain\b|$)/i
-
-export type Upload = {
-  /** The picture, or where a classifier finds it. */
-  source: { bytes: Uint8Array } | { url: string }
-  options: Record<string, string>
-}
 
 /**
  * An upload is a raw body with its options in the query, a form with a file field `image` (or `file`) and its options as

@@ -1,5 +1,5 @@
 import { AppError } from "../app-error.ts"
-import type { HeaderFacts } from "./image-header.ts"
+import type { HeaderFacts } from "./image-formats.ts"
 import { type Box, IsoBoxes } from "./iso-boxes.ts"
 
 const BRANDS = ["avif", "avis"]

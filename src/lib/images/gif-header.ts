@@ -1,5 +1,5 @@
 import { AppError } from "../app-error.ts"
-import type { HeaderFacts } from "./image-header.ts"
+import type { HeaderFacts } from "./image-formats.ts"
 
 const IMAGE = 0x2c
 const EXTENSION = 0x21

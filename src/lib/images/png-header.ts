@@ -1,5 +1,5 @@
 import { AppError } from "../app-error.ts"
-import type { HeaderFacts } from "./image-header.ts"
+import type { HeaderFacts } from "./image-formats.ts"
 import { readExifOrientation } from "./tiff-directory.ts"
 
 const MAX_SIDE = 2 ** 31 - 1

@@ -1,5 +1,5 @@
 import { AppError } from "../app-error.ts"
-import type { HeaderFacts } from "./image-header.ts"
+import type { HeaderFacts } from "./image-formats.ts"
 import { readExifOrientation } from "./tiff-directory.ts"
 
 const ANIMATION = 0x02

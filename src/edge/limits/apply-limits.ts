@@ -1,0 +1,30 @@
+import { createMiddleware } from "hono/factory"
+import type { RequestBody } from "../http/request-body.ts"
+import type { EdgeContext, EdgeEnv } from "../router.ts"
+
+/** Holds submits to the caller's rate, and says in every answer to one how it stands. Reading is not counted. */
+export const limitSubmits = createMiddleware<EdgeEnv>(async (c, next) => {
+  if (c.req.method !== "POST") return next()
+  const { caller } = c.var
+  const { submitRates } = c.var.services
+  const tell = () => {
+    for (const [name, value] of Object.entries(submitRates.headersFor(caller))) c.header(name, value)
+  }
+  tell() // for a refusal that comes from here
+  submitRates.assertMaySubmit(caller)
+  submitRates.chargeSite(caller)
+  await next()
+  tell()
+})
+
+/** Holds whatever is no submit to READ_LIMIT. */
+export const limitReads = createMiddleware<EdgeEnv>(async (c, next) => {
+  c.var.services.readRates.charge(c.var.caller.id)
+  await next()
+})
+
+/** Lends the body of a request that has a caller, as the limits on all bodies allow. @throws as `receive()` */
+export function receiveBody<T>(c: EdgeContext, use: (body: RequestBody) => Promise<T>): Promise<T> {
+  const { caller, services } = c.var
+  return services.bodies.receive(c.req.raw, caller.id, use)
+}
