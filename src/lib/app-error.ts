@@ -45,6 +45,8 @@ export const ERRORS = {
   outputs_full: [503, "The outputs have no room"],
   redis_unavailable: [503, "The queue cannot be reached"],
   job_unreadable: [503, "Another release has written the job"],
+  redis_full: [503, "The queue's Redis has no room left"],
+  redis_unauthorized: [503, "The queue's Redis does not accept the credentials"],
   schema_mismatch: [503, "Edge and classifiers are of different versions"],
   fetch_failed: [502, "The image could not be fetched"],
   fetch_timeout: [504, "The image's host took too long"],
@@ -64,6 +66,12 @@ export function isErrorCode(code: unknown): code is ErrorCode {
 export function errorRow(code: ErrorCode): (typeof ERRORS)[ErrorCode] {
   return isErrorCode(code) ? ERRORS[code] : ERRORS.internal
 }
+
+/** Whether a call failed because Redis cannot serve it now, whatever was asked: it may be repeated. */
+export function isOutage(error: unknown): error is AppError & { code: (typeof OUTAGES)[number] } {
+  return error instanceof AppError && OUTAGES.some((code) => code === error.code)
+}
+const OUTAGES = ["redis_unavailable", "redis_full", "redis_unauthorized"] as const satisfies ErrorCode[]
 
 /** A failure with a code for machines and a sentence for people. The message must hold no secret and no payload. */
 export class AppError extends Error {

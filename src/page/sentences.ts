@@ -15,6 +15,7 @@ const SENTENCES: Record<string, string> = {
   bad_response: "Something other than claimcheck answered.",
   queue_full: "The queue is full. Try again in a while.",
   caller_queue_full: "Too many of your pictures are waiting already. Try again in a while.",
+  redis_full: "The server has no room left. Try again in a while.",
   redis_unavailable: "The server cannot reach its queue. Try again in a while.",
   deadline_exceeded: "Nobody came to this picture before its deadline.",
   attempts_exhausted: "This picture failed every time it was tried.",

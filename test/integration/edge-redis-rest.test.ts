@@ -58,7 +58,7 @@ describe.each([
   it("say that a token is wrong", async () => {
     const stranger = connectRedis({ url: backend.url, token: "hunter2", ...(download && { download }) })
     const failure = await failureOf(stranger.getBytes("x"))
-    expect(failure.code).toBe("redis_unavailable")
+    expect(failure.code).toBe("redis_unauthorized")
     expect(textOf(failure)).toContain("HTTP 401")
     expect(textOf(failure)).not.toContain("hunter2")
   })
@@ -85,6 +85,22 @@ describe("script()", () => {
     expect(await redis.script("return ARGV", [], texts)).toEqual(texts)
   })
 
+  it("runs a script without its flags where they are not known", async () => {
+    const texts: string[] = []
+    const { server, url } = await listen((_socket, answer, body) => {
+      const [command, text = ""] = JSON.parse(body) as string[]
+      if (command !== "eval") return answer(400, '{"error":"NOSCRIPT No matching script"}')
+      texts.push(text)
+      if (text.startsWith("#!")) answer(400, '{"error":"ERR Unexpected flag in script shebang: allow-oom"}')
+      else answer(200, '{"result":"OK"}')
+    })
+    const older = connectRedis({ url, token: "t" })
+    for (let i = 0; i < 2; i++) expect(await older.script("#!lua flags=allow-oom\nreturn 1", [], [])).toBe("OK")
+    expect(texts).toEqual(["#!lua flags=allow-oom\nreturn 1", "return 1", "return 1"])
+    server.closeAllConnections()
+    server.close()
+  })
+
   it("throws internal, not redis_unavailable, for a script that is wrong", async () => {
     const error = await failureOf(redis.script("return redis.call('NONSENSE', ARGV[1])", [], ["hunter2"]))
     expect(error.code).toBe("internal")
@@ -100,11 +116,11 @@ describe("call()", () => {
     expect(textOf(error)).toContain("WRONGTYPE")
   })
 
-  it("throws redis_unavailable for a token that is not right, without the token", async () => {
+  it("throws redis_unauthorized for a token that is not right, without the token", async () => {
     const stranger = connectRedis({ url: backend.url, token: "hunter2" })
     for (const call of [() => stranger.call((sdk) => sdk.ping()), () => stranger.getBytes("a")]) {
       const error = await failureOf(call())
-      expect(error.code).toBe("redis_unavailable")
+      expect(error.code).toBe("redis_unauthorized")
       expect(textOf(error)).not.toContain("hunter2")
     }
   })
@@ -139,6 +155,11 @@ describe("call()", () => {
     [503, '{"error":"ERR Redis cannot be reached"}', "redis_unavailable"],
     [400, '{"error":"ERR max daily request limit exceeded. Limit: 10000, Usage: 10000."}', "redis_unavailable"],
     [400, '{"error":"LOADING Redis is loading the dataset in memory"}', "redis_unavailable"],
+    [400, '{"error":"ERR DB capacity quota exceeded. Limit: 268435456, Usage: 268435999."}', "redis_full"],
+    [400, `{"error":"OOM command not allowed when used memory > 'maxmemory'."}`, "redis_full"],
+    [401, '{"error":"WRONGPASS invalid or missing auth token"}', "redis_unauthorized"],
+    [400, '{"error":"NOAUTH Authentication required."}', "redis_unauthorized"],
+    [400, `{"error":"NOPERM User default has no permissions to run the 'get' command"}`, "redis_unauthorized"],
     [502, "<html>Bad Gateway</html>", "redis_unavailable"],
     [200, "<html>A login page</html>", "redis_unavailable"],
     [400, '{"error":"ERR wrong number of arguments"}', "internal"],
@@ -154,12 +175,14 @@ describe("call()", () => {
 type Reply = (status: number, body: string) => void
 
 /** A server in the place of the gateway that does to each request what it is told. */
-async function listen(handle: (socket: { destroy(): void }, answer: Reply) => void) {
+async function listen(handle: (socket: { destroy(): void }, answer: Reply, body: string) => void) {
   let requests = 0
-  const server: Server = createServer((request, response) => {
+  const server: Server = createServer(async (request, response) => {
     requests++
-    request.resume()
-    handle(request.socket, (status, body) => response.writeHead(status).end(body))
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk)
+    const body = Buffer.concat(chunks).toString()
+    handle(request.socket, (status, text) => response.writeHead(status).end(text), body)
   })
   server.listen(0, "127.0.0.1")
   await new Promise((resolve) => server.once("listening", resolve))

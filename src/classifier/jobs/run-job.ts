@@ -1,4 +1,4 @@
-import { AppError } from "../../lib/app-error.ts"
+import { AppError, isOutage } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
 import type { ClaimedJob } from "../../lib/queue/job.ts"
 import type { JobStore, Lease, Outcome, Retry } from "../../lib/queue/job-store.ts"
@@ -157,7 +157,7 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
     if (error instanceof OverMemory) return { retry: overMemory(error) }
     if (error instanceof LaneCrash) return { retry: DIED }
     // No outcome of the job: its lease runs out, and another attempt stores what this one could not.
-    if (!(error instanceof AppError) || error.code === "redis_unavailable") throw error
+    if (!(error instanceof AppError) || isOutage(error)) throw error
     if (error.code === "job_timeout") return { retry: TOO_LONG }
     const { code, message } = error
     return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }

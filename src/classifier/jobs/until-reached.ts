@@ -1,4 +1,4 @@
-import { AppError } from "../../lib/app-error.ts"
+import { isOutage } from "../../lib/app-error.ts"
 import { fullJitterMs } from "../../lib/backoff.ts"
 import type { Log } from "../../lib/log.ts"
 import { sleep } from "../../lib/sleep.ts"
@@ -7,6 +7,7 @@ import { sleep } from "../../lib/sleep.ts"
 export class Reachability {
   readonly #log: Log
   #isUp = true
+  #hasRoom = true
 
   constructor(log: Log) {
     this.#log = log
@@ -14,6 +15,14 @@ export class Reachability {
 
   get isUp(): boolean {
     return this.#isUp
+  }
+
+  /** Whether the last call that needs room found some. A Redis that is full can be reached. */
+  reportRoom(hasRoom: boolean, error?: unknown): void {
+    if (hasRoom === this.#hasRoom) return
+    this.#hasRoom = hasRoom
+    if (hasRoom) this.#log.info("redis.has_room")
+    else this.#log.warn("redis.full", { error })
   }
 
   report(isUp: boolean, error?: unknown): void {
@@ -32,15 +41,20 @@ export async function untilReached<T>(
   call: (attempt: number) => Promise<T>,
   { reachability, signal }: { reachability: Reachability; signal: AbortSignal },
 ): Promise<T> {
+  let wasFull = false
   for (let attempt = 0; ; attempt++) {
     try {
       const answer = await call(attempt)
       reachability.report(true)
+      if (wasFull) reachability.reportRoom(true)
       return answer
     } catch (error) {
-      const isOutage = error instanceof AppError && error.code === "redis_unavailable"
-      if (isOutage) reachability.report(false, error)
-      if (!isOutage || signal.aborted) throw error
+      if (!isOutage(error) || signal.aborted) throw error
+      if (error.code === "redis_full") {
+        reachability.report(true)
+        reachability.reportRoom(false, error)
+        wasFull = true
+      } else reachability.report(false, error)
       await sleep(50 + fullJitterMs(attempt, { baseMs: 100, capMs: 5_000 }), signal)
     }
   }

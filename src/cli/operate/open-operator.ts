@@ -89,7 +89,7 @@ function readQueueEnv(env: NodeJS.ProcessEnv, { url, token }: RestEndpoint) {
 function asCliError(error: AppError, url: string): CliError {
   const { code } = error
   const reason = error.cause instanceof Error ? error.cause.message : ""
-  if (/WRONGPASS|unauthorized/i.test(reason)) {
+  if (code === "redis_unauthorized") {
     return new CliError(`Cannot use the queue's Redis at ${redactUrl(url)}: its token is not accepted`, {
       code,
       cause: error,

@@ -6,6 +6,8 @@ import { type AppError, type ErrorCode, errorRow } from "../../lib/app-error.ts"
 const RETRY_AFTER_MS = {
   redis_unavailable: 2_000,
   job_unreadable: 5_000,
+  redis_full: 5_000,
+  redis_unauthorized: 5_000,
   queue_full: 5_000,
   caller_queue_full: 5_000,
   bodies_full: 1_000,

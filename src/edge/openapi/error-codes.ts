@@ -9,7 +9,12 @@ export const ANY_ERRORS = ["host_not_allowed", "internal"] as const satisfies Er
 export const UNSAFE_ERRORS = ["origin_not_allowed"] as const satisfies ErrorCode[]
 
 /** Whatever asks Redis. */
-export const REDIS_ERRORS = ["redis_unavailable", "job_unreadable"] as const satisfies ErrorCode[]
+export const REDIS_ERRORS = [
+  "redis_unavailable",
+  "redis_full",
+  "redis_unauthorized",
+  "job_unreadable",
+] as const satisfies ErrorCode[]
 
 /** Every route that asks who calls. */
 export const CALLER_ERRORS = [

@@ -1,4 +1,4 @@
-import { AppError } from "../../lib/app-error.ts"
+import { isOutage } from "../../lib/app-error.ts"
 import type { Job } from "../../lib/queue/job.ts"
 import type { Enqueued } from "../../lib/queue/job-store.ts"
 import { LOOK, LookPace, type Pace, type PollHint, pollHint } from "../../lib/queue/poll-hint.ts"
@@ -125,7 +125,7 @@ async function unlessAway<T>(call: () => Promise<T>): Promise<T | null> {
   try {
     return await call()
   } catch (error) {
-    if (error instanceof AppError && error.code === "redis_unavailable") return null
+    if (isOutage(error)) return null
     throw error
   }
 }

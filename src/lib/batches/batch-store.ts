@@ -172,12 +172,16 @@ export class BatchStore {
       lookMs: LOOK_MS,
       retryMs: RETRY_MS,
     }
-    const reply = await this.#run(FEED_BATCH, [
-      JSON.stringify(settings),
-      ...pictures.map((picture) => encodePictureJob(plan, picture, nowMs)),
-    ])
-    const [status, moved, dueMs] = reply as [Fed["status"], number, string]
-    return { status, cursor: Number(moved), dueMs: dueMs === "" ? null : Number(dueMs) }
+    const jobs = pictures.map((picture) => encodePictureJob(plan, picture, nowMs))
+    try {
+      const reply = await this.#run(FEED_BATCH, [JSON.stringify(settings), ...jobs])
+      const [status, moved, dueMs] = reply as [Fed["status"], number, string]
+      return { status, cursor: Number(moved), dueMs: dueMs === "" ? null : Number(dueMs) }
+    } catch (error) {
+      // A queue without room; the batch comes due when its lease ends.
+      if (!(error instanceof AppError && error.code === "redis_full")) throw error
+      return { status: "wait", cursor, dueMs: nowMs + FEED_LEASE_MS }
+    }
   }
 
   /** Stops a page of what is in flight, and keeps the rest from beginning. Call again while any is in flight. */

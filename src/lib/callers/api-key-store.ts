@@ -1,4 +1,5 @@
 import * as z from "zod"
+import { AppError } from "../app-error.ts"
 import type { Keys } from "../queue/keys.ts"
 import { CREATE_KEY, REVOKE_KEY } from "../queue/scripts/api-keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
@@ -75,7 +76,13 @@ export class ApiKeyStore {
   }
 
   async noteUse(name: string, day: string): Promise<void> {
-    await this.#redis.call((sdk) => sdk.hset(this.#keys.apiKeyUse, { [name]: day }))
+    const { apiKeyUse } = this.#keys
+    try {
+      await this.#redis.call((sdk) => sdk.hset(apiKeyUse, { [name]: day }))
+    } catch (error) {
+      // Nobody is kept out because it cannot be written down.
+      if (!(error instanceof AppError && error.code === "redis_full")) throw error
+    }
   }
 }
 

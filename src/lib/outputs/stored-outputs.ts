@@ -1,6 +1,7 @@
 import * as z from "zod"
-import { AppError } from "../app-error.ts"
+import { AppError, isOutage } from "../app-error.ts"
 import type { Keys } from "../queue/keys.ts"
+import { RUN_WHEN_FULL } from "../queue/scripts/prelude.ts"
 import { RESERVE_BYTES } from "../queue/scripts/reserve-bytes.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
@@ -69,6 +70,8 @@ export class StoredOutputs {
     } catch (error) {
       await this.#throwIfWorthRepeating(reservation, error)
       await this.#giveBack(jobId, reservation)
+      if (error instanceof AppError && error.code === "redis_full")
+        throw new AppError("outputs_full", "Cannot keep the output: Redis is full", { cause: error })
       throw new AppError("output_not_stored", "Cannot keep the output: Redis refuses its bytes", { cause: error })
     }
     this.#reserved.delete(jobId)
@@ -106,7 +109,7 @@ export class StoredOutputs {
 
   /** Throws while the bytes may be sent again: in an outage without end, and some times where Redis answers. */
   async #throwIfWorthRepeating(reservation: Reservation, error: unknown): Promise<void> {
-    if (!(error instanceof AppError) || error.code !== "redis_unavailable") return
+    if (!isOutage(error)) return
     try {
       await this.#redis.call((sdk) => sdk.ping())
     } catch (outage) {
@@ -120,7 +123,8 @@ export class StoredOutputs {
   async #giveBack(jobId: string, { expiryHour, bytes }: Reservation): Promise<void> {
     // Forgotten first: if the reply is lost, giving back twice would make room that is not there.
     this.#reserved.delete(jobId)
-    await this.#redis.call((sdk) => sdk.hincrby(this.#keys.outputBytes, String(expiryHour), -bytes))
+    const { outputBytes } = this.#keys
+    await this.#redis.script(RUN_WHEN_FULL, [outputBytes], ["HINCRBY", outputBytes, expiryHour, -bytes])
   }
 }
 

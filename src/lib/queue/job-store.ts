@@ -157,7 +157,7 @@ export class JobStore {
     return bytes && this.#sealer.open(bytes, payloadId)
   }
 
-  /** @throws AppError queue_full, caller_queue_full, rate_limited; then nothing is kept */
+  /** @throws AppError queue_full, caller_queue_full, rate_limited, redis_full; then nothing is kept */
   async enqueue({ weight, maxDepth, rateLimit, ...job }: NewJob): Promise<Enqueued> {
     const limits = this.#limits
     const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * limits.attemptMs
@@ -176,7 +176,12 @@ export class JobStore {
     const bytes = job.input.image === undefined ? 0 : job.input.image.bytes + this.#sealer.overheadBytes
     const span = spanOf(cost, job.batch === undefined ? weight : weight * BATCH_SHARE)
     const record = encodeJob({ ...job, bytes, attempts: 0, start: "0", span, state: "queued" })
-    const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)])
+    const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)]).catch(async (error) => {
+      // Nothing was written, and its bytes are what Redis has no room for.
+      if (error instanceof AppError && error.code === "redis_full" && job.payloadId !== undefined)
+        await this.#redis.call((sdk) => sdk.unlink(this.#keys.payload(job.payloadId as string)))
+      throw error
+    })
     const [status, text, position, whole] = reply as [string, string, number, string]
     const rateWholeMs = whole === "" ? null : Number(whole)
     switch (status) {

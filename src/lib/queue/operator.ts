@@ -3,6 +3,7 @@ import { decodeIfReadable, type Job } from "./job.ts"
 import type { StoreLimits } from "./job-store.ts"
 import type { Keys } from "./keys.ts"
 import { DROP, REVIVE } from "./scripts/dead.ts"
+import { RUN_WHEN_FULL } from "./scripts/prelude.ts"
 import { DROP_WAITING, MOVE_WAITING } from "./scripts/waiting.ts"
 
 /** Without a job its record has expired, or cannot be read here; then `isUnreadable` says so. */
@@ -84,7 +85,7 @@ export class Operator {
 
   /** Stops claiming; what is worked on is finished, what comes is accepted. Stays until resume(), whatever restarts. */
   async pause(): Promise<void> {
-    await this.#redis.call((sdk) => sdk.hset(this.#keys.flow, { paused: "1" }))
+    await this.#redis.script(RUN_WHEN_FULL, [this.#keys.flow], ["HSET", this.#keys.flow, "paused", "1"])
     await this.#redis.call((sdk) => sdk.persist(this.#keys.flow))
   }
 

@@ -3,6 +3,7 @@ import type { RedisRest } from "../redis/redis.ts"
 import type { Keys } from "./keys.ts"
 import { queueName } from "./queue-name.ts"
 import { EXPIRE_WAITING } from "./scripts/expire-waiting.ts"
+import { WHEN_FULL } from "./scripts/prelude.ts"
 
 const servedModelSchema = z.object({
   id: z.string(),
@@ -48,6 +49,11 @@ export type RegistrySnapshot = { models: ServedModel[]; workers: (WorkerBeat & {
 /** Uploads for a model are accepted for so long after it was last served; then it is as if it had never been. */
 const REMEMBER_MODEL_MS = 86_400_000
 const REGISTRY_TTL_MS = 10 * 86_400_000
+/** KEYS[1] registry   ARGV[1] TTL, ms   ARGV[2..] fields and values, none where the last model's folder is gone */
+const ENROLL = `${WHEN_FULL}
+if #ARGV > 1 then redis.call("HSET", KEYS[1], unpack(ARGV, 2)) end
+return redis.call("PEXPIRE", KEYS[1], ARGV[1])
+`
 const MODEL = "model:"
 const WORKER = "worker:"
 
@@ -72,10 +78,8 @@ export class Registry {
       ...known.workers.filter(({ untilMs }) => untilMs < nowMs - 60_000).map(({ id }) => WORKER + id),
       ...(await this.#findForgotten(known, nowMs)).map((id) => MODEL + id),
     ]
-    const entries = models.map((model) => [MODEL + model.id, JSON.stringify({ ...model, seenMs: nowMs })])
-    // The last model's folder may be gone, and HSET takes no empty list.
-    if (entries.length > 0) await this.#redis.call((sdk) => sdk.hset(this.#key, Object.fromEntries(entries)))
-    await this.#redis.call((sdk) => sdk.pexpire(this.#key, REGISTRY_TTL_MS))
+    const entries = models.flatMap((model) => [MODEL + model.id, JSON.stringify({ ...model, seenMs: nowMs })])
+    await this.#redis.script(ENROLL, [this.#key], [REGISTRY_TTL_MS, ...entries])
     if (gone.length > 0) await this.#redis.call((sdk) => sdk.hdel(this.#key, ...gone))
     for (const { id } of known.models) {
       if (models.some((model) => model.id === id)) continue

@@ -1,5 +1,6 @@
 import type { RedisRest } from "../redis/redis.ts"
 import { type Keys, SCHEMA_VERSION } from "./keys.ts"
+import { RUN_WHEN_FULL } from "./scripts/prelude.ts"
 
 const TTL_MS = 10 * 86_400_000
 
@@ -13,7 +14,8 @@ export async function readOtherSchema(redis: RedisRest, keys: Keys): Promise<str
 
 /** Says which version we come with, and returns the one before where it was another. @throws AppError redis_unavailable */
 export async function announceSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
-  const before = await redis.call((sdk) => sdk.set(keys.schema, String(SCHEMA_VERSION), { get: true, px: TTL_MS }))
+  const set = ["SET", keys.schema, SCHEMA_VERSION, "GET", "PX", TTL_MS]
+  const before = await redis.script(RUN_WHEN_FULL, [keys.schema], set)
   return unlessOurs(before)
 }
 

@@ -20,15 +20,15 @@ export type Download = (
 
 /** What we use of Redis, over the Upstash REST protocol. Every call makes one request and is never repeated in here. */
 export type RedisRest = {
-  /** One command through the official client. @throws AppError redis_unavailable */
+  /** One command through the official client. @throws AppError as all of these do: redis_unavailable, redis_full, redis_unauthorized */
   call<T>(use: (sdk: Redis) => Promise<T>): Promise<T>
-  /** Runs a script by its SHA-1, and sends its text when Redis does not know it. @throws AppError redis_unavailable */
+  /** Runs a script by its SHA-1, and sends its text when Redis does not know it. */
   script(text: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
-  /** Stores bytes as they are: the SDK's JSON would damage them. @throws AppError redis_unavailable */
+  /** Stores bytes as they are: the SDK's JSON would damage them. */
   setBytes(key: string, bytes: Uint8Array, ttlMs: number): Promise<void>
-  /** The bytes, or null when the key is not there. @throws AppError redis_unavailable */
+  /** The bytes, or null when the key is not there. */
   getBytes(key: string): Promise<Uint8Array | null>
-  /** An SSE stream of what is published on the channel; ends when the connection does. @throws AppError redis_unavailable */
+  /** An SSE stream of what is published on the channel; ends when the connection does. */
   subscribe(channel: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
 }
 
@@ -54,6 +54,7 @@ export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBo
   })
   // Values, not promises: on Workers a promise belongs to the request that made it.
   const sha1s = new Map<string, string>()
+  let takesFlags = true
   const sha1Of = async (text: string) => {
     const sha = sha1s.get(text) ?? (await sha1(text))
     sha1s.set(text, sha)
@@ -66,15 +67,26 @@ export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBo
   return {
     call: (use) => guard(() => use(sdk)),
 
-    async script(text, keys, args) {
-      const sha = await sha1Of(text)
+    script(text, keys, args) {
       const all = args.map(String)
-      return guard(async () => {
+      const run = async (script: string) => {
+        const sha = await sha1Of(script)
         try {
           return await sdk.evalsha(sha, [...keys], all)
         } catch (error) {
           if (!(error instanceof Error && error.message.includes("NOSCRIPT"))) throw error
-          return sdk.eval(text, [...keys], all)
+          return sdk.eval(script, [...keys], all)
+        }
+      }
+      return guard(async () => {
+        try {
+          return await run(takesFlags ? text : withoutFlags(text))
+        } catch (error) {
+          // Whoever does not know the flag refuses the script before it begins.
+          const isFlag = error instanceof Error && /^[^,]*(shebang|flag)/i.test(error.message)
+          if (!isFlag || !text.startsWith("#!")) throw error
+          takesFlags = false
+          return run(withoutFlags(text))
         }
       })
     },
@@ -118,6 +130,8 @@ export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBo
   }
 }
 
+const withoutFlags = (text: string) => text.replace(/^#!.*\n/, "")
+
 async function fetchOk(url: string, init: RequestInit): Promise<Response> {
   const response = await fetch(url, init)
   if (!response.ok) throw new Error(`HTTP ${response.status}: ${(await response.text()).slice(0, 200)}`)
@@ -136,6 +150,11 @@ const fetchBody: Download = async (url, init) => {
  */
 const IS_REFUSAL = /\bERR (?!Redis cannot be reached|internal error|too many|max (daily|concurrent|requests))/
 
+/** At maxmemory without eviction; and Upstash's words for a database at its plan's size. */
+const IS_FULL = /\bOOM\b|\bcapacity quota exceeded\b/
+/** The gateway's token, or Redis' own password and rights. */
+const IS_UNAUTHORIZED = /\b(WRONGPASS|NOAUTH|NOPERM)\b|\bHTTP 401\b/
+
 /** The SDK's errors carry whole commands, so neither they nor their stacks go further than here. */
 async function guard<T>(call: () => Promise<T>): Promise<T> {
   try {
@@ -143,6 +162,12 @@ async function guard<T>(call: () => Promise<T>): Promise<T> {
   } catch (error) {
     const text = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
     const failure = new RedisFailure(text.split(", command was:")[0]?.slice(0, 300))
+    if (IS_FULL.test(failure.message))
+      throw new AppError("redis_full", "Cannot store anything more: the queue's Redis is full", { cause: failure })
+    if (IS_UNAUTHORIZED.test(failure.message)) {
+      const message = "Cannot use the queue's Redis: it does not accept the credentials"
+      throw new AppError("redis_unauthorized", message, { cause: failure })
+    }
     if (IS_REFUSAL.test(failure.message))
       throw new AppError("internal", "The queue refused a command", { cause: failure })
     throw new AppError("redis_unavailable", "Cannot reach the queue's Redis", { cause: failure })

@@ -1,4 +1,4 @@
-import { PRELUDE } from "./prelude.ts"
+import { PRELUDE, WHEN_FULL } from "./prelude.ts"
 
 /**
  * Accepts a batch whose list is stored.
@@ -36,7 +36,7 @@ return { "created", redis.call("HGETALL", key) }
  * KEYS[1] prefix   ARGV[1] settings, JSON: nowMs, token, leaseMs, max
  * Returns { { id, fields and values }[], when the next one is due, ms or "" }.
  */
-export const LEND_BATCHES = `${PRELUDE}
+export const LEND_BATCHES = `${WHEN_FULL}${PRELUDE}
 local s = cjson.decode(ARGV[1])
 local rows, lent = redis.call("ZRANGE", BATCHES, 0, s.max, "WITHSCORES"), {}
 for i = 1, #rows, 2 do
@@ -166,7 +166,7 @@ return { status, cursor, tag(dueMs) }
  * Returns { status, how many are still in flight, fields and values }; status is "ended", "finished" (it was done, or
  * ended in another way) or "missing".
  */
-export const END_BATCH = `${PRELUDE}
+export const END_BATCH = `${WHEN_FULL}${PRELUDE}
 local id, how, nowMs, ttlMs, page = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local key = batchKey(id)
 local batch = readProgress(id)

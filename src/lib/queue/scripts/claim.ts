@@ -1,4 +1,4 @@
-import { PRELUDE } from "./prelude.ts"
+import { PRELUDE, WHEN_FULL } from "./prelude.ts"
 
 /**
  * KEYS[1] prefix
@@ -15,7 +15,7 @@ import { PRELUDE } from "./prelude.ts"
  *   empty   nothing is left to claim
  *   paused  a person stopped the queue
  */
-export const CLAIM = `${PRELUDE}
+export const CLAIM = `${WHEN_FULL}${PRELUDE}
 local s = cjson.decode(ARGV[1])
 
 -- Queues that the caller knows to be empty; what comes back to one is seen all the same.

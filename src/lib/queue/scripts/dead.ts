@@ -1,4 +1,4 @@
-import { PRELUDE } from "./prelude.ts"
+import { PRELUDE, WHEN_FULL } from "./prelude.ts"
 
 /**
  * Sends a dead letter again: a fresh set of attempts, at the end of its caller's line.
@@ -40,7 +40,7 @@ return "queued"
  * KEYS[1] prefix   ARGV[1] job id   ARGV[2] TTL left to the job, ms
  * Returns 1 when the dead letter was dropped, 0 when there was none. Its ticket stays failed until it expires.
  */
-export const DROP = `${PRELUDE}
+export const DROP = `${WHEN_FULL}${PRELUDE}
 if redis.call("ZREM", DEAD, ARGV[1]) == 0 then return 0 end
 local job = load(ARGV[1])
 if job then

@@ -1,4 +1,4 @@
-import { PRELUDE } from "./prelude.ts"
+import { PRELUDE, WHEN_FULL } from "./prelude.ts"
 
 /**
  * KEYS[1] prefix
@@ -8,7 +8,7 @@ import { PRELUDE } from "./prelude.ts"
  *
  * Returns 1 when the outcome stands (or stood already, by the same token), 0 when the lease is lost.
  */
-export const FINISH = `${PRELUDE}
+export const FINISH = `${WHEN_FULL}${PRELUDE}
 local id, token, nowMs, ttlMs = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
 local outcome = cjson.decode(ARGV[3])
 local held = redis.call("ZREM", LEASES, id .. ":" .. token) == 1
@@ -48,7 +48,7 @@ return 1
  * a suspect; \`onceMore\` leaves it one attempt more at most; \`aside\` buries it at once.
  * Returns 1 when the job was given back (or was already, by the same token), 0 when the lease is lost.
  */
-export const RETRY = `${PRELUDE}
+export const RETRY = `${WHEN_FULL}${PRELUDE}
 local id, token, s = ARGV[1], ARGV[2], cjson.decode(ARGV[4])
 local held = redis.call("ZREM", LEASES, id .. ":" .. token) == 1
 local job = load(id)
@@ -82,7 +82,7 @@ return 1
  *
  * Returns for each lease 1 when it is renewed, 0 when it is lost.
  */
-export const RENEW = `${PRELUDE}
+export const RENEW = `${WHEN_FULL}${PRELUDE}
 local held = redis.call("ZMSCORE", LEASES, unpack(ARGV, 2))
 local renewed, rows = {}, {}
 for i = 1, #ARGV - 1 do

@@ -1,4 +1,4 @@
-import { PRELUDE } from "./prelude.ts"
+import { PRELUDE, WHEN_FULL } from "./prelude.ts"
 
 /**
  * A ticket leaves its work: canceled by its caller, or found waiting past its deadline.
@@ -10,7 +10,7 @@ import { PRELUDE } from "./prelude.ts"
  * The work itself ends when no other ticket waits for it.
  * Returns { "left" | "finished" | "missing" | "started", job JSON }; leaving again in the same way is "left".
  */
-export const LEAVE = `${PRELUDE}
+export const LEAVE = `${WHEN_FULL}${PRELUDE}
 local id, outcome, ttlMs = ARGV[1], cjson.decode(ARGV[2]), tonumber(ARGV[3])
 
 -- What has left was told; room for another.

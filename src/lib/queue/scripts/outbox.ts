@@ -1,4 +1,4 @@
-import { PRELUDE } from "./prelude.ts"
+import { PRELUDE, WHEN_FULL } from "./prelude.ts"
 
 /**
  * What the scripts of the outbox share. An entry of a line is an event's id while it waits, and "id:token" while a deliverer
@@ -36,7 +36,7 @@ end
  * Returns { { event id, receiver, record JSON }[], when something is due next for receivers that have room, ms or "" };
  * that is now when more is due than was taken. An entry whose event is over or gone is dropped.
  */
-export const TAKE = `${OUTBOX_PRELUDE}
+export const TAKE = `${WHEN_FULL}${OUTBOX_PRELUDE}
 local s = cjson.decode(ARGV[1])
 local taken, scores, empty, nextMs = {}, {}, {}, nil
 local function sooner(ms) nextMs = math.min(nextMs or ms, ms) end
@@ -121,7 +121,7 @@ return { live, nextMs and tag(nextMs) or "" }
  * Returns 1 when it stands (or stood already, by the same token), 0 when the lease is lost; then the attempt is written
  * down all the same, since it was made, and a receipt counts.
  */
-export const RECORD = `${OUTBOX_PRELUDE}
+export const RECORD = `${WHEN_FULL}${OUTBOX_PRELUDE}
 local id, receiver, token, s = ARGV[1], ARGV[2], ARGV[3], cjson.decode(ARGV[4])
 local held = redis.call("ZREM", lineKey(receiver), id .. ":" .. token)
 local record = loadRecord(jobIdOf(id))
@@ -162,7 +162,7 @@ return held
  * KEYS[1] prefix   ARGV[1] event id   ARGV[2] URL   ARGV[3] lease token   ARGV[4] now, ms
  * Returns 1 when it was held, else 0.
  */
-export const RELEASE = `${OUTBOX_PRELUDE}
+export const RELEASE = `${WHEN_FULL}${OUTBOX_PRELUDE}
 if redis.call("ZREM", lineKey(receiverOf(ARGV[2])), ARGV[1] .. ":" .. ARGV[3]) == 0 then return 0 end
 putInOutbox(ARGV[2], ARGV[1], tonumber(ARGV[4]))
 redis.call("PUBLISH", WAKE, "outbox")

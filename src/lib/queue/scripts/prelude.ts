@@ -1,6 +1,15 @@
 import { BATCH_PRELUDE } from "./batch-prelude.ts"
 
 /**
+ * Stands before a script that goes on when Redis is full: what ends jobs or hands them out frees more than it writes, and has to begin
+ * with a write. A script without it is refused then before its first write that needs room, and has changed nothing.
+ */
+export const WHEN_FULL = "#!lua flags=allow-oom\n"
+
+/** One command, ARGV[1..], also when Redis is full: for what is small and overwritten by the next. Returns its reply. */
+export const RUN_WHEN_FULL = `${WHEN_FULL}return redis.call(unpack(ARGV))`
+
+/**
  * What all scripts share: names of keys, the moves of a job between queue, leases and dead letters, and the outbox of
  * webhooks, since what ends a ticket posts its webhook.
  *

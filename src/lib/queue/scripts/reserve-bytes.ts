@@ -1,3 +1,5 @@
+import { WHEN_FULL } from "./prelude.ts"
+
 /**
  * Counts bytes that come to lie in Redis, by the hour in which they expire, unless there would be too many. A repeated
  * attempt counts again: the sum errs to the safe side, and forgets an hour once it is over.
@@ -7,7 +9,7 @@
  *
  * Returns 1 when there is room, 0 when there is none.
  */
-export const RESERVE_BYTES = `
+export const RESERVE_BYTES = `${WHEN_FULL}
 local hour, expires, bytes, limit = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local rows, over, sum, last = redis.call("HGETALL", KEYS[1]), {}, bytes, expires
 for i = 1, #rows, 2 do

@@ -1,4 +1,4 @@
-import { PRELUDE } from "./prelude.ts"
+import { PRELUDE, WHEN_FULL } from "./prelude.ts"
 
 /** What one call takes of a queue: Upstash runs one script at a time. */
 const TAKEN = 32
@@ -25,7 +25,7 @@ end
  * KEYS[1] prefix   ARGV[1] settings, JSON: queue, nowMs, resultTtlMs, error as text
  * Returns { how many places were cleared, how many jobs were ended }; call again until it is { 0, 0 }.
  */
-export const DROP_WAITING = `${PRELUDE}${TAKE}
+export const DROP_WAITING = `${WHEN_FULL}${PRELUDE}${TAKE}
 local count, jobs = take()
 for _, job in ipairs(jobs) do finish(job, { state = "failed", error = s.error }, s.nowMs, s.resultTtlMs) end
 return { count, #jobs }
