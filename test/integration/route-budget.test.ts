@@ -71,8 +71,8 @@ const WAIT = { prefer: "wait=30" }
 
 const post = (path: string, headers: Record<string, string> = {}, at = edge) =>
   at.request(path, { method: "POST", body: uniqueJpeg(), headers })
-const postList = () =>
-  edge.request("/v1/batches", { method: "POST", body: LIST, headers: { "content-type": "text/csv" } })
+const postList = (query = "") =>
+  edge.request(`/v1/batches${query}`, { method: "POST", body: LIST, headers: { "content-type": "text/csv" } })
 const get = (path: string, headers: Record<string, string> = {}, at = edge) => at.request(path, { headers })
 const idOf = async (response: Response) => ((await response.json()) as { id: string }).id
 const submitted = async (query = "") => idOf(await post(`/v1/classifications${query}`))
@@ -92,6 +92,11 @@ async function withOutput(): Promise<string> {
   const output = { bytes: new Uint8Array(9), caller: "ip:somebody", contentType: "image/webp", sha256: "5ha" }
   await outputs.put(jobId, output, { nowMs: Date.now() })
   return outputIdOf(jobId, id)
+}
+async function canceledBatch(): Promise<string> {
+  const id = await idOf(await postList(webhook))
+  await edge.request(`/v1/batches/${id}`, { method: "DELETE" })
+  return id
 }
 const many = async <T>(count: number, call: () => Promise<T>) => Promise.all(Array.from({ length: count }, call))
 const ticket = (id: string) => `/v1/classifications/${id}`
@@ -135,7 +140,7 @@ const SCENARIOS: Record<string, Scenario> = {
     const id = await finished(webhook)
     return () => edge.request(`${ticket(id)}/deliveries`, { method: "POST" })
   },
-  "POST /v1/batches | of a list in one piece": async () => postList,
+  "POST /v1/batches | of a list in one piece": async () => () => postList(),
   "GET /v1/batches/{id} | ": async () => {
     const id = await idOf(await postList())
     return () => get(`/v1/batches/${id}`)
@@ -148,6 +153,14 @@ const SCENARIOS: Record<string, Scenario> = {
     const id = await idOf(await postList())
     await edge.request(`/v1/batches/${id}`, { method: "DELETE" })
     return async () => (await get(`/v1/batches/${id}/results`)).text()
+  },
+  "GET /v1/batches/{id}/deliveries | ": async () => {
+    const id = await canceledBatch()
+    return () => get(`/v1/batches/${id}/deliveries`)
+  },
+  "POST /v1/batches/{id}/deliveries | ": async () => {
+    const id = await canceledBatch()
+    return () => edge.request(`/v1/batches/${id}/deliveries`, { method: "POST" })
   },
   "GET /v1/outputs/{id} | ": async () => {
     const id = await withOutput()

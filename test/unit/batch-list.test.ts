@@ -21,7 +21,7 @@ async function* pieces(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Arr
 
 async function read(list: string | Uint8Array, { size = 7, ...source }: Partial<ListSource> & { size?: number } = {}) {
   const bytes = typeof list === "string" ? new TextEncoder().encode(list) : list
-  const open = await readList({ body: pieces(bytes, size), limits, ...source })
+  const open = await readList({ body: pieces(bytes, size), contentType: "", limits, ...source })
   const rows: InputRow[] = []
   for await (const page of open.pages) rows.push(...page)
   return { rows, columns: open.columns.names, format: open.format, hasMark: open.hasMark }
@@ -58,6 +58,31 @@ describe("readList()", () => {
       ["https://a.example/4.jpg"],
     ])
     expect(rows[1]?.cells).toEqual(["2", "SKU, two", "https://a.example/4.jpg"])
+  })
+
+  it("refuses a list whose line ends `curl -d @FILE` took out, and takes JSON that was typed after -d", async () => {
+    const form = "application/x-www-form-urlencoded"
+    const glued = (list: string, contentType: string) =>
+      refusal(read(list.replaceAll("\n", ""), { contentType, size: 64_000 }))
+    const lists = [
+      "url\nhttps://a.example/1\nhttps://a.example/2",
+      "id,url\n1,https://a.example/1\n2,https://a.example/2",
+      "https://a.example/1\nhttps://a.example/2",
+      '{"url":"https://a.example/1"}\n{"url":"https://a.example/2"}',
+    ]
+    for (const list of lists) {
+      expect(await glued(list, form), list).toMatch(/^bad_request: .*curl -d.*use --data-binary @FILE$/)
+      expect((await read(list, { contentType: form })).rows).toHaveLength(2)
+    }
+    // Said to be CSV: told by a header's word before a URL.
+    for (const list of [lists[0] ?? "", "url,id\nhttps://a.example/1,1\nhttps://a.example/2,2"]) {
+      expect(await glued(list, "text/csv"), list).toMatch(/^bad_request: .*use --data-binary @FILE$/)
+    }
+    const typed = ['["https://a.example/1"]', '["https://a.example/1","https://a.example/2"]']
+    for (const [i, list] of typed.entries()) expect((await read(list, { contentType: form })).rows).toHaveLength(i + 1)
+    expect((await read('{"url":"https://a.example/1"}', { contentType: form })).rows).toHaveLength(1)
+    expect((await read("https://a.example/1", { contentType: "text/csv" })).rows).toHaveLength(1)
+    expect((await read("https://a.example/?next=https://b.example", { contentType: "text/csv" })).rows).toHaveLength(1)
   })
 
   it.each([1, 2, 3, 5, 64_000])("reads the same whichever way the bytes are cut (%i at a time)", async (size) => {
@@ -141,7 +166,7 @@ describe("readList()", () => {
       expect(await refusal(read(list, { size: 4_096 })), list.slice(0, 40)).toMatch(reason)
     }
     expect(await refusal(read(new Uint8Array([0x75, 0x72, 0x6c, 0x0a, 0xff, 0xfe, 0x41])))).toMatch(/not utf-8/)
-    expect(await refusal(read("url", { charset: "klingon" }))).toMatch(/charset "klingon"/)
+    expect(await refusal(read("url", { contentType: "text/csv; charset=klingon" }))).toMatch(/charset "klingon"/)
     expect(await refusal(read("id,picture\n1,x", { urlColumn: "photo" }))).toMatch(/named "photo"/)
   })
 
@@ -156,7 +181,7 @@ describe("readList()", () => {
 
   it("reads what is not UTF-8 when its charset is said", async () => {
     const latin = new Uint8Array([...new TextEncoder().encode("url,name\nhttps://a.example,caf"), 0xe9])
-    expect((await read(latin, { charset: "windows-1252" })).rows[0]?.cells[1]).toBe("café")
+    expect((await read(latin, { contentType: "text/csv; charset=windows-1252" })).rows[0]?.cells[1]).toBe("café")
   })
 
   it("says that a row has more cells than there are columns", async () => {

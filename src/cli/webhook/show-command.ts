@@ -18,16 +18,19 @@ export function addShowCommand(webhook: Command): void {
     .command("show")
     .summary("show how a ticket's webhook fares")
     .description("Show how a ticket's webhook fares: every attempt, and when the next one comes.")
-    .argument("<ticket>", "the ticket's id, cls_…")
+    .argument("<ticket>", "the id of a ticket, cls_…, or of a batch, bat_…")
   withEdgeOptions(command)
     .addHelpText("after", HELP)
     .action(async (id: string, options: EdgeOptions) => {
       survivesGoneReader(() => process.exit())
       const get = createApi(options)
       await interruptible(async (signal) => {
-        const body = await get(`/v1/classifications/${encodeURIComponent(id)}/deliveries`, { signal })
+        const body = await get(deliveriesPath(id), { signal })
         const view = { paint: paintFor(process.stdout), nowMs: Date.now() }
         print(options.json ? JSON.stringify(body) : renderDeliveries(id, parseBody(deliveriesSchema, body), view))
       })
     })
 }
+
+const deliveriesPath = (id: string) =>
+  `/v1/${id.startsWith("bat_") ? "batches" : "classifications"}/${encodeURIComponent(id)}/deliveries`

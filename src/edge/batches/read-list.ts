@@ -1,9 +1,11 @@
+import { AppError } from "../../lib/app-error.ts"
+import { cameFromCurlD, STRIPPED_BY_CURL } from "../uploads/read-upload.ts"
 import { decodeText } from "./decode-text.ts"
 import { DelimitedRows } from "./delimited-rows.ts"
 import type { Columns, InputRow } from "./input-row.ts"
 import { JsonArray, JsonLines } from "./json-records.ts"
 import { JsonRows } from "./json-rows.ts"
-import { guessDelimiter, guessFormat, type ListFormat } from "./list-format.ts"
+import { charsetOfType, formatOfType, guessDelimiter, guessFormat, type ListFormat } from "./list-format.ts"
 import type { ListLimits } from "./list-limits.ts"
 
 /** How much is looked at to tell what a list is. */
@@ -11,9 +13,9 @@ const START_CHARS = 65_536
 
 export type ListSource = {
   body: AsyncIterator<Uint8Array>
-  /** What its sender says that it is; else it is guessed. */
+  contentType: string
+  /** What the list is, if neither its content type nor its start is to decide. */
   format?: ListFormat | undefined
-  charset?: string | undefined
   urlColumn?: string | undefined
   limits: ListLimits
 }
@@ -32,12 +34,37 @@ export type OpenList = {
  * Reads a list as it streams, never whole.
  * @throws AppError invalid_list, from here or from `pages`, for what cannot be read as a list
  */
-export async function readList({ body, charset, urlColumn, limits, ...source }: ListSource): Promise<OpenList> {
-  const { pieces, hasMark } = await decodeText(body, charset)
+export async function readList({ body, contentType, urlColumn, limits, ...source }: ListSource): Promise<OpenList> {
+  const { pieces, hasMark } = await decodeText(body, charsetOfType(contentType))
   const { start, isWhole } = await readStart(pieces)
-  const format = source.format ?? guessFormat(start)
+  const format = source.format ?? formatOfType(contentType) ?? guessFormat(start)
+  refuseGlued(start, format, contentType)
   const reader = openReader(format, start, { limits, urlColumn })
   return { format, hasMark, columns: reader.columns, pages: readPages(reader, start, isWhole ? null : pieces) }
+}
+
+/** A header whose line end is gone: "urlhttps://…". */
+const GLUED_HEADER = /(?:^|[,;\t])"?[a-z][a-z_]*"?https?:\/\//i
+
+/** A list whose line ends were taken out on the way would be read as one row. @throws AppError bad_request */
+function refuseGlued(start: string, format: ListFormat, contentType: string): void {
+  if (start.trim() === "" || /[\r\n]/.test(start) || format === "json") return
+  if (format === "jsonl") {
+    if (!cameFromCurlD(contentType) || isJson(start)) return
+  } else if (!cameFromCurlD(contentType) && !GLUED_HEADER.test(start)) return
+  const why = cameFromCurlD(contentType)
+    ? STRIPPED_BY_CURL
+    : "its rows stand in one line; curl -d takes a file's line ends out: use --data-binary @FILE"
+  throw new AppError("bad_request", `Cannot read the list: ${why}`)
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text)
+    return true
+  } catch (_notWhole) {
+    return false
+  }
 }
 
 type Reader = Pick<DelimitedRows | JsonRows, "columns" | "push" | "end">

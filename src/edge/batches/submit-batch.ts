@@ -11,7 +11,6 @@ import { findModel, repeatOnce, webhookUrlOf } from "../uploads/submit.ts"
 import { type BatchOptions, parseBatchOptions } from "./batch-options.ts"
 import type { RowProblem } from "./check-row.ts"
 import type { FilePart } from "./file-part.ts"
-import { charsetOfType, formatOfType } from "./list-format.ts"
 import { LIST_LIMITS } from "./list-limits.ts"
 import { type OpenList, readList } from "./read-list.ts"
 import type { BodyStream } from "./read-stream.ts"
@@ -64,8 +63,8 @@ async function storeAndCreate(services: Services, request: SubmitBatch, settled:
   try {
     const list = await readList({
       body: request.body,
-      format: options.format ?? formatOfType(request.contentType),
-      charset: charsetOfType(request.contentType),
+      contentType: request.contentType,
+      format: options.format,
       urlColumn: options.url_column,
       limits,
     })

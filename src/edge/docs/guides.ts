@@ -183,7 +183,7 @@ for name, ticket in tickets.items():
     text: [
       "With `webhook_url` the finished ticket is sent to you as `{type, timestamp, data}`, where `data` is the ticket, or that of a batch. It is signed after the Standard Webhooks specification. The secret starts with `whsec_`: `claimcheck webhook secret` prints that of the stack on your machine; for others, ask who runs them.",
       "Verify before you believe: the signature is an HMAC-SHA256 over `id.timestamp.body`, the body byte for byte as it came. Refuse timestamps that are more than five minutes off. The same `webhook-id` may come twice: do its work once. Answer 2xx soon; anything else is tried again for about three days.",
-      "`GET /v1/classifications/{id}/deliveries` tells every attempt.",
+      "`GET /v1/classifications/{id}/deliveries`, for a batch `GET /v1/batches/{id}/deliveries`, lists every attempt; `POST` there sends the latest event again.",
     ],
     examples: [
       {

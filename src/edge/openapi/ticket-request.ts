@@ -7,6 +7,8 @@ export const ticketParamsSchema = z.object({
     .meta({ description: "The `id` of a ticket", examples: ["cls_01m7y4hnmqpc75tz2jhy76vab3gfj8maaxn6e5ct48"] }),
 })
 
+export const batchParamsSchema = z.object({ id: z.string().meta({ description: "The `id` of a batch" }) })
+
 /** Request headers that reading a ticket honours. */
 export const readHeadersSchema = z.object({
   prefer: z

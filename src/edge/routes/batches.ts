@@ -17,13 +17,13 @@ import { BODY_ERRORS, ENQUEUE_ERRORS, REDIS_ERRORS } from "../openapi/error-code
 import { submitHeadersSchema } from "../openapi/image-upload.ts"
 import { problemSchema } from "../openapi/problem-schema.ts"
 import { TICKET_HEADERS } from "../openapi/response-headers.ts"
-import { readHeadersSchema } from "../openapi/ticket-request.ts"
+import { batchParamsSchema, readHeadersSchema } from "../openapi/ticket-request.ts"
 import { type EdgeContext, newRouter } from "../router.ts"
 import type { Services } from "../services.ts"
 
 const MAX_STOP_CALLS = 16
 
-const params = z.object({ id: z.string().meta({ description: "The `id` of a batch" }) })
+const params = batchParamsSchema
 const json = { "application/json": batchTicketSchema }
 const LIST = { type: "string", description: "One row a picture, or several URLs in one cell" }
 const ROWS = { type: "string", description: "The columns of the list, then those of the results" }

@@ -3,8 +3,9 @@ import { deliveriesSchema, toDeliveries } from "../../lib/webhooks/delivery.ts"
 import { assertMayRead } from "../auth/caller.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
-import { ticketParamsSchema } from "../openapi/ticket-request.ts"
+import { batchParamsSchema, ticketParamsSchema } from "../openapi/ticket-request.ts"
 import { type EdgeContext, newRouter } from "../router.ts"
+import type { Services } from "../services.ts"
 import { verifyTicket } from "../tickets/verify-ticket.ts"
 import { readJob } from "../tickets/watch-ticket.ts"
 
@@ -26,6 +27,15 @@ const read = createRoute({
   errors: ["not_found", ...REDIS_ERRORS],
 })
 
+const readOfBatch = createRoute({
+  ...read,
+  path: "/v1/batches/{id}/deliveries",
+  operationId: "listBatchDeliveries",
+  tag: "Batches",
+  summary: "How a batch's webhooks fare",
+  request: { params: batchParamsSchema },
+})
+
 const resend = createRoute({
   method: "post",
   path: "/v1/classifications/{id}/deliveries",
@@ -38,37 +48,59 @@ const resend = createRoute({
   errors: ["not_found", "not_finished", "rate_limited", ...REDIS_ERRORS],
 })
 
-/** How a ticket's webhook fares: every attempt, and another one on demand. Who may read the ticket may do both. */
+const resendOfBatch = createRoute({
+  ...resend,
+  path: "/v1/batches/{id}/deliveries",
+  operationId: "resendBatchDelivery",
+  tag: "Batches",
+  summary: "Send a batch's latest webhook again",
+  request: { params: batchParamsSchema },
+})
+
+/** How the webhooks of a ticket or a batch fare: every attempt, and another one on demand. Who may read the ticket may do both. */
 export const deliveries = newRouter()
 
-deliveries.openapi(read, async (c) => {
+/** What has a webhook. */
+type Sender = {
+  ids: "ticketIds" | "batchTicketIds"
+  find: (services: Services, id: string) => Promise<{ caller: string; webhookUrl?: string | undefined } | null>
+}
+const TICKET: Sender = { ids: "ticketIds", find: readJob }
+const BATCH: Sender = { ids: "batchTicketIds", find: async ({ batches }, id) => (await batches.read(id))?.plan ?? null }
+
+deliveries.openapi(read, (c) => show(c, TICKET))
+deliveries.openapi(readOfBatch, (c) => show(c, BATCH))
+deliveries.openapi(resend, (c) => sendAgain(c, TICKET))
+deliveries.openapi(resendOfBatch, (c) => sendAgain(c, BATCH))
+
+async function show(c: EdgeContext, sender: Sender): Promise<Response> {
   const { services, caller } = c.var
-  const jobId = await verifyTicket(c)
+  const id = await verifyTicket(c, services[sender.ids])
   // It outlives the ticket: the schedule runs for 76 hours.
-  const delivery = await services.outbox.read(jobId)
+  const delivery = await services.outbox.read(id)
   if (delivery !== null) assertMayRead(caller, delivery)
-  const shown = delivery ?? { url: await webhookOf(c, jobId), events: [] }
+  const shown = delivery ?? { url: await webhookOf(c, sender, id), events: [] }
   c.header("Cache-Control", "private, no-cache")
   return c.json(toDeliveries(shown))
-})
+}
 
-deliveries.openapi(resend, async (c) => {
+async function sendAgain(c: EdgeContext, sender: Sender): Promise<Response> {
   const { services, caller } = c.var
-  const jobId = await verifyTicket(c)
-  const known = await services.outbox.read(jobId)
+  const id = await verifyTicket(c, services[sender.ids])
+  const known = await services.outbox.read(id)
   if (known !== null) assertMayRead(caller, known)
-  else await webhookOf(c, jobId)
-  const delivery = known && (await services.outbox.resend(jobId, { nowMs: services.now(), pauseMs: RESEND_PAUSE_MS }))
+  else await webhookOf(c, sender, id)
+  const delivery = known && (await services.outbox.resend(id, { nowMs: services.now(), pauseMs: RESEND_PAUSE_MS }))
   if (delivery === null) throw new AppError("not_finished", "Cannot send the webhook again: the ticket is not done yet")
-  services.log.info("webhook.resent", { jobId, traceId: c.var.trace.traceId })
+  services.log.info("webhook.resent", { jobId: id, traceId: c.var.trace.traceId })
   c.header("Cache-Control", "private, no-cache")
   return c.json(toDeliveries(delivery), 202)
-})
+}
 
 /** @throws AppError not_found for a ticket that is not the caller's, and for one that has no webhook */
-async function webhookOf(c: EdgeContext, jobId: string): Promise<string> {
-  const job = await readJob(c.var.services, jobId)
-  assertMayRead(c.var.caller, job)
-  if (job.webhookUrl === undefined) throw new AppError("not_found", "This ticket has no webhook")
-  return job.webhookUrl
+async function webhookOf(c: EdgeContext, { find }: Sender, id: string): Promise<string> {
+  const found = await find(c.var.services, id)
+  assertMayRead(c.var.caller, found)
+  if (found.webhookUrl === undefined) throw new AppError("not_found", "This ticket has no webhook")
+  return found.webhookUrl
 }

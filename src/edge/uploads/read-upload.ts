@@ -31,7 +31,7 @@ export async function readUpload(body: RequestBody, maxImageBytes: number): Prom
       const upload = parseJsonUpload(bytes, maxImageBytes)
       return { ...upload, options: { ...options, ...upload.options } }
     }
-    if (/^application\/x-www-form-urlencoded\b/i.test(contentType)) refuseStripped(bytes)
+    if (cameFromCurlD(contentType)) refuseStripped(bytes)
     return { source: { bytes }, options }
   }
   const bytes = await readBody(body, maxImageBytes + FORM_OVERHEAD_BYTES, maxImageBytes)
@@ -43,13 +43,15 @@ export async function readUpload(body: RequestBody, maxImageBytes: number): Prom
   return { source: { bytes: new Uint8Array(await image.arrayBuffer()) }, options }
 }
 
-/** `curl -d @FILE` takes line ends and zero bytes out of a file: every image has some. @throws AppError bad_request */
+/** The content type that `curl -d` sets. `curl -d @FILE` takes line ends and zero bytes out of a file. */
+export const cameFromCurlD = (contentType: string) => /^application\/x-www-form-urlencoded\b/i.test(contentType)
+export const STRIPPED_BY_CURL =
+  "the body came as a form (application/x-www-form-urlencoded), and curl -d changes a file's bytes; use --data-binary @FILE"
+
+/** Every image has line ends or zero bytes. @throws AppError bad_request */
 function refuseStripped(bytes: Uint8Array): void {
   if (bytes.length === 0 || bytes.some((byte) => byte === 0 || byte === 10 || byte === 13)) return
-  throw new AppError(
-    "bad_request",
-    "Cannot read image: the body came as a form (application/x-www-form-urlencoded), and curl -d changes a file's bytes; use --data-binary @FILE",
-  )
+  throw new AppError("bad_request", `Cannot read image: ${STRIPPED_BY_CURL}`)
 }
 
 function noFileIn(form: FormData): AppError {

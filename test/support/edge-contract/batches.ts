@@ -241,6 +241,41 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
       expect((await results(ticket.id)).text.split("\r\n")[0]).toMatch(/^id,image_url,x,status/)
     })
 
+    it("a list whose line ends curl -d took out is refused, not read as one row; JSON after -d is taken", async () => {
+      const headers = { "content-type": "application/x-www-form-urlencoded" }
+      expect(await refuse("urlhttps://a.example/1https://a.example/2", { headers })).toMatchObject({
+        status: 400,
+        code: "bad_request",
+        detail: expect.stringMatching(/^Cannot read the list: .*use --data-binary @FILE$/),
+      })
+      expect(await accept('["https://a.example/1"]', { headers })).toMatchObject({ rows: { total: 1 } })
+    })
+
+    it("shows how a batch's webhook fares to who may read the batch, and sends it again", async () => {
+      const headers = { authorization: `Bearer ${ALICE}` }
+      const webhook_url = "https://example.com/hook"
+      const query = new URLSearchParams({ operation: "inspect", webhook_url }).toString()
+      const { id } = await accept("url\nhttps://a.example/told", { query, headers })
+      const path = `/v1/batches/${id}/deliveries`
+      const early = await edge.request(path, { headers })
+      expect(await early.json()).toEqual({ url: webhook_url, deliveries: [] })
+      expect((await edge.request(path, { method: "POST", headers })).status).toBe(409)
+      await edge.request(`/v1/batches/${id}`, { method: "DELETE", headers })
+      const told = [{ type: "batch.canceled", state: "pending" }]
+      expect(await (await edge.request(path, { headers })).json()).toMatchObject({ deliveries: told })
+      const again = await edge.request(path, { method: "POST", headers })
+      expect(again.status).toBe(202)
+      expect(await again.json()).toMatchObject({ url: webhook_url, deliveries: told })
+      const others = { authorization: `Bearer ${BOB}` }
+      const silent = await accept("url\nhttps://a.example/silent")
+      for (const method of ["GET", "POST"]) {
+        expect((await edge.request(path, { method, headers: others })).status).toBe(404)
+        expect((await edge.request(`/v1/classifications/${id}/deliveries`, { method, headers })).status).toBe(404)
+        expect((await edge.request(`/v1/batches/${silent.id}/deliveries`, { method })).status).toBe(404)
+      }
+      await edge.request(`/v1/batches/${silent.id}`, { method: "DELETE" })
+    })
+
     it("takes the options of its operation; an output's format is output_format, since format is the list's", async () => {
       const list = "url\nhttps://a.example/options"
       const ticket = await accept(list, { query: "operation=compress&output_format=webp&format=csv" })
