@@ -10,6 +10,7 @@ import { queuesOf } from "../lib/queue/queue-name.ts"
 import { Registry } from "../lib/queue/registry.ts"
 import { announceSchema } from "../lib/queue/schema-version.ts"
 import { connectRedis } from "../lib/redis/redis.ts"
+import { RedisClock } from "../lib/redis/redis-clock.ts"
 import { sleep } from "../lib/sleep.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
@@ -23,7 +24,6 @@ import { chooseCodec } from "./image/open-codec.ts"
 import { runClaimLoop } from "./jobs/claim-loop.ts"
 import { Hand } from "./jobs/hand.ts"
 import { listenToQueue } from "./jobs/queue-listener.ts"
-import { RedisClock } from "./jobs/redis-clock.ts"
 import { renewLeases } from "./jobs/renew-leases.ts"
 import { type JobRunner, runJob } from "./jobs/run-job.ts"
 import { ServiceMeter } from "./jobs/service-meter.ts"
@@ -39,6 +39,8 @@ import { Wall } from "./wall.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
 const CLOCK_MS = 60_000
+/** How soon this machine's own clocks are seen to disagree. */
+const CLOCK_LOOK_MS = 1_000
 const ENROLL_MS = 3_600_000
 /** How long jobs in hand may still try to reach Redis once the process is asked to leave. */
 const LEAVE_MS = 20_000
@@ -133,7 +135,14 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const sealer = sealerOf(config)
   const store = new JobStore(redis, keys, storeLimits(config), sealer)
   const registry = new Registry(redis, keys)
-  const clock = new RedisClock(redis)
+  // What is due, and what is leased, was reckoned by another time.
+  const onStep = (byMs: number) => {
+    log.warn("clock.stepped", { byMs })
+    deliverer.look()
+    feeder.look()
+    waker.wake()
+  }
+  const clock = new RedisClock(redis, { onStep })
   const meter = new ServiceMeter()
   const worker = `${hostname()}-${process.pid}-${newJobId(Date.now()).slice(-6)}`
   const enroll = async () => {
@@ -149,7 +158,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const { LEASE_MS: leaseMs } = config
 
   try {
-    await untilReached(() => clock.correct(), { reachability, signal })
+    await untilReached(() => clock.correct(3), { reachability, signal })
     await untilReached(enroll, { reachability, signal })
   } catch (error) {
     if (signal.aborted) return
@@ -190,7 +199,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   }
   const chores = [
     listener.ended,
-    every(CLOCK_MS, signal, () => clock.correct()),
+    every(CLOCK_LOOK_MS, signal, () => clock.keep(CLOCK_MS)),
     every(ENROLL_MS, signal, enroll),
     shelf.watch(config.MODEL_LOOK_MS, onModels, signal),
   ]
@@ -211,6 +220,8 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
       broken: () => shelf.broken,
       dryQueues: listener.dryQueues,
       isListening: listener.isListening,
+      // Who has not noticed the step yet writes leases by the old time.
+      mayReap: () => clock.steadyForMs() > CLOCK_MS + leaseMs,
       start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped)),
       now,
       meter,

@@ -6,16 +6,18 @@ import { createKeys } from "../lib/queue/keys.ts"
 import { queueEnv } from "../lib/queue/queue-config.ts"
 import { listenForWakeUps } from "../lib/queue/wake-up.ts"
 import { connectRedis } from "../lib/redis/redis.ts"
+import { RedisClock } from "../lib/redis/redis-clock.ts"
 import { sleep } from "../lib/sleep.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer } from "../lib/trace/tracer.ts"
-import { RedisClock } from "./jobs/redis-clock.ts"
 import { Reachability, untilReached } from "./jobs/until-reached.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
 const CLOCK_MS = 60_000
+/** How soon this machine's own clocks are seen to disagree. */
+const CLOCK_LOOK_MS = 1_000
 
 const deliverEnv = z.object({ ...queueEnv, ...webhookEnv })
 
@@ -42,13 +44,17 @@ async function main(): Promise<number> {
 async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: AbortSignal): Promise<void> {
   const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
   const keys = createKeys()
-  const clock = new RedisClock(redis)
+  const onStep = (byMs: number) => {
+    log.warn("clock.stepped", { byMs })
+    deliverer.look()
+  }
+  const clock = new RedisClock(redis, { onStep })
   const reachability = new Reachability(log)
   const tracer = createTracer(traceTarget(config, "deliverer"), { part: "deliverer", log })
   let isListening = false
   const parts = { redis, keys, now: clock.now, isListening: () => isListening, reachability, log, tracer }
   const deliverer = await createDeliverer(config, parts)
-  await untilReached(() => clock.correct(), { reachability, signal })
+  await untilReached(() => clock.correct(3), { reachability, signal })
   log.info("deliverer.ready")
 
   const setListening = (value: boolean) => () => {
@@ -76,9 +82,9 @@ async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: Abo
 /** An outage only means that the clock is corrected later. */
 async function keepTime(clock: RedisClock, signal: AbortSignal): Promise<void> {
   for (;;) {
-    await sleep(CLOCK_MS, signal)
+    await sleep(CLOCK_LOOK_MS, signal)
     if (signal.aborted) return
-    await clock.correct().catch(() => "the next time will do")
+    await clock.keep(CLOCK_MS).catch(() => "the next time will do")
   }
 }
 

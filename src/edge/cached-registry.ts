@@ -15,11 +15,11 @@ const MIN_AGE_MS = 1_000
 
 /** The registry as this isolate last saw it. */
 export class CachedRegistry {
-  readonly #registry: Registry
+  readonly #registry: Pick<Registry, "read">
   readonly #now: () => number
   readonly #look: SharedLook<RegistrySnapshot>
 
-  constructor(registry: Registry, now: () => number) {
+  constructor(registry: Pick<Registry, "read">, now: () => number) {
     this.#registry = registry
     this.#now = now
     this.#look = new SharedLook(now)

@@ -10,6 +10,7 @@ import { outputLimits, sealerOf, storeLimits } from "../lib/queue/queue-config.t
 import type { QueueStats } from "../lib/queue/queue-stats.ts"
 import { Registry } from "../lib/queue/registry.ts"
 import { connectRedis, type RedisRest } from "../lib/redis/redis.ts"
+import { RedisClock } from "../lib/redis/redis-clock.ts"
 import { sleep } from "../lib/sleep.ts"
 import { createBatchTicketIds, createTicketIds, type TicketIds } from "../lib/tickets/ticket-id.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
@@ -28,6 +29,8 @@ import { OverdueWakes } from "./tickets/overdue-wakes.ts"
 
 /** Who asks hears within two seconds that Redis is gone; the rest of them is for a busy machine and the way there. */
 const REDIS_TIMEOUT_MS = 1_200
+/** What jobs are stamped with follows the time of Redis, at the price of a command now and then. */
+const CLOCK_MS = 600_000
 
 /** Everything a route may use. Made once per process or isolate, at the entry. */
 export type Services = {
@@ -51,7 +54,10 @@ export type Services = {
   batches: BatchStore
   bodies: BodiesInFlight
   batchTicketIds: TicketIds
+  /** The time of Redis, as far as it is known here. */
   now: () => number
+  /** The time of Redis, asked for now: what ends something goes by no other. */
+  askNow: () => Promise<number>
   sleep: (ms: number, signal?: AbortSignal) => Promise<void>
   log: Log
   tracer: Tracer
@@ -73,12 +79,20 @@ export function createServices(
   const sealer = sealerOf(config)
   const log = createLog({ server, script: "edge", write, level: config.LOG_LEVEL })
   const apiKeys = new ApiKeyStore(redis, keys)
+  const clock = new RedisClock(redis, { onStep: (byMs) => log.warn("clock.stepped", { byMs }) })
+  const askNow = async () => {
+    await clock.correct()
+    return clock.now()
+  }
+  // Whatever asks for the time has asked for the registry before.
+  const registry = new Registry(redis, keys)
+  const read = async () => (await Promise.all([registry.read(), clock.keep(CLOCK_MS)]))[0]
   return {
     config,
     redis,
     keys,
     store: new JobStore(redis, keys, limits, sealer),
-    registry: new CachedRegistry(new Registry(redis, keys), Date.now),
+    registry: new CachedRegistry({ read }, clock.now),
     outbox: new Outbox(redis, keys, limits),
     outputs: new StoredOutputs(redis, keys, outputLimits(config), sealer),
     webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys, sealer), Date.now),
@@ -94,7 +108,8 @@ export function createServices(
     batches: new BatchStore(redis, keys, limits, sealer),
     bodies: new BodiesInFlight(config, { now: Date.now, sleep }),
     batchTicketIds: createBatchTicketIds(config.TICKET_SECRET),
-    now: Date.now,
+    now: clock.now,
+    askNow,
     sleep,
     log,
     tracer: createTracer(traceTarget(config, "edge"), { part: "edge", log }),

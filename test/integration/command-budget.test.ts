@@ -64,7 +64,8 @@ function openEdge(): () => Promise<void> {
     TICKET_SECRET: "0123456789abcdef",
     ALLOW_ANONYMOUS: "1",
   }
-  const services = createServices(env, { server: "test", write: () => undefined })
+  // Redis knows nothing of the simulated time.
+  const services = { ...createServices(env, { server: "test", write: () => undefined }), now: Date.now }
   const app = createApp(services, { clientAddress: () => "203.0.113.7", ownHosts: [] })
   return async () => {
     pictures++

@@ -138,6 +138,7 @@ export async function startBilledClassifier(
         broken: () => [],
         dryQueues: listener.dryQueues,
         isListening: listener.isListening,
+        mayReap: () => true,
         start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped).then(() => void done++)),
         now,
         meter,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import type { Services } from "../../src/edge/services.ts"
 import { ASLEEP, FakeClassifier } from "./edge-classifier.ts"
 import { uniqueJpeg } from "./edge-images.ts"
@@ -64,19 +64,38 @@ export function edgeClockContract(name: string, { startBackend }: Pick<EdgeRunti
       expect(clock.nowMs - startMs).toBe(30_000)
     })
 
-    it("fails a ticket when its deadline has passed, and not a moment before", async () => {
+    it("fails a ticket when its deadline has passed by the time of Redis, whatever its own clock says", async () => {
       const { clock, edge } = await openWithClock()
       const accepted = await edge.request(`/v1/classifications?model=${ASLEEP}&deadline_ms=60000`, upload())
       const path = accepted.headers.get("location") ?? ""
-      clock.nowMs += 59_999
-      expect(await (await edge.request(path)).json()).toMatchObject({ status: "queued", done: false })
-      clock.nowMs += 5_000
+      for (const byMs of [3_600_000, -7_200_000]) {
+        clock.nowMs += byMs
+        expect(await (await edge.request(path)).json()).toMatchObject({ status: "queued", done: false })
+      }
+      const key = classifier.keys.job((path.split("cls_")[1] ?? "").slice(0, 26))
+      const job = JSON.parse((await classifier.redis.call((sdk) => sdk.get<string>(key))) ?? "")
+      const late = JSON.stringify({ ...job, deadlineMs: Date.now() - 1 })
+      await classifier.redis.call((sdk) => sdk.set(key, late, { keepTtl: true }))
+      clock.nowMs = Date.now()
       expect(await (await edge.request(path)).json()).toMatchObject({
         status: "failed",
         done: true,
         error: { code: "deadline_exceeded" },
       })
       await expect(edge.request(path, { method: "DELETE" })).resolves.toMatchObject({ status: 409 })
+    })
+
+    it("stamps by the time of Redis, so that no job of an edge whose clock is off is late from the start", async () => {
+      vi.useFakeTimers({ toFake: ["Date", "performance"], now: Date.now() - 2 * 3_600_000 })
+      try {
+        const edge = openInProcess(await edgeEnv(backend))
+        const accepted = await edge.request(`/v1/classifications?model=${ASLEEP}`, upload())
+        const { created_at } = (await accepted.json()) as { created_at: string }
+        vi.useRealTimers()
+        expect(Math.abs(Date.parse(created_at) - Date.now())).toBeLessThan(600_000)
+      } finally {
+        vi.useRealTimers()
+      }
     })
 
     it("answers a failure that nobody foresaw with a 500 that leaks nothing, logged once", async () => {

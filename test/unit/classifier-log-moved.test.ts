@@ -52,6 +52,7 @@ it("the claim loop logs what its claims moved", async () => {
       dryQueues: new DryQueues(),
       broken: () => [],
       isListening: () => true,
+      mayReap: () => true,
       start: () => undefined,
       now: () => 0,
       meter: new ServiceMeter(),

@@ -29,6 +29,8 @@ export type ClaimLoop = ClaimMeans & {
   waker: Waker
   /** Whether wake-ups arrive now. */
   isListening: () => boolean
+  /** Whether leases may be called over: not soon after the time has stepped. */
+  mayReap: () => boolean
   /** Starts the work on a claimed job. */
   start: (job: Claimed["jobs"][number]) => void
   metrics: Metrics
@@ -49,6 +51,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
   let lookedMs = 0
   let lookDueMs = 0
   let claimDueMs = 0
+  let seenMs = 0
 
   const queuesOf = (kind: Kind) =>
     drainFor === null || drainFor.includes(kind) ? loop.queues({ urls: kind === "urls" }) : []
@@ -58,7 +61,11 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
       await waker.sleep(loop.leaseMs, signal)
       continue
     }
+    const beforeMs = seenMs
     const nowMs = loop.now()
+    seenMs = nowMs
+    // The time has stepped back: nothing may wait until it has caught up.
+    if (nowMs < beforeMs - 1_000) beatDueMs = reapDueMs = lookDueMs = claimDueMs = nowMs
     const queues = [...loop.queues({ urls: false }), ...loop.queues({ urls: true })]
     // What is served or broken has changed: the registry is told with the very next claim.
     const serves = JSON.stringify([queues, loop.broken().map(({ id, message }) => [id, message])])
@@ -75,7 +82,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     // Each claim is a look at something; those that are known to be empty must not wait for ever behind the others.
     lookDueMs = Math.min(nowMs + IDLE_LOOK_MS, lookedMs + 2 * IDLE_LOOK_MS)
     const beats = nowMs >= beatDueMs || (jobsSinceBeat >= BEAT_JOBS && nowMs >= beatDueMs - BUSY_BEAT_MS + RUSH_BEAT_MS)
-    const reaps = nowMs >= reapDueMs
+    const reaps = nowMs >= reapDueMs && loop.mayReap()
     const beat = beats ? { served: queues, untilMs: nowMs + IDLE_LOOK_MS + BEAT_GRACE_MS } : null
     const claimed = await claimOnce(loop, plan, { signal, looksAtAll, beat, reaps, turn })
     if (claimed === null) return

@@ -5,8 +5,6 @@ import { LOOK, LookPace, type Pace, type PollHint, pollHint } from "../../lib/qu
 import { resolveJob, type Ticket, toTicket, type Wait } from "../../lib/tickets/ticket.ts"
 import type { Services } from "../services.ts"
 
-/** Clocks of edges differ: a job is called late only when it surely is. */
-const DEADLINE_GRACE_MS = 2_000
 /** When to ask again while Redis cannot say. */
 const AWAY_POLL_MS = 1_000
 
@@ -18,16 +16,19 @@ const OVERDUE_MS = 2_000
 
 const isWaiting = (job: Job) => job.state === "queued" || job.state === "processing"
 
-/** Reads a job with the state of the work it shares, or null. A job found waiting past its deadline is failed here. */
-export async function readJob({ store, now }: Services, jobId: string): Promise<Job | null> {
+/**
+ * Reads a job with the state of the work it shares, or null. A job found waiting past its deadline is failed here, by the time of
+ * Redis: this edge's clock may have stepped.
+ */
+export async function readJob({ store, now, askNow }: Services, jobId: string): Promise<Job | null> {
   const job = await store.read(jobId)
   if (job === null) return null
   const resolved = await withLeader(store, job)
   if (resolved === null) return null
-  const isLate =
-    resolved.state === "queued" && resolved.startedMs === undefined && now() > job.deadlineMs + DEADLINE_GRACE_MS
-  if (!isLate) return resolved
-  const left = await store.expire(jobId, now())
+  const mayBeLate = resolved.state === "queued" && resolved.startedMs === undefined && now() > job.deadlineMs
+  const nowMs = mayBeLate ? await askNow() : job.deadlineMs
+  if (nowMs <= job.deadlineMs) return resolved
+  const left = await store.expire(jobId, nowMs)
   return left.job === null ? null : withLeader(store, left.job)
 }
 
