@@ -32,7 +32,14 @@ describe("RedisClock", () => {
   const HOUR_MS = 3_600_000
 
   function openClock() {
-    const state = { redisMs: 50_000_000, monotonicMs: 1_000, wallMs: 700_000, asked: 0, tookMs: 2, steps: [] as number[] }
+    const state = {
+      redisMs: 50_000_000,
+      monotonicMs: 1_000,
+      wallMs: 700_000,
+      asked: 0,
+      tookMs: 2,
+      steps: [] as number[],
+    }
     const pass = (ms: number) => {
       for (const clock of ["redisMs", "monotonicMs", "wallMs"] as const) state[clock] += ms
     }
