@@ -119,6 +119,26 @@ describe("readImageHeader() of a TIFF", () => {
     expect(readImageHeader(tiffOf([page(1, 2)], { link: () => 0xffff_fff0 })).frames).toBe(2)
   })
 
+  it("refuses a TIFF whose strips or tiles share their bytes, or are more than can be counted", () => {
+    const shared = (tag: number, count: number, bytesEach: number) => {
+      const at = 8 + 2 + 3 * 12 + 4
+      const entry = (name: number, type: number, values: number, value: number) => [
+        ...u16le(name),
+        ...u16le(type),
+        ...u32le(values),
+        ...u32le(value),
+      ]
+      const directory = [...entry(256, 4, 1, 64), ...entry(257, 4, 1, 64), ...entry(tag, 4, count, at)]
+      const sizes = Array.from({ length: count }, () => u32le(bytesEach)).flat()
+      return join("II*\0", u32le(8), u16le(3), directory, u32le(0), sizes, new Uint8Array(1_000))
+    }
+    for (const tag of [279, 325]) {
+      expect(codeOf(shared(tag, 50, 1_000))).toBe("invalid_image")
+      expect(codeOf(shared(tag, 131_073, 0))).toBe("invalid_image")
+      expect(readImageHeader(shared(tag, 50, 24))).toMatchObject({ width: 64, height: 64 })
+    }
+  })
+
   it("refuses one without a size", () => {
     expect(codeOf(tiffOf([[[256, 5]]]))).toBe("invalid_image")
     expect(codeOf(tiffOf([page(0, 5)]))).toBe("invalid_image")

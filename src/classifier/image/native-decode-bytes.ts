@@ -5,7 +5,7 @@ import { jpegCoefficientBytes } from "./jpeg-frame.ts"
 /** Rows that decoder, colour conversion and resize hold of a picture that streams: 1,107 is the most that was measured. */
 const STREAMED_ROWS = 1_152
 /** Rows beside a picture that its decoder keeps as a whole. */
-const ROWS_BESIDE = 256
+const ROWS_BESIDE = 700
 const FLOAT_ROWS = 128
 
 /**

@@ -57,7 +57,7 @@ export function sourceOf({ header, metadata }: NativeImage): SourcePicture {
 
 /** Runs what was asked of the picture. @throws AppError */
 export async function encodeImage(image: NativeImage, encoding: Encoding): Promise<MadeFile> {
-  refuseMemory(image, encoderBytes(encoding))
+  refuseMemory(image, encoderBytes(encoding, image.metadata.hasAlpha))
   const { data, info } = await nativeWork(image, async () => {
     try {
       return await encoder(image.pipeline, encoding).toBuffer({ resolveWithObject: true })
@@ -96,16 +96,16 @@ function encoder(pipeline: Sharp, { format, quality, width, height }: Encoding):
 
 const usesTrellis = (pixels: number, quality: number) => pixels <= (quality <= 60 ? 12_500_000 : 4_000_000)
 
-/** What an encoder holds at most, as measured on noise with that effort (docs/decisions/0014-heavy-work.md). */
-function encoderBytes({ format, quality, width, height }: Encoding): number {
+/** What an encoder and the file it writes take at most, as measured on noise with that effort (docs/decisions/0014-heavy-work.md). */
+function encoderBytes({ format, quality, width, height }: Encoding, hasAlpha: boolean): number {
   const pixels = width * height
   switch (format) {
     case "jpeg":
-      return pixels * (usesTrellis(pixels, quality) ? 21 : 7)
+      return pixels * (usesTrellis(pixels, quality) ? 21 : 8)
     case "png":
-      return pixels * 5
+      return pixels * (hasAlpha ? 11 : 8)
     case "webp":
-      return pixels * (pixels <= 6_000_000 ? 36 : 16)
+      return pixels * (hasAlpha || pixels <= 6_000_000 ? 37 : 16)
     case "avif":
       return pixels * (pixels <= 2_000_000 ? 87 : 68)
     default:

@@ -44,6 +44,31 @@ export function readTiffDirectory(
   return { values, entries: count, nextAt }
 }
 
+/** The whole numbers of one tag, of those that lie within the bytes; none where it is not there, null where there are more than `max`. */
+export function readTiffNumbers(
+  { view, littleEndian }: TiffStructure,
+  at: number,
+  tag: number,
+  max: number,
+): number[] | null {
+  const entries = at + 2 <= view.byteLength ? view.getUint16(at, littleEndian) : 0
+  for (let i = 0; i < entries; i++) {
+    const entry = at + 2 + i * 12
+    if (entry + 12 > view.byteLength) return []
+    if (view.getUint16(entry, littleEndian) !== tag) continue
+    const [type, count] = [view.getUint16(entry + 2, littleEndian), view.getUint32(entry + 4, littleEndian)]
+    const bytes = type === TYPE_SHORT ? 2 : type === TYPE_LONG ? 4 : 0
+    if (bytes === 0) return []
+    if (count > max) return null
+    const from = count * bytes <= 4 ? entry + 8 : view.getUint32(entry + 8, littleEndian)
+    const there = Math.max(0, Math.min(count, Math.floor((view.byteLength - from) / bytes)))
+    const read = (n: number) =>
+      bytes === 2 ? view.getUint16(from + n * 2, littleEndian) : view.getUint32(from + n * 4, littleEndian)
+    return Array.from({ length: there }, (_number, n) => read(n))
+  }
+  return []
+}
+
 /** The orientation in a block of EXIF data, or null when it has none that makes sense. */
 export function readExifOrientation(exif: Uint8Array): number | null {
   const tiff = openTiff(exif)

@@ -270,7 +270,7 @@ function webpFrames(random: Random): Made {
   return { what: `webp ${side}×${side} of ${frames} frames`, bytes: webpOf(frames, { width: side, height: side }) }
 }
 
-/** Strips or tiles that all lie at one place in the file: each is read anew. */
+/** Strips or tiles of all kinds; some that all lie at one place in the file. */
 function tiff(random: Random, { width, height }: Size): Made {
   const compression = random.one([1, 8, 32_773, 5])
   const bits = random.one([1, 8, 8, 16, 32])
@@ -311,7 +311,8 @@ function tiff(random: Random, { width, height }: Size): Made {
     ...(isFloat ? [[339, 3, Array(channels).fill(3)] as [number, number, number[]]] : []),
   ]
   const what = `tiff ${width}×${height} ${bits} bit × ${channels}, compression ${compression}, ${parts} ${isTiled ? `tiles of ${tile}` : `strips of ${partHeight}`}`
-  return { what, bytes: writeTiff(entries, part) }
+  const isShared = random.chance(0.2) || parts * part.length > 7e6
+  return { what: `${what}${isShared ? " at one place" : ""}`, bytes: writeTiff(entries, part, isShared ? 1 : parts) }
 }
 
 function packed(random: Random, compression: number, rawBytes: number): Uint8Array {
@@ -329,10 +330,11 @@ function packed(random: Random, compression: number, rawBytes: number): Uint8Arr
   }
 }
 
-/** Offsets that are 0 become the place of the part. */
+/** Offsets that are 0 become the place of the part, or of its copies. */
 function writeTiff(
   entries: readonly [tag: number, type: number, values: readonly number[]][],
   part: Uint8Array,
+  copies: number,
 ): Uint8Array {
   const head = 8 + 2 + entries.length * 12 + 4
   const longs = entries.map(([, type, values]) =>
@@ -347,7 +349,7 @@ function writeTiff(
     const body = Buffer.alloc(Math.max(4, size))
     for (const [n, value] of values.entries()) {
       if (type === 3) body.writeUInt16LE(value, n * 2)
-      else body.writeUInt32LE(isOffset(tag) ? partAt : value, n * 4)
+      else body.writeUInt32LE(isOffset(tag) ? partAt + (n % copies) * part.length : value, n * 4)
     }
     directory.push(
       ...u16le(tag),
@@ -358,7 +360,11 @@ function writeTiff(
     if (size > 0) data.push(body)
     at += size
   }
-  return Buffer.concat([join("II*\0", u32le(8), u16le(entries.length), directory, u32le(0)), ...data, part])
+  return Buffer.concat([
+    join("II*\0", u32le(8), u16le(entries.length), directory, u32le(0)),
+    ...data,
+    ...Array<Uint8Array>(copies).fill(part),
+  ])
 }
 
 /** What costs little to make comes more often. */
