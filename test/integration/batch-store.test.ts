@@ -314,6 +314,30 @@ describe("BatchStore", () => {
     expect(batchETag(toBatchTicket(after, T0))).not.toBe(batchETag(toBatchTicket(before, T0)))
   })
 
+  it("a row may wait as long as its batch: it is claimed in the batch's last moment, and fails after it", async () => {
+    const plan = planOf("b", { deadlineMs: T0 + 10_000_000 })
+    await createBatch(batches, plan)
+    const lent = await lendOne(batches)
+    if (lent === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, lent)
+    expect(idsOf(await claimRows(1, plan.deadlineMs))).toEqual(["b-0"])
+    expect(await claimRows(9, plan.deadlineMs + 1)).toMatchObject({ jobs: [], moved: [{ id: "b-1" }, { id: "b-2" }] })
+  })
+
+  it("a row that is fed after a dead letter opened its batch for longer waits as long as that", async () => {
+    const plan = planOf("b", { maxAttempts: 1 })
+    await createBatch(batches, plan)
+    const first = await lendOne(batches)
+    if (first === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, first, T0, 1)
+    const deadlineMs = plan.deadlineMs + 1_000
+    expect(await harness.operator().retryDead(await killOne(), { nowMs: T0 + 1, deadlineMs })).toBe("queued")
+    const second = await lendOne(batches, T0 + 20_000)
+    if (second === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, second, T0 + 20_000)
+    expect((await store.read("b-1"))?.deadlineMs).toBe(deadlineMs)
+  })
+
   it("a dead letter that is tried again leaves its batch's deadline and feeding as they are", async () => {
     await createBatch(batches, planOf("b", { maxAttempts: 1 }))
     const first = await lendOne(batches)
@@ -379,7 +403,14 @@ describe("BatchStore", () => {
         async (script, seed) => {
           await harness.reset()
           let nowMs = T0
-          await createBatch(batches, planOf("b", { size: 1 + (seed % 4), webhookUrl: "https://receiver.example/" }))
+          await createBatch(
+            batches,
+            planOf("b", {
+              size: 1 + (seed % 4),
+              webhookUrl: "https://receiver.example/",
+              deadlineMs: T0 + 5_000_000,
+            }),
+          )
           let deadlineMs = await deadlineOf("b")
           const hand: { jobId: string; token: string }[] = []
           for (const step of script) {

@@ -1,6 +1,8 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import type { JobStore } from "../../src/lib/queue/job-store.ts"
-import type { Operator } from "../../src/lib/queue/operator.ts"
+import type { Services } from "../../src/edge/services.ts"
+import { readJob } from "../../src/edge/tickets/watch-ticket.ts"
+import { DEFAULT_STORE_LIMITS, type JobStore } from "../../src/lib/queue/job-store.ts"
+import { Operator } from "../../src/lib/queue/operator.ts"
 import { readQueueStats } from "../../src/lib/queue/queue-stats.ts"
 import { Registry } from "../../src/lib/queue/registry.ts"
 import { announceSchema, readOtherSchema } from "../../src/lib/queue/schema-version.ts"
@@ -76,9 +78,41 @@ describe("retryDead()", () => {
     expect(await operator.retryDead("a", revival)).toBe("queued")
     expect(await store.read("a")).toMatchObject({ state: "queued", attempts: 0, deadlineMs: NOW + DEADLINE_MS })
     expect(await store.read("a")).not.toHaveProperty("startedMs")
-    expect(idsOf(await store.claim(claimOf({ nowMs: NOW, max: 2, token: "t" })))).toEqual(["b", "a"])
+    expect(idsOf(await store.claim(claimOf({ nowMs: NOW, max: 2 })))).toEqual(["b"])
+    expect(await store.claim(claimOf({ nowMs: NOW, max: 2, handEmpty: false }))).toMatchObject({ status: "drain" })
+    expect(idsOf(await store.claim(claimOf({ nowMs: NOW, max: 2, token: "t" })))).toEqual(["a"])
     expect(await store.finish({ jobId: "a", token: "t" }, success(), NOW)).toBe(true)
     expect(await operator.countDead()).toBe(0)
+  })
+
+  it("leaves the tickets that shared its work failed, and gives what comes to those that join now", async () => {
+    await submit(store, jobOf("a", { maxAttempts: 1, contentKey: "cats" }))
+    await submit(store, jobOf("b", { contentKey: "cats", webhookUrl: "https://receiver.example/" }))
+    await store.claim(claimOf({ token: "t" }))
+    await store.retry({ jobId: "a", token: "t" }, "the lane died", { nowMs: T0, counts: true })
+    const ticketOf = async (id: string) => readJob({ store, now: () => NOW } as Services, id)
+    const before = await ticketOf("b")
+    expect(before).toMatchObject({ id: "b", state: "failed", finishedMs: T0, error: { code: "attempts_exhausted" } })
+
+    for (const round of [1, 2]) {
+      expect(await operator.retryDead("a", { ...revival, deadlineMs: revival.deadlineMs + round })).toBe("queued")
+      expect(await ticketOf("b")).toMatchObject({
+        state: "failed",
+        finishedMs: T0,
+        error: before?.state === "failed" && before.error,
+      })
+      expect(await store.cancel("b", NOW)).toMatchObject({ status: "finished" })
+      await submit(store, jobOf(`c${round}`, { contentKey: "cats", createdMs: NOW }))
+      expect(await ticketOf(`c${round}`)).toMatchObject({ state: "queued" })
+      const [job] = (await store.claim(claimOf({ nowMs: NOW, token: `t${round}` }))).jobs
+      const lease = { jobId: "a", token: `t${round}`, ...(job && { job }) }
+      if (round === 2) await store.finish(lease, success(), NOW + round)
+      else await store.retry(lease, "the lane died", { nowMs: NOW + round, counts: true, onceMore: true })
+    }
+    expect(await ticketOf("b")).toMatchObject({ state: "failed", finishedMs: T0 })
+    expect(await ticketOf("c1")).toMatchObject({ state: "failed", finishedMs: NOW + 1 })
+    expect(await ticketOf("c2")).toMatchObject({ state: "succeeded", finishedMs: NOW + 2 })
+    expect((await dump()).deliveries.get("b")?.events).toHaveLength(1)
   })
 
   it("is a success again when its reply was lost, and finds none where there is none", async () => {
@@ -187,6 +221,16 @@ describe("pause()", () => {
     expect(await store.claim(claimOf())).toMatchObject({ status: "paused" })
     await operator.resume()
     expect(await harness.client.pTTL(harness.keys.flow)).toBeGreaterThan(0)
+  })
+
+  it("and resume() are one request each: neither can be half done", async () => {
+    const call = () => Promise.reject(new Error("A second request"))
+    const once = new Operator({ ...harness.redis, call }, harness.keys, DEFAULT_STORE_LIMITS)
+    await once.pause()
+    expect(await harness.client.hGet(harness.keys.flow, "paused")).toBe("1")
+    expect(await harness.client.pTTL(harness.keys.flow)).toBe(-1)
+    await once.resume()
+    expect(await harness.client.hGet(harness.keys.flow, "paused")).toBeNull()
   })
 
   it("of an empty queue holds too", async () => {

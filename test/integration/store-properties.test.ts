@@ -165,8 +165,8 @@ class Run {
       case "retryDead": {
         const revival = { nowMs, deadlineMs: nowMs + 7_777 }
         const revived = await this.#operator.retryDead(step.id, revival)
-        // Sent again, tickets of the dead letter are open again: that is the one way back from an end.
-        if (model.dead.has(step.id)) this.#ends.clear()
+        // Sent again, the ticket of the dead letter is open again, and no other: that is the one way back from an end.
+        if (model.dead.has(step.id)) this.#ends.delete(step.id)
         return same("retryDead", revived, model.revive(step.id, revival.deadlineMs))
       }
       case "dropDead":

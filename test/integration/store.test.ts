@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { isSuspect } from "../../src/lib/queue/job.ts"
-import type { JobStore } from "../../src/lib/queue/job-store.ts"
+import type { Claim, JobStore } from "../../src/lib/queue/job-store.ts"
 import { auditStore, dumpStore } from "../support/store-audit.ts"
 import {
   claimOf,
@@ -371,6 +371,109 @@ describe("a lease", () => {
   })
 })
 
+describe("a suspect at the head of the queue", () => {
+  const busy = (worker: string, options: Partial<Claim> = {}) =>
+    store.claim(claimOf({ worker, nowMs: LATER, max: 2, handEmpty: false, ...options }))
+  beforeEach(async () => {
+    for (const id of ["bad1", "bad2", "bad3"]) await submit(store, jobOf(id))
+    await store.claim(claimOf({ max: 3 }))
+    for (let i = 0; i < 8; i++) await submit(store, jobOf(`good${i}`))
+    expect(await busy("drainer", { reap: true })).toMatchObject({ status: "drain", jobs: [] })
+  })
+
+  it("drains one classifier: the others go on with the jobs behind it", async () => {
+    const claimed = [await busy("x"), await busy("y"), await busy("x"), await busy("y")]
+    expect(claimed.flatMap(idsOf)).toEqual(Array.from({ length: 8 }, (_none, i) => `good${i}`))
+    expect(claimed.map(({ status }) => status)).toEqual(["more", "more", "more", "more"])
+    // Nothing else waits: they look no more until something comes, and empty no hand.
+    expect(await busy("x")).toMatchObject({ status: "empty", jobs: [], dry: ["m"] })
+    expect(idsOf(await busy("drainer", { handEmpty: true }))).toEqual(["bad1"])
+    expect(await busy("x")).toMatchObject({ status: "empty", jobs: [] })
+    expect(idsOf(await busy("idle", { handEmpty: true }))).toEqual(["bad2"])
+  })
+
+  it("drains another when the one that was to be drained is gone", async () => {
+    expect(await busy("x", { nowMs: LATER + LEASE_MS })).toMatchObject({ status: "drain", jobs: [] })
+    expect(idsOf(await busy("y", { nowMs: LATER + LEASE_MS }))).toEqual(["good0", "good1"])
+  })
+
+  it("is looked behind as far as a page, whatever stands there", async () => {
+    await harness.client.flushAll()
+    harness.auditing = false
+    const ids = Array.from({ length: 40 }, (_none, i) => `bad${i}`)
+    for (const id of ids) await submit(store, jobOf(id))
+    await store.claim(claimOf({ max: 40 }))
+    await submit(store, jobOf("good"))
+    for (let i = 0; i < 2; i++) expect(await busy("drainer", { reap: true })).toMatchObject({ status: "drain" })
+    expect(await busy("x")).toMatchObject({ status: "empty", jobs: [] })
+    expect((await auditStore(harness.client, harness.keys)).queues.get("m")).toHaveLength(41)
+  })
+})
+
+describe("a record that no script can handle", () => {
+  const T1 = T0 + DEADLINE_MS + 1
+  /** Of three that wait for each queue, or are worked on, the second is damaged. */
+  async function damage(text: string): Promise<void> {
+    harness.auditing = false
+    for (const id of ["a", "b", "c"]) await submit(store, jobOf(id))
+    await harness.client.set(harness.keys.job("b"), text, { KEEPTTL: true } as never)
+    await harness.client.pExpire(harness.keys.job("b"), 60_000)
+  }
+  const damages = ["no JSON", '{"id":"b","state":"queued","attempts":"x"}', '{"id":"b","state":"queued","attempts":0}']
+  const deadIds = async () => (await harness.operator().listDead()).map(({ id }) => id)
+
+  it.each(damages)("goes to the dead letters, and its neighbours are claimed: %s", async (text) => {
+    await damage(text)
+    expect(idsOf(await store.claim(claimOf({ max: 3 })))).toEqual(["a", "c"])
+    expect(await deadIds()).toEqual(["b"])
+    expect(Number(await harness.client.hGet(harness.keys.flow, "n"))).toBe(0)
+    expect(await harness.operator().dropDead("b")).toBe(true)
+    harness.auditing = true
+    await harness.client.del([harness.keys.job("b"), harness.keys.payload("b-bytes")])
+  })
+
+  it.each(damages)("goes to the dead letters, and its neighbours' leases run out as ever: %s", async (text) => {
+    for (const id of ["a", "b", "c"]) await submit(store, jobOf(id))
+    await store.claim(claimOf({ max: 3 }))
+    harness.auditing = false
+    await harness.client.set(harness.keys.job("b"), text, { PX: 60_000 } as never)
+    const moved = (await store.claim(claimOf({ nowMs: LATER, reap: true, max: 1, queues: ["none"] }))).moved
+    expect(moved.map(({ id }) => id)).toEqual(["a", "c"])
+    await harness.client.del([harness.keys.job("b"), harness.keys.payload("b-bytes")])
+    expect((await dump()).leases).toEqual([])
+    await harness.operator().dropDead("b")
+  })
+
+  it.each(damages)("does not keep its neighbours from being dropped, or from ending late: %s", async (text) => {
+    await damage(text)
+    expect(await harness.operator().dropWaiting("m", T0)).toBe(text === damages[0] ? 2 : 3)
+    for (const id of ["a", "c"]) expect(await store.read(id)).toMatchObject({ state: "failed" })
+    await harness.client.flushAll()
+    await damage(text)
+    await store.claim(claimOf({ nowMs: T1, max: 1 }))
+    for (const id of ["a", "c"]) expect(await store.read(id)).toMatchObject({ state: "failed" })
+    await harness.client.flushAll()
+  })
+})
+
+describe("a claim whose first sending comes late", () => {
+  it("leases nothing to nobody when its repeat was answered", async () => {
+    for (const id of ["a", "b"]) await submit(store, jobOf(id))
+    const claim = claimOf({ token: "t" })
+    expect(idsOf(await store.claim({ ...claim, again: true }))).toEqual(["a"])
+    expect(await store.claim(claim)).toMatchObject({ jobs: [] })
+    expect(idsOf(await store.claim(claimOf()))).toEqual(["b"])
+  })
+
+  it("nor when its repeat found nothing, and the queue was paused or is gone by then", async () => {
+    const claim = claimOf({ token: "t" })
+    expect(await store.claim({ ...claim, again: true })).toMatchObject({ jobs: [], status: "empty" })
+    await submit(store, jobOf("a"))
+    expect(await store.claim(claim)).toMatchObject({ jobs: [] })
+    expect(idsOf(await store.claim(claimOf()))).toEqual(["a"])
+  })
+})
+
 describe("a job whose earlier attempt ended without an answer", () => {
   beforeEach(async () => {
     for (const id of ["a", "b", "c"]) await submit(store, jobOf(id))
@@ -430,10 +533,10 @@ describe("a job whose picture is fetched", () => {
 })
 
 describe("a job that took too long", () => {
-  const tooLong = { nowMs: T0, counts: true, alone: true, onceMore: true }
+  const tooLong = { nowMs: T0, counts: true, timedOut: true, onceMore: true }
   const give = (token: string) => store.retry({ jobId: "a", token }, "the lane took too long", tooLong)
 
-  it("is tried once more and no oftener, alone, even if its picture is fetched", async () => {
+  it("is no suspect: it is tried once more beside others, and no oftener, even if its picture is fetched", async () => {
     const queues = ["m@url"]
     for (const id of ["a", "b"]) {
       const { payloadId: _none, ...job } = jobOf(id, { queue: "m@url", bytes: 0, maxAttempts: 9 })
@@ -441,13 +544,9 @@ describe("a job that took too long", () => {
     }
     await store.claim(claimOf({ queues, token: "t1" }))
     expect([await give("t1"), await give("t1")]).toEqual([true, true])
-    expect(await store.claim(claimOf({ queues, max: 2, handEmpty: false }))).toMatchObject({
-      status: "drain",
-      jobs: [],
-    })
-    const again = await store.claim(claimOf({ queues, max: 2, token: "t2" }))
+    const again = await store.claim(claimOf({ queues, max: 1, token: "t2", handEmpty: false }))
     expect(again).toMatchObject({ status: "more", jobs: [{ id: "a", attempts: 2 }] })
-    expect(again.jobs.map(isSuspect)).toEqual([true])
+    expect(again.jobs.map(isSuspect)).toEqual([false])
     expect(await give("t2")).toBe(true)
     expect(await store.read("a")).toMatchObject({
       state: "failed",

@@ -19,7 +19,6 @@ export function planOf(id: string, options: Partial<BatchPlan> = {}): BatchPlan 
     createdMs: T0,
     deadlineMs: T0 + DAY_MS,
     keepUntilMs: T0 + 2 * DAY_MS,
-    jobDeadlineMs: 3_600_000,
     maxAttempts: 2,
     size: 3,
     rows: pictures,

@@ -21,6 +21,8 @@ export type StoredJob = {
   leaseToken?: string
   leader?: string
   followers?: number
+  round?: number
+  deaths?: { finishedMs: number; error: string }[]
   contentKey?: string
   finishedMs?: number
   result?: string
@@ -275,7 +277,10 @@ function auditShared({ jobs, content }: StoreDump): string[] {
   const followers = new Map<string, number>()
   for (const job of jobs.values()) {
     if (job.leader === undefined || job.state !== "queued") continue
-    followers.set(job.leader, (followers.get(job.leader) ?? 0) + 1)
+    // What the work has died for is over; it waits for nothing.
+    if (jobs.get(job.leader)?.deaths?.[job.round ?? 0] === undefined) {
+      followers.set(job.leader, (followers.get(job.leader) ?? 0) + 1)
+    }
     if (jobs.get(job.leader) === undefined) wrong.push(`${job.id} follows ${job.leader}, which is gone`)
     if (jobs.get(job.leader)?.leader !== undefined) wrong.push(`${job.id} follows a follower`)
   }

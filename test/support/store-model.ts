@@ -15,11 +15,16 @@ type Ticket = {
   leader?: Ticket
   followers: number
   left?: "canceled" | "failed"
+  /** Handed out alone, whatever its attempts. */
+  alone?: true
+  /** The work that it shared died, and was sent again without it. */
+  hasFailed?: true
   lease?: { token: string; endMs: number }
   finishedBy?: string
   givenBackBy?: string
 }
 
+const isSuspect = ({ attempts, alone }: Ticket) => alone === true || attempts > 0
 const isWorking = ({ state }: Ticket) => state === "queued" || state === "processing"
 
 /** What the queue should do, in maps instead of Redis. Which of the waiting jobs a claim takes is the queue's to say. */
@@ -104,7 +109,7 @@ export class StoreModel {
         wrong.push(`${id} was claimed, and did not wait for it`)
         continue
       }
-      if (ticket.attempts > 0 && (ids.length > 1 || !claim.handEmpty)) wrong.push(`The suspect ${id} was not alone`)
+      if (isSuspect(ticket) && (ids.length > 1 || !claim.handEmpty)) wrong.push(`The suspect ${id} was not alone`)
       if (!ticket.isStarted && claim.nowMs > ticket.deadlineMs) wrong.push(`${id} was claimed past its deadline`)
       Object.assign(ticket, { state: "processing", attempts: ticket.attempts + 1, isStarted: true })
       ticket.lease = { token: claim.token, endMs: claim.nowMs + claim.leaseMs }
@@ -115,8 +120,11 @@ export class StoreModel {
       if (isLate && dump.jobs.get(ticket.id)?.state === "failed") ticket.state = "failed"
     }
     const left = this.waiting().filter(mine)
-    if (claimed.status === "empty" && left.length > 0) wrong.push(`The queue is not empty: ${left.map(({ id }) => id)}`)
-    if (claimed.status === "drain" && (claim.handEmpty || !left.some(({ attempts }) => attempts > 0))) {
+    // Suspects that another worker empties its hand for.
+    const isOfOthers = (ticket: Ticket) => isSuspect(ticket) && (!claim.handEmpty || ids.length > 0)
+    if (claimed.status === "empty" && !left.every(isOfOthers))
+      wrong.push(`The queue is not empty: ${left.map(({ id }) => id)}`)
+    if (claimed.status === "drain" && (claim.handEmpty || !left.some(isSuspect))) {
       wrong.push("There is nothing to drain for")
     }
     if (this.isPaused && ids.length > 0) wrong.push("A paused queue was claimed from")
@@ -128,7 +136,7 @@ export class StoreModel {
   #outOfOrder({ jobs }: Claimed, dump: StoreDump): string[] {
     return jobs.flatMap(({ id, queue, start }) =>
       (dump.queues.get(queue) ?? [])
-        .filter((waiting) => waiting.start < Number(start))
+        .filter((waiting) => waiting.start < Number(start) && !isSuspect(this.tickets.get(waiting.id) as Ticket))
         .map((waiting) => `${id} was claimed before ${waiting.id}`),
     )
   }
@@ -183,7 +191,7 @@ export class StoreModel {
       else this.#stop(ticket, state)
       return "left"
     }
-    if (!isWorking(leader)) return "finished"
+    if (ticket.hasFailed || !isWorking(leader)) return "finished"
     if (onlyQueued && leader.isStarted) return "started"
     ticket.state = state
     if (--leader.followers === 0 && leader.left !== undefined) this.#stop(leader, leader.left)
@@ -198,7 +206,10 @@ export class StoreModel {
   revive(id: string, deadlineMs: number): "queued" | "missing" {
     const ticket = this.tickets.get(id)
     if (ticket === undefined || !this.dead.delete(id)) return "missing"
-    Object.assign(ticket, { state: "queued", attempts: 0, isStarted: false, deadlineMs })
+    for (const other of this.tickets.values()) {
+      if (other.leader === ticket && other.state === "queued") other.hasFailed = true
+    }
+    Object.assign(ticket, { state: "queued", attempts: 0, isStarted: false, deadlineMs, followers: 0, alone: true })
     return "queued"
   }
 
@@ -220,6 +231,10 @@ export class StoreModel {
 /** How a ticket ended, as its caller reads it, or null while it has not. */
 export function endOf(job: StoredJob, jobs: StoreDump["jobs"]): string | null {
   if (job.left !== undefined) return JSON.stringify([job.left.state, job.left.finishedMs])
+  const shared = job.leader === undefined ? undefined : jobs.get(job.leader)
+  const death = shared?.deaths?.[job.round ?? 0]
+  if (death !== undefined && job.state === "queued")
+    return JSON.stringify(["failed", death.finishedMs, null, death.error])
   const work = job.leader !== undefined && job.state === "queued" ? jobs.get(job.leader) : job
   if (work === undefined || work.state === "queued" || work.state === "processing") return null
   return JSON.stringify([work.state, work.finishedMs, work.result, work.error])

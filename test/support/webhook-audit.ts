@@ -19,6 +19,8 @@ type EndedJob = {
   leader?: string
   webhookUrl?: string
   left?: { finishedMs: number }
+  round?: number
+  deaths?: { finishedMs: number }[]
 }
 
 const WORKING = ["queued", "processing"]
@@ -54,6 +56,8 @@ function endOf(job: EndedJob, jobs: ReadonlyMap<string, EndedJob>): number | und
     return WORKING.includes(job.state) ? undefined : job.finishedMs
   }
   const leader = jobs.get(job.leader)
+  const death = leader?.deaths?.[job.round ?? 0]
+  if (death !== undefined) return death.finishedMs
   return leader === undefined || WORKING.includes(leader.state) ? undefined : leader.finishedMs
 }
 

@@ -63,8 +63,14 @@ type Again = Omit<Retry, "nowMs"> & { reason: string }
 /** What a classifier that leaves had not begun is no attempt. */
 const LEAVES: Again = { reason: "the classifier leaves", counts: false }
 const DIED: Again = { reason: "the lane died", counts: true }
-/** A second time out of company tells whether it was the job; a third would tell nothing more. */
-const TOO_LONG: Again = { reason: "the lane took too long", counts: true, alone: true, onceMore: true }
+/**
+ * A second time tells whether it was the job; a third would tell nothing more. Whose lane was ended has harmed nobody; a lane that
+ * is stuck takes the process with it, which leaves by now.
+ */
+function tooLong({ leave }: JobRunner): Again {
+  const how = leave.aborted ? { alone: true } : { timedOut: true }
+  return { reason: "the lane took too long", counts: true, onceMore: true, ...how }
+}
 
 /** Beside others it may have been any of them: alone it shows. */
 function overMemory({ isAlone }: OverMemory): Again {
@@ -158,7 +164,7 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
     if (error instanceof LaneCrash) return { retry: DIED }
     // No outcome of the job: its lease runs out, and another attempt stores what this one could not.
     if (!(error instanceof AppError) || isOutage(error)) throw error
-    if (error.code === "job_timeout") return { retry: TOO_LONG }
+    if (error.code === "job_timeout") return { retry: tooLong(runner) }
     const { code, message } = error
     return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }
   }

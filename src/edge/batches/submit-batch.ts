@@ -126,7 +126,7 @@ async function planBatch(
     createdMs,
     deadlineMs,
     keepUntilMs: deadlineMs + config.RESULT_TTL_S * 1_000,
-    jobDeadlineMs: config.JOB_DEADLINE_MS,
+    jobDeadlineMs: deadline_ms,
     maxAttempts: config.MAX_ATTEMPTS,
     size: batch_size,
     rows: stored.rows,

@@ -166,13 +166,13 @@ export class BatchStore {
       caller: plan.caller,
       maxDepth,
       maxDepthPerCaller: plan.maxDepth ?? maxDepthPerCaller,
-      jobTtlMs: Math.max(plan.jobDeadlineMs + plan.maxAttempts * attemptMs, plan.keepUntilMs - nowMs),
+      jobTtlMs: Math.max(lent.deadlineMs - nowMs + plan.maxAttempts * attemptMs, plan.keepUntilMs - nowMs),
       keepUntilMs: plan.keepUntilMs,
       leaseMs: FEED_LEASE_MS,
       lookMs: LOOK_MS,
       retryMs: RETRY_MS,
     }
-    const jobs = pictures.map((picture) => encodePictureJob(plan, picture, nowMs))
+    const jobs = pictures.map((picture) => encodePictureJob(plan, picture, { nowMs, deadlineMs: lent.deadlineMs }))
     try {
       const reply = await this.#run(FEED_BATCH, [JSON.stringify(settings), ...jobs])
       const [status, moved, dueMs] = reply as [Fed["status"], number, string]

@@ -18,8 +18,8 @@ export const batchPlanSchema = z.object({
   deadlineMs: z.number(),
   /** Until then every row's result is kept. */
   keepUntilMs: z.number(),
-  /** Of one picture, from when it is put into the queue. */
-  jobDeadlineMs: z.number(),
+  /** Written for classifiers of before 2026-11-21, which fail a picture that has waited for so long. */
+  jobDeadlineMs: z.number().optional(),
   maxAttempts: z.number(),
   /** How many pictures may be in the queue or in work at once. */
   size: z.number(),

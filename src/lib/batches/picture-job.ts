@@ -11,8 +11,12 @@ export type Picture = {
   url: string
 }
 
-/** The record of a picture's job, ready for the script that puts it into the queue. */
-export function encodePictureJob(plan: BatchPlan, { picture, row, url }: Picture, nowMs: number): string {
+/** The record of a picture's job, ready for the script that puts it into the queue. It may wait as long as its batch may. */
+export function encodePictureJob(
+  plan: BatchPlan,
+  { picture, row, url }: Picture,
+  { nowMs, deadlineMs }: { nowMs: number; deadlineMs: number },
+): string {
   return encodeJob({
     id: pictureJobId(plan.id, picture),
     ...(plan.model !== undefined && { model: plan.model }),
@@ -21,7 +25,7 @@ export function encodePictureJob(plan: BatchPlan, { picture, row, url }: Picture
     batch: { id: plan.id, row, picture, keepUntilMs: plan.keepUntilMs },
     bytes: 0,
     createdMs: nowMs,
-    deadlineMs: Math.min(nowMs + plan.jobDeadlineMs, plan.deadlineMs),
+    deadlineMs,
     attempts: 0,
     maxAttempts: plan.maxAttempts,
     start: "0",

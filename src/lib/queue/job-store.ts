@@ -118,6 +118,8 @@ export type Retry = {
   counts: boolean
   /** From now on it is handed out alone. */
   alone?: boolean
+  /** It took too long, in a process that went on: that makes it no suspect. */
+  timedOut?: boolean
   /** One attempt more at most, however many there could be. */
   onceMore?: boolean
   /** To the dead letters at once. */

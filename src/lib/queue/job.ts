@@ -114,6 +114,8 @@ const base = {
   maxAttempts: z.number(),
   /** A suspect from now on: it was too much for a lane, or for a process that held others too. */
   alone: z.boolean().optional(),
+  /** Attempts that took too long, in a process that went on. */
+  timeouts: z.number().optional(),
   /** Start tag of the fair queue, as text: JSON in Lua keeps 14 digits of a number only. */
   start: z.string(),
   /** By how much it moves the finish tag of its caller: cost ÷ weight (src/lib/queue/job-cost.ts). Text, as the start tag. */
@@ -121,6 +123,19 @@ const base = {
   input: jobInputSchema,
   /** The job whose work this one shares: same bytes, model version, options and caller. */
   leader: z.string().optional(),
+  /** How many deaths the shared work had behind it when this job joined it: the next of them is how this job ended. */
+  round: z.number().optional(),
+  /** How the work ended for those who shared it, each time that it was sent again as a dead letter. */
+  deaths: z
+    .array(
+      z.object({
+        error: jobErrorSchema,
+        finishedMs: z.number(),
+        attempts: z.number(),
+        startedMs: z.number().optional(),
+      }),
+    )
+    .optional(),
   /** How many jobs share this one's work. */
   followers: z.number().optional(),
   /** The longest life, from their submit, of the tickets that share its work: its record lasts as long after any change. */
@@ -173,8 +188,8 @@ export type ClaimedJob = Extract<Job, { state: "processing" }>
  * Whether a claimed job may have killed a process before. Of pictures that were only being fetched there were many in hand, and
  * hardly one of them did: those are suspects at their last attempt. The claim script says the same.
  */
-export function isSuspect({ attempts, maxAttempts, payloadId, alone = false }: ClaimedJob): boolean {
-  return alone || attempts - 1 > (payloadId === undefined ? Math.max(0, maxAttempts - 2) : 0)
+export function isSuspect({ attempts, maxAttempts, payloadId, timeouts = 0, alone = false }: ClaimedJob): boolean {
+  return alone || attempts - 1 - timeouts > (payloadId === undefined ? Math.max(0, maxAttempts - 2) : 0)
 }
 
 const OPAQUE = ["input", "result", "error"] as const
@@ -191,7 +206,9 @@ export function decodeJob(text: string): Job {
   try {
     const record = JSON.parse(text)
     for (const field of OPAQUE) if (typeof record[field] === "string") record[field] = JSON.parse(record[field])
-    if (typeof record.left?.error === "string") record.left.error = JSON.parse(record.left.error)
+    for (const end of [record.left, ...(record.deaths ?? [])]) {
+      if (typeof end?.error === "string") end.error = JSON.parse(end.error)
+    }
     return jobSchema.parse(record)
   } catch (error) {
     throw new AppError("job_unreadable", "Cannot read the job: another release has written it", { cause: error })

@@ -3,7 +3,7 @@ import { decodeIfReadable, type Job } from "./job.ts"
 import type { StoreLimits } from "./job-store.ts"
 import type { Keys } from "./keys.ts"
 import { DROP, REVIVE } from "./scripts/dead.ts"
-import { RUN_WHEN_FULL } from "./scripts/prelude.ts"
+import { PAUSE, RESUME } from "./scripts/pause.ts"
 import { DROP_WAITING, MOVE_WAITING } from "./scripts/waiting.ts"
 
 /** Without a job its record has expired, or cannot be read here; then `isUnreadable` says so. */
@@ -85,13 +85,10 @@ export class Operator {
 
   /** Stops claiming; what is worked on is finished, what comes is accepted. Stays until resume(), whatever restarts. */
   async pause(): Promise<void> {
-    await this.#redis.script(RUN_WHEN_FULL, [this.#keys.flow], ["HSET", this.#keys.flow, "paused", "1"])
-    await this.#redis.call((sdk) => sdk.persist(this.#keys.flow))
+    await this.#redis.script(PAUSE, [this.#keys.prefix], [])
   }
 
   async resume(): Promise<void> {
-    await this.#redis.call((sdk) => sdk.hdel(this.#keys.flow, "paused"))
-    await this.#redis.call((sdk) => sdk.pexpire(this.#keys.flow, 10 * 86_400_000))
-    await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, "queued"))
+    await this.#redis.script(RESUME, [this.#keys.prefix], [])
   }
 }

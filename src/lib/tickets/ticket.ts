@@ -99,7 +99,11 @@ export function resolveJob(job: Job, leader: Job | null): Job {
   }
   if (leader === null || job.state !== "queued") return job
   const { id, input, createdMs, deadlineMs } = job
-  return { ...leader, id, input, createdMs, deadlineMs, leader: leader.id }
+  const own = { id, input, createdMs, deadlineMs, leader: leader.id }
+  const death = leader.deaths?.[job.round ?? 0]
+  if (death === undefined) return { ...leader, ...own }
+  const { startedMs: _since, ...rest } = leader
+  return { ...rest, ...death, ...own, state: "failed" }
 }
 
 /** What is known of the wait, while a ticket is not done. */

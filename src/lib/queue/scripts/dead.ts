@@ -1,7 +1,7 @@
 import { PRELUDE, WHEN_FULL } from "./prelude.ts"
 
 /**
- * Sends a dead letter again: a fresh set of attempts, at the end of its caller's line.
+ * Sends a dead letter again: a fresh set of attempts, at the end of its caller's line, and handed out alone.
  *
  * KEYS[1] prefix
  * ARGV[1] job id   ARGV[2] settings, JSON: nowMs, deadlineMs, jobTtlMs, wakeChannel
@@ -21,6 +21,15 @@ if not job then
 end
 if not keepPayload(job, s.jobTtlMs) then return "payload_missing" end
 redis.call("ZREM", DEAD, id)
+-- Tickets that shared its work have said that they failed, and change no more: whoever joins now shares what comes.
+if (job.followers or 0) > 0 then
+  job.deaths = job.deaths or {}
+  table.insert(job.deaths, { error = job.error, finishedMs = job.finishedMs, attempts = job.attempts, startedMs = job.startedMs })
+  job.followers, job.tell = nil, nil
+end
+-- It may have killed its processes, and is as much of a suspect as before.
+if job.attempts > (job.timeouts or 0) then job.alone = true end
+job.timeouts = nil
 local v, f, last = "v:" .. job.queue, "f:" .. job.queue .. ":" .. flowOf(job), "last:" .. job.queue
 local flow = redis.call("HMGET", FLOW, v, f, last, "paused")
 local start = math.max(tonumber(flow[1] or 0), tonumber(flow[2] or 0))
@@ -42,8 +51,10 @@ return "queued"
  */
 export const DROP = `${WHEN_FULL}${PRELUDE}
 if redis.call("ZREM", DEAD, ARGV[1]) == 0 then return 0 end
-local job = load(ARGV[1])
-if job then
+local isReadable, job = pcall(load, ARGV[1])
+if not isReadable then
+  redis.call("UNLINK", jobKey(ARGV[1]))
+elseif job then
   dropPayload(job)
   saveFor(job, tonumber(ARGV[2]))
 end

@@ -60,6 +60,7 @@ end
 
 local function follow(leader)
   job.leader, job.contentKey, job.start = leader.id, nil, leader.start
+  job.round = leader.deaths and #leader.deaths or nil
   if not create() then return answerExisting(load(job.id)) end
   leader.followers = (leader.followers or 0) + 1
   if job.webhookUrl then

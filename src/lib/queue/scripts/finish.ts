@@ -42,10 +42,10 @@ return 1
  *
  * KEYS[1] prefix
  * ARGV[1] job id   ARGV[2] lease token   ARGV[3] reason   ARGV[4] settings, JSON: nowMs, deadTtlMs, counts,
- * alone, onceMore, aside, wakeChannel
+ * alone, timedOut, onceMore, aside, wakeChannel
  *
  * Without \`counts\` the attempt never happened (a classifier that leaves gives back what it had not begun). \`alone\` makes the job
- * a suspect; \`onceMore\` leaves it one attempt more at most; \`aside\` buries it at once.
+ * a suspect; \`timedOut\` says what became of the attempt, so that it is none; \`onceMore\` leaves it one attempt more at most; \`aside\` buries it at once.
  * Returns 1 when the job was given back (or was already, by the same token), 0 when the lease is lost.
  */
 export const RETRY = `${WHEN_FULL}${PRELUDE}
@@ -69,6 +69,7 @@ if not s.counts then
   if job.attempts == 0 then job.startedMs = nil end
 end
 if s.alone then job.alone = true end
+if s.timedOut then job.timeouts = (job.timeouts or 0) + 1 end
 if s.onceMore then job.maxAttempts = math.min(job.maxAttempts, job.attempts + 1) end
 giveBack(job, ARGV[3], s)
 -- Its worker may have looked, and sleep by now.

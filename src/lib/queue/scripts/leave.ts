@@ -29,7 +29,8 @@ if not working(job) then return { job.state == outcome.state and "left" or "fini
 
 local leader = job.leader and load(job.leader) or nil
 if job.leader then
-  if leader and not working(leader) then return { "finished", cjson.encode(job) } end
+  local died = leader and leader.deaths and leader.deaths[(job.round or 0) + 1]
+  if died or (leader and not working(leader)) then return { "finished", cjson.encode(job) } end
   if leader and leader.startedMs and ARGV[4] == "queued" then return { "started", cjson.encode(job) } end
   job.state, job.error, job.finishedMs = outcome.state, outcome.error, outcome.finishedMs
   saveFor(job, ttlMs)

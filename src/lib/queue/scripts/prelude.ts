@@ -17,7 +17,7 @@ export const RUN_WHEN_FULL = `${WHEN_FULL}return redis.call(unpack(ARGV))`
  * script that is read from top to bottom shows what a crash between two scripts can leave behind (nothing).
  *
  * The hash `flow` holds, over all queues: n and bytes (waiting), d:<caller> (its waiting jobs), r:<caller> (when its rate
- * is whole again), served and cursor (of the sweep), paused, leases (when their TTL was set); and per queue: n:<queue>, fresh:<queue> (when the TTLs were set), v:<queue> (virtual time),
+ * is whole again), served and cursor (of the sweep), paused, leases (when their TTL was set), t:<token> (when a claim was repeated); and per queue: drain:<queue> (until when which worker empties its hand), n:<queue>, fresh:<queue> (when the TTLs were set), v:<queue> (virtual time),
  * f:<queue>:<flow> (the flow's last finish tag), last:<queue> (the last of all finish tags) and new:<queue> (the start
  * tag of the latest flow that had nothing waiting). A flow is a caller's single jobs, or the rows of its batches.
  */
@@ -40,6 +40,12 @@ local function queueKey(queue) return P .. ":queue:" .. queue end
 local function deliveryKey(jobId) return P .. ":delivery:" .. jobId end
 local function lineKey(receiver) return P .. ":outbox:" .. receiver end
 local function tag(number) return string.format("%.17g", number) end
+
+-- What a script cannot handle goes aside alone, to the dead letters, and strands no neighbour.
+local function setAside(id, nowMs)
+  redis.call("ZADD", DEAD, nowMs, id)
+  redis.call("PEXPIRE", DEAD, SHARED_TTL_MS, "NX")
+end
 
 local function decode(text) return text and cjson.decode(text) or nil end
 local function load(id) return decode(redis.call("GET", jobKey(id))) end
@@ -134,7 +140,7 @@ local function sharedEnd(follower, leader)
   local job = {}
   for name, value in pairs(leader) do job[name] = value end
   for _, name in ipairs({ "id", "input", "createdMs", "deadlineMs", "webhookUrl", "batch" }) do job[name] = follower[name] end
-  job.leader, job.left, job.tell = leader.id, nil, nil
+  job.leader, job.left, job.tell, job.deaths = leader.id, nil, nil, nil
   return job
 end
 
@@ -170,14 +176,22 @@ local function finish(job, outcome, nowMs, ttlMs)
   announce(job)
 end
 
+local function readLate(text, nowMs)
+  local job = decode(text)
+  return job, job and job.state == "queued" and not job.startedMs and nowMs > job.deadlineMs
+end
+
 -- Fails what is past its deadline among a hundred members of a queue, those from the rank \`from\` on; what has no record any
 -- more goes too. Returns how many of them stay, those that were ended, and how many there were.
 local function endLate(queue, from, nowMs, ttlMs)
   local members, keys, gone, callers, bytes, late = redis.call("ZRANGE", queueKey(queue), from, from + 99), {}, {}, {}, 0, {}
   for i, found in ipairs(members) do keys[i] = jobKey(found:match("^%S+")) end
   for i, text in ipairs(#keys > 0 and redis.call("MGET", unpack(keys)) or {}) do
-    local job = decode(text)
-    local isLate = job and job.state == "queued" and not job.startedMs and nowMs > job.deadlineMs
+    local isReadable, job, isLate = pcall(readLate, text, nowMs)
+    if not isReadable then
+      setAside(members[i]:match("^%S+"), nowMs)
+      job, isLate = nil, nil
+    end
     if isLate or not job then
       local size, caller = members[i]:match("^%S+ (%S+) (.+)$")
       gone[#gone + 1] = members[i]
@@ -194,7 +208,8 @@ local function endLate(queue, from, nowMs, ttlMs)
     for caller, count in pairs(callers) do redis.call("HINCRBY", FLOW, "d:" .. caller, -count) end
   end
   for _, job in ipairs(late) do
-    finish(job, { state = "failed", error = LATE }, nowMs, ttlMs or redis.call("PTTL", jobKey(job.id)))
+    local lifeMs = ttlMs or redis.call("PTTL", jobKey(job.id))
+    if not pcall(finish, job, { state = "failed", error = LATE }, nowMs, lifeMs) then setAside(job.id, nowMs) end
   end
   return #members - #gone, late, #members
 end

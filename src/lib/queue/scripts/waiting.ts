@@ -12,8 +12,9 @@ local function take()
     local id, bytes, caller = member:match("^(%S+) (%S+) (.+)$")
     redis.call("ZREM", queueKey(s.queue), member)
     countWaiting({ queue = s.queue, bytes = tonumber(bytes), caller = caller }, -1)
-    local job = load(id)
-    if job and job.state == "queued" then jobs[#jobs + 1] = job end
+    local isReadable, job = pcall(load, id)
+    if not isReadable then setAside(id, s.nowMs) end
+    if isReadable and job and job.state == "queued" then jobs[#jobs + 1] = job end
   end
   return #members, jobs
 end
@@ -27,7 +28,9 @@ end
  */
 export const DROP_WAITING = `${WHEN_FULL}${PRELUDE}${TAKE}
 local count, jobs = take()
-for _, job in ipairs(jobs) do finish(job, { state = "failed", error = s.error }, s.nowMs, s.resultTtlMs) end
+for _, job in ipairs(jobs) do
+  if not pcall(finish, job, { state = "failed", error = s.error }, s.nowMs, s.resultTtlMs) then setAside(job.id, s.nowMs) end
+end
 return { count, #jobs }
 `
 
