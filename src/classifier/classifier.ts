@@ -115,6 +115,7 @@ async function serveWith(config: ClassifierConfig, { shelf, pool, wall, log, sig
       models: reportModels(pool),
       broken: shelf.broken.map(({ id, folder, code, message }) => ({ id, folder, code, message })),
     }),
+    log,
   })
   await work(config, { shelf, pool, wall, hand, waker, metrics, reachability, health: health.url, log, signal })
   await health.close()

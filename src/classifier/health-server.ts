@@ -1,6 +1,7 @@
-import { createServer, type IncomingMessage, type Server } from "node:http"
-import type { AddressInfo } from "node:net"
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
+import type { AddressInfo, Socket } from "node:net"
 import { isAllowedHost } from "../lib/allowed-hosts.ts"
+import type { Log } from "../lib/log.ts"
 import type { Metrics } from "./metrics.ts"
 
 export type HealthServer = { url: string; close(): Promise<void> }
@@ -15,6 +16,7 @@ export type HealthOptions = {
   problem: () => string | null
   /** Which models are served, loaded, and broken. */
   models: () => object
+  log: Log
 }
 
 /** Probes and a scraper or two. */
@@ -22,38 +24,22 @@ const MAX_CONNECTIONS = 100
 const REQUEST_TIMEOUT_MS = 10_000
 
 /** `/healthz` (the process is alive), `/readyz` (it can work), `/models`, `/metrics` (Prometheus), on a port of their own. */
-export async function startHealthServer({
-  host,
-  port,
-  allowedHosts,
-  metrics,
-  problem,
-  models,
-}: HealthOptions): Promise<HealthServer> {
-  const timeouts = { headersTimeout: REQUEST_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS }
-  const server = createServer(timeouts, async (request, response) => {
-    const answer = (status: number, body: unknown) => {
-      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
-    }
-    if (!isAllowedHost(hostnameOf(request), allowedHosts))
-      return answer(421, { error: "Neither HEALTH_HOST nor ALLOWED_HOSTS has the name that this was sent to" })
-    switch (new URL(request.url ?? "/", "http://localhost").pathname) {
-      case "/healthz":
-        return answer(200, { status: "ok" })
-      case "/readyz": {
-        const reason = problem()
-        return reason === null ? answer(200, { status: "ready" }) : answer(503, { status: "not ready", reason })
-      }
-      case "/models":
-        return answer(200, models())
-      case "/metrics":
-        response.writeHead(200, { "content-type": metrics.registry.contentType }).end(await metrics.registry.metrics())
-        return
-      default:
-        answer(404, { error: "There are /healthz, /readyz, /models and /metrics here" })
-    }
+export async function startHealthServer(options: HealthOptions): Promise<HealthServer> {
+  const { host, port, log } = options
+  const timeouts = {
+    headersTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    connectionsCheckingInterval: REQUEST_TIMEOUT_MS / 2,
+  }
+  const server = createServer(timeouts, (request, response) => {
+    // What is thrown here would end the process.
+    answer(request, response, options).catch((error: unknown) => {
+      log.error("health.failed", { error })
+      if (response.headersSent) response.destroy()
+      else answerJson(response, 500, { error: "Something broke on our side; it was logged" })
+    })
   })
-  server.maxConnections = MAX_CONNECTIONS
+  boundConnections(server)
   await listen(server, host, port)
   const address = server.address() as AddressInfo
   return {
@@ -64,6 +50,51 @@ export async function startHealthServer({
         server.closeAllConnections()
       }),
   }
+}
+
+async function answer(
+  request: IncomingMessage,
+  response: ServerResponse,
+  { allowedHosts, metrics, problem, models }: HealthOptions,
+): Promise<void> {
+  if (!isAllowedHost(hostnameOf(request), allowedHosts)) {
+    const error = "Neither HEALTH_HOST nor ALLOWED_HOSTS has the name that this was sent to"
+    return answerJson(response, 421, { error })
+  }
+  // Not by URL: a target like "//" is none.
+  switch (request.url?.split("?")[0]) {
+    case "/healthz":
+      return answerJson(response, 200, { status: "ok" })
+    case "/readyz": {
+      const reason = problem()
+      if (reason === null) return answerJson(response, 200, { status: "ready" })
+      return answerJson(response, 503, { status: "not ready", reason })
+    }
+    case "/models":
+      return answerJson(response, 200, models())
+    case "/metrics": {
+      const text = await metrics.registry.metrics()
+      response.writeHead(200, { "content-type": metrics.registry.contentType }).end(text)
+      return
+    }
+    default:
+      return answerJson(response, 404, { error: "There are /healthz, /readyz, /models and /metrics here" })
+  }
+}
+
+function answerJson(response: ServerResponse, status: number, body: unknown): void {
+  response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body))
+}
+
+/** The oldest connection makes room for a new one: idle ones must not keep a probe out. */
+function boundConnections(server: Server): void {
+  const open = new Set<Socket>()
+  server.on("connection", (socket: Socket) => {
+    open.add(socket)
+    socket.once("close", () => open.delete(socket))
+    const [oldest] = open
+    if (open.size > MAX_CONNECTIONS) oldest?.destroy()
+  })
 }
 
 /** "" for none, and for what is no name. */
