@@ -14,6 +14,8 @@ export type ClassifyOptions = {
   submit?: Omit<SubmitOptions, "signal" | "idempotencyKey" | "onShrink">
   /** What is left to do with a file's answer; its failure is the file's. */
   finish?: ((file: string, ticket: TicketData) => Promise<void>) | undefined
+  /** Folder for what the jobs make, for what is said of a ticket that goes on. */
+  out?: string | undefined
   /** How long to wait for a file's answer. */
   timeoutMs?: number | undefined
 }
@@ -52,7 +54,7 @@ export function classifyFiles(
 async function classifyFile(
   client: Claimcheck,
   file: string,
-  { signal, timeoutMs, url, finish, submit = {} }: Omit<ClassifyOptions, "concurrency">,
+  { signal, timeoutMs, url, out, finish, submit = {} }: Omit<ClassifyOptions, "concurrency">,
   { accepted, shrunk }: Pick<Listener, "accepted" | "shrunk">,
 ): Promise<Outcome> {
   try {
@@ -64,7 +66,7 @@ async function classifyFile(
     return { file, ticket: done }
   } catch (cause) {
     if (signal.aborted) throw cause
-    const error = forTerminal(cause, { url })
+    const error = forTerminal(cause, { url, out })
     if (!(error instanceof CliError)) throw error
     const mayShrink = (submit.operation ?? "classify") === "classify" && submit.shrink === undefined
     return { file, error: mayShrink && isTooLarge(error) ? withAdvice(error) : error }

@@ -1,5 +1,7 @@
 import { z } from "zod"
 import { Claimcheck, ClaimcheckError } from "../lib/client/claimcheck.ts"
+import { isOperationName, OPERATIONS } from "../lib/operations/operations.ts"
+import { waitCommand } from "./advice.ts"
 import { ApiError, checkUrl, createApi, parseBody } from "./api.ts"
 import { CliError, EXIT } from "./cli-error.ts"
 import type { EdgeAddress } from "./edge-options.ts"
@@ -37,18 +39,25 @@ function newClient(address: EdgeAddress, fetchNow: typeof fetch): Claimcheck {
   }
 }
 
+/** The edge, and the folder for what its jobs make. */
+type Where = Pick<EdgeAddress, "url"> & { out?: string | undefined }
+
 /** A failure of the client as a sentence for the terminal; anything else as it is. */
-export function forTerminal(error: unknown, { url }: EdgeAddress): unknown {
+export function forTerminal(error: unknown, edge: Where): unknown {
   if (!(error instanceof ClaimcheckError)) return error
   const { code, cause } = error
-  if (code === "network") return unreachable(url, cause)
-  return new CliError(sentence(error), { code, cause: error })
+  if (code === "network") return unreachable(edge.url, cause)
+  return new CliError(sentence(error, edge), { code, cause: error })
 }
 
-function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError): string {
+function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError, { url, out }: Where): string {
   switch (code) {
     case "timeout":
-      return `${message}: claimcheck ticket --wait ${ticket?.id ?? ""}`.trimEnd()
+      if (ticket === undefined) return message
+      return `No answer in time: the ticket is ${ticket.status}, and the server goes on with it. To wait again:\n  ${waitCommand(
+        [ticket.id],
+        { url, out: makesFile(ticket.operation) ? (out ?? ".") : undefined },
+      )}`
     case "unauthorized":
     case "unknown_key":
     case "mistyped_key":
@@ -59,3 +68,5 @@ function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError):
       return `${message} (${code})${retryAfterMs > WORTH_SAYING_MS ? `. Try again in ${humanMs(retryAfterMs)}` : ""}`
   }
 }
+
+const makesFile = (operation: string) => isOperationName(operation) && OPERATIONS[operation].makesFile

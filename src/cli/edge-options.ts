@@ -1,14 +1,9 @@
 import { type Command, Option } from "commander"
 
-const DEFAULT_URL = "http://localhost:8787"
+export const DEFAULT_URL = "http://localhost:8787"
 
 export type EdgeAddress = { url: string; key?: string | undefined }
 export type EdgeOptions = EdgeAddress & { json?: true }
-
-/** `--url …` for a command that somebody is told to run, where it has to be said again. */
-export function urlFlag(url: string): string {
-  return url === (process.env.CLAIMCHECK_URL || DEFAULT_URL) ? "" : ` --url ${url}`
-}
 
 /** The options of every command that talks to an edge. */
 export function withEdgeOptions(command: Command): Command {

@@ -30,6 +30,19 @@ export function humanBytes(bytes: number): string {
   return `${power === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${units[power]}`
 }
 
+/** A server's sentence for people here: its instants as local time, to the minute. */
+export function noticeText(sentence: string): string {
+  return sentence.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (instant) => localTime(Date.parse(instant)))
+}
+
+/** "18:17" today, "23 Nov, 18:17" on another day. */
+export function localTime(ms: number, nowMs = Date.now()): string {
+  const date = new Date(ms)
+  const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })
+  if (date.toDateString() === new Date(nowMs).toDateString()) return time
+  return `${date.toLocaleDateString("en-GB", { day: "numeric", month: "short" })}, ${time}`
+}
+
 /** "1 job", "1,200 jobs". */
 export function countOf(count: number, one: string, many = `${one}s`): string {
   return `${count.toLocaleString("en-US")} ${count === 1 ? one : many}`

@@ -1,5 +1,6 @@
 import type { TicketData } from "../lib/client/claimcheck.ts"
-import { humanMs } from "./human-units.ts"
+import { humanMs, noticeText } from "./human-units.ts"
+import { outputText, pictureText } from "./operations/picture-text.ts"
 import { renderPredictions } from "./prediction-table.ts"
 import type { Paint, Style } from "./terminal.ts"
 
@@ -9,14 +10,15 @@ type View = { paint: Paint; columns?: number; nowMs: number }
 
 /** A ticket at a glance: what is on the picture, or where its job stands. */
 export function renderTicket(ticket: TicketData, { paint, columns = 80, nowMs }: View): string {
-  if (ticket.status === "succeeded") return renderPredictions(ticket.id, ticket, { paint, columns })
+  if (ticket.status === "succeeded" && ticket.operation === "classify")
+    return renderPredictions(ticket.id, ticket, { paint, columns })
   const heading = `${paint("bold", ticket.id)}  ${paint(COLOUR[ticket.status] ?? "cyan", ticket.status)}`
   const rows = facts(ticket, nowMs).filter((row): row is [string, string] => row[1] !== undefined)
   return [heading, ...rows.map(([name, value]) => `  ${paint("dim", name.padEnd(8))}  ${value}`)].join("\n")
 }
 
 function facts(
-  { queue, error, model, attempts, ...ticket }: TicketData,
+  { queue, error, model, attempts, image, output, ...ticket }: TicketData,
   nowMs: number,
 ): [string, string | undefined][] {
   const ago = (instant: string | undefined) =>
@@ -24,8 +26,11 @@ function facts(
   return [
     ["reason", error && `${error.message} (${error.code})`],
     ["place", queue?.position == null ? undefined : placeText(queue.position)],
-    ["answer", typeof queue?.eta_ms === "number" ? `in about ${humanMs(queue.eta_ms)}` : undefined],
-    ["note", queue?.classifiers === 0 ? (queue.notice ?? "no classifier serves the model now") : undefined],
+    ["answer", queue?.notice === undefined && queue?.eta_ms != null ? `in about ${humanMs(queue.eta_ms)}` : undefined],
+    ["note", queue?.notice && noticeText(queue.notice)],
+    ["picture", ticket.done && image ? pictureText(image) : undefined],
+    ["output", output && outputText(output, image)],
+    ["url", output?.url],
     ["model", model?.id],
     ["created", ago(ticket.created_at)],
     ["started", ago(ticket.started_at)],

@@ -1,10 +1,18 @@
+import { join } from "node:path"
 import { type Command, Option } from "commander"
-import type { Ticket, TicketData } from "../lib/client/claimcheck.ts"
+import type { Claimcheck, Ticket, TicketData } from "../lib/client/claimcheck.ts"
 import { ClaimcheckError } from "../lib/client/claimcheck.ts"
+import { sleep } from "../lib/sleep.ts"
+import { waitCommand } from "./advice.ts"
+import { type BatchApi, createBatchApi } from "./batch/batch-api.ts"
+import { renderBatch } from "./batch/render-batch.ts"
 import { CliError, EXIT } from "./cli-error.ts"
 import { forTerminal, openClient } from "./edge-client.ts"
-import { type EdgeOptions, urlFlag, withEdgeOptions } from "./edge-options.ts"
+import { type EdgeOptions, withEdgeOptions } from "./edge-options.ts"
+import { noticeText } from "./human-units.ts"
 import { interruptible } from "./interrupted.ts"
+import { makeFolder } from "./make-folder.ts"
+import { endingOf, saveOutput } from "./operations/save-output.ts"
 import { parseDurationMs } from "./parse-option.ts"
 import { renderTicket } from "./render-ticket.ts"
 import { paintFor, print, printError, survivesGoneReader } from "./terminal.ts"
@@ -13,70 +21,125 @@ const HELP = `
 Examples:
   $ claimcheck ticket cls_7z3k0v5c8mq2x9r4t6w1y8a0bd1f3h5j7k9m1n3p
   $ claimcheck ticket --wait --json cls_7z3k… | jq '.predictions[0]'
-  $ claimcheck ticket --wait cls_7z3k… cls_8a2m…
+  $ claimcheck ticket --wait --out small/ cls_7z3k… cls_8a2m…
   $ claimcheck ticket --cancel cls_7z3k…
+  $ claimcheck ticket bat_4f6h…
 
-With --json there is one line a ticket.
+With --json there is one line a ticket: the ticket, or {"id": …, "error": {"code", "message"}}.
 
-Exit codes: 0 every ticket was shown or canceled, or with --wait has succeeded; 1 one has not, or is not known; 2 the command
-was not understood; 130 interrupted.`
+Exit codes: 0 every ticket was shown or canceled, or with --wait or --out has succeeded; 1 one has not, or is not known; 2 the
+command was not understood; 130 interrupted.`
 
-type Options = EdgeOptions & { wait?: true; cancel?: true; timeout?: number }
+type Options = EdgeOptions & { wait?: true; cancel?: true; timeout?: number; out?: string; force?: true }
 
 export function addTicketCommand(program: Command): void {
   const command = program
     .command("ticket")
     .summary("show tickets, wait for them, or cancel them")
-    .description("Show tickets: their answers, or where their jobs stand.")
-    .argument("<id...>", "ids of tickets, cls_…")
+    .description("Show tickets: their answers, or where their jobs stand. A batch has one, too.")
+    .argument("<id...>", "ids of tickets: cls_…, or bat_… of batches")
     .addOption(new Option("-w, --wait", "wait until it is done").conflicts("cancel"))
     .option("--cancel", "cancel what has not finished")
     .option("--timeout <duration>", "wait no longer than 90s, 15min (default: no end)", parseDurationMs)
+    .addOption(
+      new Option("-o, --out <folder>", "save what compress and resize made there, under the ticket's id").conflicts(
+        "cancel",
+      ),
+    )
+    .option("--force", "write over files that are there")
   withEdgeOptions(command)
     .addHelpText("after", HELP)
     .action(async (ids: string[], options: Options) => {
       survivesGoneReader(() => process.exit())
-      await interruptible(async (signal) => {
-        const client = await openClient(options, { signal })
-        let left = ids
-        try {
-          for (const [i, id] of ids.entries()) {
-            await show(client.ticket(id), options, signal)
-            left = ids.slice(i + 1)
-          }
-        } catch (error) {
-          if (signal.aborted && options.wait)
-            printError(
-              `Interrupted: the rest goes on at the server.\n  claimcheck ticket --wait${urlFlag(options.url)} ${left.join(" ")}`,
-            )
-          throw error
-        }
-      })
+      await interruptible((signal) => showAll(ids, options, signal))
     })
 }
 
-/** A ticket that is not known is told, and the others are shown all the same. */
-async function show(ticket: Ticket, options: Options, signal: AbortSignal): Promise<void> {
+async function showAll(ids: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
+  const client = await openClient(options, { signal })
+  const batches = createBatchApi(options, signal)
+  if (options.out !== undefined) await makeFolder(options.out, { named: "--out" })
+  let left = ids
   try {
-    const data = await ask(ticket, options, signal)
-    const view = { paint: paintFor(process.stdout), columns: process.stdout.columns ?? 80, nowMs: Date.now() }
-    print(options.json ? JSON.stringify(data) : renderTicket(data, view))
-    if (options.wait && data.status !== "succeeded") process.exitCode = EXIT.failed
+    for (const [i, id] of ids.entries()) {
+      await tellFailure(id, options, () => show(id, { client, batches, options, signal }))
+      left = ids.slice(i + 1)
+    }
+  } catch (error) {
+    if (signal.aborted && options.wait)
+      printError(`Interrupted: the server goes on with the rest.\n  ${waitCommand(left, options)}`)
+    throw error
+  }
+}
+
+/** A ticket that is not known is told, and the others are shown all the same. */
+async function tellFailure(id: string, { json }: Options, run: () => Promise<void>): Promise<void> {
+  try {
+    await run()
   } catch (error) {
     if (!(error instanceof CliError) || error.code === "network") throw error
-    printError(`${paintFor(process.stderr)("red", "error")} ${error.message}`)
+    const { code = "failed", message } = error
+    if (json) print(JSON.stringify({ id, error: { code, message } }))
+    else printError(`${paintFor(process.stderr)("red", "error")} ${id}: ${message}`)
     process.exitCode = EXIT.failed
   }
+}
+
+type Show = { client: Claimcheck; batches: BatchApi; options: Options; signal: AbortSignal }
+
+async function show(id: string, { client, batches, options, signal }: Show): Promise<void> {
+  const view = { paint: paintFor(process.stdout), columns: process.stdout.columns ?? 80, nowMs: Date.now() }
+  if (id.startsWith("bat_")) {
+    const batch = await askBatch(id, { batches, options, signal })
+    print(options.json ? JSON.stringify(batch) : renderBatch(batch, view))
+    if (options.wait && batch.status !== "succeeded") process.exitCode = EXIT.failed
+    return
+  }
+  const ticket = await ask(client.ticket(id), options, signal)
+  const { output } = ticket
+  print(options.json ? JSON.stringify(ticket) : renderTicket(ticket, view))
+  if ((options.wait || options.out !== undefined) && ticket.status !== "succeeded") process.exitCode = EXIT.failed
+  if (options.out === undefined || output === undefined) return
+  const path = join(options.out, `${id}.${endingOf(output)}`)
+  await saveOutput(path, { output, edge: options, force: options.force === true, signal })
+  if (!options.json) print(`  saved     ${path}`)
 }
 
 async function ask(ticket: Ticket, options: Options, signal: AbortSignal): Promise<TicketData> {
   try {
     if (options.cancel) return await ticket.cancel({ signal })
-    if (options.wait) return await ticket.result({ signal, timeoutMs: options.timeout })
-    return await ticket.refresh({ signal })
+    if (!options.wait) return await ticket.refresh({ signal })
+    const tell = sayOnce()
+    return await ticket.result({ signal, timeoutMs: options.timeout, onUpdate: ({ queue }) => tell(queue?.notice) })
   } catch (error) {
     // A job that failed is an answer, too.
     if (error instanceof ClaimcheckError && error.ticket?.done === true) return error.ticket
     throw signal.aborted ? error : forTerminal(error, options)
+  }
+}
+
+async function askBatch(id: string, { batches, options, signal }: Omit<Show, "client">) {
+  if (options.cancel) return batches.cancel(id)
+  const untilMs = Date.now() + (options.timeout ?? Number.POSITIVE_INFINITY)
+  const tell = sayOnce()
+  for (;;) {
+    const batch = await batches.read(id)
+    if (batch.done || !options.wait) return batch
+    tell(batch.notice)
+    const leftMs = untilMs - Date.now()
+    if (leftMs <= 0)
+      throw new CliError(`The batch is ${batch.status}, and the server goes on with it`, { code: "timeout" })
+    await sleep(Math.min(batch.poll_after_ms ?? 1_000, leftMs), signal)
+    signal.throwIfAborted()
+  }
+}
+
+/** Why nothing moves, for who waits. */
+function sayOnce(): (notice: string | undefined) => void {
+  let isSaid = false
+  return (notice) => {
+    if (notice === undefined || isSaid) return
+    isSaid = true
+    printError(`${paintFor(process.stderr)("yellow", "waiting")} ${noticeText(notice)}`)
   }
 }

@@ -1,9 +1,10 @@
 import type { TicketData } from "../lib/client/claimcheck.ts"
+import { waitCommand } from "./advice.ts"
 import { createApi } from "./api.ts"
 import { type ClassifyOptions, classifyFiles, type Outcome } from "./classify-files.ts"
 import { openClient } from "./edge-client.ts"
-import { type EdgeOptions, urlFlag } from "./edge-options.ts"
-import { countOf, humanBytes, humanMs } from "./human-units.ts"
+import type { EdgeOptions } from "./edge-options.ts"
+import { countOf, humanBytes, humanMs, noticeText } from "./human-units.ts"
 import { showProgress } from "./progress.ts"
 import { progressNote } from "./progress-note.ts"
 import { paintFor, print, printError } from "./terminal.ts"
@@ -19,7 +20,19 @@ export type FileWork = EdgeOptions &
 
 /** Has files worked on under a progress bar, and prints each answer or failure, in the order of the files. */
 export async function workOnFiles(files: readonly string[], options: FileWork): Promise<void> {
-  const { render, isTall = false, json = false, url, key, signal, concurrency, submit, finish, timeoutMs } = options
+  const {
+    render,
+    isTall = false,
+    json = false,
+    url,
+    key,
+    signal,
+    concurrency,
+    submit,
+    out,
+    finish,
+    timeoutMs,
+  } = options
   const client = await openClient({ url, key }, { signal })
   const progress = showProgress(files.length)
   const startedMs = performance.now()
@@ -28,7 +41,7 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
   const open = new Map<string, string>()
   let firstTicket: string | undefined
   let [done, failed, printed, warned] = [0, 0, 0, false]
-  const work = { url, signal, concurrency, finish, timeoutMs, ...(submit !== undefined && { submit }) }
+  const work = { url, out, signal, concurrency, finish, timeoutMs, ...(submit !== undefined && { submit }) }
   try {
     await classifyFiles(client, files, work, {
       tell: (outcome) =>
@@ -45,9 +58,9 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
       accepted(file, { id, latest }) {
         firstTicket ??= id
         open.set(file, id)
-        if (latest?.queue?.classifiers !== 0 || warned) return
+        if (latest?.queue?.notice === undefined || warned) return
         warned = true
-        const notice = latest.queue.notice ?? `No classifier serves ${latest.model?.id ?? "the model"} now`
+        const notice = noticeText(latest.queue.notice)
         progress.above(() => printError(`${note("yellow", "waiting")} ${notice}`))
       },
       shrunk: (file, { bytes, sentBytes }) =>
@@ -59,7 +72,7 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
     progress.stop()
     if (signal.aborted) {
       const left = { answered: done, unsent: files.length - done - open.size, open: [...open.values()] }
-      printError(interruptedWords(left, { url }))
+      printError(interruptedWords(left, { url, out }))
     }
     throw error
   } finally {
@@ -85,7 +98,10 @@ export function summary(total: number, failed: number, ms: number): string {
 type Left = { answered: number; unsent: number; open: readonly string[] }
 
 /** What goes on without whoever pressed Ctrl-C, and how to come back to it. */
-export function interruptedWords({ answered, unsent, open }: Left, { url }: { url: string }): string {
+export function interruptedWords(
+  { answered, unsent, open }: Left,
+  edge: { url: string; out?: string | undefined },
+): string {
   const counts = [
     `${answered} answered`,
     open.length > 0 && `${open.length} in work`,
@@ -94,7 +110,7 @@ export function interruptedWords({ answered, unsent, open }: Left, { url }: { ur
   const said = `Interrupted: ${counts.filter(Boolean).join(", ")}.`
   if (open.length === 0) return said
   const which = `${countOf(open.length, "ticket")} ${open.length === 1 ? "goes" : "go"} on at the server`
-  return `${said} ${which}; the answers:\n  claimcheck ticket --wait${urlFlag(url)} ${open.join(" ")}`
+  return `${said} ${which}; the answers:\n  ${waitCommand(open, edge)}`
 }
 
 const asJson = (file: string, ticket: TicketData) => JSON.stringify({ file, ...ticket })

@@ -134,7 +134,7 @@ describe("claimcheck ticket", () => {
     expect(await ok("ticket", "--cancel", id)).toContain(`${id}  canceled`)
     expect(await cli("ticket", "--wait", id)).toMatchObject({ code: 1, stderr: "" })
     expect((await cli("ticket", "cls_unknown")).stderr).toBe(
-      "error There is no such ticket, or it has expired (not_found)\n",
+      "error cls_unknown: There is no such ticket, or it has expired (not_found)\n",
     )
   })
 })

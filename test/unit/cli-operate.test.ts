@@ -233,7 +233,7 @@ describe("renderTicket()", () => {
     created_at: "2026-01-01T23:59:48.000Z",
     attempts: 0,
     image: IMAGE,
-    queue: { position: 12, eta_ms: 3_100, classifiers: 0 },
+    queue: { position: 12, eta_ms: 3_100, classifiers: 1 },
   }
 
   test("says where a job stands", () => {
@@ -241,7 +241,6 @@ describe("renderTicket()", () => {
       "cls_1  queued",
       "  place     12 before it",
       "  answer    in about 3.1 s",
-      "  note      no classifier serves the model now",
       "  model     m",
       "  created   12 s ago",
     ])

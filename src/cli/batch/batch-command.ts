@@ -4,9 +4,10 @@ import { extname } from "node:path"
 import { type Command, InvalidArgumentError, Option } from "commander"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import { isOperationName, OPERATIONS, operationNames, operationOptions } from "../../lib/operations/operations.ts"
+import { quoted, urlFlag } from "../advice.ts"
 import { CliError, EXIT } from "../cli-error.ts"
-import { type EdgeOptions, urlFlag, withEdgeOptions } from "../edge-options.ts"
-import { countOf, humanMs } from "../human-units.ts"
+import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
+import { countOf, humanMs, noticeText } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
 import { alias, parseCount } from "../parse-option.ts"
 import { showProgress } from "../progress.ts"
@@ -172,9 +173,6 @@ function interruptedWords(
   ].join("\n")
 }
 
-/** As a shell takes it for one word. */
-const quoted = (text: string) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
-
 type DownloadWithBar = {
   api: BatchApi
   run: { ticketId: string; url: string }
@@ -237,7 +235,7 @@ async function followWithBar(follow: Parameters<typeof followBatch>[0]): Promise
   const warn = ({ notice }: BatchTicket) => {
     if (notice === undefined || isWarned) return
     isWarned = true
-    progress.above(() => printError(`${paintFor(process.stderr)("yellow", "waiting")} ${notice}`))
+    progress.above(() => printError(`${paintFor(process.stderr)("yellow", "waiting")} ${noticeText(notice)}`))
   }
   warn(first)
   const onTicket = (ticket: BatchTicket) => {
@@ -252,11 +250,11 @@ async function followWithBar(follow: Parameters<typeof followBatch>[0]): Promise
   }
 }
 
-function noteOf({ pictures, per_second, eta_ms }: BatchTicket): string {
+function noteOf({ pictures, per_second, eta_ms, notice }: BatchTicket): string {
   return [
     pictures.failed > 0 && `${pictures.failed} failed`,
     per_second !== null && `${per_second.toFixed(1)}/s`,
-    eta_ms != null && eta_ms > 0 && `${humanMs(eta_ms)} left`,
+    notice === undefined && eta_ms != null && eta_ms > 0 && `${humanMs(eta_ms)} left`,
   ]
     .filter(Boolean)
     .join(" · ")

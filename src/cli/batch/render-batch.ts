@@ -1,5 +1,5 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
-import { countOf, humanMs } from "../human-units.ts"
+import { countOf, humanMs, noticeText } from "../human-units.ts"
 import type { Paint } from "../terminal.ts"
 import type { BadRowsError } from "./batch-api.ts"
 import type { BatchRun } from "./batch-run.ts"
@@ -16,6 +16,26 @@ export function renderBadRows({ message, rows, count }: BadRowsError): string {
   })
   const more = count - shown.length
   return [message, ...shown, ...(more > 0 ? [`  and ${more} more`] : [])].join("\n")
+}
+
+/** A batch at a glance: how far it is, and where its results are. */
+export function renderBatch(batch: BatchTicket, { paint }: { paint: Paint }): string {
+  const { pictures, rows, per_second: perSecond, eta_ms: etaMs } = batch
+  const { done, total, failed } = pictures
+  const facts: [string, string | false][] = [
+    [
+      "done",
+      `${done.toLocaleString("en-US")} of ${countOf(total, "picture")}${failed > 0 ? `, ${failed} failed` : ""}`,
+    ],
+    ["left", !batch.done && batch.notice === undefined && etaMs != null && `about ${humanMs(etaMs)}`],
+    ["speed", !batch.done && perSecond !== null && perSecond > 0 && `${perSecond.toFixed(1)}/s`],
+    ["note", batch.notice !== undefined && noticeText(batch.notice)],
+    ["rows", rows.total.toLocaleString("en-US")],
+    ["results", `${batch.results_url}?format=csv`],
+  ]
+  const lines = facts.filter(([, value]) => value !== false)
+  const heading = `${paint("bold", batch.id)}  ${batch.status}`
+  return [heading, ...lines.map(([name, value]) => `  ${paint("dim", name.padEnd(8))}  ${value}`)].join("\n")
 }
 
 /** How a batch went, with its commonest failures. */

@@ -4,7 +4,6 @@ import type { TicketData } from "../../lib/client/claimcheck.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { expandInputs } from "../expand-inputs.ts"
-import { humanBytes } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
 import { makeFolder } from "../make-folder.ts"
 import { parseCount, parseDurationMs } from "../parse-option.ts"
@@ -12,6 +11,7 @@ import { fileNameOf, isPictureUrl } from "../picture-url.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { workOnFiles } from "../work-on-files.ts"
 import { claimPaths } from "./claim-paths.ts"
+import { outputText, pictureText } from "./picture-text.ts"
 import { endingOf, outputPath, saveOutput } from "./save-output.ts"
 
 type Given = EdgeOptions & {
@@ -116,6 +116,7 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
       ...(given.json && { json: true }),
       signal,
       timeoutMs: given.timeout,
+      ...(suffix !== undefined && { out: given.out ?? "." }),
       submit: {
         operation: name,
         options: Object.fromEntries(
@@ -149,11 +150,6 @@ function refuseDoubles(files: readonly string[]): void {
 }
 
 function renderResult(file: string, { image, output }: TicketData, path: string | undefined): string {
-  const picture = [`${image?.width}×${image?.height}`, image?.format, image?.bytes && humanBytes(image.bytes)]
-  if (image?.frames !== undefined && image.frames > 1) picture.push(`${image.frames} frames`)
-  if (image?.orientation !== undefined && image.orientation > 1) picture.push(`orientation ${image.orientation}`)
-  if (output === undefined || path === undefined) return `${file}  ${picture.filter(Boolean).join(" · ")}`
-  const share = image?.bytes ? ` (${Math.round((output.bytes / image.bytes) * 100)} %)` : ""
-  const made = [output.width && `${output.width}×${output.height}`, `${humanBytes(output.bytes)}${share}`]
-  return `${path}  ${made.filter(Boolean).join(" · ")}`
+  if (output === undefined || path === undefined) return `${file}  ${pictureText(image)}`
+  return `${path}  ${outputText(output, image)}`
 }

@@ -1,0 +1,14 @@
+import { DEFAULT_URL } from "./edge-options.ts"
+
+/** As a shell takes it for one word. */
+export const quoted = (text: string) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
+
+/** `--url …` for a command that somebody is told to run, where it has to be said again. */
+export function urlFlag(url: string): string {
+  return url === (process.env.CLAIMCHECK_URL || DEFAULT_URL) ? "" : ` --url ${quoted(url)}`
+}
+
+/** The command that waits for tickets; with a folder it fetches the files they make, too. */
+export function waitCommand(ids: readonly string[], { url, out }: { url: string; out?: string | undefined }): string {
+  return `claimcheck ticket --wait${out === undefined ? "" : ` --out ${quoted(out)}`}${urlFlag(url)} ${ids.join(" ")}`
+}
