@@ -7,6 +7,7 @@ import { CliError, describe, EXIT } from "./cli-error.ts"
 import { addKeysCommand } from "./keys/keys-command.ts"
 import { addModelsCommand } from "./models/models-command.ts"
 import { addDeadCommand } from "./operate/dead-command.ts"
+import { addDrainCommand } from "./operate/drain-command.ts"
 import { addPauseCommands } from "./operate/pause-command.ts"
 import { addQueueCommand } from "./operate/queue-command.ts"
 import { addOperationCommands } from "./operations/operation-commands.ts"
@@ -39,6 +40,7 @@ async function main(argv: readonly string[]): Promise<number> {
   addQueueCommand(program)
   addDeadCommand(program)
   addPauseCommands(program)
+  addDrainCommand(program)
   addWebhookCommand(program)
   addKeysCommand(program)
   addDeliverCommand(program)

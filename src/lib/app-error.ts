@@ -42,6 +42,7 @@ export const ERRORS = {
   result_pending: [503, "The result is not there yet"],
   bodies_full: [503, "Too many bytes are being received"],
   queue_full: [503, "The queue is full"],
+  draining: [503, "Nothing new is accepted just now"],
   outputs_full: [503, "The outputs have no room"],
   redis_unavailable: [503, "The queue cannot be reached"],
   job_unreadable: [503, "Another release has written the job"],

@@ -14,6 +14,7 @@ const SENTENCES: Record<string, string> = {
   network: "The server could not be reached.",
   bad_response: "Something other than claimcheck answered.",
   queue_full: "The queue is full. Try again in a while.",
+  draining: "The server is being upgraded. Try again in a while.",
   caller_queue_full: "Too many of your pictures are waiting already. Try again in a while.",
   redis_full: "The server has no room left. Try again in a while.",
   redis_unavailable: "The server cannot reach its queue. Try again in a while.",

@@ -9,6 +9,7 @@ const RETRY_AFTER_MS = {
   redis_full: 5_000,
   redis_unauthorized: 5_000,
   queue_full: 5_000,
+  draining: 30_000,
   caller_queue_full: 5_000,
   bodies_full: 1_000,
   caller_bodies_full: 1_000,

@@ -53,6 +53,7 @@ export const ENQUEUE_ERRORS = [
   "rate_limited",
   "caller_queue_full",
   "queue_full",
+  "draining",
   ...REDIS_ERRORS,
 ] as const satisfies ErrorCode[]
 

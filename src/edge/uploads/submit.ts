@@ -108,11 +108,13 @@ async function describeImage(bytes: Uint8Array, limits: SizeLimits): Promise<Ima
   return { ...seenImage(header), bytes: bytes.length, sha256: await sha256Hex(bytes) }
 }
 
-/** @throws AppError unknown_model; invalid_options for a model where the operation needs none */
+/** @throws AppError draining; unknown_model; invalid_options for a model where the operation needs none */
 export async function findModel(
   { registry, config }: Services,
   options: Pick<SubmitOptions, "operation" | "model">,
 ): Promise<ServedModel | null> {
+  const { isDraining } = await registry.snapshot()
+  if (isDraining) throw new AppError("draining", "Cannot accept work: the queue is being emptied for an upgrade")
   if (OPERATIONS[options.operation.name].usesModel) {
     return registry.findModel(options.model, config.DEFAULT_MODEL ?? PREFERRED_MODEL)
   }

@@ -2,6 +2,7 @@ import type { RedisRest } from "../redis/redis.ts"
 import { decodeIfReadable, type Job } from "./job.ts"
 import type { StoreLimits } from "./job-store.ts"
 import type { Keys } from "./keys.ts"
+import { DRAINING } from "./registry.ts"
 import { DROP, REVIVE } from "./scripts/dead.ts"
 import { PAUSE, RESUME } from "./scripts/pause.ts"
 import { DROP_WAITING, MOVE_WAITING } from "./scripts/waiting.ts"
@@ -90,5 +91,25 @@ export class Operator {
 
   async resume(): Promise<void> {
     await this.#redis.script(RESUME, [this.#keys.prefix], [])
+  }
+
+  /** Has edges accept nothing new, or accept again. They see it with the registry, which they read every ten seconds. */
+  async drain(isDraining: boolean): Promise<void> {
+    const { registry } = this.#keys
+    if (isDraining) await this.#redis.script(RUN_WHEN_FULL, [registry], ["HSET", registry, DRAINING, "1"])
+    else await this.#redis.call((sdk) => sdk.hdel(registry, DRAINING))
+  }
+
+  /** What would be left behind by a new schema number: jobs, lists, and receivers that a webhook is still to be sent to. */
+  async countLeft() {
+    const { flow, leases, batches, outbox } = this.#keys
+    const [fields, processing, open, receivers] = await Promise.all([
+      this.#redis.call((sdk) => sdk.hmget(flow, "n", "paused")) as Promise<unknown>,
+      this.#redis.call((sdk) => sdk.zcount(leases, "-inf", "(+inf")),
+      this.#redis.call((sdk) => sdk.zcard(batches)),
+      this.#redis.call((sdk) => sdk.zcard(outbox)),
+    ])
+    const [n, paused] = fields as (string | null)[]
+    return { waiting: Number(n ?? 0), processing, batches: open, receivers, paused: paused === "1" }
   }
 }

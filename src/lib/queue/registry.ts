@@ -44,7 +44,10 @@ const workerBeatSchema = z.object({
 /** What a worker tells of itself. */
 export type WorkerBeat = z.infer<typeof workerBeatSchema>
 
-export type RegistrySnapshot = { models: ServedModel[]; workers: (WorkerBeat & { id: string })[] }
+/** A field of the registry: an operator wants nothing new to be accepted. */
+export const DRAINING = "draining"
+
+export type RegistrySnapshot = { isDraining?: true; models: ServedModel[]; workers: (WorkerBeat & { id: string })[] }
 
 /** Uploads for a model are accepted for so long after it was last served; then it is as if it had never been. */
 const REMEMBER_MODEL_MS = 86_400_000
@@ -118,6 +121,7 @@ export class Registry {
     const snapshot: RegistrySnapshot = { models: [], workers: [] }
     for (const [name, text] of pairs(fields)) {
       // What another release tells in a way that is not known here hides nobody else.
+      if (name === DRAINING) snapshot.isDraining = true
       if (name.startsWith(MODEL)) snapshot.models.push(...readable(servedModelSchema, text))
       if (name.startsWith(WORKER)) {
         const id = name.slice(WORKER.length)
@@ -126,7 +130,7 @@ export class Registry {
     }
     // A hash has no order; without one, which model is the first would change from read to read.
     const byId = (a: { id: string }, b: { id: string }) => (a.id < b.id ? -1 : 1)
-    return { models: snapshot.models.sort(byId), workers: snapshot.workers.sort(byId) }
+    return { ...snapshot, models: snapshot.models.sort(byId), workers: snapshot.workers.sort(byId) }
   }
 }
 

@@ -1,0 +1,64 @@
+import type { Command } from "commander"
+import { sleep } from "../../lib/sleep.ts"
+import { CliError } from "../cli-error.ts"
+import { countOf } from "../human-units.ts"
+import { print, printError } from "../terminal.ts"
+import type { Operations } from "./open-operator.ts"
+import { operate } from "./operate.ts"
+
+/** Edges look at the registry every ten seconds; what they had begun to accept until then has arrived. */
+const SEEN_MS = 15_000
+const LOOK_MS = 1_000
+
+const HELP = `
+For an upgrade that raises the schema number (docs/versions.md). Ctrl-C stops the waiting alone: nothing is accepted until
+\`claimcheck drain --off\`. It talks to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and
+UPSTASH_REDIS_REST_TOKEN.
+
+Exit codes: 0 empty, 1 the queue is paused or Redis is away, 130 interrupted.`
+
+export function addDrainCommand(program: Command): void {
+  program
+    .command("drain")
+    .summary("accept nothing more, and wait until the queue is empty")
+    .description(
+      "Let edges refuse what is new (503 draining), and wait until nothing waits, is worked on or is to be sent.",
+    )
+    .option("--off", "accept again")
+    .option("--json", "print what is left as JSON, a line each second")
+    .addHelpText("after", HELP)
+    .action(({ off, json }: { off?: true; json?: true }) =>
+      operate(async (operations, signal) => {
+        await operations.operator.drain(off !== true)
+        if (off) return print("Accepting again, within ten seconds.")
+        const tell = (left: Left) => (json ? print(JSON.stringify(left)) : printError(describe(left)))
+        await untilDrained(operations, { tell, signal })
+        if (!json)
+          print("Empty. Stop this release and start the next one; with the same schema number: claimcheck drain --off")
+      }),
+    )
+}
+
+type Left = Awaited<ReturnType<Operations["operator"]["countLeft"]>>
+
+/** Looks every second until nothing is left. @throws CliError when the queue is paused: it would never be empty */
+export async function untilDrained(
+  { operator }: Pick<Operations, "operator">,
+  { tell, signal, seenMs = SEEN_MS }: { tell: (left: Left) => void; signal: AbortSignal; seenMs?: number },
+): Promise<void> {
+  let told = ""
+  for (const startMs = performance.now(); ; await sleep(LOOK_MS, signal)) {
+    signal.throwIfAborted()
+    const left = await operator.countLeft()
+    if (left.paused)
+      throw new CliError("The queue is paused and would never be empty: claimcheck resume", { code: "paused" })
+    if (JSON.stringify(left) !== told) tell(left)
+    told = JSON.stringify(left)
+    const isEmpty = left.waiting + left.processing + left.batches + left.receivers === 0
+    if (isEmpty && performance.now() - startMs >= seenMs) return
+  }
+}
+
+function describe({ waiting, processing, batches, receivers }: Left): string {
+  return `${countOf(waiting, "job")} waiting, ${processing} in work, ${countOf(batches, "list")} open, webhooks to ${countOf(receivers, "receiver")}`
+}
