@@ -5,6 +5,7 @@ import type { Keys } from "./keys.ts"
 import { DRAINING } from "./registry.ts"
 import { DROP, REVIVE } from "./scripts/dead.ts"
 import { PAUSE, RESUME } from "./scripts/pause.ts"
+import { RUN_WHEN_FULL } from "./scripts/prelude.ts"
 import { DROP_WAITING, MOVE_WAITING } from "./scripts/waiting.ts"
 
 /** Without a job its record has expired, or cannot be read here; then `isUnreadable` says so. */
