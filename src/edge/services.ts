@@ -98,7 +98,7 @@ export function createServices(
     webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys, sealer), Date.now),
     apiKeys,
     knownKeys: new KnownKeys(apiKeys, Date.now),
-    submitRates: new SubmitRates(Date.now),
+    submitRates: new SubmitRates(clock.now),
     readRates: new ReadRates(config.READ_LIMIT, Date.now),
     heldWaits: new HeldWaits(Date.now),
     overdueWakes: new OverdueWakes(Date.now),

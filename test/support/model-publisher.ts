@@ -70,7 +70,8 @@ export function breaksOffAfter(bytes: number): Trick {
     const head = { etag: etagOf(file), "content-length": rest.byteLength }
     const range = { "content-range": `bytes ${start}-${file.byteLength - 1}/${file.byteLength}` }
     response.writeHead(start > 0 ? 206 : 200, start > 0 ? { ...head, ...range } : head)
-    response.write(rest.subarray(0, bytes), () => setTimeout(() => response.destroy(), 20))
+    // What was sent has to be read before: a reset throws it away.
+    response.write(rest.subarray(0, bytes), () => setTimeout(() => response.destroy(), 200))
   }
 }
 

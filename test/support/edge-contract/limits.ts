@@ -50,7 +50,7 @@ export function limitContract(name: string, runtime: EdgeRuntime): void {
         await expectProblem(await ask("width=16000&format=png&fit=inside"), 422, "too_many_pixels")
         await expectProblem(await ask("width=5000&height=5000&format=npy"), 422, "output_too_large")
         expect((await classifier.payloadKeys()).sort()).toEqual(before.sort())
-        const { id } = await expectTicket(await ask("width=7000&height=7000&format=jpeg"), 202)
+        const { id } = await expectTicket(await ask("width=7000&height=7000&fit=fill&format=jpeg"), 202)
         await edge.request(`/v1/classifications/${id}`, { method: "DELETE" })
       })
     })
