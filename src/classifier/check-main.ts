@@ -6,13 +6,13 @@ import { chooseCodec } from "./image/open-codec.ts"
 import { checkModel } from "./models/check-model.ts"
 
 /** Checks one model folder in a process of its own, and prints the report as JSON: `claimcheck models check` runs this. */
-async function main([folder = ".", picture = "", runs = "10"]: readonly string[]): Promise<void> {
+async function main([folder = ".", picture = "", runs = "10", id]: readonly string[]): Promise<void> {
   const bytes = picture === "" ? madePicture() : new Uint8Array(await readFile(picture))
   const path = resolve(folder)
   // As in a classifier: CODEC decides, and where it is not set, what loads here.
   const asked = process.env.CODEC === "portable" || process.env.CODEC === "native" ? process.env.CODEC : undefined
   const codec = await chooseCodec(asked, silentLog)
-  const report = await checkModel({ id: basename(path), folder: path, codec, picture: bytes, runs: Number(runs) })
+  const report = await checkModel({ id: id ?? basename(path), folder: path, codec, picture: bytes, runs: Number(runs) })
   process.stdout.write(`${JSON.stringify(report)}\n`)
 }
 

@@ -414,6 +414,22 @@ describe("record()", () => {
     expect(await eventOf("a")).toMatchObject({ state: "given_up" })
   })
 
+  it("what waits for its next try can be dropped, unless it is being sent", async () => {
+    await outbox.record(await takeOne(), { ...lost, outcome: "retry", dueMs: T0 + DAY_MS })
+    const [{ eventId = "" } = {}] = await outbox.listRetried()
+    expect(await outbox.dropUndelivered(eventId)).toBe(true)
+    expect(await outbox.dropUndelivered(eventId)).toBe(false)
+    expect(await eventOf("a")).toMatchObject({ state: "given_up", attempts: [bad] })
+    expect([await outbox.listRetried(), await outbox.countUndelivered()]).toEqual([[], 0])
+    expect((await outbox.take(takeOf({ nowMs: T0 + 2 * DAY_MS }))).entries).toEqual([])
+
+    await outbox.resend("a", { nowMs: T0 + 5_000 })
+    await outbox.record(await takeOne({ nowMs: T0 + 5_000 }), { ...lost, outcome: "retry", dueMs: T0 + 6_000 })
+    const taken = await takeOne({ nowMs: T0 + 6_000 })
+    expect(await outbox.dropUndelivered(eventId)).toBe(false)
+    expect(await outbox.record(taken, receipt)).toBe(true)
+  })
+
   it("keeps the last fifty attempts", async () => {
     for (let i = 0; i < 55; i++) {
       const nowMs = T0 + 1_000 + i * 60_000

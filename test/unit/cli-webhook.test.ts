@@ -14,7 +14,8 @@ import { renderDeliveries } from "../../src/cli/webhook/render-deliveries.ts"
 import { receivedJson, renderReceived } from "../../src/cli/webhook/render-received.ts"
 import { changeSettings, parseWebhookUrl, renderSettings } from "../../src/cli/webhook/settings-command.ts"
 import {
-  allUndeliveredIds,
+  allUndelivered,
+  countWebhooks,
   dropEvents,
   renderUndelivered,
   resendEvents,
@@ -231,9 +232,10 @@ describe("undelivered webhooks", () => {
     expect(JSON.parse(json)).toMatchObject({ id: "msg_a_1", ticket_id: ticket, receiver: "https://h.example" })
   })
 
-  test("allUndeliveredIds() goes on behind a page that is short of expired ones", async () => {
+  test("allUndelivered() has what is tried again, too, and goes on behind a page that is short of expired ones", async () => {
     const names = Array.from({ length: 230 }, (_value, i) => `msg_${i}_1`)
     const outbox = {
+      listRetried: async () => [undelivered("msg_r_1", [])],
       countUndelivered: async () => names.length,
       listUndelivered: async ({ offset = 0, count = 100 } = {}) =>
         names
@@ -241,7 +243,9 @@ describe("undelivered webhooks", () => {
           .filter((name) => name !== "msg_7_1")
           .map((name) => undelivered(name, [])),
     }
-    expect(await allUndeliveredIds(outbox)).toEqual(names.filter((name) => name !== "msg_7_1"))
+    const all = await allUndelivered(outbox)
+    expect(all).toEqual({ retried: ["msg_r_1"], over: names.filter((name) => name !== "msg_7_1") })
+    expect(countWebhooks(all)).toBe("230 webhooks (1 between tries, 229 given up)")
   })
 
   test("resendEvents() begins with the oldest, and asks for no record of what is no event", async () => {

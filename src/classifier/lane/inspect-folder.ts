@@ -3,17 +3,14 @@ import { dirname, join } from "node:path"
 import type { ModelFolder } from "../models/find-models.ts"
 import { loadModel } from "../models/load-model.ts"
 import { ModelError } from "../models/model-error.ts"
+import { assertModelId } from "../models/model-id.ts"
 import type { FromLane } from "./lane-messages.ts"
-
-const MODEL_ID = /^[a-z0-9][a-z0-9_.-]{0,63}$/i
 
 /** Loads a folder's model, checks it, and lets it go. What was read is kept as a copy, which no later change can touch. */
 export async function inspectFolder(model: ModelFolder, copyTo: string | null): Promise<FromLane> {
   const { id, folder } = model
   try {
-    if (!MODEL_ID.test(id)) {
-      throw new ModelError("bad_name", `A model's folder has a name of at most 64 letters, digits, ".", "_" and "-"`)
-    }
+    assertModelId(id)
     const loaded = await loadModel(id, folder)
     loaded.dispose()
     const target = copyTo === null ? null : join(copyTo, `${id}@${loaded.info.version}`)

@@ -10,6 +10,7 @@ import { classify } from "../operations/classify.ts"
 import { type LoadedModel, loadModel } from "./load-model.ts"
 import { ModelError } from "./model-error.ts"
 import { factsOf, type ModelFact } from "./model-facts.ts"
+import { assertModelId } from "./model-id.ts"
 
 const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,
@@ -40,6 +41,7 @@ export async function checkModel({ id, folder, codec, picture, runs }: Check): P
   await startWasm()
   try {
     const startMs = performance.now()
+    assertModelId(id)
     const model = await loadModel(id, folder)
     const loadMs = performance.now() - startMs
     return {

@@ -1,5 +1,5 @@
 import type { Command } from "commander"
-import { describe, EXIT } from "../cli-error.ts"
+import { EXIT } from "../cli-error.ts"
 import { humanBytes, humanMs } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
 import { parseCount } from "../parse-option.ts"
@@ -38,7 +38,7 @@ export function addCheckCommand(models: Command): void {
         const report = await runCheck(folder, { ...options, signal })
         if (options.json) print(JSON.stringify(report))
         else if (report.ok) print(renderReport(report, paintFor(process.stdout)))
-        else printError(`${paintFor(process.stderr)("red", report.code)} ${describe(report.message)}`)
+        else printError(`${paintFor(process.stderr)("red", "error")} ${folder}: ${report.message} (${report.code})`)
         if (!report.ok) process.exitCode = EXIT.failed
       }),
     )

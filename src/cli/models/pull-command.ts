@@ -66,7 +66,7 @@ async function pullByName(name: string, options: Options, signal: AbortSignal): 
       into,
       force: options.force === true,
       imagenet: await readImagenet(),
-      check: (folder) => loadOnce(folder, signal),
+      check: (folder) => loadOnce(folder, row.name, signal),
       onSize: (bytes) => {
         progress = showProgress(bytes, { show: humanBytes })
       },
@@ -88,8 +88,8 @@ function say(row: CatalogueRow, { base, into }: { base: string; into: string }):
 }
 
 /** What came must be a model that can be served: said here, before it is. */
-async function loadOnce(folder: string, signal: AbortSignal): Promise<void> {
-  const report = await runCheck(folder, { runs: 1, signal })
+async function loadOnce(folder: string, id: string, signal: AbortSignal): Promise<void> {
+  const report = await runCheck(folder, { id, runs: 1, signal })
   if (!report.ok) throw new CliError(`What came cannot be served: ${report.message}`, { code: report.code })
 }
 

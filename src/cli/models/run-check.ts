@@ -24,15 +24,17 @@ const reportSchema = z.discriminatedUnion("ok", [
 ])
 export type CheckReport = z.infer<typeof reportSchema>
 
-export type CheckOptions = { picture?: string | undefined; runs?: number | undefined; signal: AbortSignal }
+/** @property id what the model will be called, where that is not yet its folder's name */
+export type CheckOptions = { id?: string; picture?: string | undefined; runs?: number | undefined; signal: AbortSignal }
 
 /**
  * Has the classifier load and try a folder's model, in a process of its own: a model may end it, or never answer.
  * @throws CliError when it ends without a report
  */
-export async function runCheck(folder: string, { picture, runs = 10, signal }: CheckOptions): Promise<CheckReport> {
+export async function runCheck(folder: string, { id, picture, runs = 10, signal }: CheckOptions): Promise<CheckReport> {
   const script = join(packageRoot(), "dist/classifier/check-main.js")
-  const child = spawn(process.execPath, [script, folder, picture ?? "", String(runs)], { signal, stdio: "pipe" })
+  const args = [script, folder, picture ?? "", String(runs), ...(id === undefined ? [] : [id])]
+  const child = spawn(process.execPath, args, { signal, stdio: "pipe" })
   let [output, errors] = ["", ""]
   child.stdout.on("data", (data) => (output += String(data)))
   child.stderr.on("data", (data) => (errors = (errors + String(data)).slice(-4_000)))

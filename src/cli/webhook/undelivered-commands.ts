@@ -6,14 +6,21 @@ import { operate } from "../operate/operate.ts"
 import { checkWhich, reportFailures, type Which, withWhich } from "../operate/which.ts"
 import { parseCount } from "../parse-option.ts"
 import { paintFor, print, printError } from "../terminal.ts"
-import { allUndeliveredIds, dropEvents, renderUndelivered, resendEvents, undeliveredJson } from "./undelivered.ts"
+import {
+  allUndelivered,
+  countWebhooks,
+  dropEvents,
+  renderUndelivered,
+  resendEvents,
+  undeliveredJson,
+} from "./undelivered.ts"
 
 const REACH = `
 It talks to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.`
 
 const HELP_LIST = `
 A webhook that failed is tried again: ten times over 76 hours. Then it is given up, and at once when its receiver answers 410; it is kept
-for a week. \`resend --all\` and \`drop --all\` mean those that were given up.${REACH}
+for a week. \`resend --all\` and \`drop --all\` mean all that this lists.${REACH}
 
 Examples:
   $ claimcheck webhook undelivered
@@ -68,13 +75,13 @@ function addResend(webhook: Command): void {
     .addHelpText("after", HELP_RESEND)
   withEvents(resend).action((ids: string[], which: Which) =>
     operate(async ({ outbox }, signal) => {
-      const chosen = await choose(outbox, ids, which)
+      const { chosen, what } = await choose(outbox, ids, which)
       if (chosen.length === 0) return
       // Named ones are meant; of all of them somebody may not know how many they are.
-      const what = `Send ${countOf(chosen.length, "webhook")} again, to their receivers.`
-      if (which.all) await confirm(what, { yes: which.yes === true, signal })
+      if (which.all) await confirm(`Send ${what} again, to their receivers.`, { yes: which.yes === true, signal })
       const done = await resendEvents(outbox, chosen, Date.now())
-      print(which.json ? JSON.stringify(done) : `${countOf(done.resent.length, "webhook")} on the way again`)
+      const sent = done.missing.length === 0 ? what : countOf(done.resent.length, "webhook")
+      print(which.json ? JSON.stringify(done) : `${sent} on the way again`)
       reportFailures([[done.missing, "there is no such event, or its record has expired"]])
     }),
   )
@@ -83,29 +90,32 @@ function addResend(webhook: Command): void {
 function addDrop(webhook: Command): void {
   const drop = webhook
     .command("drop")
-    .summary("forget what was given up or refused")
-    .description("Take webhooks off the list of undelivered ones. Their tickets keep what was tried, until it expires.")
+    .summary("forget webhooks that have not arrived")
+    .description(
+      "Take webhooks off the list of undelivered ones: they are not tried again. Their tickets keep what was tried, until it expires.",
+    )
     .addHelpText("after", REACH)
   withEvents(drop).action((ids: string[], which: Which) =>
     operate(async ({ outbox }, signal) => {
-      const chosen = await choose(outbox, ids, which)
+      const { chosen, what } = await choose(outbox, ids, which)
       if (chosen.length === 0) return
-      await confirm(`Drop ${countOf(chosen.length, "undelivered webhook")}, for good.`, {
-        yes: which.yes === true,
-        signal,
-      })
+      await confirm(`Drop ${what}, for good.`, { yes: which.yes === true, signal })
       const done = await dropEvents(outbox, chosen)
-      print(which.json ? JSON.stringify(done) : `${countOf(done.dropped.length, "webhook")} dropped`)
-      reportFailures([[done.missing, "not among the undelivered"]])
+      const dropped = done.missing.length === 0 ? what : countOf(done.dropped.length, "webhook")
+      print(which.json ? JSON.stringify(done) : `${dropped} dropped`)
+      reportFailures([[done.missing, "not among the undelivered, or being sent just now"]])
     }),
   )
 }
 
 const withEvents = (command: Command) => withWhich(command, "[event...]", "events, msg_…")
 
-async function choose(outbox: Operations["outbox"], ids: readonly string[], which: Which): Promise<string[]> {
+async function choose(outbox: Operations["outbox"], ids: readonly string[], which: Which) {
   checkWhich(ids, which)
-  const chosen = which.all ? await allUndeliveredIds(outbox) : [...new Set(ids)]
+  const named = [...new Set(ids)]
+  if (!which.all) return { chosen: named, what: countOf(named.length, "webhook") }
+  const all = await allUndelivered(outbox)
+  const chosen = [...all.retried, ...all.over]
   if (chosen.length === 0 && !which.json) print(NOTHING)
-  return chosen
+  return { chosen, what: countWebhooks(all) }
 }

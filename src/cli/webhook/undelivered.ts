@@ -1,21 +1,33 @@
 import { type DeliveryEvent, receiverOf, tellEvent, toDeliveries } from "../../lib/webhooks/delivery.ts"
 import { jobIdOfEvent, type Outbox, type Undelivered } from "../../lib/webhooks/outbox.ts"
-import { humanMs } from "../human-units.ts"
+import { countOf, humanMs } from "../human-units.ts"
 import type { Paint } from "../terminal.ts"
 import { renderTable } from "../text-table.ts"
 
 const PAGE = 100
 
-/** The events that were not delivered, each once, taken before anything is changed. */
-export async function allUndeliveredIds(
-  outbox: Pick<Outbox, "listUndelivered" | "countUndelivered">,
-): Promise<string[]> {
+/** More than this of one receiver are left for the next run. */
+const MAX_RETRIED = 100_000
+
+export type AllUndelivered = { retried: string[]; over: string[] }
+
+/** The events that were not delivered, each once: those that are tried again, and those that are not. */
+export async function allUndelivered(
+  outbox: Pick<Outbox, "listRetried" | "listUndelivered" | "countUndelivered">,
+): Promise<AllUndelivered> {
+  const retried = (await outbox.listRetried({ count: MAX_RETRIED })).map(({ eventId }) => eventId)
   const ids = new Set<string>()
   // A page may be short in the middle: events whose record has expired are left out of it.
   for (let offset = 0; offset < (await outbox.countUndelivered()); offset += PAGE) {
     for (const { eventId } of await outbox.listUndelivered({ offset, count: PAGE })) ids.add(eventId)
   }
-  return [...ids]
+  return { retried, over: [...ids] }
+}
+
+/** "3 webhooks (2 between tries, 1 given up)" */
+export function countWebhooks({ retried, over }: AllUndelivered): string {
+  const parts = [retried.length > 0 && `${retried.length} between tries`, over.length > 0 && `${over.length} given up`]
+  return `${countOf(retried.length + over.length, "webhook")} (${parts.filter(Boolean).join(", ")})`
 }
 
 export type ResendSummary = { resent: string[]; missing: string[] }

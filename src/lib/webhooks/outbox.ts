@@ -1,6 +1,6 @@
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../queue/keys.ts"
-import { RECORD, RELEASE, RESEND, TAKE } from "../queue/scripts/outbox.ts"
+import { DROP, RECORD, RELEASE, RESEND, TAKE } from "../queue/scripts/outbox.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { type Attempt, type Delivery, type DeliveryEvent, decodeDelivery } from "./delivery.ts"
 
@@ -36,6 +36,9 @@ export type Resend = {
 }
 
 export type Undelivered = { eventId: string; sinceMs: number; delivery: Delivery; event: DeliveryEvent }
+
+/** A reply is bounded, and a record holds its ticket's answer. */
+const MAX_RECORDS_READ = 100
 
 /** Longer than an attempt may take: one that is still in hand must not come due for another deliverer. */
 export const DELIVERY_LEASE_MS = 45_000
@@ -128,9 +131,12 @@ export class Outbox {
   }
 
   async #withRecords(found: readonly { eventId: string; sinceMs: number }[]): Promise<Undelivered[]> {
-    if (found.length === 0) return []
-    const keys = found.map(({ eventId }) => this.#keys.delivery(jobIdOfEvent(eventId)))
-    const texts = await this.#redis.call((sdk) => sdk.mget<(string | null)[]>(...keys))
+    const texts: (string | null)[] = []
+    for (let from = 0; from < found.length; from += MAX_RECORDS_READ) {
+      const page = found.slice(from, from + MAX_RECORDS_READ)
+      const keys = page.map(({ eventId }) => this.#keys.delivery(jobIdOfEvent(eventId)))
+      texts.push(...(await this.#redis.call((sdk) => sdk.mget<(string | null)[]>(...keys))))
+    }
     return found.flatMap(({ eventId, sinceMs }, i) => {
       const text = texts[i]
       const delivery = typeof text === "string" ? decodeDelivery(text) : null
@@ -154,9 +160,12 @@ export class Outbox {
     return this.#redis.call((sdk) => sdk.zcard(this.#keys.undelivered))
   }
 
-  /** Takes an event off the list of what was not delivered. Its record stays until it expires. False when it was not on it. */
+  /**
+   * Takes an event off the list of what was not delivered, or ends its tries. Its record stays until it expires. False when it
+   * is neither, or being sent just now.
+   */
   async dropUndelivered(eventId: string): Promise<boolean> {
-    return (await this.#redis.call((sdk) => sdk.zrem(this.#keys.undelivered, eventId))) === 1
+    return (await this.#run(DROP, [eventId])) === 1
   }
 
   #run(script: string, args: readonly (string | number)[]): Promise<unknown> {

@@ -170,6 +170,24 @@ return 1
 `
 
 /**
+ * Takes an event off: of what is over its name on the list, of what waits for another try that try. What a deliverer has in
+ * hand just now is left to it.
+ *
+ * KEYS[1] prefix   ARGV[1] event id
+ * Returns 1 when it was there, else 0.
+ */
+export const DROP = `${WHEN_FULL}${OUTBOX_PRELUDE}
+if redis.call("ZREM", UNDELIVERED, ARGV[1]) == 1 then return 1 end
+local record = loadRecord(jobIdOf(ARGV[1]))
+local event = eventOf(record, ARGV[1])
+if not event or event.state ~= "pending" or event.tries == 0 then return 0 end
+if redis.call("ZREM", lineKey(receiverOf(record.url)), event.id) == 0 then return 0 end
+event.state, event.dueMs = "given_up", nil
+saveRecord(record, DELIVERY_TTL_MS)
+return 1
+`
+
+/**
  * Sends an event again: what waits for its next try at once, what is over with a fresh schedule.
  *
  * KEYS[1] prefix   ARGV[1] job id   ARGV[2] event id, or "" for the latest   ARGV[3] now, ms
