@@ -117,7 +117,9 @@ describe("models served at once", () => {
     expect(JSON.parse(stdout)).toMatchObject({ ok: true, version: await versionOf("tm_colours"), picture: { runs: 2 } })
     const broken = await runCli(["models", "check", join(root, "broken")], { ...stack.env, NO_COLOR: "1" })
     expect(broken).toMatchObject({ code: 1, stdout: "" })
-    expect(broken.stderr).toMatch(/^error .*broken: Cannot find shard weights\.bin, which model\.json names \(missing_file\)\n$/)
+    expect(broken.stderr).toMatch(
+      /^error .*broken: Cannot find shard weights\.bin, which model\.json names \(missing_file\)\n$/,
+    )
     expect((await runCli(["models", "check", join(root, "my model")], stack.env)).stderr).toContain("(bad_name)")
   })
 })
