@@ -31,6 +31,7 @@ export const ERRORS = {
   unknown_model: [422, "No such model was ever served here"],
   idempotency_mismatch: [422, "The Idempotency-Key was used with another payload"],
   caller_queue_full: [429, "You have too many jobs waiting"],
+  caller_bytes_full: [429, "You keep too many bytes here"],
   caller_bodies_full: [429, "You send too many bytes at once"],
   rate_limited: [429, "You send too often"],
   too_many_guesses: [429, "Too many API keys that are not known"],

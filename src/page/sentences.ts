@@ -17,6 +17,7 @@ const SENTENCES: Record<string, string> = {
   draining: "The server is being upgraded. Try again in a while.",
   caller_queue_full: "Too many of your pictures are waiting already. Try again in a while.",
   redis_full: "The server has no room left. Try again in a while.",
+  caller_bytes_full: "You keep too much here already. Try again when some of it has expired.",
   redis_unavailable: "The server cannot reach its queue. Try again in a while.",
   deadline_exceeded: "Nobody came to this picture before its deadline.",
   attempts_exhausted: "This picture failed every time it was tried.",

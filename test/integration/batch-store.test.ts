@@ -1,5 +1,6 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import type { BatchPlan } from "../../src/lib/batches/batch.ts"
 import { BatchStore } from "../../src/lib/batches/batch-store.ts"
 import { batchETag, toBatchTicket } from "../../src/lib/batches/batch-ticket.ts"
 import { encodeChunk } from "../../src/lib/batches/list-chunk.ts"
@@ -12,9 +13,11 @@ import {
   claimOf,
   failure,
   idsOf,
+  jobOf,
   LEASE_MS,
   type StoreHarness,
   startStoreHarness,
+  submit,
   success,
   T0,
 } from "../support/store-harness.ts"
@@ -33,6 +36,7 @@ beforeEach(async () => {
   batches = new BatchStore(harness.redis, harness.keys, DEFAULT_STORE_LIMITS)
 })
 
+const DAY_MS = 86_400_000
 /** As planOf() has them. */
 const PICTURES = 6
 
@@ -151,15 +155,68 @@ describe("BatchStore", () => {
     expect(depths.map((depth) => Number(depth ?? 0))).toEqual([0, 0, 0])
   })
 
+  const listOf = (caller: string, listBytes: number, plan: Partial<BatchPlan> = {}) =>
+    planOf(`b${++lists}`, { caller, listBytes, keepUntilMs: T0 + 2 * DAY_MS, ...plan })
+  let lists = 0
+
   it("bytes that lie long are counted for as long, whatever is reserved after them", async () => {
     const limited = new BatchStore(harness.redis, harness.keys, { ...DEFAULT_STORE_LIMITS, maxBytes: 100 })
-    const dayMs = 86_400_000
-    await limited.reserve(90, { nowMs: T0, keepUntilMs: T0 + 2 * dayMs })
-    await limited.reserve(5, { nowMs: T0, keepUntilMs: T0 + 1_000 })
-    expect(await harness.client.pTTL(harness.keys.listBytes)).toBeGreaterThan(2 * dayMs)
-    const later = { nowMs: T0 + dayMs, keepUntilMs: T0 + 2 * dayMs }
-    await expect(limited.reserve(11, later)).rejects.toMatchObject({ code: "queue_full" })
-    await limited.reserve(10, later)
+    for (const bytes of [44, 46]) await createBatch(limited, listOf(`key:${bytes}`, bytes))
+    await createBatch(limited, listOf("key:5", 5, { keepUntilMs: T0 + 1_000 }))
+    expect(await harness.client.pTTL(harness.keys.listBytes)).toBeGreaterThan(2 * DAY_MS)
+    const later = { createdMs: T0 + DAY_MS }
+    await expect(createBatch(limited, listOf("key:11", 11, later))).rejects.toMatchObject({ code: "queue_full" })
+    await createBatch(limited, listOf("key:10", 10, later))
+  })
+
+  it("one caller's lists are half of all at most; what is refused or sent again counts nothing", async () => {
+    const limited = new BatchStore(harness.redis, harness.keys, { ...DEFAULT_STORE_LIMITS, maxBytes: 100 })
+    const plan = listOf("key:a", 26)
+    await createBatch(limited, plan)
+    await expect(createBatch(limited, listOf("key:a", 26))).rejects.toMatchObject({
+      code: "caller_bytes_full",
+      status: 429,
+    })
+    expect(await limited.create(plan)).toMatchObject({ status: "exists" })
+    await expect(limited.create(listOf("key:b", 40))).rejects.toMatchObject({ code: "list_expired" })
+    await createBatch(limited, listOf("key:b", 50))
+    await createBatch(limited, listOf("key:a", 24))
+    await expect(createBatch(limited, listOf("key:c", 1))).rejects.toMatchObject({ code: "queue_full" })
+  })
+
+  it("canceled before anything was done, a batch gives its list's bytes back; else its list lives as long as a result", async () => {
+    const counted = async () => (await harness.client.hVals(harness.keys.listBytesOf("key:a"))).map(Number)
+    for (const id of ["none", "some"]) {
+      const plan = planOf(id, { listBytes: 40, deadlineMs: T0 + 6 * DAY_MS, keepUntilMs: T0 + 7 * DAY_MS })
+      await createBatch(batches, plan)
+      const lent = await lendOne(batches)
+      if (lent === undefined) throw new Error("Nothing is due")
+      if (id === "some") await feedNext(batches, lent)
+      if (id === "some") await finishAll()
+    }
+    expect(await counted()).toEqual([80])
+    for (let again = 0; again < 2; again++) await batches.end("none", "canceled", T0 + 1)
+    expect(await counted()).toEqual([40])
+    expect(await harness.client.exists(harness.keys.listChunk("list-of-none", 0))).toBe(0)
+    for (let again = 0; again < 2; again++) await batches.end("some", "canceled", T0 + 1)
+    const inADay = String(Math.floor((T0 + 1 + DAY_MS) / 3_600_000))
+    expect(await harness.client.hGet(harness.keys.listBytesOf("key:a"), inADay)).toBe("40")
+    expect((await counted()).sort()).toEqual([0, 40])
+    expect(await harness.client.pTTL(harness.keys.listChunk("list-of-some", 0))).toBeLessThanOrEqual(DAY_MS)
+  })
+
+  it("feed() leaves half of what may wait to single jobs: of its caller, and of all", async () => {
+    const limits = { maxDepth: 40, maxDepthPerCaller: 10 }
+    const limited = new BatchStore(harness.redis, harness.keys, { ...DEFAULT_STORE_LIMITS, ...limits })
+    for (let i = 0; i < 6; i++) {
+      await createBatch(limited, planOf(`b${i}`, { caller: `key:${i}`, size: 20, pictures: 20 }))
+      const lent = await lendOne(limited)
+      if (lent === undefined) throw new Error("Nothing is due")
+      expect(await feedNext(limited, lent, T0, 20)).toMatchObject({ status: "wait", cursor: i < 4 ? 5 : 0 })
+    }
+    const single = harness.store(limits)
+    for (let i = 0; i < 5; i++) await submit(single, jobOf(`a${i}`, { caller: "key:0" }))
+    for (let i = 0; i < 10; i++) await submit(single, jobOf(`b${i}`, { caller: "key:9" }))
   })
 
   it("lends a batch to one feeder; when that one dies, to the next, and then the first can do nothing", async () => {

@@ -26,7 +26,12 @@ afterAll(async () => {
 })
 beforeEach(() => redis.call((sdk) => sdk.flushall()))
 
-const output = (bytes: Uint8Array) => ({ bytes, caller: "key:alice", contentType: "image/webp", sha256: "5ha" })
+const output = (bytes: Uint8Array, caller = "key:alice") => ({
+  bytes,
+  caller,
+  contentType: "image/webp",
+  sha256: "5ha",
+})
 const noise = (bytes: number) => crypto.getRandomValues(new Uint8Array(Math.min(bytes, 65_536)))
 const store = (limits: Partial<OutputLimits> = {}, secrets: string[] = []) =>
   new StoredOutputs(redis, keys, { ...LIMITS, ...limits }, createSealer(secrets))
@@ -52,7 +57,7 @@ describe("StoredOutputs", () => {
     await store().put("one", output(noise(10)), { nowMs: T0 })
     await store().put("one", output(noise(20)), { nowMs: T0 })
     const all = await redis.call((sdk) => sdk.keys("*"))
-    expect(all.sort()).toEqual([keys.output("one"), keys.outputBytes].sort())
+    expect(all.sort()).toEqual([keys.output("one"), keys.outputBytes, keys.outputBytesOf("key:alice")].sort())
     for (const key of all) expect(await redis.call((sdk) => sdk.pttl(key))).toBeGreaterThan(0)
     expect((await store().read("one"))?.bytes).toHaveLength(20)
   })
@@ -66,21 +71,30 @@ describe("StoredOutputs", () => {
 
   test("refuses what all outputs together have no room for, until some have expired", async () => {
     const limits = { maxAllBytes: 2_500 }
-    await store(limits).put("one", output(noise(1_000)), { nowMs: T0 })
-    await store(limits).put("two", output(noise(1_000)), { nowMs: T0 + 2 * HOUR_MS })
+    await store(limits).put("one", output(noise(1_000), "key:1"), { nowMs: T0 })
+    await store(limits).put("two", output(noise(1_000), "key:2"), { nowMs: T0 + 2 * HOUR_MS })
     const full = {
       code: "outputs_full",
       message: "Cannot keep the output: all outputs together would exceed 2500 bytes",
     }
-    await expect(store(limits).put("three", output(noise(1_000)), { nowMs: T0 + 3 * HOUR_MS })).rejects.toMatchObject(
-      full,
-    )
+    await expect(
+      store(limits).put("three", output(noise(1_000), "key:3"), { nowMs: T0 + 3 * HOUR_MS }),
+    ).rejects.toMatchObject(full)
     expect(await store(limits).read("three")).toBeNull()
     // The first goes in the 25th hour.
-    await store(limits).put("three", output(noise(1_000)), { nowMs: T0 + 25 * HOUR_MS })
-    await expect(store(limits).put("four", output(noise(1_000)), { nowMs: T0 + 25 * HOUR_MS })).rejects.toMatchObject(
-      full,
-    )
+    await store(limits).put("three", output(noise(1_000), "key:4"), { nowMs: T0 + 25 * HOUR_MS })
+    await expect(
+      store(limits).put("four", output(noise(1_000), "key:5"), { nowMs: T0 + 25 * HOUR_MS }),
+    ).rejects.toMatchObject(full)
+  })
+
+  test("keeps half of all for one caller at most, and has room for others then", async () => {
+    const limits = { maxAllBytes: 5_000 }
+    const put = (id: string, caller: string) => store(limits).put(id, output(noise(1_000), caller), { nowMs: T0 })
+    for (const id of ["one", "two"]) await put(id, "key:alice")
+    await expect(put("three", "key:alice")).rejects.toMatchObject({ code: "caller_bytes_full", status: 429 })
+    expect(await store(limits).read("three")).toBeNull()
+    for (const id of ["four", "five"]) await put(id, "key:bob")
   })
 
   test("takes its room once, however often its bytes fail, and gives it back when Redis goes on refusing them", async () => {

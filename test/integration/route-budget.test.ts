@@ -8,6 +8,7 @@ import { addressCaller } from "../../src/lib/callers/caller-id.ts"
 import { outputIdOf } from "../../src/lib/outputs/output-id.ts"
 import { StoredOutputs } from "../../src/lib/outputs/stored-outputs.ts"
 import { sleep } from "../../src/lib/sleep.ts"
+import { BatchWorker } from "../support/batch-worker.ts"
 import { billFor } from "../support/billing.ts"
 import { FakeClassifier } from "../support/edge-classifier.ts"
 import { readDocument } from "../support/edge-document.ts"
@@ -150,8 +151,8 @@ const SCENARIOS: Record<string, Scenario> = {
     return () => edge.request(`/v1/batches/${id}`, { method: "DELETE" })
   },
   "GET /v1/batches/{id}/results | up to 500 pictures": async () => {
-    const id = await idOf(await postList())
-    await edge.request(`/v1/batches/${id}`, { method: "DELETE" })
+    const id = await idOf(await postList("?operation=inspect"))
+    await new BatchWorker(gateway).work("@inspect@url")
     return async () => (await get(`/v1/batches/${id}/results`)).text()
   },
   "GET /v1/batches/{id}/deliveries | ": async () => {

@@ -12,7 +12,7 @@ export type NewOutput = {
 
 /**
  * Keeps what jobs have made. The same output put again takes the place of the first.
- * @throws AppError output_not_stored, output_too_large, outputs_full; redis_unavailable, after which it may be repeated
+ * @throws AppError output_not_stored, output_too_large, outputs_full, caller_bytes_full; redis_unavailable, after which it may be repeated
  */
 export type OutputStore = {
   /** Returns where the output lies, or nothing when the edge hands it out. */

@@ -19,6 +19,7 @@ export type StoredList = {
   rows: number
   skipped: number
   pictures: number
+  bytes: number
   chunks: [firstRow: number, firstPicture: number][]
   /** SHA-256 over all of it. */
   sha256: string
@@ -75,6 +76,7 @@ export class ListStorer {
       rows: this.#rows,
       skipped: this.#skipped,
       pictures: this.#pictures.size,
+      bytes: this.#bytes,
       chunks: this.#chunks,
       sha256: await sha256Hex(new TextEncoder().encode(this.#hashes.join())),
       problems: this.#problems,
@@ -122,11 +124,6 @@ export class ListStorer {
     const text = encodeRow(row)
     this.#pending.rows.push(text)
     this.#pending.chars += text.length
-  }
-
-  /** What was stored so far. */
-  get bytes(): number {
-    return this.#bytes
   }
 
   #chunkChars(): number {

@@ -73,7 +73,6 @@ async function storeAndCreate(services: Services, request: SubmitBatch, settled:
     if (isRefused) return { problems: stored.problems, count: stored.skipped }
     if (stored.rows === 0) throw new AppError("invalid_list", "Cannot read the list: it has no rows")
     const plan = await planBatch(services, request, { ...settled, list, stored, listId })
-    await batches.reserve(storer.bytes, { nowMs: plan.createdMs, keepUntilMs: plan.keepUntilMs })
     const { status, batch } = await repeatOnce(() => batches.create(plan), now)
     isKept = batch.plan.listId === listId
     if (batch.plan.fingerprint !== plan.fingerprint) {
@@ -135,6 +134,7 @@ async function planBatch(
     columns: list.columns.names,
     hasMark: list.hasMark,
     listId,
+    listBytes: stored.bytes,
     chunks: stored.chunks,
     fingerprint: await sha256Hex(new TextEncoder().encode(asked.join("\0"))),
     ...(webhookUrl !== "" && { webhookUrl }),

@@ -11,6 +11,7 @@ const RETRY_AFTER_MS = {
   queue_full: 5_000,
   draining: 30_000,
   caller_queue_full: 5_000,
+  caller_bytes_full: 60_000,
   bodies_full: 1_000,
   caller_bodies_full: 1_000,
   result_pending: 1_000,

@@ -6,7 +6,7 @@ import { assertMayRead } from "../auth/caller.ts"
 import { batchOptionsSchema } from "../batches/batch-options.ts"
 import { batchResponse } from "../batches/batch-response.ts"
 import { openUpload } from "../batches/open-upload.ts"
-import { lastDoneRow, PAGE_PICTURES, readResultRows } from "../batches/result-rows.ts"
+import { lastDoneRow, PAGE_PICTURES, type ResultRow, readResultRows } from "../batches/result-rows.ts"
 import { submitBatch } from "../batches/submit-batch.ts"
 import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/write-results.ts"
 import { baseUrl, linkTo } from "../http/names.ts"
@@ -238,6 +238,7 @@ batches.openapi(results, async (c) => {
   // A page is a chunk of the list and the results of its pictures.
   services.readRates.charge(caller.id, 2 * Math.floor((until - after) / PAGE_PICTURES))
   const isComplete = progress.finishedMs !== undefined && until >= plan.rows
+  const rows = await begun(readResultRows(store, batch, { after, until }))
   c.header("Next-After", String(until))
   c.header("Results-Complete", String(isComplete))
   if (!isComplete) {
@@ -251,9 +252,18 @@ batches.openapi(results, async (c) => {
   c.header("Cache-Control", "private, no-cache")
   c.header("Content-Type", RESULT_FORMATS[format])
   c.header("Content-Disposition", `attachment; filename="${plan.ticketId.slice(0, 12)}.${format}"`)
-  const rows = readResultRows(store, batch, { after, until })
   return c.body(toByteStream(writeResults(rows, plan, { format, isFirst: after === 0 })))
 })
+
+/** Reads the first row before anything is answered: a list that is gone is an error, and no answer that breaks off. */
+async function begun(rows: AsyncGenerator<ResultRow>): Promise<AsyncGenerator<ResultRow>> {
+  const first = await rows.next()
+  return (async function* () {
+    if (first.done) return
+    yield first.value
+    yield* rows
+  })()
+}
 
 /** @throws AppError not_found for a ticket that we did not sign, that has expired, or that is somebody else's */
 async function readBatch(c: EdgeContext): Promise<Batch> {

@@ -1,8 +1,7 @@
 import { AppError } from "../app-error.ts"
-import type { StoreLimits } from "../queue/job-store.ts"
+import { CALLER_SHARE, type StoreLimits } from "../queue/job-store.ts"
 import type { Keys } from "../queue/keys.ts"
 import { CREATE_BATCH, END_BATCH, FEED_BATCH, LEND_BATCHES } from "../queue/scripts/batch.ts"
-import { RESERVE_BYTES } from "../queue/scripts/reserve-bytes.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 import { type Batch, type BatchPlan, batchPlanSchema, decodeBatch, pictureJobId } from "./batch.ts"
@@ -21,6 +20,7 @@ const FEED_LEASE_MS = 15_000
 const LOOK_MS = 10_000
 const RETRY_MS = 1_000
 
+type Created = "created" | "exists" | "list_missing" | "full" | "caller_full"
 export type LentBatch = { batch: Batch; deadlineMs: number; token: string }
 export type Fed = { status: "more" | "full" | "wait" | "ended" | "lost"; cursor: number; dueMs: number | null }
 export type Ended = { status: "ended" | "finished" | "missing"; inFlight: number; batch: Batch | null }
@@ -60,27 +60,34 @@ export class BatchStore {
   }
 
   /**
-   * Counts a list against what may lie in Redis, until its batch is forgotten. A repeated one counts again, to the safe side.
-   * @throws AppError queue_full
+   * `exists`: the id was used before, and the batch is the first one. The list counts against what may lie in Redis, until its
+   * batch is canceled or forgotten.
+   * @throws AppError queue_full, caller_bytes_full, list_expired
    */
-  async reserve(bytes: number, { nowMs, keepUntilMs }: { nowMs: number; keepUntilMs: number }): Promise<void> {
-    const { maxBytes } = this.#limits
-    const hourOf = (ms: number) => Math.floor(ms / HOUR_MS)
-    const args = [hourOf(nowMs), hourOf(keepUntilMs), bytes, maxBytes]
-    if ((await this.#redis.script(RESERVE_BYTES, [this.#keys.listBytes], args)) === 1) return
-    throw new AppError("queue_full", `Cannot accept the list: all lists together would exceed ${maxBytes} bytes`)
-  }
-
-  /** `exists`: the id was used before, and the batch is the first one. */
   async create(plan: BatchPlan): Promise<{ status: "created" | "exists"; batch: Batch }> {
     const { id, caller, listId, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery } = plan
-    const settings = { id, caller, listId, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery }
-    const more = { chunks: plan.chunks.length, nowMs: plan.createdMs }
+    const { maxBytes } = this.#limits
+    const settings = { id, caller, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery }
+    const hour = Math.floor(keepUntilMs / HOUR_MS)
+    const list = { id: listId, caller, chunks: plan.chunks.length, bytes: plan.listBytes ?? 0, hour }
+    const more = { list, maxBytes, maxBytesOfCaller: maxBytes * CALLER_SHARE, nowMs: plan.createdMs }
     const args = [JSON.stringify(plan), JSON.stringify({ ...settings, ...more }), eventPlan(plan)]
-    const reply = await this.#run(CREATE_BATCH, args)
-    const [status, fields] = reply as ["created" | "exists" | "list_missing", string[]]
-    if (status === "list_missing") throw new AppError("list_expired", "The list took too long to arrive; send it again")
-    return { status, batch: decodeBatch(pairsOf(fields)) }
+    const [status, fields] = (await this.#run(CREATE_BATCH, args)) as [Created, string[]]
+    switch (status) {
+      case "created":
+      case "exists":
+        return { status, batch: decodeBatch(pairsOf(fields)) }
+      case "list_missing":
+        throw new AppError("list_expired", "The list took too long to arrive; send it again")
+      case "full":
+        throw new AppError("queue_full", `Cannot accept the list: all lists together would exceed ${maxBytes} bytes`)
+      case "caller_full": {
+        const message = `Cannot accept the list: your lists together would exceed ${more.maxBytesOfCaller} bytes`
+        throw new AppError("caller_bytes_full", message)
+      }
+      default:
+        return status satisfies never
+    }
   }
 
   async read(id: string): Promise<Batch | null> {

@@ -33,6 +33,8 @@ export const batchPlanSchema = z.object({
   hasMark: z.boolean(),
   /** Names the keys of the list's chunks. */
   listId: z.string(),
+  /** What its chunks count as. */
+  listBytes: z.number().optional(),
   /** Of each chunk: its first row, its first picture. */
   chunks: z.array(z.tuple([z.number(), z.number()])),
   /** SHA-256 over list and options: what a repeated Idempotency-Key is held against. */

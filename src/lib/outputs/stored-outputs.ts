@@ -1,8 +1,8 @@
 import * as z from "zod"
 import { AppError, isOutage } from "../app-error.ts"
+import { CALLER_SHARE } from "../queue/job-store.ts"
 import type { Keys } from "../queue/keys.ts"
-import { RUN_WHEN_FULL } from "../queue/scripts/prelude.ts"
-import { RESERVE_BYTES } from "../queue/scripts/reserve-bytes.ts"
+import { RESERVE_BYTES, RETURN_BYTES } from "../queue/scripts/reserve-bytes.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 
@@ -17,7 +17,7 @@ export type StoredOutput = z.infer<typeof outputMetaSchema> & { bytes: Uint8Arra
 export type OutputLimits = {
   /** Of one output. Upstash takes requests of 10 MB. */
   maxBytes: number
-  /** Of all outputs that lie in Redis. */
+  /** Of all outputs that lie in Redis; one caller's are at most half of them. */
   maxAllBytes: number
   ttlMs: number
 }
@@ -29,7 +29,7 @@ export type PutOptions = {
 }
 
 /** The room of an output that is not stored yet. */
-type Reservation = { expiryHour: number; bytes: number; refusals: number }
+type Reservation = { caller: string; expiryHour: number; bytes: number; refusals: number }
 
 /** Outputs that lie in Redis, for the edge to hand out: one key each, which is a line of JSON and then the bytes. */
 export class StoredOutputs {
@@ -50,7 +50,7 @@ export class StoredOutputs {
 
   /**
    * Stores what the job has made, over what an earlier attempt has left.
-   * @throws AppError output_too_large, outputs_full, output_not_stored; redis_unavailable, after which it may be repeated
+   * @throws AppError output_too_large, outputs_full, caller_bytes_full, output_not_stored; redis_unavailable, after which it may be repeated
    */
   async put(jobId: string, { bytes, ...meta }: StoredOutput, { nowMs, keepUntilMs = 0 }: PutOptions): Promise<void> {
     const { maxBytes } = this.#limits
@@ -64,7 +64,7 @@ export class StoredOutputs {
     open.set(head)
     open.set(bytes, head.length)
     const record = await this.#sealer.seal(open, sealName(jobId))
-    const reservation = await this.#reserve(jobId, { nowMs, ttlMs, bytes: record.length })
+    const reservation = await this.#reserve(jobId, { caller: meta.caller, nowMs, ttlMs, bytes: record.length })
     try {
       await this.#redis.setBytes(this.#keys.output(jobId), record, ttlMs)
     } catch (error) {
@@ -87,22 +87,32 @@ export class StoredOutputs {
     return { ...meta, bytes: open.subarray(end + 1) }
   }
 
-  async #reserve(jobId: string, { nowMs, ttlMs, bytes }: { nowMs: number; ttlMs: number; bytes: number }) {
+  async #reserve(
+    jobId: string,
+    { caller, nowMs, ttlMs, bytes }: { caller: string; nowMs: number; ttlMs: number; bytes: number },
+  ) {
     const { maxAllBytes } = this.#limits
+    const maxBytesOfCaller = maxAllBytes * CALLER_SHARE
     const [hour, expiryHour] = [hourOf(nowMs), hourOf(nowMs + ttlMs)]
     const known = this.#reserved.get(jobId)
     if (known?.expiryHour === expiryHour && known.bytes === bytes) return known
-    const hasRoom = await this.#redis.script(
-      RESERVE_BYTES,
-      [this.#keys.outputBytes],
-      [hour, expiryHour, bytes, maxAllBytes],
-    )
-    if (hasRoom !== 1) {
+    const room = await this.#redis.script(RESERVE_BYTES, this.#ledgers(caller), [
+      hour,
+      expiryHour,
+      bytes,
+      maxAllBytes,
+      maxBytesOfCaller,
+    ])
+    if (room !== 1) {
       this.#reserved.delete(jobId)
+      if (room === -1) {
+        const message = `Cannot keep the output: those of one caller would exceed ${maxBytesOfCaller} bytes`
+        throw new AppError("caller_bytes_full", message)
+      }
       const message = `Cannot keep the output: all outputs together would exceed ${maxAllBytes} bytes`
       throw new AppError("outputs_full", message)
     }
-    const reservation: Reservation = { expiryHour, bytes, refusals: 0 }
+    const reservation: Reservation = { caller, expiryHour, bytes, refusals: 0 }
     this.#reserved.set(jobId, reservation)
     return reservation
   }
@@ -120,11 +130,14 @@ export class StoredOutputs {
     if (reservation.refusals < MAX_REFUSALS) throw error
   }
 
-  async #giveBack(jobId: string, { expiryHour, bytes }: Reservation): Promise<void> {
+  #ledgers(caller: string): string[] {
+    return [this.#keys.outputBytes, this.#keys.outputBytesOf(caller)]
+  }
+
+  async #giveBack(jobId: string, { caller, expiryHour, bytes }: Reservation): Promise<void> {
     // Forgotten first: if the reply is lost, giving back twice would make room that is not there.
     this.#reserved.delete(jobId)
-    const { outputBytes } = this.#keys
-    await this.#redis.script(RUN_WHEN_FULL, [outputBytes], ["HINCRBY", outputBytes, expiryHour, -bytes])
+    await this.#redis.script(RETURN_BYTES, this.#ledgers(caller), [expiryHour, bytes])
   }
 }
 

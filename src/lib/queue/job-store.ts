@@ -41,6 +41,8 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
 }
 
 const ORPHAN_TTL_MS = 60_000
+/** Of what all callers share in bytes, one of them has at most this part. */
+export const CALLER_SHARE = 0.5
 /** The rows of a caller's batches together, beside one single job of the same caller. */
 export const BATCH_SHARE = 0.25
 

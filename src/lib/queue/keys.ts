@@ -22,6 +22,8 @@ export function createKeys(namespace = "claimcheck") {
     output: (jobId: string) => `${prefix}:output:${jobId}`,
     /** HASH, field hour since the epoch: bytes of outputs that expire in it. */
     outputBytes: `${prefix}:output-bytes`,
+    /** HASH, the same of one caller. */
+    outputBytesOf: (caller: string) => `${prefix}:output-bytes:${caller}`,
     /** STRING, job id: who answers for the same bytes, model version and options of one caller. */
     content: (contentKey: string) => `${prefix}:content:${contentKey}`,
     /** ZSET, member "id bytes caller", score start tag: jobs that wait in one queue (src/lib/queue/queue-name.ts). */
@@ -48,6 +50,8 @@ export function createKeys(namespace = "claimcheck") {
     listChunk: (listId: string, index: number) => `${prefix}:list:${listId}:${index}`,
     /** HASH, field hour since the epoch: bytes of lists that expire in it. */
     listBytes: `${prefix}:list-bytes`,
+    /** HASH, the same of one caller. */
+    listBytesOf: (caller: string) => `${prefix}:list-bytes:${caller}`,
     /** ZSET, member batch id, score when a feeder should look at it: batches that are not done. */
     batches: `${prefix}:batches`,
     /** HASH, field caller: where its webhooks go by default, and the secrets that sign them. Made by a person; no TTL. */

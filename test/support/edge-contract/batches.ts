@@ -329,6 +329,15 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
       expect(await worker.answer(QUEUE, () => ({ state: "failed", error: { code: "internal", message: "x" } }))).toBe(0)
     })
 
+    it("canceled before anything was done, a batch has no rows any more, and says so", async () => {
+      const { id } = await accept("url\nhttps://a.example/1")
+      await edge.request(`/v1/batches/${id}`, { method: "DELETE" })
+      expect(await read(id)).toMatchObject({ status: "canceled", done: true })
+      const response = await edge.request(`/v1/batches/${id}/results?format=csv`)
+      expect(response.status).toBe(410)
+      expect(await response.json()).toMatchObject({ code: "list_expired" })
+    })
+
     it("a key's batches are that key's alone, and a ticket cannot be made up", async () => {
       const mine = { authorization: `Bearer ${ALICE}` }
       const { id } = await accept("url\nhttps://a.example/1", { headers: mine })

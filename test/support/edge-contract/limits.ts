@@ -74,6 +74,25 @@ export function limitContract(name: string, runtime: EdgeRuntime): void {
       })
     })
 
+    it("refuses with 429 the caller whose lists fill half of what all may, counts a repeated one once, and gives back", async () => {
+      await withEdge({ MAX_QUEUE_BYTES: "2000" }, async (edge) => {
+        const send = (name: string, chars: number, key = ALICE) =>
+          edge.request("/v1/batches?operation=inspect", {
+            method: "POST",
+            body: `url,note\nhttps://a.example/${name},${"x".repeat(chars)}`,
+            headers: { "content-type": "text/csv", "idempotency-key": name, ...bearer(key) },
+          })
+        const first = await send("a", 600)
+        expect(first.status).toBe(202)
+        const { id } = (await first.json()) as { id: string }
+        for (let again = 0; again < 3; again++) expect((await send("a", 600)).status).toBe(202)
+        await expectProblem(await send("b", 500), 429, "caller_bytes_full")
+        expect((await send("b", 500, BOB)).status).toBe(202)
+        await edge.request(`/v1/batches/${id}`, { method: "DELETE", headers: bearer(ALICE) })
+        expect((await send("c", 500)).status).toBe(202)
+      })
+    })
+
     it("refuses anonymous callers where they are not allowed, but tells them that it is alive", async () => {
       await withEdge({ ALLOW_ANONYMOUS: "false" }, async (edge) => {
         const response = await post(edge)

@@ -3,7 +3,7 @@
  * taken away: so that each picture counts once, whichever way it ended and however often a script is repeated.
  *
  * The hash of a batch holds `plan` (JSON that no script reads), `eventPlan` (what of it its webhooks tell: each event has a
- * copy), what of it the scripts need (caller, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery), how far it has come (cursor, succeeded, failed, canceled, failures, ended, startedMs,
+ * copy), what of it the scripts need (caller, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery, list: JSON, its id, caller, chunks, bytes and hour of expiry), how far it has come (cursor, succeeded, failed, canceled, failures, ended, startedMs,
  * finishedMs), the lease token of its feeder, and for the rate an instant and how many were done then (markMs, markDone) and
  * the next such pair (nextMs, nextDone).
  */
@@ -12,14 +12,16 @@ local BATCHES = P .. ":batches"
 local MAX_FAILURES = 10
 
 local function batchKey(id) return P .. ":batch:" .. id end
+local function chunkKey(list, i) return P .. ":list:" .. list.id .. ":" .. i end
+local function listLedgers(list) return { P .. ":list-bytes", P .. ":list-bytes:" .. list.caller } end
 local function flightKey(id) return P .. ":batch:" .. id .. ":flight" end
 
 local NUMBERS = { "pictures", "size", "cursor", "succeeded", "failed", "canceled", "webhookEvery" }
 local function readProgress(id)
-  local values = redis.call("HMGET", batchKey(id), "ended", "failures", "finishedMs", unpack(NUMBERS))
-  if not values[4] then return nil end
-  local batch = { ended = values[1], failures = values[2], finishedMs = values[3] }
-  for i, name in ipairs(NUMBERS) do batch[name] = tonumber(values[i + 3] or 0) end
+  local values = redis.call("HMGET", batchKey(id), "ended", "failures", "finishedMs", "list", unpack(NUMBERS))
+  if not values[5] then return nil end
+  local batch = { ended = values[1], failures = values[2], finishedMs = values[3], list = values[4] }
+  for i, name in ipairs(NUMBERS) do batch[name] = tonumber(values[i + 4] or 0) end
   batch.done = batch.succeeded + batch.failed + batch.canceled
   return batch
 end

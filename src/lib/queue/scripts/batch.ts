@@ -1,26 +1,36 @@
 import { PRELUDE, WHEN_FULL } from "./prelude.ts"
+import { BYTES_FUNCTIONS } from "./reserve-bytes.ts"
 
 /**
  * Accepts a batch whose list is stored.
  *
  * KEYS[1] prefix
  * ARGV[1] plan, JSON, kept as it is   ARGV[3] what of it webhooks tell, JSON, or ""
- * ARGV[2] settings, JSON: id, caller, listId, chunks (how many), pictures, size, deadlineMs, keepUntilMs, nowMs, webhookUrl,
- *         webhookEvery
+ * ARGV[2] settings, JSON: id, caller, list (id, caller, chunks, bytes, hour of expiry), maxBytes, maxBytesOfCaller, pictures, size,
+ *         deadlineMs, keepUntilMs, nowMs, webhookUrl, webhookEvery
  *
- * Returns { "created" | "exists", fields and values of the batch }, or { "list_missing" } when a chunk of it is gone.
+ * Returns { "created" | "exists", fields and values of the batch }; { "list_missing" } when a chunk of it is gone, { "full" } or
+ * { "caller_full" } where it has no room.
  */
-export const CREATE_BATCH = `${PRELUDE}
+export const CREATE_BATCH = `${PRELUDE}${BYTES_FUNCTIONS}
 local s = cjson.decode(ARGV[2])
 local key, ttlMs = batchKey(s.id), s.keepUntilMs - s.nowMs
 if redis.call("EXISTS", key) == 1 then return { "exists", redis.call("HGETALL", key) } end
-for i = 0, s.chunks - 1 do
-  if redis.call("PEXPIRE", P .. ":list:" .. s.listId .. ":" .. i, ttlMs) == 0 then return { "list_missing", {} } end
+local list = s.list
+local limits = { s.maxBytes, s.maxBytesOfCaller }
+local room = reserveBytes(listLedgers(list), limits, math.floor(s.nowMs / 3600000), list.hour, list.bytes)
+if room ~= 1 then return { room == 0 and "full" or "caller_full", {} } end
+for i = 0, list.chunks - 1 do
+  if redis.call("PEXPIRE", chunkKey(list, i), ttlMs) == 0 then
+    returnBytes(listLedgers(list), list.hour, list.bytes)
+    return { "list_missing", {} }
+  end
 end
 local fields = { "plan", ARGV[1], "caller", s.caller, "pictures", s.pictures, "size", s.size, "deadlineMs", tag(s.deadlineMs) }
 for _, name in ipairs({ "webhookUrl", "webhookEvery" }) do
   if s[name] then fields[#fields + 1], fields[#fields + 2] = name, s[name] end
 end
+fields[#fields + 1], fields[#fields + 2] = "list", cjson.encode(list)
 if ARGV[3] ~= "" then fields[#fields + 1], fields[#fields + 2] = "eventPlan", ARGV[3] end
 redis.call("HSET", key, unpack(fields))
 redis.call("PEXPIRE", key, ttlMs)
@@ -88,7 +98,8 @@ local flow = redis.call("HMGET", FLOW, N, queueN, depth, v, finishTag, fresh, ne
 for i = 1, 8 do flow[i] = tonumber(flow[i] or 0) end
 
 local room = batch.size - (batch.cursor - batch.done)
-local queueRoom = math.max(0, math.min(s.maxDepth - flow[1], s.maxDepthPerCaller - flow[3]))
+-- Rows wait in their list for nothing: half of what may wait, in all and of their caller, is for single jobs.
+local queueRoom = math.max(0, math.min(math.ceil(s.maxDepth / 2) - flow[1], math.ceil(s.maxDepthPerCaller / 2) - flow[3]))
 local count = math.max(0, math.min(room, queueRoom, #ARGV - 1))
 
 -- As one job after the other is placed by ENQUEUE: the flow's next starts where its last ends, or now.
@@ -158,7 +169,7 @@ return { status, cursor, tag(dueMs) }
 
 /**
  * Ends a batch before its time: what waits in the queue or is worked on is stopped, a page at a time, and what is past the
- * cursor never begins.
+ * cursor never begins. One that is canceled is kept no longer than a result, and its list not at all where there is none.
  *
  * KEYS[1] prefix
  * ARGV[1] id   ARGV[2] "canceled" | "expired"   ARGV[3] now, ms   ARGV[4] TTL of a stopped job, ms   ARGV[5] page
@@ -166,7 +177,7 @@ return { status, cursor, tag(dueMs) }
  * Returns { status, how many are still in flight, fields and values }; status is "ended", "finished" (it was done, or
  * ended in another way) or "missing".
  */
-export const END_BATCH = `${WHEN_FULL}${PRELUDE}
+export const END_BATCH = `${WHEN_FULL}${PRELUDE}${BYTES_FUNCTIONS}
 local id, how, nowMs, ttlMs, page = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
 local key = batchKey(id)
 local batch = readProgress(id)
@@ -175,8 +186,27 @@ if batch.finishedMs or (batch.ended and batch.ended ~= how) then
   local status = batch.ended == how and "ended" or "finished"
   return { status, 0, redis.call("HGETALL", key) }
 end
+
+-- \`kept\`: something of it was done, so that its rows are worth reading for as long as a result.
+local function dropList(list, kept)
+  local ledgers = listLedgers(list)
+  -- Long enough for what is in flight to be stopped and counted.
+  local keptMs = math.max(ttlMs, 600000)
+  local hour = math.floor((nowMs + keptMs) / 3600000)
+  if kept and hour >= list.hour then return end
+  returnBytes(ledgers, list.hour, list.bytes)
+  local chunks = {}
+  for i = 0, list.chunks - 1 do chunks[i + 1] = chunkKey(list, i) end
+  if not kept then return redis.call("UNLINK", unpack(chunks)) end
+  for _, chunk in ipairs(chunks) do redis.call("PEXPIRE", chunk, keptMs) end
+  redis.call("PEXPIRE", key, keptMs, "LT")
+  -- The ledgers' own TTLs are for the later hour, which they had.
+  for _, ledger in ipairs(ledgers) do redis.call("HINCRBY", ledger, hour, list.bytes) end
+end
+
 local state = how == "canceled" and "canceled" or "failed"
 if not batch.ended then
+  if how == "canceled" and batch.list then dropList(cjson.decode(batch.list), batch.succeeded + batch.failed > 0) end
   local unfed = batch.pictures - batch.cursor
   redis.call("HSET", key, "ended", how, state, batch[state] + unfed)
   -- Should we be broken off, a feeder goes on with it.
