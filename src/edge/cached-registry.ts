@@ -13,11 +13,11 @@ const MAX_AGE_MS = 10_000
 /** A model that is not known may have come a moment ago, but a client that insists must not cost a command each time. */
 const MIN_AGE_MS = 1_000
 
-/** The registry as this isolate last saw it. */
+/** The registry, and whether the queue is paused, as this isolate last saw them. */
 export class CachedRegistry {
   readonly #registry: Pick<Registry, "read">
   readonly #now: () => number
-  readonly #look: SharedLook<RegistrySnapshot>
+  readonly #look: SharedLook<{ snapshot: RegistrySnapshot; isPaused: boolean }>
 
   constructor(registry: Pick<Registry, "read">, now: () => number) {
     this.#registry = registry
@@ -25,8 +25,30 @@ export class CachedRegistry {
     this.#look = new SharedLook(now)
   }
 
-  snapshot(maxAgeMs = MAX_AGE_MS): Promise<RegistrySnapshot> {
-    return this.#look.read(() => this.#registry.read(), maxAgeMs)
+  async snapshot(maxAgeMs = MAX_AGE_MS): Promise<RegistrySnapshot> {
+    return (await this.#read(maxAgeMs)).snapshot
+  }
+
+  /** Whether an operator has paused the queue. That it was resumed is seen within a second. */
+  async isPaused(): Promise<boolean> {
+    return (await this.#read(MAX_AGE_MS)).isPaused && (await this.#read(MIN_AGE_MS)).isPaused
+  }
+
+  /** How many classifiers are there, whatever they serve. */
+  async classifiers(): Promise<number> {
+    const countAt = async (maxAgeMs?: number) => {
+      const { workers } = await this.snapshot(maxAgeMs)
+      return workers.filter(({ untilMs }) => untilMs > this.#now()).length
+    }
+    return (await countAt()) || countAt(MIN_AGE_MS)
+  }
+
+  #read(maxAgeMs: number) {
+    const look = async () => {
+      const [snapshot, isPaused] = await Promise.all([this.#registry.read(), this.#registry.isPaused()])
+      return { snapshot, isPaused }
+    }
+    return this.#look.read(look, maxAgeMs)
   }
 
   async rate(queue: string, megapixels?: number): Promise<ServiceRate> {

@@ -23,14 +23,17 @@ const worker = (id: string, untilMs: number) => ({
 
 let nowMs: number
 let reads: number
+let isPaused: boolean
 let stored: RegistrySnapshot
 let registry: CachedRegistry
 
 beforeEach(() => {
   nowMs = 1_000_000
   reads = 0
+  isPaused = false
   stored = { models: [model("b"), model("c"), model("a")], workers: [worker("b", 2_000_000)] }
-  const source: Pick<Registry, "read"> = {
+  const source: Pick<Registry, "read" | "isPaused"> = {
+    isPaused: async () => isPaused,
     async read() {
       reads++
       return stored
@@ -109,7 +112,8 @@ describe("CachedRegistry.snapshot()", () => {
 
   it("keeps no failure", async () => {
     let fails = true
-    const source: Pick<Registry, "read"> = {
+    const source: Pick<Registry, "read" | "isPaused"> = {
+      isPaused: async () => isPaused,
       async read() {
         if (fails) throw new AppError("redis_unavailable", "Gone")
         return stored
@@ -119,6 +123,22 @@ describe("CachedRegistry.snapshot()", () => {
     await expect(flaky.snapshot()).rejects.toThrow("Gone")
     fails = false
     expect(await flaky.snapshot()).toBe(stored)
+  })
+})
+
+describe("CachedRegistry.isPaused()", () => {
+  it("is of the same look as the registry, and looks again before it says that the queue is paused", async () => {
+    expect(await registry.isPaused()).toBe(false)
+    await registry.snapshot()
+    expect(reads).toBe(1)
+    isPaused = true
+    nowMs += 10_000
+    expect(await registry.isPaused()).toBe(true)
+    expect(reads).toBe(2)
+    isPaused = false
+    nowMs += 1_000
+    expect(await registry.isPaused()).toBe(false)
+    expect(reads).toBe(3)
   })
 })
 

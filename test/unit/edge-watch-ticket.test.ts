@@ -50,7 +50,7 @@ beforeEach(() => {
       nowMs += ms
     },
     overdueWakes: new OverdueWakes(() => nowMs),
-    registry: { rate: async () => ({ classifiers: 1, perSecond: 10, jobMs: 200 }) },
+    registry: { rate: async () => ({ classifiers: 1, perSecond: 10, jobMs: 200 }), isPaused: async () => false },
     store: {
       async position() {
         commands++

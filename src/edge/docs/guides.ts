@@ -57,7 +57,7 @@ print(ticket["id"], ticket["status"])`,
     title: "Poll, when the server says so",
     text: [
       "Loop until `done` is true, whatever the `status` is called. Between two questions wait for `poll_after_ms`, which every answer carries also as the header `Poll-After-Ms`, and in whole seconds as `Retry-After`: it comes from the queue's length and speed, so that most tickets need one question.",
-      "`Prefer: wait=10` holds an answer back until the ticket is done, for up to 10 of at most 30 seconds. With `If-None-Match: <ETag>` an unchanged ticket is a 304 without a body.",
+      "`Prefer: wait=10` holds an answer back until the ticket is done, for up to 10 of at most 30 seconds. The answer comes earlier, and without `Preference-Applied`, where the wait is in vain: at once where the queue is too long for it, after two seconds where no classifier is there. With `If-None-Match: <ETag>` an unchanged ticket is a 304 without a body.",
     ],
     examples: [
       {

@@ -57,6 +57,8 @@ export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>
   isReady: {
     "200": {
       status: "ready",
+      classifiers: 1,
+      paused: false,
     },
   },
   listModels: {

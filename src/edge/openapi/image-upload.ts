@@ -48,7 +48,8 @@ export const submitHeadersSchema = z.object({
     .string()
     .optional()
     .meta({
-      description: "`wait=N`: answer with the result if it comes within N seconds, at most 30",
+      description:
+        "`wait=N`: answer with the result if it comes within N seconds, at most 30; with the ticket, earlier, where the wait is in vain",
       examples: ["wait=10"],
     }),
   "cache-control": z

@@ -26,7 +26,11 @@ export const RESPONSE_HEADERS = {
       "When to ask again, in milliseconds: the server's own estimate. Absent when there is nothing to wait for",
     schema: { type: "integer", minimum: 1 },
   },
-  "Preference-Applied": { description: "The `Prefer: wait` that was honoured", schema: { type: "string" } },
+  "Preference-Applied": {
+    description:
+      "The `Prefer: wait` that was honoured; not there where the answer came earlier and the ticket is not done",
+    schema: { type: "string" },
+  },
   RateLimit: {
     description:
       "How many ordinary pictures are left (`r`; others count by their work), and in how many seconds all will be again (`t`)",

@@ -11,9 +11,9 @@ export const batchParamsSchema = z.object({ id: z.string().meta({ description: "
 
 /** Request headers that reading a ticket honours. */
 export const readHeadersSchema = z.object({
-  prefer: z
-    .string()
-    .optional()
-    .meta({ description: "`wait=N`: answer as soon as the ticket is done, or after N seconds, at most 30" }),
+  prefer: z.string().optional().meta({
+    description:
+      "`wait=N`: answer as soon as the ticket is done, or after N seconds, at most 30; earlier where the wait is in vain",
+  }),
   "if-none-match": z.string().optional().meta({ description: "An `ETag`: 304 while the ticket is what it was" }),
 })

@@ -209,8 +209,11 @@ batches.openapi(read, async (c) => {
 
 async function describeBatch({ registry, now }: Services, batch: Batch): Promise<BatchTicket> {
   // An accepted list is answered for even while Redis is away.
-  const rate = await registry.rate(batch.plan.queue).catch(() => null)
-  return toBatchTicket(batch, now(), rate?.classifiers)
+  const [rate, isPaused] = await Promise.all([
+    registry.rate(batch.plan.queue).catch(() => undefined),
+    registry.isPaused().catch(() => false),
+  ])
+  return toBatchTicket(batch, now(), { classifiers: rate?.classifiers, isPaused })
 }
 
 batches.openapi(cancel, async (c) => {

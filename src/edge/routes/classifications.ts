@@ -1,5 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
-import { ticketSchema } from "../../lib/tickets/ticket.ts"
+import { type Ticket, ticketSchema } from "../../lib/tickets/ticket.ts"
 import { assertMayRead } from "../auth/caller.ts"
 import { preferredWaitMs } from "../http/prefer.ts"
 import { receiveBody } from "../limits/apply-limits.ts"
@@ -8,7 +8,7 @@ import { ENQUEUE_ERRORS, REDIS_ERRORS, UPLOAD_ERRORS } from "../openapi/error-co
 import { imageUpload, submitHeadersSchema } from "../openapi/image-upload.ts"
 import { TICKET_HEADERS } from "../openapi/response-headers.ts"
 import { readHeadersSchema, ticketParamsSchema } from "../openapi/ticket-request.ts"
-import { newRouter } from "../router.ts"
+import { type EdgeContext, newRouter } from "../router.ts"
 import { ticketResponse } from "../tickets/ticket-response.ts"
 import { verifyTicket } from "../tickets/verify-ticket.ts"
 import { describeAccepted, describeJob, readJob, waitForJob } from "../tickets/watch-ticket.ts"
@@ -77,10 +77,9 @@ classifications.openapi(create, async (c) => {
       trace: c.var.trace,
     })
   })
-  const ticket = await services.heldWaits.hold(caller.id, preferredWaitMs(headers.prefer), (waitMs) => {
-    if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
-    return describeAccepted(services, accepted, { waitMs, signal: c.req.raw.signal })
-  })
+  const ticket = await services.heldWaits.hold(caller.id, preferredWaitMs(headers.prefer), (waitMs) =>
+    sayIfWaited(c, waitMs, () => describeAccepted(services, accepted, { waitMs, signal: c.req.raw.signal })),
+  )
   return ticketResponse(c, ticket, ticket.done ? 200 : 202)
 })
 
@@ -88,11 +87,12 @@ classifications.openapi(read, async (c) => {
   const { services, caller } = c.var
   const job = await readJob(services, await verifyTicket(c))
   assertMayRead(caller, job)
-  const latest = await services.heldWaits.hold(caller.id, preferredWaitMs(c.req.valid("header").prefer), (waitMs) => {
-    if (waitMs > 0) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
-    return waitForJob(services, job, waitMs, c.req.raw.signal)
-  })
-  return ticketResponse(c, await describeJob(services, latest), 200)
+  const ticket = await services.heldWaits.hold(caller.id, preferredWaitMs(c.req.valid("header").prefer), (waitMs) =>
+    sayIfWaited(c, waitMs, async () =>
+      describeJob(services, await waitForJob(services, job, waitMs, c.req.raw.signal)),
+    ),
+  )
+  return ticketResponse(c, ticket, 200)
 })
 
 classifications.openapi(cancel, async (c) => {
@@ -108,3 +108,12 @@ classifications.openapi(cancel, async (c) => {
   services.log.info("job.canceled", { jobId, traceId: c.var.trace.traceId })
   return ticketResponse(c, await describeJob(services, job), 200)
 })
+
+/** `Preference-Applied` for a wait that lasted until the ticket was done, or for as long as was preferred. */
+async function sayIfWaited(c: EdgeContext, waitMs: number, wait: () => Promise<Ticket>): Promise<Ticket> {
+  const { now } = c.var.services
+  const untilMs = now() + waitMs
+  const ticket = await wait()
+  if (waitMs > 0 && (ticket.done || now() >= untilMs)) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
+  return ticket
+}

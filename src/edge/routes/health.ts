@@ -4,7 +4,12 @@ import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { assertReady } from "../readiness.ts"
 import { newRouter } from "../router.ts"
 
-const status = (value: string) => ({ "application/json": z.object({ status: z.literal(value) }) })
+const json = (schema: z.ZodObject) => ({ "application/json": schema })
+const readySchema = z.object({
+  status: z.literal("ready"),
+  classifiers: z.number().int().meta({ description: "Classifiers that are there now; 0: what is sent waits for one" }),
+  paused: z.boolean().meta({ description: "An operator paused the queue: what is sent waits until it is resumed" }),
+})
 
 const alive = createRoute({
   method: "get",
@@ -13,7 +18,7 @@ const alive = createRoute({
   tag: "About",
   summary: "The process is alive",
   access: "public",
-  responses: { 200: { description: "It is", content: status("ok") } },
+  responses: { 200: { description: "It is", content: json(z.object({ status: z.literal("ok") })) } },
   errors: [],
 })
 
@@ -23,8 +28,9 @@ const ready = createRoute({
   operationId: "isReady",
   tag: "About",
   summary: "Work can be accepted: Redis answers, classifiers read what this edge writes, and somebody may send it",
+  description: "Whether somebody is there to do the work is in `classifiers` and `paused`, and is no part of it.",
   access: "public",
-  responses: { 200: { description: "It can", content: status("ready") } },
+  responses: { 200: { description: "It can", content: json(readySchema) } },
   errors: ["schema_mismatch", ...REDIS_ERRORS, "no_keys"],
 })
 
@@ -34,5 +40,6 @@ health.openapi(alive, (c) => c.json({ status: "ok" }))
 
 health.openapi(ready, async (c) => {
   await assertReady(c.var.services)
-  return c.json({ status: "ready" })
+  const { registry } = c.var.services
+  return c.json({ status: "ready", classifiers: await registry.classifiers(), paused: await registry.isPaused() })
 })

@@ -11,6 +11,9 @@ const AWAY_POLL_MS = 1_000
 /** A classifier that is started again is back by then; without one there is nothing to wait for in a request. */
 const NOBODY_MS = 2_000
 
+/** Nothing that waits moves until somebody resumes the queue. */
+const WHILE_PAUSED: PollHint = { etaMs: null, pollAfterMs: 5_000 }
+
 /** A job that stands first for so long may have had its wake-up lost: it is sent again. */
 const OVERDUE_MS = 2_000
 
@@ -55,7 +58,8 @@ async function waitOf(
   const rate = await services.registry.rate(job.queue, image && (image.width * image.height) / 1e6)
   const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
   const ageMs = (sinceMs: number) => Math.max(0, services.now() - sinceMs)
-  const isOverdue = position === 0 && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS
+  const isPaused = job.state === "queued" && (await services.registry.isPaused())
+  const isOverdue = position === 0 && !isPaused && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS
   if (isOverdue && services.overdueWakes.isDue(job.queue)) {
     await unlessAway(() => services.store.wakeClassifiers(job.queue))
   }
@@ -63,7 +67,8 @@ async function waitOf(
     position === null
       ? { processingForMs: ageMs(job.startedMs ?? services.now()), ahead: job.state === "processing" ? job.ahead : 0 }
       : { position, waitingForMs: ageMs(job.createdMs) }
-  return { ...pollHint(progress, rate, pace), position, classifiers: rate.classifiers }
+  const hint = isPaused ? WHILE_PAUSED : pollHint(progress, rate, pace)
+  return { ...hint, position, classifiers: rate.classifiers, isPaused }
 }
 
 /** A follower waits where its leader waits. */

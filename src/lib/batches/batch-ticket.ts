@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { nobodyServes } from "../tickets/ticket.ts"
+import { withNotice } from "../tickets/ticket.ts"
 import { type Batch, doneOf, stateOf } from "./batch.ts"
 
 const instant = z.iso.datetime()
@@ -14,7 +14,7 @@ export const batchTicketSchema = z
     id: z.string().meta({ description: "The capability to read and cancel this batch" }),
     status: z.enum(["queued", "processing", "succeeded", "failed", "canceled"]).meta({
       description:
-        "`succeeded` when the list was worked through, whatever became of single pictures; `failed` when none was",
+        "`succeeded` when the list was worked through and at least one picture succeeded; `failed` when none did, or the deadline came",
     }),
     done: z.boolean().meta({ description: "Whether the ticket will change no more" }),
     operation: z.string().meta({ description: "What is done with each picture" }),
@@ -43,7 +43,10 @@ export const batchTicketSchema = z
     batch_size: z.number().int(),
     per_second: z.number().nullable().meta({ description: "Pictures that were done a second, of late" }),
     eta_ms: z.number().int().nullable().optional().meta({ description: "Until all are done, by that rate" }),
-    notice: z.string().optional().meta({ description: "Says so where no classifier is there for it" }),
+    notice: z
+      .string()
+      .optional()
+      .meta({ description: "Says so where no classifier is there for it, or the queue is paused" }),
     poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
     failures: z
       .array(z.object({ row: z.number().int(), url: z.string(), code: z.string(), message: z.string() }))
@@ -53,8 +56,12 @@ export const batchTicketSchema = z
   .meta({ id: "BatchTicket" })
 export type BatchTicket = z.infer<typeof batchTicketSchema>
 
-/** @param classifiers how many are there for it now, where that is known */
-export function toBatchTicket(batch: Batch, nowMs: number, classifiers?: number): BatchTicket {
+/** @param wait how many classifiers are there for it now, and whether the queue is paused, where that is known */
+export function toBatchTicket(
+  batch: Batch,
+  nowMs: number,
+  wait: { classifiers?: number | undefined; isPaused?: boolean } = {},
+): BatchTicket {
   const { plan, progress } = batch
   const { cursor, ended, startedMs, finishedMs } = progress
   const done = doneOf(progress)
@@ -84,7 +91,7 @@ export function toBatchTicket(batch: Batch, nowMs: number, classifiers?: number)
     batch_size: plan.size,
     per_second: perSecond,
     ...(!isDone && { eta_ms: etaMs, poll_after_ms: pollAfterMs(etaMs) }),
-    ...(!isDone && classifiers === 0 && { notice: nobodyServes(plan.model ?? plan.operation.name, plan.deadlineMs) }),
+    ...(!isDone && withNotice(plan.model ?? plan.operation.name, plan.deadlineMs, wait)),
     failures: progress.failures.map(({ row, url, error }) => ({ row, url, ...error })),
     results_url: `${plan.origin}/v1/batches/${plan.ticketId}/results`,
   }

@@ -116,6 +116,11 @@ export class Registry {
     await this.#redis.call((sdk) => sdk.hdel(this.#key, WORKER + worker))
   }
 
+  /** Whether an operator stopped the queue: then nothing is claimed. */
+  async isPaused(): Promise<boolean> {
+    return (await this.#redis.call((sdk) => sdk.hget(this.#flow, "paused"))) === "1"
+  }
+
   async read(): Promise<RegistrySnapshot> {
     const fields = await this.#redis.call((sdk) => sdk.hgetall(this.#key))
     const snapshot: RegistrySnapshot = { models: [], workers: [] }

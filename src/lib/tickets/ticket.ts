@@ -18,7 +18,10 @@ export const ticketSchema = z
       .optional()
       .meta({ description: "Not there where the operation needs none" }),
     created_at: instant,
-    started_at: instant.optional().meta({ description: "When a classifier took it, for the last time" }),
+    started_at: instant.optional().meta({
+      description:
+        "When a classifier took it, for the last time. Before `created_at` where it shares the work of an earlier ticket",
+    }),
     finished_at: instant.optional(),
     attempts: z.number().int().meta({ description: "How many times a classifier took it" }),
     cached: z.boolean().optional().meta({ description: "The answer was known from an earlier upload of yours" }),
@@ -27,7 +30,10 @@ export const ticketSchema = z
         position: z.number().int().nullable().meta({ description: "Jobs that are claimed before this one" }),
         eta_ms: z.number().int().nullable().meta({ description: "Until it is done, by the measured speed" }),
         classifiers: z.number().int().meta({ description: "Classifiers that serve the model now" }),
-        notice: z.string().optional().meta({ description: "Says so where there is none" }),
+        notice: z
+          .string()
+          .optional()
+          .meta({ description: "Says so where there is no classifier, or the queue is paused" }),
       })
       .optional(),
     poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
@@ -107,7 +113,7 @@ export function resolveJob(job: Job, leader: Job | null): Job {
 }
 
 /** What is known of the wait, while a ticket is not done. */
-export type Wait = PollHint & { position: number | null; classifiers: number }
+export type Wait = PollHint & { position: number | null; classifiers: number; isPaused?: boolean }
 
 export function toTicket(job: Job, wait: Wait | null): Ticket {
   const { source, image } = job.input
@@ -133,9 +139,7 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
           position: wait.position,
           eta_ms: wait.etaMs,
           classifiers: wait.classifiers,
-          ...(wait.classifiers === 0 && {
-            notice: nobodyServes(job.model ?? job.input.operation.name, job.deadlineMs),
-          }),
+          ...withNotice(job.model ?? job.input.operation.name, job.deadlineMs, wait),
         }
         ticket.poll_after_ms = wait.pollAfterMs
       }
@@ -160,9 +164,15 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
   return ticket
 }
 
-/** What a ticket says while no classifier is there for it. */
-export function nobodyServes(what: string, deadlineMs: number): string {
-  return `No classifier serves ${what} now: it is waited for until ${isoInstant(deadlineMs)}, then what waits fails`
+/** What a ticket says while the queue is paused, or no classifier is there for it. */
+export function withNotice(
+  what: string,
+  deadlineMs: number,
+  { classifiers, isPaused = false }: { classifiers?: number | undefined; isPaused?: boolean | undefined },
+): { notice?: string } {
+  const until = `until ${isoInstant(deadlineMs)}, then what waits fails`
+  if (isPaused) return { notice: `The queue is paused: what waits is kept ${until}` }
+  return classifiers === 0 ? { notice: `No classifier serves ${what} now: it is waited for ${until}` } : {}
 }
 
 function modelOf(job: Job, id: string): { id: string; version?: string } {

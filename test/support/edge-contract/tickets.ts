@@ -103,6 +103,14 @@ export function ticketContract(client: EdgeClient): void {
       expect((await expectTicket(response, 202)).done).toBe(false)
     })
 
+    it("wait=N answers before its time where no classifier is there, and does not say that it was waited", async () => {
+      const response = await post(picture(), { query: `?model=${ASLEEP}`, headers: { prefer: "wait=20" } })
+      expect(response.headers.get("preference-applied")).toBeNull()
+      const ticket = await expectTicket(response, 202)
+      expect(ticket).toMatchObject({ done: false, queue: { classifiers: 0, notice: expect.any(String) } })
+      await drop(ticket)
+    })
+
     it("respond-async answers at once", async () => {
       const response = await post(picture(), { headers: { prefer: "respond-async" } })
       expect((await expectTicket(response, 202)).done).toBe(false)
