@@ -15,11 +15,11 @@ const MIN_AGE_MS = 1_000
 
 /** The registry, and whether the queue is paused, as this isolate last saw them. */
 export class CachedRegistry {
-  readonly #registry: Pick<Registry, "read">
+  readonly #registry: Pick<Registry, "read" | "isPaused">
   readonly #now: () => number
   readonly #look: SharedLook<{ snapshot: RegistrySnapshot; isPaused: boolean }>
 
-  constructor(registry: Pick<Registry, "read">, now: () => number) {
+  constructor(registry: Pick<Registry, "read" | "isPaused">, now: () => number) {
     this.#registry = registry
     this.#now = now
     this.#look = new SharedLook(now)

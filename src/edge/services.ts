@@ -92,7 +92,7 @@ export function createServices(
     redis,
     keys,
     store: new JobStore(redis, keys, limits, sealer),
-    registry: new CachedRegistry({ read }, clock.now),
+    registry: new CachedRegistry({ read, isPaused: () => registry.isPaused() }, clock.now),
     outbox: new Outbox(redis, keys, limits),
     outputs: new StoredOutputs(redis, keys, outputLimits(config), sealer),
     webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys, sealer), Date.now),
