@@ -4,8 +4,14 @@ import type { BodyStream } from "./read-stream.ts"
 /** Headers of a part, or a field that is an option. */
 const MAX_SMALL_BYTES = 16_384
 /** More than there are options. */
-const MAX_FIELDS = 64
+export const MAX_FORM_FIELDS = 64
 const CRLF2 = new TextEncoder().encode("\r\n\r\n")
+
+/** What stands between the parts of a form; empty where its content type does not say. */
+export function boundaryOf(contentType: string): string {
+  const boundary = /;\s*boundary\s*=\s*(?:"([^"]+)"|([^\s;]+))/i.exec(contentType)
+  return boundary?.[1] ?? boundary?.[2] ?? ""
+}
 
 /** The first file of a form as it streams (RFC 7578): the platforms' own `formData()` would hold all of it. */
 export class FilePart implements AsyncIterator<Uint8Array> {
@@ -27,7 +33,7 @@ export class FilePart implements AsyncIterator<Uint8Array> {
     // The first boundary has no line before it.
     this.#buffer = new Uint8Array([13, 10])
     await this.#skipPast(this.#delimiter)
-    for (let count = 0; count <= MAX_FIELDS; count++) {
+    for (let count = 0; count <= MAX_FORM_FIELDS; count++) {
       const headers = new TextDecoder().decode(await this.#skipPast(CRLF2))
       // "--" after a boundary is the end of the form.
       if (headers.startsWith("--")) throw malformed("has no file")
@@ -38,7 +44,7 @@ export class FilePart implements AsyncIterator<Uint8Array> {
       }
       fields[name] = new TextDecoder().decode(await this.#skipPast(this.#delimiter))
     }
-    throw malformed(`has more than ${MAX_FIELDS} fields before its file`)
+    throw malformed(`has more than ${MAX_FORM_FIELDS} fields before its file`)
   }
 
   async next(): Promise<IteratorResult<Uint8Array, undefined>> {

@@ -1,5 +1,5 @@
 import type { RequestBody } from "../http/request-body.ts"
-import { FilePart } from "./file-part.ts"
+import { boundaryOf, FilePart } from "./file-part.ts"
 import { BodyStream } from "./read-stream.ts"
 
 export type ListUpload = {
@@ -19,8 +19,7 @@ export async function openUpload(sent: RequestBody, maxBytes: number): Promise<L
   const options = Object.fromEntries(new URL(request.url).searchParams)
   const contentType = request.headers.get("content-type") ?? ""
   if (!/^multipart\/form-data\b/i.test(contentType)) return { body, contentType, options }
-  const boundary = /;\s*boundary\s*=\s*(?:"([^"]+)"|([^\s;]+))/i.exec(contentType)
-  const file = new FilePart(body, boundary?.[1] ?? boundary?.[2] ?? "")
+  const file = new FilePart(body, boundaryOf(contentType))
   const fields = await file.open()
   return { body: file, contentType: file.contentType, options: { ...options, ...fields } }
 }

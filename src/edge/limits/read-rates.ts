@@ -1,8 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
 import { chargeMsOf, type RateLimit, waitMsOf } from "../../lib/callers/rate-limit.ts"
-
-const MAX_CALLERS = 10_000
+import { WholeTimes } from "./whole-times.ts"
 
 /**
  * Holds whatever is no submit to a rate, by caller: reading, canceling, sending a webhook again. It bounds the commands that a
@@ -11,31 +10,35 @@ const MAX_CALLERS = 10_000
 export class ReadRates {
   readonly #limit: RateLimit | null
   readonly #now: () => number
-  readonly #wholeMs = new Map<string, number>()
+  readonly #callers: WholeTimes
+  /** Of their own, so that many callers of a site cannot push out what it has used. */
+  readonly #sites: WholeTimes
 
   constructor(limit: RateLimit | null, now: () => number) {
     this.#limit = limit
     this.#now = now
+    this.#callers = new WholeTimes(now)
+    this.#sites = new WholeTimes(now)
   }
 
   /** @param units about one a command. @throws AppError rate_limited */
   charge(callerId: string, units = 1): void {
     if (this.#limit === null) return
-    this.#chargeOne(callerId, this.#limit, units)
+    this.#chargeOne(this.#callers, callerId, { limit: this.#limit, units })
     const site = siteOf(callerId)
-    if (site !== null) this.#chargeOne(site, { ...this.#limit, count: SITE_SHARE * this.#limit.count }, units)
+    const limit = { ...this.#limit, count: SITE_SHARE * this.#limit.count }
+    if (site !== null) this.#chargeOne(this.#sites, site, { limit, units })
   }
 
-  #chargeOne(callerId: string, limit: RateLimit, units: number): void {
+  #chargeOne(times: WholeTimes, id: string, { limit, units }: { limit: RateLimit; units: number }): void {
     const nowMs = this.#now()
-    const fromMs = Math.max(nowMs, this.#wholeMs.get(callerId) ?? 0)
+    const fromMs = Math.max(nowMs, times.get(id) ?? 0)
     const retryAfterMs = waitMsOf(limit, fromMs, { nowMs, cost: units })
     if (retryAfterMs > 0) {
       const { count, windowMs } = limit
       const message = `Cannot accept the request: your limit is ${count} requests in ${windowMs / 1_000} s, besides submits`
       throw new AppError("rate_limited", message, { retryAfterMs })
     }
-    if (this.#wholeMs.size >= MAX_CALLERS && !this.#wholeMs.has(callerId)) this.#wholeMs.clear()
-    this.#wholeMs.set(callerId, fromMs + chargeMsOf(limit, units))
+    times.set(id, fromMs + chargeMsOf(limit, units))
   }
 }

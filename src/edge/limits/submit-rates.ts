@@ -1,8 +1,8 @@
+import { AppError } from "../../lib/app-error.ts"
 import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
-import { RateLimitedError, remainingOf, stepMsOf, waitMsOf } from "../../lib/callers/rate-limit.ts"
+import { chargeMsOf, RateLimitedError, remainingOf, waitMsOf } from "../../lib/callers/rate-limit.ts"
 import type { Caller } from "../auth/caller.ts"
-
-const MAX_CALLERS = 10_000
+import { WholeTimes } from "./whole-times.ts"
 
 /**
  * What this isolate knows of its callers' rates. The count is kept by the script that enqueues, so that it costs no command
@@ -11,10 +11,16 @@ const MAX_CALLERS = 10_000
  */
 export class SubmitRates {
   readonly #now: () => number
-  readonly #wholeMs = new Map<string, number>()
+  readonly #callers: WholeTimes
+  /** Of their own, so that many callers of a site cannot push out what it has used. */
+  readonly #sites: WholeTimes
+  readonly #refused: WholeTimes
 
   constructor(now: () => number) {
     this.#now = now
+    this.#callers = new WholeTimes(now)
+    this.#sites = new WholeTimes(now)
+    this.#refused = new WholeTimes(now)
   }
 
   /**
@@ -22,32 +28,54 @@ export class SubmitRates {
    * @throws AppError rate_limited when Redis would say so
    */
   assertMaySubmit({ id, rateLimit }: Caller, cost = 1): void {
-    const wholeMs = this.#wholeMs.get(id)
+    const wholeMs = this.#callers.get(id)
     if (rateLimit === null || wholeMs === undefined) return
     const nowMs = this.#now()
     if (waitMsOf(rateLimit, wholeMs, { nowMs, cost }) > 0)
       throw new RateLimitedError(rateLimit, { wholeMs, nowMs, cost })
   }
 
-  /** Counts a submit against the /48 around its caller, in this isolate alone. @throws AppError rate_limited */
-  chargeSite({ id, rateLimit }: Caller): void {
+  /** Counts work against the /48 around its caller, in this isolate alone. @throws AppError rate_limited */
+  chargeSite({ id, rateLimit }: Caller, cost = 1): void {
     const site = siteOf(id)
     if (site === null || rateLimit === null) return
     const limit = { ...rateLimit, count: SITE_SHARE * rateLimit.count }
     const nowMs = this.#now()
-    const fromMs = Math.max(nowMs, this.#wholeMs.get(site) ?? 0)
-    if (waitMsOf(limit, fromMs, { nowMs }) > 0) throw new RateLimitedError(limit, { wholeMs: fromMs, nowMs, cost: 1 })
-    this.#remember(site, fromMs + stepMsOf(limit))
+    const fromMs = Math.max(nowMs, this.#sites.get(site) ?? 0)
+    if (waitMsOf(limit, fromMs, { nowMs, cost }) > 0) {
+      throw new RateLimitedError(limit, { wholeMs: fromMs, nowMs, cost })
+    }
+    this.#sites.set(site, fromMs + chargeMsOf(limit, cost))
+  }
+
+  /** A caller may be refused as often as it may submit, beside what it submits. @throws AppError rate_limited */
+  assertFewRefused({ id, rateLimit }: Caller): void {
+    const wholeMs = this.#refused.get(id)
+    if (rateLimit === null || wholeMs === undefined) return
+    const retryAfterMs = waitMsOf(rateLimit, wholeMs, { nowMs: this.#now() })
+    if (retryAfterMs === 0) return
+    const { count, windowMs } = rateLimit
+    const message = `Cannot accept the request: ${count} submits of yours were refused in ${windowMs / 1_000} s`
+    throw new AppError("rate_limited", message, { retryAfterMs })
+  }
+
+  /** Counts a submit that was refused: reading it cost work too. In this isolate alone, without Redis. */
+  noteRefused({ id, rateLimit }: Caller): void {
+    if (rateLimit === null) return
+    const nowMs = this.#now()
+    const fromMs = Math.max(nowMs, this.#refused.get(id) ?? 0)
+    // Several at once may be refused beyond the limit.
+    this.#refused.set(id, Math.min(fromMs + chargeMsOf(rateLimit, 1), nowMs + rateLimit.windowMs))
   }
 
   /** Calls what counts a submit, and keeps in mind what is said of the caller's rate. */
   async learn<T extends { rateWholeMs: number | null }>({ id }: Caller, submit: () => Promise<T>): Promise<T> {
     try {
       const submitted = await submit()
-      if (submitted.rateWholeMs !== null) this.#remember(id, submitted.rateWholeMs)
+      if (submitted.rateWholeMs !== null) this.#callers.set(id, submitted.rateWholeMs)
       return submitted
     } catch (error) {
-      if (error instanceof RateLimitedError) this.#remember(id, error.wholeMs)
+      if (error instanceof RateLimitedError) this.#callers.set(id, error.wholeMs)
       throw error
     }
   }
@@ -56,14 +84,9 @@ export class SubmitRates {
   headersFor({ id, rateLimit }: Caller): Record<string, string> {
     if (rateLimit === null) return {}
     const policy = { "RateLimit-Policy": `"submit";q=${rateLimit.count};w=${rateLimit.windowMs / 1_000}` }
-    const wholeMs = this.#wholeMs.get(id)
+    const wholeMs = this.#callers.get(id)
     if (wholeMs === undefined) return policy
     const resetS = Math.ceil(Math.max(0, wholeMs - this.#now()) / 1_000)
     return { ...policy, RateLimit: `"submit";r=${remainingOf(rateLimit, wholeMs, this.#now())};t=${resetS}` }
-  }
-
-  #remember(id: string, wholeMs: number): void {
-    if (this.#wholeMs.size >= MAX_CALLERS && !this.#wholeMs.has(id)) this.#wholeMs.clear()
-    this.#wholeMs.set(id, wholeMs)
   }
 }

@@ -1,3 +1,5 @@
+import { decodeBase64 } from "../../lib/base64.ts"
+
 /** A file of the web page. Its path holds the hash of its content. */
 export type PageFile = { path: string; contentType: string } & ({ text: string } | { base64: string })
 
@@ -6,5 +8,5 @@ export type Sample = { name: string; label: string; url: string }
 
 export function bodyOf(file: PageFile): string | Uint8Array<ArrayBuffer> {
   if ("text" in file) return file.text
-  return Uint8Array.from(atob(file.base64), (char) => char.charCodeAt(0))
+  return decodeBase64(file.base64)
 }

@@ -1,4 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
+import { decodeBase64 } from "../../lib/base64.ts"
 import { imageTooLarge } from "../../lib/images/too-large.ts"
 
 /**
@@ -15,21 +16,19 @@ export function readDataUrl(url: string, maxBytes: number): Uint8Array {
   }
   const isBase64 = /;\s*base64\s*$/i.test(url.slice(0, comma))
   const text = url.slice(comma + 1)
-  const bytes = isBase64 ? decodeBase64(text, maxBytes) : decodePercent(text)
+  const bytes = isBase64 ? readBase64(text, maxBytes) : decodePercent(text)
   if (bytes.length > maxBytes) throw imageTooLarge(maxBytes, bytes.length)
   if (bytes.length === 0) throw new AppError("empty_body", "Cannot read image: the data: URL is empty")
   return bytes
 }
 
-function decodeBase64(text: string, maxBytes: number): Uint8Array {
+function readBase64(text: string, maxBytes: number): Uint8Array {
   if (text.length > Math.ceil(maxBytes / 3) * 4 + 4) throw imageTooLarge(maxBytes, Math.floor((text.length * 3) / 4))
-  let binary: string
   try {
-    binary = atob(text.includes("%") ? decodeURIComponent(text) : text)
+    return decodeBase64(text.includes("%") ? decodeURIComponent(text) : text)
   } catch (cause) {
     throw new AppError("bad_request", "Cannot read image: the data: URL is not proper base64", { cause })
   }
-  return Uint8Array.from(binary, (char) => char.charCodeAt(0))
 }
 
 /** A character that is not encoded stands for its bytes in UTF-8; "%" must be followed by two hex digits. */
@@ -43,14 +42,20 @@ function decodePercent(text: string): Uint8Array {
       bytes[length] = byte
       continue
     }
-    const hex = String.fromCharCode(encoded[i + 1] ?? 0, encoded[i + 2] ?? 0)
-    if (!/^[0-9a-f]{2}$/i.test(hex)) {
+    const [high, low] = [hexDigit(encoded[i + 1]), hexDigit(encoded[i + 2])]
+    if (high === -1 || low === -1) {
       throw new AppError("bad_request", "Cannot read image: the data: URL is not properly percent-encoded")
     }
-    bytes[length] = Number.parseInt(hex, 16)
+    bytes[length] = high * 16 + low
     i += 2
   }
   return bytes.slice(0, length)
+}
+
+function hexDigit(char = 0): number {
+  if (char >= 0x30 && char <= 0x39) return char - 0x30
+  const lower = char | 0x20
+  return lower >= 0x61 && lower <= 0x66 ? lower - 0x61 + 10 : -1
 }
 
 const PERCENT = 0x25

@@ -12,6 +12,8 @@ export type Upload = {
 
 /** Options beside the picture. */
 const OVERHEAD_BYTES = 65_536
+/** Of what JSON counts by: commas and opening brackets. */
+const MAX_JSON_PARTS = 256
 
 /**
  * An upload as JSON: `image` is a data: URL, or `image_url` says where a classifier finds the picture; the other fields are options.
@@ -36,7 +38,33 @@ export function parseJsonUpload(body: Uint8Array, maxImageBytes: number): Upload
   throw new AppError(image === undefined ? "empty_body" : "bad_request", `Cannot read image: ${what}`)
 }
 
+/** An upload has few fields and no nesting; a body of millions of either keeps JSON.parse for seconds. */
+function refuseManyParts(json: Uint8Array): void {
+  let parts = 0
+  let isInText = false
+  for (let i = 0; i < json.length; i++) {
+    const byte = json[i]
+    if (isInText) {
+      if (byte === BACKSLASH) i++
+      else if (byte === QUOTE) isInText = false
+    } else if (byte === QUOTE) isInText = true
+    else if ((byte === COMMA || byte === BRACKET || byte === BRACE) && ++parts > MAX_JSON_PARTS) {
+      throw new AppError(
+        "bad_request",
+        `Cannot read the body: its JSON has more than ${MAX_JSON_PARTS} fields or levels`,
+      )
+    }
+  }
+}
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const COMMA = 0x2c
+const BRACKET = 0x5b
+const BRACE = 0x7b
+
 function parseObject(body: Uint8Array): Record<string, unknown> {
+  refuseManyParts(body)
   let value: unknown
   try {
     value = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(body))

@@ -1,5 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import { imageTooLarge } from "../../lib/images/too-large.ts"
+import { boundaryOf, MAX_FORM_FIELDS } from "../batches/file-part.ts"
 import { readBody } from "../http/read-body.ts"
 import type { RequestBody } from "../http/request-body.ts"
 import { parseJsonUpload, readJsonUpload, type Upload } from "./read-json-upload.ts"
@@ -61,11 +62,29 @@ function noFileIn(form: FormData): AppError {
 }
 
 async function readForm(contentType: string, body: Uint8Array<ArrayBuffer>): Promise<FormData> {
+  const boundary = boundaryOf(contentType)
+  if (countLines(body, `--${boundary}`) > MAX_FORM_FIELDS) {
+    throw new AppError("bad_request", `Cannot read the form: it has more than ${MAX_FORM_FIELDS} fields`)
+  }
   try {
-    return await new Response(body, { headers: { "content-type": contentType } }).formData()
+    // In our own words: what is parsed is what was counted.
+    const headers = { "content-type": `multipart/form-data; boundary="${boundary}"` }
+    return await new Response(body, { headers }).formData()
   } catch (cause) {
     throw new AppError("bad_request", "Cannot read the form: its parts do not fit its boundary", { cause })
   }
+}
+
+/** How many lines of a body begin like this. */
+function countLines(body: Uint8Array, start: string): number {
+  const mark = new TextEncoder().encode(`\n${start}`)
+  let count = 0
+  for (let i = 0; i < body.length; i++) {
+    let same = 0
+    while (same < mark.length && body[i + same] === mark[same]) same++
+    if (same === mark.length) count++
+  }
+  return count
 }
 
 /** Whether the caller wants its picture inferred even if the answer is known (RFC 9111, 5.2.1.4). */

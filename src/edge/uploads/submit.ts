@@ -83,7 +83,10 @@ export async function submit(services: Services, request: Submit): Promise<Enque
       }),
   }
   // A known answer would count as one unit, but only Redis could say that it is known.
-  services.submitRates.assertMaySubmit(caller, jobCost(job.input))
+  const cost = jobCost(job.input)
+  services.submitRates.assertMaySubmit(caller, cost)
+  // One unit was taken before the body was read (src/edge/limits/apply-limits.ts).
+  services.submitRates.chargeSite(caller, cost - 1)
   if ("bytes" in source) await store.putPayload(payloadId, source.bytes)
   const enqueued = await services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))
   assertSameRequest(enqueued.job, job)

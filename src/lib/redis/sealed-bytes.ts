@@ -1,4 +1,5 @@
 import { AppError } from "../app-error.ts"
+import { decodeBase64 } from "../base64.ts"
 
 // 0x93 begins neither an image nor a text, so what is sealed is told from what is not.
 const MAGIC = Uint8Array.of(0x93, 0x63, 0x6b, 0x01)
@@ -88,9 +89,7 @@ export function createSealer(secrets: readonly string[], { acceptsPlain = false 
     },
 
     async openText(text, id) {
-      const bytes = isSealedText(text)
-        ? Uint8Array.from(atob(text.slice(TEXT_PREFIX.length)), (char) => char.charCodeAt(0))
-        : utf8(text)
+      const bytes = isSealedText(text) ? decodeBase64(text.slice(TEXT_PREFIX.length)) : utf8(text)
       return new TextDecoder().decode(await sealer.open(bytes, id))
     },
   }

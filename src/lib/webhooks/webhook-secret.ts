@@ -1,3 +1,5 @@
+import { decodeBase64 } from "../base64.ts"
+
 const PREFIX = "whsec_"
 const SIGNING_PREFIX = "whsk_"
 const NEW_SECRET_BYTES = 32
@@ -23,5 +25,5 @@ function decodeKey(text: string, prefix: string): Uint8Array<ArrayBuffer> | null
   if (!text.startsWith(prefix) || !/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(base64)) {
     return null
   }
-  return Uint8Array.from(atob(base64), (char) => char.charCodeAt(0))
+  return decodeBase64(base64)
 }

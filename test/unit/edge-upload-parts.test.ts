@@ -1,0 +1,105 @@
+import { afterEach, describe, expect, it, vi } from "vitest"
+import { RequestBody } from "../../src/edge/http/request-body.ts"
+import { ReadRates } from "../../src/edge/limits/read-rates.ts"
+import { SubmitRates } from "../../src/edge/limits/submit-rates.ts"
+import { WholeTimes } from "../../src/edge/limits/whole-times.ts"
+import { parseJsonUpload } from "../../src/edge/uploads/read-json-upload.ts"
+import { readUpload } from "../../src/edge/uploads/read-upload.ts"
+import { AppError } from "../../src/lib/app-error.ts"
+import { addressCaller } from "../../src/lib/callers/caller-id.ts"
+import { sleep } from "../../src/lib/sleep.ts"
+
+afterEach(() => void vi.restoreAllMocks())
+
+const codeOf = (work: () => unknown) => {
+  try {
+    work()
+    return "done"
+  } catch (error) {
+    return error instanceof AppError ? error.code : error
+  }
+}
+
+describe("an upload's JSON", () => {
+  const read = (text: string) => parseJsonUpload(new TextEncoder().encode(text), 8_000_000)
+  const keys = (count: number) => Array.from({ length: count }, (_v, i) => `"k${i}":1`).join(",")
+
+  it.each([
+    ["a thousand fields", `{${keys(1_000)}}`],
+    ["a thousand levels", `{"image":${"[".repeat(1_000)}`],
+    ["a thousand objects", `{"image":${'{"a":'.repeat(1_000)}`],
+    ["fields behind a text that ends with a backslash", `{"image":"\\\\",${keys(1_000)}}`],
+  ])("with %s is refused before it is parsed", (_what, text) => {
+    const parse = vi.spyOn(JSON, "parse")
+    expect(codeOf(() => read(text))).toBe("bad_request")
+    expect(parse).not.toHaveBeenCalled()
+  })
+
+  it("may hold any text in its fields", () => {
+    const url = `data:,${',[{\\"'.repeat(1_000)}`
+    expect(read(`{"image":"${url}","top_k":3}`).options).toEqual({ top_k: "3" })
+  })
+})
+
+describe("an upload's form", () => {
+  const form = (fields: number) => {
+    const data = new FormData()
+    for (let i = 1; i < fields; i++) data.append(`f${i}`, "1")
+    data.append("image", new File([new Uint8Array(1_000).fill(10)], "a.png"))
+    const request = new Request("https://edge.example", { method: "POST", body: data })
+    const rules = { now: Date.now, sleep, MIN_BODY_BYTES_PER_S: 0, BODY_TIMEOUT_MS: 60_000, hold: () => undefined }
+    return readUpload(new RequestBody(request, rules), 8_000_000)
+  }
+
+  it("of 64 fields is read, and one of more is refused", async () => {
+    expect(Object.keys((await form(64)).options)).toHaveLength(63)
+    await expect(form(65)).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining("64 fields") })
+  })
+})
+
+describe("what an isolate remembers of rates", () => {
+  it("forgets who is whole again, then who was charged longest ago, and nobody else", () => {
+    let nowMs = 10_000
+    const times = new WholeTimes(() => nowMs, 3)
+    for (const [id, wholeMs] of [
+      ["a", 99_000],
+      ["b", 10_500],
+      ["c", 99_000],
+    ] as const)
+      times.set(id, wholeMs)
+    nowMs = 11_000
+    times.set("d", 99_000)
+    expect([..."abcd"].map((id) => times.get(id) !== undefined)).toEqual([true, false, true, true])
+    times.set("a", 99_500)
+    times.set("e", 99_000)
+    expect([..."acde"].map((id) => times.get(id) !== undefined)).toEqual([true, false, true, true])
+  })
+
+  it("is not forgotten for a /48 because many callers come", () => {
+    const limit = { count: 1, windowMs: 3_600_000 }
+    const [reads, submits] = [new ReadRates(limit, () => 0), new SubmitRates(() => 0)]
+    const callers = (prefix: number, count: number) =>
+      Array.from({ length: count }, (_v, i) =>
+        addressCaller(`2001:${prefix.toString(16)}:${i >> 8}:${(i & 255) << 8}::1`),
+      )
+    const callerOf = (id: string) => ({ id, weight: 1, rateLimit: limit })
+    const [own = "", ...others] = callers(1, 9)
+    const use = (id: string) => [codeOf(() => reads.charge(id)), codeOf(() => submits.chargeSite(callerOf(id)))]
+    for (const id of others) use(id)
+    expect(use(own)).toEqual(["rate_limited", "rate_limited"])
+    for (let i = 0; i < 12_000; i++) {
+      const id = addressCaller(`10.${i >> 16}.${(i >> 8) & 255}.${i & 255}`)
+      reads.charge(id)
+      submits.noteRefused(callerOf(id))
+    }
+    expect(use(own)).toEqual(["rate_limited", "rate_limited"])
+  })
+
+  it("counts the work of a /48, not its submits", () => {
+    const submits = new SubmitRates(() => 0)
+    const caller = { id: addressCaller("2001:db8:1:2::3"), weight: 1, rateLimit: { count: 10, windowMs: 60_000 } }
+    submits.chargeSite(caller, 0)
+    for (let i = 0; i < 8; i++) submits.chargeSite(caller, 10)
+    expect(codeOf(() => submits.chargeSite(caller, 1))).toBe("rate_limited")
+  })
+})
