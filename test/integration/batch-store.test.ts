@@ -1,10 +1,14 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { createApp } from "../../src/edge/app.ts"
+import { createServices } from "../../src/edge/services.ts"
 import type { BatchPlan } from "../../src/lib/batches/batch.ts"
 import { BatchStore } from "../../src/lib/batches/batch-store.ts"
 import { batchETag, toBatchTicket } from "../../src/lib/batches/batch-ticket.ts"
 import { encodeChunk } from "../../src/lib/batches/list-chunk.ts"
+import { newJobId } from "../../src/lib/queue/job-id.ts"
 import { DEFAULT_STORE_LIMITS, type JobStore } from "../../src/lib/queue/job-store.ts"
+import { createKeys } from "../../src/lib/queue/keys.ts"
 import { createSealer } from "../../src/lib/redis/sealed-bytes.ts"
 import { decodeDelivery, tellEvent } from "../../src/lib/webhooks/delivery.ts"
 import { Outbox } from "../../src/lib/webhooks/outbox.ts"
@@ -429,6 +433,27 @@ describe("BatchStore", () => {
     expect(await deadlineOf("b")).toBe(later)
     expect(await lendOne(batches, later - 1)).toBeUndefined()
     expect(await lendOne(batches, later)).toBeDefined()
+  })
+
+  it("a wake-up that was lost is sent again when somebody reads the ticket of a batch that waits to begin", async () => {
+    const env = { TICKET_SECRET: "0123456789abcdef", ALLOW_ANONYMOUS: "1", UPSTASH_REDIS_REST_URL: harness.gateway.url }
+    const services = createServices(
+      { ...env, UPSTASH_REDIS_REST_TOKEN: harness.gateway.token },
+      { server: "test", write: () => undefined },
+    )
+    const app = createApp(services, { clientAddress: () => "203.0.113.7", ownHosts: [] })
+    const ears = harness.client.duplicate()
+    await ears.connect()
+    const heard: string[] = []
+    await ears.subscribe(createKeys().wakeChannel, (message) => heard.push(message))
+    const id = newJobId(T0)
+    const ticketId = await services.batchTicketIds.sign(id)
+    await createBatch(services.batches, planOf(id, { ticketId, caller: "ip:203.0.113.7", keepUntilMs: Date.now() * 2 }))
+    await expect.poll(() => heard).toEqual(["batches"])
+    for (let i = 0; i < 3; i++) expect((await app.request(`/v1/batches/${ticketId}`)).status).toBe(200)
+    await expect.poll(() => heard).toEqual(["batches", "batches"])
+    ears.destroy()
+    await harness.client.flushAll()
   })
 
   it("lend() says to look again at once when all it looked at were gone: others may be due behind them", async () => {

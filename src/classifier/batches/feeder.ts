@@ -7,8 +7,8 @@ import { type Reachability, untilReached } from "../jobs/until-reached.ts"
 import { Waker } from "../jobs/waker.ts"
 import { ListReader } from "./list-reader.ts"
 
-/** An idle look is billed as the script and one command in it: four an hour. */
-const IDLE_LOOK_MS = 1_800_000
+/** As long as a batch waits whose wake-up was lost. An idle look is billed as the script and one command in it: 12 an hour. */
+const IDLE_LOOK_MS = 600_000
 /** Without wake-ups somebody has to look. */
 const BLIND_LOOK_MS = 5_000
 const MAX_LENT = 4

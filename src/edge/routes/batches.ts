@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
-import type { Batch } from "../../lib/batches/batch.ts"
+import { type Batch, stateOf } from "../../lib/batches/batch.ts"
 import { type BatchTicket, batchTicketSchema, toBatchTicket } from "../../lib/batches/batch-ticket.ts"
 import { assertMayRead } from "../auth/caller.ts"
 import { batchOptionsSchema } from "../batches/batch-options.ts"
@@ -207,7 +207,15 @@ batches.openapi(read, async (c) => {
   return batchResponse(c, await describeBatch(c.var.services, await readBatch(c)), 200)
 })
 
-async function describeBatch({ registry, now }: Services, batch: Batch): Promise<BatchTicket> {
+/** A batch that waits for its first pictures for so long may have had its wake-up lost: it is sent again. */
+const OVERDUE_MS = 2_000
+
+async function describeBatch(services: Services, batch: Batch): Promise<BatchTicket> {
+  const { registry, now, overdueWakes, batches: store, log } = services
+  const waitsToBegin = stateOf(batch) === "queued" && now() - batch.plan.createdMs > OVERDUE_MS
+  if (waitsToBegin && overdueWakes.isDue("batches")) {
+    await store.wakeFeeders().catch((error: unknown) => log.debug("batch.not_woken", { batchId: batch.plan.id, error }))
+  }
   // An accepted list is answered for even while Redis is away.
   const [rate, isPaused] = await Promise.all([
     registry.rate(batch.plan.queue).catch(() => undefined),

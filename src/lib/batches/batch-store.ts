@@ -198,6 +198,11 @@ export class BatchStore {
     return { status, inFlight: Number(inFlight), batch: fields.length === 0 ? null : decodeBatch(pairsOf(fields)) }
   }
 
+  /** Says to all feeders that some batch may be due. A hint: it may be lost, or be for nothing. */
+  async wakeFeeders(): Promise<void> {
+    await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, "batches"))
+  }
+
   #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
     return this.#redis.script(script, [this.#keys.prefix], args)
   }
