@@ -8,6 +8,14 @@ export function urlFlag(url: string): string {
   return url === (process.env.CLAIMCHECK_URL || DEFAULT_URL) ? "" : ` --url ${quoted(url)}`
 }
 
+/** A server's words name its own options; these are ours. */
+export function withFlags(sentence: string): string {
+  const names = /\b(on_invalid|url_column|batch_size|webhook_url|webhook_every|output_format|top_k)(?:=(\w+))?\b/g
+  return sentence.replace(names, (_all, name: string, value?: string) =>
+    [`--${name.replaceAll("_", "-")}`, value].filter(Boolean).join(" "),
+  )
+}
+
 /** The command that waits for tickets; with a folder it fetches the files they make, too. */
 export function waitCommand(ids: readonly string[], { url, out }: { url: string; out?: string | undefined }): string {
   return `claimcheck ticket --wait${out === undefined ? "" : ` --out ${quoted(out)}`}${urlFlag(url)} ${ids.join(" ")}`

@@ -1,7 +1,7 @@
 import { z } from "zod"
 import { Claimcheck, ClaimcheckError } from "../lib/client/claimcheck.ts"
 import { isOperationName, OPERATIONS } from "../lib/operations/operations.ts"
-import { waitCommand } from "./advice.ts"
+import { waitCommand, withFlags } from "./advice.ts"
 import { ApiError, checkUrl, createApi, parseBody } from "./api.ts"
 import { CliError, EXIT } from "./cli-error.ts"
 import type { EdgeAddress } from "./edge-options.ts"
@@ -65,7 +65,7 @@ function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError, 
     case "bad_response":
       return "Cannot understand the answer: is a claimcheck edge at that address?"
     default:
-      return `${message} (${code})${retryAfterMs > WORTH_SAYING_MS ? `. Try again in ${humanMs(retryAfterMs)}` : ""}`
+      return `${withFlags(message)} (${code})${retryAfterMs > WORTH_SAYING_MS ? `. Try again in ${humanMs(retryAfterMs)}` : ""}`
   }
 }
 

@@ -1,8 +1,6 @@
 import { stat } from "node:fs/promises"
 import { isAbsolute, join } from "node:path"
 import { glob, isDynamicPattern } from "tinyglobby"
-import { listFormats } from "../lib/images/image-header.ts"
-import { CliError } from "./cli-error.ts"
 import { countOf } from "./human-units.ts"
 import { isPictureUrl } from "./picture-url.ts"
 import { printError } from "./terminal.ts"
@@ -14,38 +12,36 @@ type Options = {
   recursive?: boolean
   /** Says what of a folder is not taken. */
   say?: (sentence: string) => void
+  /** Told the way from a folder that was named to a file in it. */
+  place?: (file: string, below: string) => void
 }
 
 /**
- * The files that are meant: a file is itself, a folder its pictures, a pattern what it matches. A URL stays as it is, and
- * so does a path that is not there: reading it says why.
- * @throws CliError for a folder or a pattern without a picture, before anything is sent
+ * The files that are meant: a file is itself, a folder its pictures, a pattern what it matches. A URL stays as it is, and so
+ * does a path that is not there, a folder without a picture and a pattern that nothing matches: reading them says why.
  */
 export async function expandInputs(inputs: readonly string[], options: Options = {}): Promise<string[]> {
   return (await Promise.all(inputs.map((input) => expandInput(input, options)))).flat()
 }
 
-async function expandInput(input: string, { recursive = false, say = printError }: Options): Promise<string[]> {
+async function expandInput(input: string, { recursive = false, say = printError, place }: Options): Promise<string[]> {
   if (isPictureUrl(input)) return [input]
   const kind = await stat(input).catch(() => null)
   if (kind?.isDirectory()) {
     const below = recursive ? "**/" : ""
     const found = await find(below + PICTURES, input)
-    if (found.length === 0) {
-      const advice = recursive ? "" : "; --recursive looks in its folders, too"
-      throw new CliError(`Cannot find a picture in ${input}: it has no ${listFormats()}${advice}`)
-    }
     const taken = new Set(found)
     const others = (await find(`${below}*`, input)).filter((path) => !taken.has(path))
     const folders = recursive ? [] : await find("*/", input)
     const left = leftOut(others, folders)
     if (left !== "") say(`${input}: ${left}`)
+    if (found.length === 0) return [input]
+    for (const path of found) place?.(join(input, path), path)
     return found.map((path) => join(input, path))
   }
   if (kind !== null || !isDynamicPattern(input)) return [input]
   const found = await find(input, ".")
-  if (found.length > 0) return found
-  throw new CliError(`Cannot find a file: nothing matches ${input}`)
+  return found.length > 0 ? found : [input]
 }
 
 /** Files whose names begin with a dot are nobody's pictures, and not worth a word. */
@@ -53,8 +49,7 @@ function leftOut(others: readonly string[], folders: readonly string[]): string 
   const named = others.slice(0, MAX_NAMED).join(", ")
   const more = others.length > MAX_NAMED ? ", …" : ""
   return [
-    others.length > 0 &&
-      `left out ${countOf(others.length, "file")} with another ending than a picture's: ${named}${more}`,
+    others.length > 0 && `left out ${countOf(others.length, "file")} not named like a picture: ${named}${more}`,
     folders.length > 0 && `did not look in its ${countOf(folders.length, "folder")} (--recursive does)`,
   ]
     .filter(Boolean)

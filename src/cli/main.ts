@@ -22,6 +22,17 @@ const HELP = `
 Exit codes: 0 all went well, 1 something failed, 2 the command was not understood, 130 interrupted.
 Environment: CLAIMCHECK_URL and CLAIMCHECK_KEY stand for --url and --key; NO_COLOR turns colours off.`
 
+/** What the system says of a file that a command has no words of its own for. */
+const SYSTEM: Record<string, string> = {
+  ENOENT: "there is no such file or folder",
+  ENOTDIR: "a part of its path is a file, no folder",
+  EISDIR: "it is a folder",
+  EACCES: "permission denied",
+  EPERM: "permission denied",
+  EROFS: "the file system cannot be written",
+  ENOSPC: "the disk is full",
+}
+
 async function main(argv: readonly string[]): Promise<number> {
   const program = new Command("claimcheck")
     .description("Your own image classifier behind an edge API.")
@@ -59,8 +70,11 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** A CliError is meant for people; of anything else we need to know where it came from. */
+/** A CliError is meant for people, and so is what the system refuses; of anything else we need to know where it came from. */
 function explain(error: unknown): string {
+  const { syscall, code, path } = error as NodeJS.ErrnoException
+  if (typeof syscall === "string" && typeof path === "string")
+    return `Cannot ${syscall} ${path}: ${SYSTEM[code ?? ""] ?? code}`
   return error instanceof Error && !(error instanceof CliError) ? (error.stack ?? error.message) : describe(error)
 }
 

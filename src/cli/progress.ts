@@ -16,14 +16,32 @@ export type ProgressOptions = {
   stream?: NodeJS.WriteStream
   /** How a count is written: as a number, unless said. */
   show?: (count: number) => string
+  now?: () => number
 }
 
-/** A progress bar on stderr, for somebody who looks: elsewhere it does nothing. */
+const LINE_EVERY_MS = 10_000
+
+function showLines(
+  total: number,
+  { stream, show, now = Date.now }: Required<Omit<ProgressOptions, "now">> & Pick<ProgressOptions, "now">,
+): Progress {
+  let saidMs = now()
+  return {
+    update(done, note = "") {
+      if (done >= total || now() - saidMs < LINE_EVERY_MS) return
+      saidMs = now()
+      stream.write(`${[`${show(done)}/${show(total)}`, note].filter(Boolean).join("  ")}\n`)
+    },
+    above: (write) => write(),
+    stop: () => undefined,
+  }
+}
+
+/** A progress bar on stderr for somebody who looks; elsewhere, as in a log, a line every ten seconds. */
 export function showProgress(total: number, options: ProgressOptions = {}): Progress {
   const { stream = process.stderr, show = String } = options
-  if (!stream.isTTY || total < 2) {
-    return { update: () => undefined, above: (write) => write(), stop: () => undefined }
-  }
+  if (total < 2) return { update: () => undefined, above: (write) => write(), stop: () => undefined }
+  if (!stream.isTTY) return showLines(total, { ...options, stream, show })
   const paint = paintFor(stream)
   let done = 0
   let note = ""

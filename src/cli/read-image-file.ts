@@ -1,12 +1,15 @@
 import { readFile } from "node:fs/promises"
 import { buffer } from "node:stream/consumers"
+import { isDynamicPattern } from "tinyglobby"
+import { listFormats } from "../lib/images/image-header.ts"
 import { CliError, describe } from "./cli-error.ts"
 
 export type ImageFile = { bytes: Uint8Array<ArrayBuffer>; contentType: string }
 
 const ADVICE: Record<string, string> = {
   ENOENT: "there is no such file",
-  EISDIR: "it is a folder; name the pictures in it, for example with *.jpg",
+  ENOTDIR: "a part of its path is a file, no folder",
+  EISDIR: `it is a folder that has no picture (${listFormats()})`,
   EACCES: "it may not be read; check its permissions",
   EPERM: "it may not be read; check its permissions",
 }
@@ -24,7 +27,8 @@ export async function readImageFile(path: string): Promise<ImageFile> {
     return { bytes, contentType: sniffContentType(bytes) }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
-    throw new CliError(`Cannot read ${path}: ${ADVICE[code ?? ""] ?? describe(error)}`, {
+    const why = code === "ENOENT" && isDynamicPattern(path) ? "no file matches it" : ADVICE[code ?? ""]
+    throw new CliError(`Cannot read ${path}: ${why ?? describe(error)}`, {
       code: "unreadable",
       cause: error,
     })

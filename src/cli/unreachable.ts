@@ -2,7 +2,9 @@ import { CliError } from "./cli-error.ts"
 
 const ADVICE: Record<string, string> = {
   ECONNREFUSED: "nothing listens there. Is `npm start` running? Another address is given with --url",
-  ENOTFOUND: "no such host. Check --url",
+  ENOTFOUND: "there is no such host. Check --url",
+  EAI_AGAIN: "its name cannot be looked up now. Check --url, and the network",
+  "bad port": "no server may use that port. Check --url",
   TimeoutError: "it did not answer in time",
 }
 

@@ -19,6 +19,8 @@ let asked: string[]
 let isEndless: boolean
 let outputs = ""
 let posted: string[]
+let isDone: boolean
+let refusal: object | null
 
 /** An edge that has one batch, of one row, until somebody cancels it. */
 beforeEach(async () => {
@@ -26,17 +28,24 @@ beforeEach(async () => {
   asked = []
   posted = []
   isEndless = false
+  isDone = false
+  refusal = null
   server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
     const isCanceled = asked.includes("DELETE /v1/batches/bat_1")
     if (request.url === "/healthz") return response.end('{"status":"ok"}')
     if (request.url === "/o") return response.end(outputs)
     if (request.method === "POST") posted.push(request.url ?? "")
+    if (refusal !== null) return response.writeHead(400).end(JSON.stringify(refusal))
+    if (request.url === "/v1/batches/bat_1/deliveries") return response.end(JSON.stringify(refused))
     if (request.url?.includes("/results")) {
       response.setHeader("next-after", isEndless ? 0 : 1).setHeader("results-complete", String(!isEndless))
     }
+    if (request.url?.includes("format=jsonl")) return response.end('{"row":1,"input":{"sku":"a"},"results":[]}\n')
     response.end(
-      request.url?.includes("/results") ? "url,status\r\nu,canceled\r\n" : JSON.stringify(ticket(isCanceled)),
+      request.url?.includes("/results")
+        ? `url,status\r\nu,${isDone ? "" : "canceled"}\r\n`
+        : JSON.stringify(isDone ? succeeded : ticket(isCanceled)),
     )
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -60,6 +69,23 @@ const ticket = (done: boolean): BatchTicket => ({
   failures: [],
   results_url: "/",
 })
+
+const succeeded: BatchTicket = {
+  ...ticket(true),
+  status: "succeeded",
+  pictures: { ...ticket(true).pictures, done: 1, queued: 0, succeeded: 1 },
+}
+
+const refused = {
+  url: "https://hooks.example/x?secret",
+  deliveries: [
+    {
+      ...{ id: "msg_1", type: "batch.succeeded", state: "pending", created_at: new Date(0).toISOString() },
+      next_attempt_at: null,
+      attempts: [{ at: new Date(0).toISOString(), duration_ms: 3, status: 500 }],
+    },
+  ],
+}
 
 async function run(...args: string[]): Promise<{ said: string }> {
   const program = new Command().exitOverride()
@@ -170,6 +196,66 @@ it("--download gives each row's file the name of its cell, which leads nowhere e
   await download("sku")
   expect(await readFile(join(into, "a_b.jpg"), "utf8")).toBe("one")
   await expect(download("name")).rejects.toThrow(/no column "name"; it has sku/)
+})
+
+it("without a terminal says in one line how it went and where the results are, whose folder it makes", async () => {
+  const list = join(folder, "list.csv")
+  await writeFile(list, "url\nu")
+  isDone = true
+  const out = join(folder, "not/yet/out.csv")
+  const { said } = await run(list, "--out", out)
+  expect(said).toMatch(/^1 row, 1 picture: 1 done · .* · \S+not\/yet\/out\.csv\n$/)
+  expect(await readFile(out, "utf8")).toBe("url,status\r\nu,\r\n")
+})
+
+it("a webhook that is not taken is told at the end", async () => {
+  const list = join(folder, "list.csv")
+  await writeFile(list, "url\nu")
+  isDone = true
+  const { said } = await run(list, "--webhook-url", "https://hooks.example/x")
+  expect(said).toContain("webhook https://hooks.example did not take the answer: it answered 500; it is tried again")
+  expect(said).toContain("claimcheck webhook show bat_1")
+})
+
+it.each([
+  ["list.csv", "\uFEFFsku;url\na;u", 'the list has no column "SKU"; it has sku, url'],
+  ["list.tsv", "sku\turl\na\tu", 'no column "SKU"'],
+  ["list.jsonl", '{"sku":"a","url":"u"}', 'no column "SKU"'],
+  ["list.json", '[{"sku":"a","url":"u"}]', 'no column "SKU"'],
+])(
+  "a column for names that %s has not is told before anything is sent, and leaves nothing",
+  async (name, text, why) => {
+    const list = join(folder, name)
+    await writeFile(list, text)
+    const compress = ["--operation", "compress", "--download", join(folder, "files"), "--name-column"]
+    await expect(run(list, ...compress, "SKU")).rejects.toThrow(why)
+    expect([posted, await readdir(folder)]).toEqual([[], [name]])
+    isDone = true
+    await run(list, ...compress, "sku")
+    expect(posted).toHaveLength(1)
+  },
+)
+
+it("options that would have no effect are refused", async () => {
+  const list = join(folder, "list.csv")
+  await writeFile(list, "url\nu")
+  await expect(run(list, "--name-column", "sku")).rejects.toThrow(
+    "--name-column names the files that --download fetches",
+  )
+  const left = { url, list, query: "operation=inspect", idempotencyKey: "k", ticketId: "bat_1", rows: 0, bytes: 0 }
+  const runFile = join(folder, "list.results.csv.claimcheck-run.json")
+  await writeFile(runFile, JSON.stringify({ ...left, failures: {}, failedRows: 0 }))
+  await expect(run(list, "--resume", "--quality", "3")).rejects.toThrow("cannot change --quality")
+  isDone = true
+  await run(list, "--resume")
+  await expect(run("bat_1abc")).rejects.toThrow("claimcheck ticket bat_1abc shows it")
+})
+
+it("what the server says of an option has the name of the flag", async () => {
+  const list = join(folder, "list.csv")
+  await writeFile(list, "a,b\nu,u")
+  refusal = { code: "no_url_column", detail: "Cannot tell which column: name it with url_column, or on_invalid=skip" }
+  await expect(run(list)).rejects.toThrow("name it with --url-column, or --on-invalid skip (no_url_column)")
 })
 
 it("--cancel stops the run at the edge that has it, whichever is the usual one", async () => {

@@ -220,7 +220,7 @@ describe("expandInputs()", () => {
     const said: string[] = []
     await expandInputs([album, photo], { say: (sentence) => said.push(sentence) })
     await expandInputs([album], { recursive: true, say: (sentence) => said.push(sentence) })
-    const left = `${album}: left out 1 file with another ending than a picture's: notes.txt`
+    const left = `${album}: left out 1 file not named like a picture: notes.txt`
     expect(said).toEqual([`${left}; did not look in its 1 folder (--recursive does)`, left])
   })
 
@@ -233,12 +233,19 @@ describe("expandInputs()", () => {
     expect(await names(urls)).toEqual(urls)
   })
 
-  test("leaves a missing file for the reading to tell, and refuses an empty folder or pattern", async () => {
-    expect(await names(["none.jpg"])).toEqual(["none.jpg"])
-    await expect(names([join(folder, "empty")])).rejects.toThrow(
-      /empty: it has no JPEG, PNG, WebP, AVIF, GIF or TIFF; --recursive/,
-    )
-    await expect(names([`${album}/*.bmp`])).rejects.toThrow("nothing matches")
+  test("what is not there, a folder without pictures and a pattern without a match fail by themselves alone", async () => {
+    const [empty, pattern] = [join(folder, "empty"), `${album}/*.bmp`]
+    const inputs = ["none.jpg", empty, pattern, `${photo}/`, photo]
+    const files = await expandInputs(inputs, { say: () => undefined })
+    expect(files).toEqual(inputs)
+    const outcomes = await classify(scripted({ body: succeeded }), files)
+    expect(outcomes.map((outcome) => ("error" in outcome ? outcome.error.message : outcome.ticket.status))).toEqual([
+      "Cannot read none.jpg: there is no such file",
+      `Cannot read ${empty}: it is a folder that has no picture (JPEG, PNG, WebP, AVIF, GIF or TIFF)`,
+      `Cannot read ${pattern}: no file matches it`,
+      `Cannot read ${photo}/: a part of its path is a file, no folder`,
+      "succeeded",
+    ])
   })
 })
 

@@ -1,20 +1,24 @@
 import { randomUUID } from "node:crypto"
 import { stat } from "node:fs/promises"
-import { extname } from "node:path"
+import { dirname, extname } from "node:path"
 import { type Command, InvalidArgumentError, Option } from "commander"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import { isOperationName, OPERATIONS, operationNames, operationOptions } from "../../lib/operations/operations.ts"
 import { quoted, urlFlag } from "../advice.ts"
+import { createApi } from "../api.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { countOf, humanMs, noticeText } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
+import { makeFolder } from "../make-folder.ts"
 import { alias, parseCount } from "../parse-option.ts"
+import { fileNameOf } from "../picture-url.ts"
 import { showProgress } from "../progress.ts"
 import { realPathOf } from "../real-path.ts"
 import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
+import { webhookTrouble } from "../webhook/webhook-trouble.ts"
 import { type BatchApi, createBatchApi } from "./batch-api.ts"
-import { type BatchRun, endRun, readRun, runFileOf } from "./batch-run.ts"
+import { type BatchRun, endRun, isAbsent, readRun, runFileOf } from "./batch-run.ts"
 import type { ResultFormat } from "./count-failures.ts"
 import { downloadOutputs } from "./download-outputs.ts"
 import { followBatch } from "./follow-batch.ts"
@@ -68,7 +72,7 @@ export function addBatchCommand(program: Command): void {
     .command("batch")
     .summary("work through a list of pictures")
     .description("Send a list of picture URLs, wait, and write one row of results for each of its rows.")
-    .argument("<file>", "the list")
+    .argument("<file>", "the list, or - for standard input")
     .option("--operation <name>", `what to do with each picture: ${operationNames.join(", ")}`, "classify")
     .option(
       "-o, --out <file>",
@@ -98,12 +102,29 @@ export function addBatchCommand(program: Command): void {
     .addHelpText("after", HELP)
     .action(async (file: string, options: Options) => {
       survivesGoneReader(() => process.exit())
+      if (options.resume || options.cancel) refuseIgnored(command, options.resume ? "--resume" : "--cancel")
       await interruptible((signal) => runBatch(file, options, signal))
     })
 }
 
+/** What a run that goes on can be told anew; all else was sent with its list. */
+const OF_THE_REST = new Set(["out", "download", "nameColumn", "resume", "cancel", "force", "url", "key", "json"])
+
+function refuseIgnored(command: Command, flag: string): void {
+  const ignored = command.options.find((option) => {
+    const name = option.attributeName()
+    return !OF_THE_REST.has(name) && !option.hidden && command.getOptionValueSource(name) === "cli"
+  })
+  if (ignored === undefined) return
+  const advice = "leave it out, or begin anew with --force"
+  throw usage(`${flag} goes on with the batch as it was sent, and cannot change ${ignored.long}: ${advice}`)
+}
+
 async function runBatch(list: string, options: Options, signal: AbortSignal): Promise<void> {
-  const out = options.out ?? `${list.slice(0, list.length - extname(list).length)}.results.csv`
+  if (/^bat_\w+$/.test(list) && !(await isFile(list)))
+    throw usage(`${list} is no list, but the ticket of a batch: claimcheck ticket ${list} shows it`)
+  const file = fileNameOf(list)
+  const out = options.out ?? `${file.slice(0, file.length - extname(file).length)}.results.csv`
   const format = formatOf(out)
   if ((await realPathOf(out)) === (await realPathOf(list)))
     throw usage(`${out} is the list itself: name another file with --out`)
@@ -113,16 +134,18 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
     throw usage(`There is nothing to ${options.cancel ? "cancel" : "resume"}: ${runFileOf(out)} is not there`)
   if (before !== null && !isAgain && options.force !== true) {
     throw usage(
-      `A run that writes ${out} has not ended: --resume goes on with it, --cancel stops it, --force begins anew`,
+      `A run that writes ${out} has not ended: --resume goes on with it, --cancel stops it, --force begins anew; --out names another file`,
     )
   }
   if (before === null && options.force !== true && (await isFile(out)))
-    throw usage(`${out} is there already: --force writes over it`)
+    throw usage(`${out} is there already: --force writes over it, --out names another file`)
 
   const operation = isAgain && before !== null ? new URLSearchParams(before.query).get("operation") : options.operation
   const { download } = options
   if (download !== undefined && !(isOperationName(operation ?? "") && OPERATIONS[operation as "resize"].makesFile))
     throw usage(`--download goes with compress and resize: ${operation} makes no files`)
+  if (options.nameColumn !== undefined && download === undefined)
+    throw usage("--name-column names the files that --download fetches: give both, or neither")
 
   const api = createBatchApi({ url: isAgain && before !== null ? before.url : options.url, key: options.key }, signal)
   const run = isAgain && before !== null ? before : newRun(list, options)
@@ -130,7 +153,8 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   await api.isThere()
   let seen: BatchTicket | undefined
   try {
-    const started = await startRun({ api, run, list, out })
+    await makeFolder(dirname(out), { named: "--out" })
+    const started = await startRun({ api, run, list, out, nameColumn: options.nameColumn })
     if (options.cancel === true) await cancelUnlessDone(api, started.ticketId)
     const ticket = await followWithBar({
       api,
@@ -144,6 +168,10 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
     await endRun(out)
     const ms = performance.now() - startedMs
     tell(ticket, started, { out, ms, json: options.json === true })
+    if (new URLSearchParams(run.query).has("webhook_url")) {
+      const trouble = await webhookTrouble(createApi({ url: run.url, key: options.key }), started.ticketId, signal)
+      if (trouble !== null) printError(`${paintFor(process.stderr)("yellow", "webhook")} ${trouble}`)
+    }
   } catch (error) {
     if (signal.aborted) printError(interruptedWords(seen, { list, options }))
     throw error
@@ -196,7 +224,7 @@ async function downloadWithBar({ api, run, ticket, folder, options, signal }: Do
       onSaved: (count) => progress.update(count),
     })
     progress.stop()
-    if (process.stderr.isTTY) printError(`${countOf(files, "file")} in ${folder}`)
+    if (process.stderr.isTTY || !options.json) printError(`${countOf(files, "file")} in ${folder}`)
   } finally {
     progress.stop()
   }
@@ -263,8 +291,7 @@ function noteOf({ pictures, per_second, eta_ms, notice }: BatchTicket): string {
 function tell(ticket: BatchTicket, run: BatchRun, { out, ms, json }: { out: string; ms: number; json: boolean }): void {
   if (json) print(JSON.stringify({ ...ticket, out, failed_rows: run.failedRows }))
   const failed = run.failedRows > 0 || ticket.status !== "succeeded"
-  // Where nobody watches, what failed is told all the same: the exit code alone says nothing of why.
-  if (process.stderr.isTTY || (failed && !json))
+  if (process.stderr.isTTY || !json)
     printError(renderSummary(ticket, run, { out, ms, paint: paintFor(process.stderr) }))
   if (failed) process.exitCode = EXIT.failed
 }
@@ -273,7 +300,7 @@ async function isFile(path: string): Promise<boolean> {
   try {
     return (await stat(path)).size > 0
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false
+    if (isAbsent(error)) return false
     throw error
   }
 }

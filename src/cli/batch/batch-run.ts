@@ -29,12 +29,18 @@ export async function readRun(out: string): Promise<BatchRun | null> {
   try {
     text = await readFile(runFileOf(out), "utf8")
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return null
+    if (isAbsent(error)) return null
     throw error
   }
   const parsed = runSchema.safeParse(parseJson(text))
   if (parsed.success) return parsed.data
   throw new CliError(`Cannot resume: ${runFileOf(out)} is damaged; delete it to begin anew`)
+}
+
+/** A part of the path that is a file is told when the folder is made. */
+export function isAbsent(error: unknown): boolean {
+  const { code } = error as NodeJS.ErrnoException
+  return code === "ENOENT" || code === "ENOTDIR"
 }
 
 /** Whole or not at all: a process can be killed at any moment. */

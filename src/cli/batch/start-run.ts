@@ -1,7 +1,11 @@
 import { readFile } from "node:fs/promises"
 import { extname } from "node:path"
+import { buffer } from "node:stream/consumers"
+import { parse } from "csv-parse/sync"
+import { withFlags } from "../advice.ts"
 import { ApiError } from "../api.ts"
-import { CliError } from "../cli-error.ts"
+import { CliError, EXIT } from "../cli-error.ts"
+import { STDIN } from "../read-image-file.ts"
 import { BadRowsError, type BatchApi, PASSING } from "./batch-api.ts"
 import { type BatchRun, endRun, saveRun } from "./batch-run.ts"
 import { renderBadRows } from "./render-batch.ts"
@@ -16,17 +20,26 @@ const CONTENT_TYPES: Record<string, string> = {
 
 const ADVICE: Record<string, string> = {
   ENOENT: "there is no such file",
+  ENOTDIR: "a part of its path is a file, no folder",
   EISDIR: "it is a folder; a list is a file of URLs, and `claimcheck classify` takes folders of pictures",
   EACCES: "it may not be read; check its permissions",
 }
 
-type Start = { api: Pick<BatchApi, "submit">; run: BatchRun; list: string; out: string }
+type Start = {
+  api: Pick<BatchApi, "submit">
+  run: BatchRun
+  list: string
+  out: string
+  /** A column that the list must have. */
+  nameColumn?: string | undefined
+}
 
 /** Sends the list unless that was done; sent twice under one key it is one batch. */
-export async function startRun({ api, run, list, out }: Start): Promise<BatchRun & { ticketId: string }> {
+export async function startRun({ api, run, list, out, nameColumn }: Start): Promise<BatchRun & { ticketId: string }> {
   const { ticketId } = run
   if (ticketId !== undefined) return Object.assign(run, { ticketId })
   const bytes = await readList(list)
+  if (nameColumn !== undefined) assertColumn(bytes, nameColumn)
   await saveRun(out, run)
   const contentType = CONTENT_TYPES[extname(list).toLowerCase()] ?? "application/octet-stream"
   try {
@@ -39,17 +52,34 @@ export async function startRun({ api, run, list, out }: Start): Promise<BatchRun
     // Refused for good; after anything else an earlier try may have made the batch, which is found by its key.
     if (error instanceof ApiError && error.status < 500 && !PASSING.has(error.status)) await endRun(out)
     if (error instanceof BadRowsError) {
-      // The server's words name its own option.
-      const said = renderBadRows(error).replace("on_invalid=skip", "--on-invalid skip")
-      throw new CliError(said, { code: error.code, cause: error })
+      throw new CliError(withFlags(renderBadRows(error)), { code: error.code, cause: error })
     }
+    if (error instanceof ApiError) throw new CliError(withFlags(error.message), { code: error.code, cause: error })
     throw error
+  }
+}
+
+/** What a list's columns are is for the server to say; that one is nowhere in it can be seen here, before anything is sent. */
+function assertColumn(list: Uint8Array, column: string): void {
+  const text = new TextDecoder().decode(list)
+  // UTF-16, or no list at all.
+  if (text.includes("\0") || text.includes(JSON.stringify(column))) return
+  const header = /^.*/.exec(text.replace(/^\uFEFF?\s*/, ""))?.[0] ?? ""
+  const columnsBy = (delimiter: string) =>
+    (parse(header, { delimiter, to: 1, relax_quotes: true, skip_records_with_error: true }) as string[][])[0] ?? []
+  const tried = [",", ";", "\t", "|"].map(columnsBy)
+  if (/^[[{]/.test(header) || !tried.some((names) => names.some((name) => name.trim() === column))) {
+    const names = tried.sort((a, b) => b.length - a.length)[0] ?? []
+    const there = /^[[{]/.test(header) ? "" : `; it has ${names.join(", ")}`
+    throw new CliError(`Cannot name the files: the list has no column ${JSON.stringify(column)}${there}`, {
+      exitCode: EXIT.usage,
+    })
   }
 }
 
 async function readList(file: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return new Uint8Array(await readFile(file))
+    return new Uint8Array(file === STDIN ? await buffer(process.stdin) : await readFile(file))
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException
     throw new CliError(`Cannot read ${file}: ${ADVICE[code ?? ""] ?? code}`, { code: "unreadable", cause })

@@ -173,7 +173,11 @@ async function keptBytes(part: string, url: string): Promise<number> {
   )
 }
 
+const NO_HOST: ReadonlySet<string> = new Set(["ENOTFOUND", "EAI_AGAIN"])
+
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error
-  return describe(cause)
+  const { code = "", address, port } = cause as NodeJS.ErrnoException & { address?: string; port?: number }
+  if (code === "ECONNREFUSED") return `nothing listens at ${address}:${port}`
+  return NO_HOST.has(code) ? "there is no such host, or no network here" : describe(cause)
 }

@@ -32,5 +32,6 @@ export function addShowCommand(webhook: Command): void {
     })
 }
 
-const deliveriesPath = (id: string) =>
+/** Where the edge tells how a ticket's webhook fares. */
+export const deliveriesPath = (id: string) =>
   `/v1/${id.startsWith("bat_") ? "batches" : "classifications"}/${encodeURIComponent(id)}/deliveries`

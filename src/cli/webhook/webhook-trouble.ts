@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises"
 import { deliveriesSchema, receiverOf } from "../../lib/webhooks/delivery.ts"
 import { type GetJson, parseBody } from "../api.ts"
 import { CliError } from "../cli-error.ts"
+import { deliveriesPath } from "./show-command.ts"
 
 /** A first try is made at once; whoever waits for pictures has this much more patience. */
 const PATIENCE_MS = 3_000
@@ -21,7 +22,7 @@ export async function webhookTrouble(get: GetJson, ticketId: string, signal: Abo
 }
 
 async function firstTry(get: GetJson, ticketId: string, signal: AbortSignal): Promise<string | null> {
-  const path = `/v1/classifications/${encodeURIComponent(ticketId)}/deliveries`
+  const path = deliveriesPath(ticketId)
   const follow = `claimcheck webhook show ${ticketId}`
   for (let waitedMs = 0; ; waitedMs += LOOK_MS) {
     const { url, deliveries } = parseBody(deliveriesSchema, await get(path, { signal }))
