@@ -34,7 +34,7 @@ async function fill({ client, keys }: StoreHarness, depth: number): Promise<void
   for (let left = depth - (await waiting()); left > 0; left -= 1_000) {
     const sent = Array.from({ length: Math.min(1_000, left) }, () => {
       const { weight: _, ...job } = nextJob()
-      const record = encodeJob({ ...job, bytes: 1, attempts: 0, start: "0", state: "queued" })
+      const record = encodeJob({ ...job, bytes: 1, attempts: 0, start: "0", span: "1", state: "queued" })
       client.set(keys.payload(String(job.payloadId)), "x", { PX: 60_000 })
       return client.evalSha(sha, { keys: [keys.prefix], arguments: [record, settings] })
     })
