@@ -9,7 +9,7 @@ import { outputLimits, sealerOf, sizeLimits, storeLimits } from "../lib/queue/qu
 import { queuesOf } from "../lib/queue/queue-name.ts"
 import { Registry } from "../lib/queue/registry.ts"
 import { announceSchema } from "../lib/queue/schema-version.ts"
-import { connectRedis } from "../lib/redis/redis.ts"
+import { connectRedis, type RedisRest } from "../lib/redis/redis.ts"
 import { RedisClock } from "../lib/redis/redis-clock.ts"
 import { sleep } from "../lib/sleep.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
@@ -35,6 +35,7 @@ import { addModelMetrics, reportModels } from "./model-metrics.ts"
 import type { ModelShelf } from "./models/model-shelf.ts"
 import { openShelf } from "./models/open-shelf.ts"
 import { createOutputStore, keepsInRedis } from "./outputs/create-output-store.ts"
+import { EvictionWatch, Readiness } from "./readiness.ts"
 import { Wall } from "./wall.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
@@ -105,19 +106,35 @@ async function serveWith(config: ClassifierConfig, { shelf, pool, wall, log, sig
   wall.guard(pool, hand)
   const metrics = createMetrics({ lanes: () => pool.lanes, free: () => pool.free, inHand: () => hand.size })
   addModelMetrics(metrics.registry, pool)
+  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN, download })
+  const eviction = new EvictionWatch(redis, { allowed: config.ALLOW_EVICTION, log })
+  const readiness = new Readiness({ redis, reachability, eviction: () => eviction.problem })
   const health = await startHealthServer({
     host: config.HEALTH_HOST,
     port: config.HEALTH_PORT,
     allowedHosts: [config.HEALTH_HOST.toLowerCase(), ...config.ALLOWED_HOSTS],
     metrics,
-    problem: () => (reachability.isUp ? null : "Redis cannot be reached"),
+    problem: () => readiness.problem(),
     models: () => ({
       models: reportModels(pool),
       broken: shelf.broken.map(({ id, folder, code, message }) => ({ id, folder, code, message })),
     }),
     log,
   })
-  await work(config, { shelf, pool, wall, hand, waker, metrics, reachability, health: health.url, log, signal })
+  await work(config, {
+    shelf,
+    pool,
+    wall,
+    hand,
+    waker,
+    metrics,
+    reachability,
+    redis,
+    eviction,
+    health: health.url,
+    log,
+    signal,
+  })
   await health.close()
 }
 
@@ -126,12 +143,13 @@ type Parts = Ground & {
   waker: Waker
   metrics: ReturnType<typeof createMetrics>
   reachability: Reachability
+  redis: RedisRest
+  eviction: EvictionWatch
   health: string
 }
 
 async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
-  const { shelf, pool, hand, waker, metrics, reachability, log, signal } = parts
-  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN, download })
+  const { shelf, pool, hand, waker, metrics, reachability, redis, log, signal } = parts
   const keys = createKeys()
   const sealer = sealerOf(config)
   const store = new JobStore(redis, keys, storeLimits(config), sealer)
@@ -150,6 +168,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
     const found = await announceSchema(redis, keys)
     if (found !== null) log.warn("schema.other_version", { found, own: SCHEMA_VERSION })
     await registry.enroll(pool.models, clock.now())
+    await parts.eviction.look()
   }
   const { now } = clock
   const outputs = createOutputStore(config, {

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
 import { isAllowedHost } from "../lib/allowed-hosts.ts"
+import type { AppError } from "../lib/app-error.ts"
 import type { Log } from "../lib/log.ts"
 import type { Metrics } from "./metrics.ts"
 
@@ -13,7 +14,7 @@ export type HealthOptions = {
   allowedHosts: readonly string[]
   metrics: Metrics
   /** Why no work can be done now, or null. */
-  problem: () => string | null
+  problem: () => Promise<AppError | null>
   /** Which models are served, loaded, and broken. */
   models: () => object
   log: Log
@@ -66,9 +67,9 @@ async function answer(
     case "/healthz":
       return answerJson(response, 200, { status: "ok" })
     case "/readyz": {
-      const reason = problem()
-      if (reason === null) return answerJson(response, 200, { status: "ready" })
-      return answerJson(response, 503, { status: "not ready", reason })
+      const found = await problem()
+      if (found === null) return answerJson(response, 200, { status: "ready" })
+      return answerJson(response, 503, { status: "not ready", code: found.code, reason: found.message })
     }
     case "/models":
       return answerJson(response, 200, models())

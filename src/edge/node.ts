@@ -12,7 +12,7 @@ import { createServices } from "./services.ts"
 const HEADERS_TIMEOUT_MS = 20_000
 const BODY_MARGIN_MS = 10_000
 
-/** The edge on Node: `node dist/edge/node.js`, with PORT, HOST, MAX_CONNECTIONS and TRUSTED_PROXIES. */
+/** The edge on Node: `node dist/edge/node.js`, with PORT, HOST, MAX_CONNECTIONS, SHUTDOWN_DELAY_MS and TRUSTED_PROXIES. */
 function main(): void {
   const write = (line: string) => process.stdout.write(`${line}\n`)
   // Who reads our log may go before we do; the work goes on.
@@ -24,6 +24,9 @@ function main(): void {
   const maxConnections = Number(process.env.MAX_CONNECTIONS || 2_000)
   if (!(Number.isInteger(maxConnections) && maxConnections > 0))
     throw new ConfigError("Cannot start: MAX_CONNECTIONS must be a whole number of at least 1")
+  const shutdownDelayMs = Number(process.env.SHUTDOWN_DELAY_MS || 2_000)
+  if (!(Number.isInteger(shutdownDelayMs) && shutdownDelayMs >= 0))
+    throw new ConfigError("Cannot start: SHUTDOWN_DELAY_MS must be a whole number")
   const findClient = trustProxies(process.env.TRUSTED_PROXIES)
   const host = process.env.HOST || "127.0.0.1"
   const app = createApp(services, {
@@ -44,13 +47,19 @@ function main(): void {
   })
   const leave = new AbortController()
   const flushing = flushOften(services.tracer, leave.signal)
-  const stop = () => {
+  const close = () => {
     server.close(() => {
       leave.abort()
       void flushing.then(() => process.exit(0))
     })
     // A connection that falls idle from now on would stay open for its keep-alive.
     setInterval(() => server.closeIdleConnections(), 20)
+  }
+  const stop = () => {
+    services.isLeaving = true
+    services.log.info("edge.leaving", { delayMs: shutdownDelayMs })
+    // Whoever sends requests here has to see /readyz first.
+    setTimeout(close, shutdownDelayMs)
   }
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop)
 }

@@ -1,23 +1,30 @@
 import { AppError } from "../lib/app-error.ts"
 import { SCHEMA_VERSION } from "../lib/queue/keys.ts"
 import { readOtherSchema } from "../lib/queue/schema-version.ts"
+import { findEviction } from "../lib/redis/eviction.ts"
 import type { Services } from "./services.ts"
 
 /** Nobody is asked who they are: whoever asks often must not cost a command each time. */
 const MAX_AGE_MS = 1_000
+const EVICTION_MAX_AGE_MS = 60_000
 
 /**
- * Work can be accepted: Redis answers, the classifiers that came last read the jobs that this edge writes, and there is
- * somebody who may send it.
- * @throws AppError redis_unavailable, schema_mismatch, no_keys
+ * Work can be accepted: Redis takes writes and keeps what it has, the classifiers that came last read the jobs that this edge
+ * writes, there is somebody who may send it, and this process is not being stopped.
+ * @throws AppError redis_unavailable, redis_full, redis_unauthorized, redis_evicts, schema_mismatch, no_keys, shutting_down
  */
 export async function assertReady(services: Services): Promise<void> {
+  if (services.isLeaving) throw new AppError("shutting_down", "Cannot accept work: this edge is being stopped")
   const reason = await services.readyLook.read(() => lookWhyNot(services), MAX_AGE_MS)
   if (reason !== null) throw reason
 }
 
-async function lookWhyNot({ redis, keys, apiKeys, config }: Services): Promise<AppError | null> {
-  const found = await readOtherSchema(redis, keys)
+async function lookWhyNot({ redis, keys, apiKeys, config, evictionLook }: Services): Promise<AppError | null> {
+  // Writes nothing, and is refused where a write would be.
+  const tryWrite = () => redis.call((sdk) => sdk.setrange(keys.schema, 0, ""))
+  const [found] = await Promise.all([readOtherSchema(redis, keys), tryWrite()])
+  const eviction = await evictionLook.read(() => findEviction(redis), EVICTION_MAX_AGE_MS)
+  if (eviction !== null && !config.ALLOW_EVICTION) return eviction
   if (found !== null) {
     const message = `This edge writes jobs of schema ${SCHEMA_VERSION}, and the classifiers read schema ${found}`
     return new AppError("schema_mismatch", message)

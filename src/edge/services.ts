@@ -50,6 +50,9 @@ export type Services = {
   overdueWakes: OverdueWakes
   queueLook: SharedLook<QueueStats>
   readyLook: SharedLook<AppError | null>
+  evictionLook: SharedLook<AppError | null>
+  /** Set by an entry that was asked to stop. */
+  isLeaving: boolean
   ticketIds: TicketIds
   batches: BatchStore
   bodies: BodiesInFlight
@@ -104,6 +107,8 @@ export function createServices(
     overdueWakes: new OverdueWakes(Date.now),
     queueLook: new SharedLook(Date.now),
     readyLook: new SharedLook(Date.now),
+    evictionLook: new SharedLook(Date.now),
+    isLeaving: false,
     ticketIds: createTicketIds(config.TICKET_SECRET),
     batches: new BatchStore(redis, keys, limits, sealer),
     bodies: new BodiesInFlight(config, { now: Date.now, sleep }),

@@ -10,6 +10,7 @@ import { createEventStreams, type EventStreams } from "./event-stream.ts"
 import { createExecutor } from "./executor.ts"
 import { pathArguments, pathCommand } from "./path-command.ts"
 import { bodyBytes, readBody } from "./read-body.ts"
+import { createReadiness, type FindProblem } from "./readiness.ts"
 import type { RedisLink, Subscription } from "./redis-link.ts"
 import { RestError } from "./rest-error.ts"
 
@@ -19,6 +20,7 @@ export type GatewayOptions = {
   /** Names of its own, beside those of the loopback and addresses. */
   hosts?: readonly string[]
   log?: Log
+  findProblem?: FindProblem
   /** Called with every command that goes to Redis, those of pipelines and transactions too: what Upstash would bill. */
   onCommand?: (command: Command) => void
   /** Upstash takes 10 MB. */
@@ -42,6 +44,7 @@ export function createGateway({
   token,
   hosts = [],
   log = silentLog,
+  findProblem = createReadiness(redis),
   onCommand = () => undefined,
   maxRequestBytes = 10 * 1024 * 1024,
   maxBytesInFlight = 256 * 1024 * 1024,
@@ -61,7 +64,13 @@ export function createGateway({
     if (!isAllowedHost(new URL(req.url).hostname, hosts)) checkToken(req.raw)
     await next()
   })
-  app.get("/healthz", (c) => c.json({ redis: redis.isReady() ? "ready" : "unreachable" }, redis.isReady() ? 200 : 503))
+  for (const path of ["/healthz", "/readyz"]) {
+    app.get(path, async (c) => {
+      const problem = await findProblem()
+      if (problem === null) return c.json({ status: "ready" })
+      return c.json({ status: "not ready", code: problem.code, reason: problem.message }, 503)
+    })
+  }
   app.use(async (c, next) => {
     if (!METHODS.has(c.req.method)) throw new RestError(405, "ERR method not allowed")
     checkToken(c.req.raw)

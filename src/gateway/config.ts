@@ -1,7 +1,15 @@
 import { allowedHosts } from "../lib/allowed-hosts.ts"
 import { AppError } from "../lib/app-error.ts"
+import { flag } from "../lib/env.ts"
 
-export type GatewayConfig = { redisUrl: string; token: string; host: string; port: number; hosts: string[] }
+export type GatewayConfig = {
+  redisUrl: string
+  token: string
+  host: string
+  port: number
+  hosts: string[]
+  allowEviction: boolean
+}
 
 /** Reads the environment. Throws AppError invalid_options, which names the variable and never its value. */
 export function readGatewayConfig(env: Record<string, string | undefined>): GatewayConfig {
@@ -11,6 +19,7 @@ export function readGatewayConfig(env: Record<string, string | undefined>): Gate
     host: env.GATEWAY_HOST || "127.0.0.1",
     port: port(env.GATEWAY_PORT || "8079"),
     hosts: hosts(env.ALLOWED_HOSTS || ""),
+    allowEviction: allowEviction(env.ALLOW_EVICTION || undefined),
   }
 }
 
@@ -31,6 +40,12 @@ function hosts(value: string): string[] {
   const parsed = allowedHosts().safeParse(value)
   if (parsed.success) return parsed.data
   throw new AppError("invalid_options", "Cannot read ALLOWED_HOSTS: it is not a list of host names without ports")
+}
+
+function allowEviction(value: string | undefined): boolean {
+  const parsed = flag(false).safeParse(value)
+  if (parsed.success) return parsed.data
+  throw new AppError("invalid_options", "Cannot read ALLOW_EVICTION: it is not true or false")
 }
 
 function port(value: string): number {

@@ -1,16 +1,21 @@
 import { hostname } from "node:os"
 import { createLog } from "../lib/log.ts"
+import { sleep } from "../lib/sleep.ts"
 import { createGateway } from "./app.ts"
 import { readGatewayConfig } from "./config.ts"
+import { createReadiness, type FindProblem } from "./readiness.ts"
 import { connectRedis } from "./redis-link.ts"
 import { listenGateway } from "./server.ts"
 
 const log = createLog({ server: hostname(), script: "gateway", write: (line) => process.stdout.write(`${line}\n`) })
 
+const LOOK_MS = 500
+
 async function main(): Promise<void> {
-  const { redisUrl, token, host, port, hosts } = readGatewayConfig(process.env)
+  const { redisUrl, token, host, port, hosts, allowEviction } = readGatewayConfig(process.env)
   const redis = connectRedis({ url: redisUrl, log })
-  const server = await listenGateway(createGateway({ redis, token, hosts, log }), { host, port })
+  const findProblem = createReadiness(redis, { allowEviction })
+  const server = await listenGateway(createGateway({ redis, token, hosts, log, findProblem }), { host, port })
 
   const stop = async (signal: NodeJS.Signals) => {
     log.info("gateway.stopping", { signal })
@@ -24,10 +29,23 @@ async function main(): Promise<void> {
   process.once("SIGINT", stop)
 
   await redis.connected.then(
-    () => log.info("gateway.ready", { url: server.url }),
+    async () => {
+      await untilReady(findProblem)
+      log.info("gateway.ready", { url: server.url })
+    },
     // The link was closed before Redis was ever reached: stop() is at work.
     () => undefined,
   )
+}
+
+/** Says why it is not ready, once for each reason. */
+async function untilReady(findProblem: FindProblem): Promise<void> {
+  let told: string | undefined
+  for (let problem = await findProblem(); problem !== null; problem = await findProblem()) {
+    if (problem.code !== told) log.error("gateway.not_ready", { error: problem })
+    told = problem.code
+    await sleep(LOOK_MS)
+  }
 }
 
 main().catch((error: unknown) => {

@@ -7,6 +7,8 @@ import { RestError } from "./rest-error.ts"
 /** The gateway's connections to one Redis. Commands fail with RestError 503 at once while it is away; reconnecting is ours. */
 export type RedisLink = {
   isReady(): boolean
+  /** Why it is not ready, as far as it is known. */
+  lastError(): unknown
   /** Resolves once Redis was reached; rejects when the link is closed before. */
   connected: Promise<void>
   send(command: Command): Promise<Reply>
@@ -43,6 +45,7 @@ export function connectRedis({ url, log, silenceLimitMs = SILENCE_LIMIT_MS }: Re
   const transactions = createConnection({ url, silenceLimitMs, reconnectStrategy: reconnectDelayMs })
   const subscribers = new Set<Connection>()
   let closed = false
+  let lastError: unknown
   let reported: "up" | "down" | undefined
 
   const isReady = () => main.isReady && transactions.isReady
@@ -52,6 +55,7 @@ export function connectRedis({ url, log, silenceLimitMs = SILENCE_LIMIT_MS }: Re
   }
 
   function report(error?: unknown): void {
+    if (error !== undefined) lastError = error
     const state = isReady() ? "up" : "down"
     if (closed || state === reported || (state === "down" && error === undefined)) return
     reported = state
@@ -74,6 +78,7 @@ export function connectRedis({ url, log, silenceLimitMs = SILENCE_LIMIT_MS }: Re
 
   return {
     isReady,
+    lastError: () => lastError,
     connected,
     async send(command) {
       assertReady()

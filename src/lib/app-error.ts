@@ -48,6 +48,8 @@ export const ERRORS = {
   redis_unavailable: [503, "The queue cannot be reached"],
   job_unreadable: [503, "Another release has written the job"],
   redis_full: [503, "The queue's Redis has no room left"],
+  redis_evicts: [503, "The queue's Redis may drop what it keeps"],
+  shutting_down: [503, "This part is being stopped"],
   redis_unauthorized: [503, "The queue's Redis does not accept the credentials"],
   schema_mismatch: [503, "Edge and classifiers are of different versions"],
   fetch_failed: [502, "The image could not be fetched"],

@@ -179,6 +179,24 @@ describe("the Node process of the edge", () => {
     expect((await edge.ended).code).toBe(0)
   })
 
+  it("says at /readyz that it stops, takes what still comes, and answers it before it closes", async () => {
+    const slow = await openProcess(nodeEdge(), { ...(await edgeEnv(backend)), SHUTDOWN_DELAY_MS: "1500" })
+    const upload = (headers: Record<string, string> = {}) =>
+      slow.request("/v1/classifications", { method: "POST", body: uniqueJpeg(), headers })
+    expect((await slow.request("/readyz")).status).toBe(200)
+    const closing = slow.close()
+    await vi.waitUntil(() => slow.logged().includes("edge.leaving"), { timeout: 10_000 })
+    const refused = await slow.request("/readyz")
+    expect(refused.status).toBe(503)
+    expect(await refused.json()).toMatchObject({ code: "shutting_down" })
+    const waiting = upload({ prefer: "wait=20" })
+    await vi.waitUntil(() => slow.logged().includes("job.accepted"), { timeout: 10_000 })
+    await classifier.work()
+    expect((await waiting).status).toBe(200)
+    await closing
+    expect((await slow.ended).code).toBe(0)
+  })
+
   it("does not start without its variables, and names them but no value", async () => {
     const { code, output } = await spawnEdge(nodeEdge(), { TICKET_SECRET: "hunter2", API_KEYS: "hunter2" }).ended
     expect(code).toBe(2)

@@ -5,7 +5,9 @@ import { createServer } from "node:http"
 import { type AddressInfo, connect } from "node:net"
 import { createInterface } from "node:readline"
 import { fileURLToPath } from "node:url"
+import { createClient } from "@redis/client"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
+import { gatewayPart } from "../../src/cli/stack/parts/parts.ts"
 import { startRedis, type TestRedis } from "../support/redis-server.ts"
 
 const MAIN = fileURLToPath(new URL("../../dist/gateway/main.js", import.meta.url))
@@ -112,6 +114,26 @@ describe("the gateway's process", () => {
     expect((await fetch(`${url}/healthz`)).status).toBe(200)
     expect(gateway.lines.map(({ event }) => event)).toEqual(["redis.unreachable", "redis.connected", "gateway.ready"])
     await late.stop()
+  })
+
+  it("is not ready for a Redis that drops keys or wants a password, and says so: `npm start` gives up then", async () => {
+    const part = gatewayPart({ root: "", env: {} }, server.url, { port: 0, token: TOKEN })
+    const client = createClient({ url: server.url })
+    await client.connect()
+    for (const [settings, code] of [
+      [{ "maxmemory-policy": "allkeys-lru", maxmemory: "1gb" }, "redis_evicts"],
+      [{ "maxmemory-policy": "noeviction", requirepass: "secret" }, "redis_unauthorized"],
+    ] as const) {
+      await client.configSet(settings)
+      const gateway = start(environment())
+      const line = await gateway.event("gateway.not_ready")
+      expect(line.error).toMatchObject({ code })
+      expect(part.refusal?.test(JSON.stringify(line))).toBe(true)
+      gateway.child.kill("SIGTERM")
+      expect(await gateway.exit).toBe(0)
+    }
+    await client.configSet({ requirepass: "" })
+    client.destroy()
   })
 
   it("leaves with 0 on SIGTERM while it still waits for Redis", async () => {

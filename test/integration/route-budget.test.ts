@@ -175,7 +175,8 @@ const SCENARIOS: Record<string, Scenario> = {
     await submitted()
     return () => many(100, () => get("/v1/queue"))
   },
-  "GET /readyz | a hundred at once, in any second": async () => () => many(100, () => get("/readyz")),
+  "GET /readyz | a hundred at once, in any second; 2 of them once a minute": async () => () =>
+    many(100, () => get("/readyz")),
   "GET /healthz | ": pure("/healthz"),
   "GET / | ": pure("/"),
   "GET /page/{name} | ": pure("/page/page.css"),

@@ -16,6 +16,8 @@ import { DEFAULT_STORE_LIMITS, JobStore } from "../../src/lib/queue/job-store.ts
 import type { Keys } from "../../src/lib/queue/keys.ts"
 import { queuesOf } from "../../src/lib/queue/queue-name.ts"
 import { Registry } from "../../src/lib/queue/registry.ts"
+import { announceSchema } from "../../src/lib/queue/schema-version.ts"
+import { findEviction } from "../../src/lib/redis/eviction.ts"
 import type { RedisRest } from "../../src/lib/redis/redis.ts"
 import { sleep } from "../../src/lib/sleep.ts"
 import { silentTracer } from "../../src/lib/trace/tracer.ts"
@@ -98,7 +100,12 @@ export async function startBilledClassifier(
     }
   }
 
-  await registry.enroll([MODEL], now())
+  const enroll = async () => {
+    await announceSchema(watched, keys)
+    await registry.enroll([MODEL], now())
+    await findEviction(watched)
+  }
+  await enroll()
   const deliverer = new Deliverer({
     outbox: new Outbox(watched, keys, { resultTtlMs: 86_400_000 }),
     send: () => Promise.reject(new Error("No job here has a webhook")),
@@ -123,7 +130,7 @@ export async function startBilledClassifier(
     deliverer.run(signal),
     feeder.run(signal),
     every(CLOCK_MS, () => watched.call((sdk) => sdk.time())),
-    every(ENROLL_MS, () => registry.enroll([MODEL], now())),
+    every(ENROLL_MS, enroll),
     renewLeases({ store, hand, leaseMs: LEASE_MS, now, reachability }, signal),
     runClaimLoop(
       {

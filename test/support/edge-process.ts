@@ -16,7 +16,12 @@ export type EdgeCommand = {
 export function nodeEdge(): EdgeCommand {
   const script = "dist/edge/node.js"
   if (!existsSync(script)) throw new Error(`Cannot find ${script}: run "npm run build" first`)
-  return { command: process.execPath, args: [script], env: { PORT: "0" }, ready: /"edge\.ready","url":"([^"]+)"/ }
+  return {
+    command: process.execPath,
+    args: [script],
+    env: { PORT: "0", SHUTDOWN_DELAY_MS: "0" },
+    ready: /"edge\.ready","url":"([^"]+)"/,
+  }
 }
 
 /** The edge under Deno with no more permissions than it needs, and nothing fetched from anywhere. */

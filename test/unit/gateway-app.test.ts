@@ -7,6 +7,7 @@ import { createLog } from "../../src/lib/log.ts"
 function fakeRedis(link: Partial<RedisLink> = {}): RedisLink {
   return {
     isReady: () => true,
+    lastError: () => undefined,
     connected: Promise.resolve(),
     send: async () => "OK",
     transact: async () => [],

@@ -1,4 +1,4 @@
-import { isOutage } from "../../lib/app-error.ts"
+import { type AppError, isOutage } from "../../lib/app-error.ts"
 import { fullJitterMs } from "../../lib/backoff.ts"
 import type { Log } from "../../lib/log.ts"
 import { sleep } from "../../lib/sleep.ts"
@@ -6,15 +6,22 @@ import { sleep } from "../../lib/sleep.ts"
 /** Whether Redis answered the last call; a change is logged once, however many callers find out. */
 export class Reachability {
   readonly #log: Log
-  #isUp = true
+  #failure: AppError | null = null
+  #answeredMs = Number.NEGATIVE_INFINITY
   #hasRoom = true
 
   constructor(log: Log) {
     this.#log = log
   }
 
-  get isUp(): boolean {
-    return this.#isUp
+  /** Why the last call failed; null when it was answered. */
+  get failure(): AppError | null {
+    return this.#failure
+  }
+
+  /** When a call was last answered, by the monotonic clock. */
+  get answeredMs(): number {
+    return this.#answeredMs
   }
 
   /** Whether the last call that needs room found some. A Redis that is full can be reached. */
@@ -25,11 +32,13 @@ export class Reachability {
     else this.#log.warn("redis.full", { error })
   }
 
-  report(isUp: boolean, error?: unknown): void {
-    if (isUp === this.#isUp) return
-    this.#isUp = isUp
-    if (isUp) this.#log.info("redis.back")
-    else this.#log.warn("redis.unreachable", { error })
+  report(error: AppError | null): void {
+    const before = this.#failure
+    this.#failure = error
+    if (error === null) this.#answeredMs = performance.now()
+    if (error?.code === before?.code) return
+    if (error === null) this.#log.info("redis.back")
+    else this.#log.warn(error.code === "redis_unauthorized" ? "redis.unauthorized" : "redis.unreachable", { error })
   }
 }
 
@@ -45,16 +54,16 @@ export async function untilReached<T>(
   for (let attempt = 0; ; attempt++) {
     try {
       const answer = await call(attempt)
-      reachability.report(true)
+      reachability.report(null)
       if (wasFull) reachability.reportRoom(true)
       return answer
     } catch (error) {
       if (!isOutage(error) || signal.aborted) throw error
       if (error.code === "redis_full") {
-        reachability.report(true)
+        reachability.report(null)
         reachability.reportRoom(false, error)
         wasFull = true
-      } else reachability.report(false, error)
+      } else reachability.report(error)
       await sleep(50 + fullJitterMs(attempt, { baseMs: 100, capMs: 5_000 }), signal)
     }
   }

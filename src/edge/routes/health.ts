@@ -27,11 +27,12 @@ const ready = createRoute({
   path: "/readyz",
   operationId: "isReady",
   tag: "About",
-  summary: "Work can be accepted: Redis answers, classifiers read what this edge writes, and somebody may send it",
+  summary:
+    "Work can be accepted: Redis takes it and keeps it, classifiers read what this edge writes, and somebody may send it",
   description: "Whether somebody is there to do the work is in `classifiers` and `paused`, and is no part of it.",
   access: "public",
   responses: { 200: { description: "It can", content: json(readySchema) } },
-  errors: ["schema_mismatch", ...REDIS_ERRORS, "no_keys"],
+  errors: ["schema_mismatch", ...REDIS_ERRORS, "redis_evicts", "no_keys", "shutting_down"],
 })
 
 export const health = newRouter()

@@ -36,6 +36,8 @@ export const queueEnv = {
     .default([]),
   /** For the change-over: what lies unsealed in Redis is read, although PAYLOAD_SECRET is set. */
   PAYLOAD_SECRET_ACCEPTS_PLAIN: flag(false),
+  /** Be ready although Redis drops keys, and jobs with them, when it is full. */
+  ALLOW_EVICTION: flag(false),
   MAX_OUTPUT_BYTES: wholeNumber(8_000_000),
   MAX_ALL_OUTPUT_BYTES: wholeNumber(1_000_000_000),
   ...traceEnv,

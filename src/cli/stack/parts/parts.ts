@@ -64,6 +64,8 @@ export function gatewayPart({ root, env }: Ground, redisUrl: string, at: { port:
       GATEWAY_PORT: String(at.port),
     },
     ready: { by: "event", event: "gateway.ready" },
+    // It would wait for somebody to change that.
+    refusal: /"event":"gateway.not_ready".*"code":"redis_(evicts|unauthorized)"/,
     startTimeoutMs: 30_000,
     stopGraceMs: 5_000,
     readLine: readOwnLine,
@@ -113,7 +115,7 @@ export function nodeEdgePart(
     what: "Node",
     command: process.execPath,
     args: [...inspect, "--enable-source-maps", join(root, "dist/edge/node.js")],
-    env: { ...env, ...variables, HOST: "127.0.0.1", PORT: String(port) },
+    env: { ...env, ...variables, SHUTDOWN_DELAY_MS: "0", HOST: "127.0.0.1", PORT: String(port) },
     readLine: readOwnLine,
   }
 }

@@ -1,0 +1,64 @@
+import { ErrorReply } from "@redis/client"
+import { AppError } from "../lib/app-error.ts"
+import { evictionProblem, READ_EVICTION } from "../lib/redis/eviction.ts"
+import type { RedisLink } from "./redis-link.ts"
+
+/** Nobody is asked for a token: whoever asks often must not cost a command each time. */
+const FRESH_MS = 1_000
+/** A Redis that hangs keeps its connections for longer. */
+const ANSWER_MS = 1_000
+const IS_UNAUTHORIZED = /\b(NOAUTH|WRONGPASS|NOPERM)\b/
+
+/** Why nothing that is sent through the gateway would be safe or answered, or null. */
+export type FindProblem = () => Promise<AppError | null>
+
+export function createReadiness(
+  redis: Pick<RedisLink, "isReady" | "lastError" | "send">,
+  { allowEviction = false } = {},
+): FindProblem {
+  let asking: Promise<AppError | null> | undefined
+  let readyMs = Number.NEGATIVE_INFINITY
+
+  async function ask(): Promise<AppError | null> {
+    const problem = await problemOf(askRedis(redis), { allowEviction })
+    readyMs = problem === null ? performance.now() : Number.NEGATIVE_INFINITY
+    return problem
+  }
+
+  return async () => {
+    if (!redis.isReady()) return toProblem(redis.lastError())
+    if (performance.now() - readyMs < FRESH_MS) return null
+    asking ??= ask().finally(() => {
+      asking = undefined
+    })
+    return asking
+  }
+}
+
+async function askRedis(redis: Pick<RedisLink, "send">): Promise<unknown> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const silence = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`No answer within ${ANSWER_MS} ms`)), ANSWER_MS)
+  })
+  try {
+    return await Promise.race([redis.send(["EVAL", READ_EVICTION, "0"]), silence])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function problemOf(answer: Promise<unknown>, { allowEviction }: { allowEviction: boolean }) {
+  try {
+    const policy = await answer
+    if (policy instanceof ErrorReply) return toProblem(policy)
+    return allowEviction ? null : evictionProblem(policy)
+  } catch (error) {
+    return toProblem(error)
+  }
+}
+
+function toProblem(cause: unknown): AppError {
+  return cause instanceof Error && IS_UNAUTHORIZED.test(cause.message)
+    ? new AppError("redis_unauthorized", "Redis does not accept the user and password of REDIS_URL", { cause })
+    : new AppError("redis_unavailable", "Redis cannot be reached", { cause })
+}

@@ -1,0 +1,26 @@
+import { AppError } from "../app-error.ts"
+import type { RedisRest } from "./redis.ts"
+
+/** Returns the policy by which Redis drops keys at its maxmemory, or "" where it drops none or does not say. */
+export const READ_EVICTION = `
+local info = redis.pcall("INFO", "memory")
+if type(info) ~= "string" or info:match("maxmemory:(%d+)") == "0" then return "" end
+local policy = info:match("maxmemory_policy:(%S+)") or ""
+return policy ~= "noeviction" and policy or ""
+`
+
+/**
+ * What is wrong with a Redis that drops keys when it is full: all that lies in it has a TTL, so every policy but noeviction loses
+ * jobs that were accepted. Null where it drops none, or does not say (Upstash, or a user without INFO).
+ * @throws AppError redis_unavailable
+ */
+export async function findEviction(redis: Pick<RedisRest, "script">): Promise<AppError | null> {
+  return evictionProblem(await redis.script(READ_EVICTION, [], []))
+}
+
+export function evictionProblem(policy: unknown): AppError | null {
+  const name = String(policy ?? "")
+  if (name === "") return null
+  const message = `The queue's Redis drops keys when it is full (maxmemory-policy ${name}): set noeviction, or ALLOW_EVICTION=true`
+  return new AppError("redis_evicts", message)
+}
