@@ -12,6 +12,8 @@ const IDLE_LOOK_MS = 600_000
 /** Without wake-ups somebody has to look. */
 const BLIND_LOOK_MS = 5_000
 const MAX_LENT = 4
+/** A list that is gone, or that no secret opens, is not there later either. */
+const LOST: ReadonlySet<string> = new Set(["list_expired", "payload_unreadable"])
 
 export type FeederOptions = {
   store: Pick<BatchStore, "lend" | "feed" | "end" | "getChunk">
@@ -89,7 +91,7 @@ export class Feeder {
       else await this.#feed(lent, signal)
     } catch (error) {
       if (signal.aborted) throw error
-      if (error instanceof AppError && error.code === "list_expired") {
+      if (error instanceof AppError && LOST.has(error.code)) {
         log.error("batch.list_lost", { ...about, error })
         await this.#end(batch, "expired", signal)
       } else {

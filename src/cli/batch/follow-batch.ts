@@ -70,7 +70,7 @@ async function fetchPages({
       await saveRun(out, run)
     }
     if (page.isComplete) return true
-    if (rows < PAGE_ROWS) return false
+    if (rows === 0) return false
   }
 }
 

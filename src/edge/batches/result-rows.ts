@@ -1,21 +1,75 @@
-import type { Batch } from "../../lib/batches/batch.ts"
+import type { Batch, BatchPlan } from "../../lib/batches/batch.ts"
 import type { BatchStore } from "../../lib/batches/batch-store.ts"
-import type { ListRow } from "../../lib/batches/list-chunk.ts"
+import type { ListChunk, ListRow } from "../../lib/batches/list-chunk.ts"
 import { type PictureResult, readPictureResult } from "./picture-result.ts"
 
 /** A row as it was sent, and what became of its pictures. */
 export type ResultRow = { number: number; row: ListRow; pictures: PictureResult[] }
 
-type Store = Pick<BatchStore, "getChunk" | "readJobs" | "firstInFlight">
+export type ResultStore = Pick<BatchStore, "getChunk" | "readJobs" | "firstInFlight">
 
 /** How many results are asked of Redis at once: about half a megabyte. */
 export const PAGE_PICTURES = 500
+/** What the results of one answer may come to, as they are estimated: 100,000 pictures with five predictions each are one answer. */
+const MAX_ANSWER_BYTES = 100_000_000
+/** What a read is counted for, beside its commands. */
+const BYTES_A_UNIT = 250_000
+
+/** How many pictures one answer may name. */
+export const maxAnswerPictures = (plan: BatchPlan) => Math.floor(MAX_ANSWER_BYTES / bytesOfResult(plan))
+
+/** A page is a chunk of the list and the results of its pictures. */
+export function answerUnits(plan: BatchPlan, pictures: number): number {
+  return 2 * Math.floor(pictures / PAGE_PICTURES) + Math.floor((pictures * bytesOfResult(plan)) / BYTES_A_UNIT)
+}
+
+function bytesOfResult({ operation }: BatchPlan): number {
+  if (operation.name !== "classify") return 600
+  // A thousand classes, as ImageNet has.
+  return 300 + 80 * operation.topK + (operation.scores === true ? 25_000 : 0)
+}
+
+/** How far one answer goes: each time that a row names a picture, all that is known of it is written. At least a row. */
+export async function boundAnswer(
+  store: Pick<ResultStore, "getChunk">,
+  { plan }: Batch,
+  { after, until }: { after: number; until: number },
+): Promise<{ until: number; pictures: number }> {
+  let pictures = 0
+  for (const [index, [firstRow]] of plan.chunks.entries()) {
+    const nextRow = plan.chunks[index + 1]?.[0] ?? plan.rows
+    if (nextRow <= after || firstRow >= until) continue
+    const { rows } = await store.getChunk(plan.listId, index)
+    for (const [i, row] of rows.entries()) {
+      const number = firstRow + i
+      if (number < after || number >= until) continue
+      const named = Math.max(1, row.pictures.length)
+      if (number > after && pictures + named > maxAnswerPictures(plan)) return { until: number, pictures }
+      pictures += named
+    }
+  }
+  return { until, pictures }
+}
+
+/** The same, but a chunk that is read again at once costs no command. */
+export function keepLastChunk(store: ResultStore): ResultStore {
+  let last: { name: string; chunk: ListChunk } | undefined
+  return {
+    readJobs: (id, pictures) => store.readJobs(id, pictures),
+    firstInFlight: (id) => store.firstInFlight(id),
+    async getChunk(listId, index) {
+      const name = `${listId} ${index}`
+      if (last?.name !== name) last = { name, chunk: await store.getChunk(listId, index) }
+      return last.chunk
+    },
+  }
+}
 
 /**
  * The last row up to which all are done: results come in the order of the list, so one that is still worked on holds back those
  * after it.
  */
-export async function lastDoneRow(store: Store, batch: Batch): Promise<number> {
+export async function lastDoneRow(store: ResultStore, batch: Batch): Promise<number> {
   const { plan, progress } = batch
   if (progress.finishedMs !== undefined) return plan.rows
   const firstInFlight = await store.firstInFlight(plan.id)
@@ -30,7 +84,7 @@ export async function lastDoneRow(store: Store, batch: Batch): Promise<number> {
 
 /** The rows after row `after` up to row `until`, counted from 1, a page in memory at a time. */
 export async function* readResultRows(
-  store: Store,
+  store: ResultStore,
   batch: Batch,
   { after, until }: { after: number; until: number },
 ): AsyncGenerator<ResultRow> {

@@ -6,7 +6,15 @@ import { assertMayRead } from "../auth/caller.ts"
 import { batchOptionsSchema } from "../batches/batch-options.ts"
 import { batchResponse } from "../batches/batch-response.ts"
 import { openUpload } from "../batches/open-upload.ts"
-import { lastDoneRow, PAGE_PICTURES, type ResultRow, readResultRows } from "../batches/result-rows.ts"
+import {
+  answerUnits,
+  boundAnswer,
+  keepLastChunk,
+  lastDoneRow,
+  maxAnswerPictures,
+  type ResultRow,
+  readResultRows,
+} from "../batches/result-rows.ts"
 import { submitBatch } from "../batches/submit-batch.ts"
 import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/write-results.ts"
 import { baseUrl, linkTo } from "../http/names.ts"
@@ -240,14 +248,17 @@ batches.openapi(cancel, async (c) => {
 
 batches.openapi(results, async (c) => {
   const { services, caller } = c.var
-  const { batches: store } = services
+  const store = keepLastChunk(services.batches)
   const { format, after = 0, limit } = c.req.valid("query")
   const batch = await readBatch(c)
   const { plan, progress } = batch
   const done = await lastDoneRow(store, batch)
-  const until = Math.max(after, Math.min(done, limit === undefined ? done : after + limit))
-  // A page is a chunk of the list and the results of its pictures.
-  services.readRates.charge(caller.id, 2 * Math.floor((until - after) / PAGE_PICTURES))
+  const most = Math.max(after, Math.min(done, after + (limit ?? done), after + maxAnswerPictures(plan)))
+  // Before the list is read: a row names a picture at least.
+  const rowUnits = answerUnits(plan, most - after)
+  services.readRates.charge(caller.id, rowUnits)
+  const { until, pictures } = await boundAnswer(store, batch, { after, until: most })
+  services.readRates.charge(caller.id, Math.max(0, answerUnits(plan, pictures) - rowUnits))
   const isComplete = progress.finishedMs !== undefined && until >= plan.rows
   const rows = await begun(readResultRows(store, batch, { after, until }))
   c.header("Next-After", String(until))

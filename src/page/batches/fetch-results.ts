@@ -18,6 +18,6 @@ export async function fetchResults(
     const rows = page.nextAfter - after
     after = page.nextAfter
     onRows(after)
-    if (page.isComplete || rows < PAGE_ROWS) return parts
+    if (page.isComplete || rows === 0) return parts
   }
 }
