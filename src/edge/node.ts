@@ -35,6 +35,7 @@ function main(): void {
   })
   const serverOptions = {
     headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: 5_000,
     requestTimeout: HEADERS_TIMEOUT_MS + services.config.BODY_TIMEOUT_MS + BODY_MARGIN_MS,
   }
   const server = serve({ fetch: app.fetch, port, hostname: host, serverOptions }, ({ address, port }) =>

@@ -24,7 +24,12 @@ export async function listenGateway(
 ): Promise<GatewayServer> {
   const listener = getRequestListener(app.fetch, { errorHandler: () => badRequest() })
   const server = createServer(
-    { keepAliveTimeout: KEEP_ALIVE_MS, headersTimeout: HEADERS_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
+    {
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      connectionsCheckingInterval: 5_000,
+    },
     listener,
   )
   server.maxConnections = MAX_CONNECTIONS

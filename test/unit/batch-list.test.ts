@@ -195,7 +195,7 @@ describe("FilePart", () => {
   const FILE = '--b\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nurl\r\n--b--\r\n'
   const partOf = (body: string) => {
     const request = new Request("https://edge.example", { method: "POST", body })
-    const rules = { MIN_BODY_BYTES_PER_S: 1, BODY_TIMEOUT_MS: 60_000, hold: () => undefined, now: Date.now, sleep }
+    const rules = { minBytesPerS: () => 1, BODY_TIMEOUT_MS: 60_000, hold: () => undefined, now: Date.now, sleep }
     return new FilePart(new BodyStream(new RequestBody(request, rules), 1e9), "b")
   }
   const open = (body: string) => partOf(body).open()

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { discardRest, readBody } from "../../src/edge/http/read-body.ts"
 import { BodiesInFlight, type BodyLimits } from "../../src/edge/limits/bodies-in-flight.ts"
 import { AppError } from "../../src/lib/app-error.ts"
+import { addressCaller } from "../../src/lib/callers/caller-id.ts"
 import { sleep } from "../../src/lib/sleep.ts"
 
 const LIMITS: BodyLimits = {
@@ -108,6 +109,38 @@ describe("BodiesInFlight", () => {
     for (const held of [other, ...later]) held.letGo()
     expect(await Promise.all([other, ...later].map(({ ended }) => ended))).toEqual(["done", "done", "done"])
     expect(bodies.bytes).toBe(0)
+  })
+
+  it("holds all callers of a /48 to half of it", async () => {
+    const bodies = newBodies()
+    const callers = [1, 2, 3, 4].map((i) => addressCaller(`2001:db8:1:${i}00::1`))
+    const held = callers.slice(0, 3).map((caller) => hold(bodies, caller, 150_000))
+    expect(await hold(bodies, callers[3] as string, 150_000).ended).toBe("caller_bodies_full")
+    held.push(hold(bodies, addressCaller("2001:db8:2::1"), 150_000))
+    expect(bodies.bytes).toBe(600_000)
+    for (const { letGo } of held) letGo()
+    expect(await Promise.all(held.map(({ ended }) => ended))).toEqual(["done", "done", "done", "done"])
+    const later = hold(bodies, callers[3] as string, 400_000)
+    later.letGo()
+    expect([await later.ended, bodies.bytes]).toEqual(["done", 0])
+  })
+
+  it("hears a slow body out while there is room, and ends it when more than half is taken", async () => {
+    const slow = () => dripping(new Uint8Array(3_000), 2_000)
+    for (const [others, code] of [
+      [300_000, undefined],
+      [500_000, "body_too_slow"],
+    ] as const) {
+      const bodies = newBodies()
+      const held = [hold(bodies, "a", others), hold(bodies, "b", 50_000)]
+      let ended: unknown
+      void codeOf(bodies.receive(slow(), "c", (body) => readBody(body, 8e6))).then((result) => {
+        ended = result
+      })
+      await vi.advanceTimersByTimeAsync(25_000)
+      expect(ended).toBe(code)
+      for (const { letGo } of held) letGo()
+    }
   })
 
   it("lets in a body that comes alone, however large it may be", async () => {

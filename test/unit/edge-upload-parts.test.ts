@@ -47,7 +47,7 @@ describe("an upload's form", () => {
     for (let i = 1; i < fields; i++) data.append(`f${i}`, "1")
     data.append("image", new File([new Uint8Array(1_000).fill(10)], "a.png"))
     const request = new Request("https://edge.example", { method: "POST", body: data })
-    const rules = { now: Date.now, sleep, MIN_BODY_BYTES_PER_S: 0, BODY_TIMEOUT_MS: 60_000, hold: () => undefined }
+    const rules = { now: Date.now, sleep, minBytesPerS: () => 0, BODY_TIMEOUT_MS: 60_000, hold: () => undefined }
     return readUpload(new RequestBody(request, rules), 8_000_000)
   }
 

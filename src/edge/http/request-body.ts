@@ -8,7 +8,8 @@ const over = new WeakSet<ReadableStream>()
 export type Clock = { now: () => number; sleep: (ms: number, signal?: AbortSignal) => Promise<void> }
 
 export type BodyRules = Clock & {
-  MIN_BODY_BYTES_PER_S: number
+  /** The slowest that is heard out now. */
+  minBytesPerS: () => number
   BODY_TIMEOUT_MS: number
   /** Counts bytes that are kept of the body. @throws AppError when there is no room for them */
   hold: (bytes: number) => void
@@ -54,7 +55,7 @@ export class RequestBody {
 
   /** Waits for a piece of the body as long as enough of it has come. */
   async #inTime<T>(piece: Promise<T>): Promise<T> {
-    const { BODY_TIMEOUT_MS, MIN_BODY_BYTES_PER_S, now, sleep } = this.#rules
+    const { BODY_TIMEOUT_MS, minBytesPerS, now, sleep } = this.#rules
     for (;;) {
       const startMs = now()
       const leftMs = Math.min(this.#window.endMs, BODY_TIMEOUT_MS) - this.#waitedMs
@@ -63,8 +64,9 @@ export class RequestBody {
       this.#waitedMs += value === undefined ? leftMs : Math.max(0, now() - startMs)
       if (this.#waitedMs >= BODY_TIMEOUT_MS) throw this.#tooSlow(`it took longer than ${BODY_TIMEOUT_MS / 1_000} s`)
       if (this.#waitedMs >= this.#window.endMs) {
-        if (this.#window.bytes < (MIN_BODY_BYTES_PER_S * SLOW_AFTER_MS) / 1_000) {
-          const why = `less than ${MIN_BODY_BYTES_PER_S} bytes a second of it came for ${SLOW_AFTER_MS / 1_000} s`
+        const minBytes = minBytesPerS()
+        if (this.#window.bytes < (minBytes * SLOW_AFTER_MS) / 1_000) {
+          const why = `less than ${minBytes} bytes a second of it came for ${SLOW_AFTER_MS / 1_000} s`
           throw this.#tooSlow(why)
         }
         this.#window = { endMs: this.#waitedMs + SLOW_AFTER_MS, bytes: 0 }

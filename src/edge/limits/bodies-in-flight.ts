@@ -1,4 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
+import { siteOf } from "../../lib/callers/caller-id.ts"
 import type { EdgeConfig } from "../config.ts"
 import { type Clock, RequestBody } from "../http/request-body.ts"
 
@@ -7,14 +8,18 @@ export type BodyLimits = Pick<
   "MAX_BYTES_IN_FLIGHT" | "MAX_BYTES_IN_FLIGHT_PER_CALLER" | "MIN_BODY_BYTES_PER_S" | "BODY_TIMEOUT_MS"
 >
 
+/** Above half of all, a body has to come so much faster: one that holds memory then keeps others out. */
+const HASTE = 20
+
 /**
- * Bounds what the bodies of all requests in progress hold in this process, and those of one caller. A body that comes alone is
- * always let in: it has a limit of its own.
+ * Bounds what the bodies of all requests in progress hold in this process, those of one caller, and those of all callers in a /48: half
+ * of all. A body that comes alone is always let in: it has a limit of its own.
  */
 export class BodiesInFlight {
   readonly #limits: BodyLimits
   readonly #clock: Clock
   readonly #byCaller = new Map<string, number>()
+  readonly #bySite = new Map<string, number>()
   #bytes = 0
 
   constructor(limits: BodyLimits, clock: Clock) {
@@ -38,10 +43,15 @@ export class BodiesInFlight {
       held += bytes
     }
     try {
-      return await use(new RequestBody(request, { ...this.#limits, ...this.#clock, hold }))
+      const minBytesPerS = () => this.#limits.MIN_BODY_BYTES_PER_S * (this.#isHalfFull ? HASTE : 1)
+      return await use(new RequestBody(request, { ...this.#limits, ...this.#clock, minBytesPerS, hold }))
     } finally {
       this.#giveBack(caller, held)
     }
+  }
+
+  get #isHalfFull(): boolean {
+    return this.#bytes > this.#limits.MAX_BYTES_IN_FLIGHT / 2
   }
 
   #take(caller: string, { bytes, isAlone }: { bytes: number; isAlone: boolean }): void {
@@ -51,19 +61,32 @@ export class BodiesInFlight {
       const message = `Cannot accept the body: those that you send at once would exceed ${maxOfCaller} bytes`
       throw new AppError("caller_bodies_full", message)
     }
+    const site = siteOf(caller)
+    const ofSite = (site === null ? 0 : (this.#bySite.get(site) ?? 0)) + bytes
+    if (!isAlone && site !== null && ofSite > maxBytes / 2) {
+      const message = `Cannot accept the body: those that your network sends at once would exceed ${maxBytes / 2} bytes`
+      throw new AppError("caller_bodies_full", message)
+    }
     if (!isAlone && this.#bytes + bytes > maxBytes) {
       const message = `Cannot accept the body: all that are being received would exceed ${maxBytes} bytes`
       throw new AppError("bodies_full", message)
     }
     this.#bytes += bytes
     this.#byCaller.set(caller, ofCaller)
+    if (site !== null) this.#bySite.set(site, ofSite)
   }
 
   #giveBack(caller: string, bytes: number): void {
     if (bytes === 0) return
     this.#bytes -= bytes
-    const left = (this.#byCaller.get(caller) ?? 0) - bytes
-    if (left > 0) this.#byCaller.set(caller, left)
-    else this.#byCaller.delete(caller)
+    subtract(this.#byCaller, caller, bytes)
+    const site = siteOf(caller)
+    if (site !== null) subtract(this.#bySite, site, bytes)
   }
+}
+
+function subtract(held: Map<string, number>, id: string, bytes: number): void {
+  const left = (held.get(id) ?? 0) - bytes
+  if (left > 0) held.set(id, left)
+  else held.delete(id)
 }
