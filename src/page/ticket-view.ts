@@ -92,7 +92,9 @@ export class TicketView {
               "div",
               { class: "failure" },
               element("p", {}, failureSentence(failure)),
-              failure.code !== "canceled" && element("p", { class: "note" }, failure.message),
+              failure.code !== "canceled" &&
+                !failureSentence(failure).startsWith(failure.message) &&
+                element("p", { class: "note" }, failure.message),
             ),
         element(
           "div",

@@ -7,7 +7,8 @@ const BUSY_MS = 2_000
 const IDLE_MS = 10_000
 /** Nobody has touched the page for so long: nobody looks. */
 const DOZE_AFTER_MS = 300_000
-const MAX_BACKOFF_MS = 60_000
+/** A server that is back is to be seen soon. */
+const MAX_BACKOFF_MS = 5_000
 const HANDS = ["pointerdown", "keydown", "wheel", "focus"] as const
 
 export type QueueWatch = {
@@ -40,7 +41,7 @@ export function watchQueue(edge: Edge, { isBusy, seen, away }: QueueWatch): { lo
       isLooking = false
     }
     const patienceMs = failures === 0 ? 0 : fullJitterMs(failures, { baseMs: BUSY_MS, capMs: MAX_BACKOFF_MS })
-    timer = setTimeout(look, patienceMs + (isBusy() ? BUSY_MS : IDLE_MS))
+    timer = setTimeout(look, patienceMs + (isBusy() || failures > 0 ? BUSY_MS : IDLE_MS))
   }
   const lookIfAsleep = () => {
     handMs = Date.now()

@@ -1,4 +1,6 @@
 import { describe, expect, it } from "vitest"
+import { outputIdOf } from "../../src/lib/outputs/output-id.ts"
+import { StoredOutputs } from "../../src/lib/outputs/stored-outputs.ts"
 import { DEFAULT_STORE_LIMITS } from "../../src/lib/queue/job-store.ts"
 import { Operator } from "../../src/lib/queue/operator.ts"
 import { conforming } from "../support/conforming-edge.ts"
@@ -12,6 +14,26 @@ import { edgeEnv } from "../support/edge-runtime.ts"
 
 edgeContract("called in Node", conforming({ startBackend, openEdge: async (env) => openInProcess(env) }))
 edgeClockContract("called in Node", { startBackend })
+
+describe("an output", () => {
+  it("may stand in a page of another origin as <img> where CORS_ORIGINS has any", async () => {
+    const backend = await startBackend()
+    const classifier = new FakeClassifier(backend)
+    await classifier.arrive()
+    const env = await edgeEnv(backend)
+    const edge = openInProcess({ ...env, CORS_ORIGINS: "https://app.example" })
+    const picture = await edge.request("/v1/classifications", { method: "POST", body: uniqueJpeg() })
+    const { id } = (await picture.json()) as { id: string }
+    const outputs = new StoredOutputs(classifier.redis, classifier.keys, { maxBytes: 9, maxAllBytes: 9, ttlMs: 60_000 })
+    const output = { bytes: new Uint8Array(9), caller: "ip:somebody", contentType: "image/webp", sha256: "5ha" }
+    await outputs.put(id.slice(4, 30), output, { nowMs: Date.now() })
+    const path = `/v1/outputs/${await outputIdOf(id.slice(4, 30), id)}`
+    const policyOf = async (at: typeof edge) => (await at.request(path)).headers.get("cross-origin-resource-policy")
+    expect([await policyOf(edge), await policyOf(openInProcess(env))]).toEqual(["cross-origin", "same-origin"])
+    expect(picture.headers.get("cross-origin-resource-policy")).toBe("same-origin")
+    await backend.stop()
+  })
+})
 
 describe("a paused queue", () => {
   it("is told by /readyz, tickets and batches, whose hints do not promise that anything moves", async () => {

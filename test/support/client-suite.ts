@@ -56,8 +56,8 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
     name: "submit() names a picture's URL to the edge, with the same options and under one idempotency key",
     async run() {
       const edge = fakeEdge([dropped(), queued(), queued()])
-      await edge.client().submit({ url: "https://example.com/a.jpg?b=c" }, { topK: 3 })
-      await edge.client().submit({ url: new URL("https://example.com/b.jpg") })
+      await edge.client().submit({ imageUrl: "https://example.com/a.jpg?b=c" }, { topK: 3 })
+      await edge.client().submit({ imageUrl: new URL("https://example.com/b.jpg") })
       const [first, repeated, second] = edge.requests as [Seen, Seen, Seen]
       equal(first.url, "http://edge.test/v1/classifications?top_k=3")
       equal(first.headers.get("content-type"), "application/json")
@@ -71,7 +71,7 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
     name: "classify() waits for the answer to a picture that is named by its URL",
     async run() {
       const edge = fakeEdge([queued(), succeeded()])
-      const { predictions } = await edge.client().classify({ url: "https://example.com/a.jpg" })
+      const { predictions } = await edge.client().classify({ imageUrl: "https://example.com/a.jpg" })
       equal(predictions?.[0]?.label, "castle")
     },
   },
@@ -92,7 +92,18 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
     name: "submit() and classify() refuse the name of a file and anything else that is no picture, and say what to pass",
     async run() {
       const edge = fakeEdge([])
-      for (const image of ["file.jpg", "", "/tmp/a.jpg", null, undefined, 7, {}, { url: "a.jpg" }, { path: "a.jpg" }]) {
+      for (const image of [
+        "file.jpg",
+        "",
+        "/tmp/a.jpg",
+        null,
+        undefined,
+        7,
+        {},
+        new Response(),
+        { url: "https://a.example/1" },
+        { path: "a.jpg" },
+      ]) {
         for (const call of ["submit", "classify"] as const) {
           const thrown = await edge
             .client()
@@ -117,6 +128,8 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
           .result({ timeoutms: 5 } as object)
           .catch((error: unknown) => error),
         thrownBy(() => new Claimcheck({ url: "http://edge.test", apiKey: "k" } as { url: string })),
+        thrownBy(() => new Claimcheck("http://edge.test" as never)),
+        thrownBy(() => new (Claimcheck as unknown as new () => Claimcheck)()),
       ]
       ok(
         thrown.every((error) => error instanceof TypeError),
@@ -129,6 +142,8 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
           'There is no option "timeout": the options are operation, options'.slice(0, 58),
           'There is no option "timeoutms": it is called timeoutMs',
           'There is no option "apiKey": the options are url, key, tryTimeoutMs'.slice(0, 58),
+          "Cannot make a client: pass an object with its url, { url: ".slice(0, 58),
+          "Cannot make a client: pass an object with its url, { url: ".slice(0, 58),
         ],
       )
       equal(edge.requests.length, 0)
@@ -485,6 +500,46 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
       const error = await failure(ticket.result({ timeoutMs: 5_000 }))
       equal([error.code, error.ticket?.id], ["timeout", "cls_1"])
       equal([edge.clock.ms, edge.requests.length], [5_000, 3])
+    },
+  },
+  {
+    name: "a look whose time is up is not held by the edge; a time-out below 0 is refused",
+    async run() {
+      const edge = fakeEdge(Array.from({ length: 9 }, () => queued({ "poll-after-ms": "3000" })))
+      const error = await failure(edge.client().classify(PICTURE, { timeoutMs: 3_500 }))
+      equal(
+        [error.code, edge.requests.map(({ headers }) => headers.get("prefer"))],
+        ["timeout", ["wait=1", null, null]],
+      )
+      for (const timeoutMs of [-1, Number.NaN]) {
+        const thrown = await edge
+          .client()
+          .classify(PICTURE, { timeoutMs })
+          .catch((error: unknown) => error)
+        ok(thrown instanceof TypeError && /timeoutMs/.test(thrown.message), String(thrown))
+      }
+    },
+  },
+  {
+    name: "output() fetches what was made with the key, and a bucket's link without it",
+    async run() {
+      const made = () => new Response("made", { headers: { "content-type": "image/webp" } })
+      const edge = fakeEdge([made, made, problem(404, "not_found")])
+      const client = edge.client({ key: "k" })
+      const output = { content_type: "image/webp", bytes: 4, sha256: "" }
+      const ticketWith = (url: string) => ({ id: "cls_1", done: true, output: { ...output, url } }) as never
+      const blob = await client.output(ticketWith("https://public.test/v1/outputs/out_1"))
+      equal([await blob.text(), blob.type], ["made", "image/webp"])
+      await client.output(ticketWith("https://bucket.test/a.webp?signature=s"))
+      equal((await failure(client.output(ticketWith("http://edge.test/v1/outputs/out_2")))).code, "not_found")
+      equal(
+        edge.requests.map(({ url, headers }) => [String(url), headers.get("authorization")]),
+        [
+          ["http://edge.test/v1/outputs/out_1", "Bearer k"],
+          ["https://bucket.test/a.webp?signature=s", null],
+          ["http://edge.test/v1/outputs/out_2", "Bearer k"],
+        ],
+      )
     },
   },
   {

@@ -1,6 +1,11 @@
+import { execFile } from "node:child_process"
 import { once } from "node:events"
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
+import { tmpdir } from "node:os"
+import { join, resolve } from "node:path"
+import { promisify } from "node:util"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
 import { sleep } from "../../src/lib/sleep.ts"
@@ -21,6 +26,31 @@ describe("the client, on Node", () => {
       await client.submit({ imageUrl: variable }, { topK: 3 })
     }
     expect(use).toBeTypeOf("function")
+  })
+
+  test("the samples of docs/client.md are TypeScript, too, and strict", { timeout: 60_000 }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), "claimcheck-samples-"))
+    onTestFinished(() => rmSync(folder, { recursive: true }))
+    const samples = [...readFileSync("docs/client.md", "utf8").matchAll(/^```javascript\n(.*?)^```$/gms)]
+    expect(samples.length).toBeGreaterThan(0)
+    for (const [i, [, code = ""]] of samples.entries()) writeFileSync(join(folder, `sample-${i}.mts`), code)
+    const compilerOptions = {
+      strict: true,
+      noEmit: true,
+      skipLibCheck: true,
+      target: "es2024",
+      lib: ["es2024", "dom", "dom.iterable"],
+      module: "nodenext",
+      allowImportingTsExtensions: true,
+      types: ["node"],
+      typeRoots: [resolve("node_modules/@types")],
+      paths: { "claimcheck/client": [resolve("src/lib/client/claimcheck.ts")], zod: [resolve("node_modules/zod")] },
+    }
+    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.mts"] }))
+    const told = await promisify(execFile)(resolve("node_modules/.bin/tsc"), ["-p", folder]).catch(
+      ({ stdout }: { stdout: string }) => ({ stdout }),
+    )
+    expect(told.stdout).toBe("")
   })
 
   test("an address where nobody listens is refused at once, on a real socket", async () => {

@@ -15,7 +15,11 @@ export const webhookEnv = {
     .optional(),
   /** Hosts, `host:port`, addresses and CIDR ranges that may be reached although they are private, and by plain http. */
   ALLOW_ADDRESSES: words()
-    .refine(isAllowList, "must be hosts, host:port, addresses or CIDR ranges, separated by spaces or commas")
+    .superRefine((entries, context) => {
+      const bad = entries.findIndex((entry) => !isAllowList([entry]))
+      const message = `entry ${bad + 1} is no host, host:port, address or CIDR range (separated by spaces or commas)`
+      if (bad !== -1) context.addIssue({ code: "custom", message })
+    })
     .default([]),
 }
 

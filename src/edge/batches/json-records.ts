@@ -92,7 +92,11 @@ export class JsonArray implements JsonRecords {
   #outside(char: string): void {
     if (/\s/.test(char)) return
     const isStart = this.#state === "before" && char === "["
-    if (!isStart) throw new AppError("invalid_list", "Cannot read the list: its JSON is not one array")
+    if (!isStart)
+      throw new AppError(
+        "invalid_list",
+        'Cannot read the list: its JSON is not one array: send ["https://…"], or objects with a `url`',
+      )
     this.#state = "element"
     this.#startLine = this.#line
   }

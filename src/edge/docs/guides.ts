@@ -16,7 +16,7 @@ export const GUIDES: readonly Guide[] = [
     text: [
       "Send the bytes of an image as they are. The answer is a ticket, 202, or 200 if it is done already because the same picture was asked about before.",
       "Where an API key is needed, send `Authorization: Bearer <key>` with every request. Options stand in the query: `?top_k=3`. A form with the file field `image` does as well.",
-      'A picture that is elsewhere is named: `{"image_url": "https://…"}` as JSON, `claimcheck.submit({ url })` with the client. A classifier fetches it; what cannot be fetched fails its ticket and says why.',
+      'A picture that is elsewhere is named: `{"image_url": "https://…"}` as JSON, `claimcheck.submit({ imageUrl })` with the client. A classifier fetches it; what cannot be fetched fails its ticket and says why.',
       "Under an `Idempotency-Key` a request can be sent again after a lost reply: it is the same ticket.",
     ],
     examples: [

@@ -19,7 +19,7 @@ export function securityHeaders(corsOrigins: readonly string[]): MiddlewareHandl
     await next()
     const { headers } = c.res
     for (const [name, value] of Object.entries(DATA_HEADERS)) if (!headers.has(name)) headers.set(name, value)
-    headers.set("Cross-Origin-Resource-Policy", resourcePolicy)
+    if (!headers.has("Cross-Origin-Resource-Policy")) headers.set("Cross-Origin-Resource-Policy", resourcePolicy)
     // Over plain http a browser ignores it, and who ends TLS in front of us says it there.
     if (c.req.url.startsWith("https:")) headers.set("Strict-Transport-Security", `max-age=${YEAR_S}`)
   })

@@ -149,7 +149,7 @@ const results = createRoute({
   access: "caller",
   request: {
     params,
-    query: z.object({
+    query: z.strictObject({
       format: z
         .enum(["csv", "tsv", "jsonl"], "must be csv, tsv or jsonl")
         .default("csv")

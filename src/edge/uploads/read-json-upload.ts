@@ -81,11 +81,18 @@ function toOption(name: string, value: unknown): [string, string][] {
   if (value === null) return []
   if (typeof value === "string" || typeof value === "number" || typeof value === "boolean")
     return [[name, String(value)]]
+  const advice = Array.isArray(value) ? "; one picture is `image_url`, a list of them goes to /v1/batches" : ""
   const shown = JSON.stringify(name.slice(0, 40))
-  throw new AppError("invalid_options", `Cannot accept options: ${shown} must be a text, a number, true or false`)
+  throw new AppError(
+    "invalid_options",
+    `Cannot accept options: ${shown} must be a text, a number, true or false${advice}`,
+  )
 }
 
 function parseImageUrl(value: unknown): string {
+  if (typeof value === "string" && /^data:/i.test(value)) {
+    throw new AppError("invalid_options", "Cannot accept options: image_url: it is a data: URL, which goes in `image`")
+  }
   const checked = typeof value === "string" ? checkPictureUrl(value) : { reason: "is no text" }
   if ("href" in checked) return checked.href
   throw new AppError("invalid_options", `Cannot accept options: image_url: it ${checked.reason}`)

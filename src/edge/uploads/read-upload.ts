@@ -57,6 +57,12 @@ function refuseStripped(bytes: Uint8Array): void {
 
 function noFileIn(form: FormData): AppError {
   const names = [...form.keys()].slice(0, 10).map((name) => JSON.stringify(name.slice(0, 40)))
+  if (typeof (form.get("image") ?? form.get("file")) === "string") {
+    return new AppError(
+      "empty_body",
+      `Cannot read image: the form's "image" came as text, not as a file: put @ before the file's name (curl -F image=@photo.jpg)`,
+    )
+  }
   const has = names.length === 0 ? "no fields" : names.join(", ")
   return new AppError("empty_body", `Cannot read image: the form has no file field "image"; it has ${has}`)
 }

@@ -4,7 +4,15 @@ import { assertOptions } from "./assert-options.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts"
 import { type Image, type ImageBody, smallerCopy, toImageBody } from "./image.ts"
-import { isTicket, RESULT_OPTIONS, type ResultOptions, SHORT_WAIT, Ticket } from "./ticket.ts"
+import {
+  isTicket,
+  RESULT_OPTIONS,
+  type ResultOptions,
+  readTimeoutMs,
+  SHORT_WAIT,
+  SHORT_WAIT_MS,
+  Ticket,
+} from "./ticket.ts"
 
 // The names that `claimcheck/client` gives to the world.
 export { ClaimcheckError, type ConnectionOptions, type Image, type ResultOptions, Ticket, type TicketData }
@@ -93,7 +101,8 @@ export class Claimcheck {
    */
   async classify(image: Image, options: SubmitOptions & ResultOptions = {}): Promise<TicketData> {
     assertOptions(options, { ...SUBMIT_OPTIONS, ...RESULT_OPTIONS })
-    const { signal, timeoutMs = Number.POSITIVE_INFINITY, onUpdate } = options
+    const { signal, onUpdate } = options
+    const timeoutMs = readTimeoutMs(options)
     const { now } = this.#connection
     const untilMs = now() + timeoutMs
     const ticket = await this.#submit(image, options, untilMs)
@@ -103,6 +112,18 @@ export class Claimcheck {
   /** The ticket of an earlier submit. Nothing is asked yet. */
   ticket(id: string): Ticket {
     return new Ticket(this.#connection, id)
+  }
+
+  /**
+   * Fetches what an operation has made, with the key where the edge keeps it.
+   * @throws ClaimcheckError `not_found` when it has expired; TypeError for a ticket without an output
+   */
+  async output({ output }: TicketData, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Blob> {
+    if (output === undefined) throw new TypeError("Cannot fetch the output: the ticket has none")
+    // Where PUBLIC_URL is not the address of this client, it is the same edge all the same.
+    const path = /\/v1\/outputs\/[\w.-]+$/.exec(output.url)?.[0] ?? output.url
+    const { blob } = await this.#connection.request(path, { signal, isFile: true })
+    return blob as Blob
   }
 
   async #submit(image: Image, options: SubmitOptions, untilMs?: number): Promise<Ticket> {
@@ -136,7 +157,7 @@ export class Claimcheck {
         "content-type": contentType,
         "idempotency-key": idempotencyKey,
         ...(noCache === true && { "cache-control": "no-cache" }),
-        ...(untilMs !== undefined && SHORT_WAIT),
+        ...(untilMs !== undefined && untilMs - this.#connection.now() >= SHORT_WAIT_MS && SHORT_WAIT),
       },
       body,
       signal,

@@ -52,12 +52,14 @@ export type RequestOptions = {
   body?: BodyInit
   signal?: AbortSignal | undefined
   /** Whether the body is what was asked for; anything else comes from a proxy or a stranger, and is asked for again. */
-  isExpected: (body: Record<string, unknown>) => boolean
+  isExpected?: (body: Record<string, unknown>) => boolean
+  /** The body is a file, and comes as `blob`. */
+  isFile?: boolean
   /** No try starts after it, but for a last look; by the connection's clock. */
   untilMs?: number
 }
 
-export type Reply = { status: number; headers: Headers; body: Record<string, unknown> | null }
+export type Reply = { status: number; headers: Headers; body: Record<string, unknown> | null; blob?: Blob }
 export type Connection = ReturnType<typeof createConnection>
 
 /**
@@ -65,6 +67,9 @@ export type Connection = ReturnType<typeof createConnection>
  * @throws TypeError for an address, a key or an option that cannot be used
  */
 export function createConnection(options: ConnectionOptions) {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError('Cannot make a client: pass an object with its url, { url: "http://localhost:8787" }')
+  }
   assertOptions(options, CONNECTION_OPTIONS)
   const { fetch: send = fetch, sleep = realSleep, random = Math.random, now = Date.now } = options
   const { tryTimeoutMs = TRY_TIMEOUT_MS, retries = RETRIES } = options
@@ -99,24 +104,26 @@ export function createConnection(options: ConnectionOptions) {
   async function tryOnce(path: string, asked: RequestOptions, leftMs: number): Promise<Reply | ClaimcheckError> {
     const { method = "GET", body, signal } = asked
     const headers = new Headers(asked.headers)
-    headers.set("accept", "application/json")
-    if (authorization !== null) headers.set("authorization", authorization)
+    headers.set("accept", asked.isFile ? "*/*" : "application/json")
+    // A bucket's link is whole, and brings its own proof.
+    const isOurs = path.startsWith("/")
+    if (authorization !== null && isOurs) headers.set("authorization", authorization)
     // Not AbortSignal.timeout(): its timer would keep a Deno process from ending for a minute after the answer.
     const timeout = new AbortController()
     const timer = setTimeout(() => timeout.abort(), Math.min(tryTimeoutMs, leftMs))
     try {
-      const response = await send(base + path, {
+      const response = await send(isOurs ? base + path : path, {
         method,
         headers,
         ...(body !== undefined && { body }),
         signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
       })
       hasAnswered = true
-      return await read(response, { isExpected: asked.isExpected, nowMs: now() })
+      return await read(response, { ...asked, nowMs: now() })
     } catch (cause) {
       signal?.throwIfAborted()
       const why = isNobodyThere(cause) ? ": nobody listens there" : ""
-      return new ClaimcheckError("network", `Cannot reach ${base}${why}`, { cause })
+      return new ClaimcheckError("network", `Cannot reach ${isOurs ? base : new URL(path).origin}${why}`, { cause })
     } finally {
       clearTimeout(timer)
     }
@@ -149,11 +156,15 @@ function isNobodyThere(cause: unknown): boolean {
   return NOBODY_THERE.test(`${(cause as { code?: unknown }).code} ${cause.message}`) || inner.some(isNobodyThere)
 }
 
-type Expected = { isExpected: RequestOptions["isExpected"]; nowMs: number }
+type Expected = Pick<RequestOptions, "isExpected" | "isFile"> & { nowMs: number }
 
-async function read(response: Response, { isExpected, nowMs }: Expected): Promise<Reply | ClaimcheckError> {
+async function read(
+  response: Response,
+  { isExpected = () => true, isFile, nowMs }: Expected,
+): Promise<Reply | ClaimcheckError> {
   const { status, headers } = response
   if (status === 304) return { status, headers, body: null }
+  if (isFile && response.ok) return { status, headers, body: null, blob: await response.blob() }
   const body = parseObject(await response.text())
   if (response.ok) {
     if (body !== null && isExpected(body)) return { status, headers, body }

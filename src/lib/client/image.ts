@@ -10,8 +10,6 @@ export type Image =
   | `https://${string}`
   | `data:${string}`
   | { imageUrl: string | URL }
-  /** The same by a shorter name. */
-  | { url: string | URL }
 
 export type ImageBody = { contentType: string; body: BodyInit }
 
@@ -28,11 +26,11 @@ export function toImageBody(image: Image): ImageBody {
   }
   const what = typeof url === "string" ? JSON.stringify(url.slice(0, 80)) : "it"
   throw new TypeError(
-    `Cannot send ${what}: a picture is a Blob or File, an ArrayBuffer, a Uint8Array, or an http(s) URL; read a file first, on Node with fs.openAsBlob(path)`,
+    `Cannot send ${what}: a picture is a Blob or File, an ArrayBuffer, a Uint8Array, an http(s) URL, or { imageUrl }; read a file first, on Node with fs.openAsBlob(path), and a Response with blob()`,
   )
 }
 
-const urlIn = (image: object) => ("imageUrl" in image ? image.imageUrl : "url" in image ? image.url : undefined)
+const urlIn = (image: object) => ("imageUrl" in image ? image.imageUrl : undefined)
 
 function jsonBody(body: Record<string, string>): ImageBody {
   return { contentType: "application/json", body: JSON.stringify(body) }

@@ -23,16 +23,23 @@ export const HINT_JITTER = 0.05
  * said: an edge that knows the wait to be longer answers at once.
  */
 export const SHORT_WAIT = { prefer: "wait=1" }
+export const SHORT_WAIT_MS = 1_000
 
 export type ResultOptions = {
   signal?: AbortSignal | undefined
-  /** After so long the ticket is looked at once more, and then given up with the code `timeout`. Default: no end. */
+  /** After so long the ticket is looked at once more, and then given up with the code `timeout`. 0: one look. Default: no end. */
   timeoutMs?: number | undefined
   /** Called whenever the ticket was seen to have changed. */
   onUpdate?: ((ticket: TicketData) => void) | undefined
 }
 
 export const RESULT_OPTIONS: Record<keyof ResultOptions, true> = { signal: true, timeoutMs: true, onUpdate: true }
+
+/** @throws TypeError for what is no number from 0 */
+export function readTimeoutMs({ timeoutMs = Number.POSITIVE_INFINITY }: ResultOptions): number {
+  if (typeof timeoutMs === "number" && timeoutMs >= 0) return timeoutMs
+  throw new TypeError("Cannot use timeoutMs: expected a number of milliseconds from 0")
+}
 
 /** A ticket that can be asked for, now or after a restart: its id is all that needs to be kept. */
 export class Ticket {
@@ -72,7 +79,8 @@ export class Ticket {
    */
   async result(options: ResultOptions = {}): Promise<TicketData> {
     assertOptions(options, RESULT_OPTIONS)
-    const { timeoutMs = Number.POSITIVE_INFINITY, onUpdate } = options
+    const { onUpdate } = options
+    const timeoutMs = readTimeoutMs(options)
     const { sleep, now } = this.#connection
     const signal = ownSignal(options.signal)
     const untilMs = now() + timeoutMs
@@ -99,7 +107,12 @@ export class Ticket {
   }
 
   async #look(options: Pick<RequestOptions, "signal" | "untilMs">): Promise<TicketData> {
-    const headers = { ...SHORT_WAIT, ...(this.#etag !== undefined && { "if-none-match": this.#etag }) }
+    const { untilMs = Number.POSITIVE_INFINITY } = options
+    const headers = {
+      // A look that would be held beyond the end is answered at once.
+      ...(untilMs - this.#connection.now() >= SHORT_WAIT_MS && SHORT_WAIT),
+      ...(this.#etag !== undefined && { "if-none-match": this.#etag }),
+    }
     try {
       return this.#remember(await this.#connection.request(this.#path, { headers, isExpected: isTicket, ...options }))
     } catch (error) {

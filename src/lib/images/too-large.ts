@@ -8,9 +8,9 @@ export const DEFAULT_MAX_IMAGE_BYTES = 8_000_000
  * @param bytes undefined where all that is known is that it has more than the limit
  */
 export function imageTooLarge(maxBytes: number, bytes?: number): AppError {
-  const has = bytes === undefined ? "more" : inMegabytes(bytes)
   const limit = `${inMegabytes(maxBytes)} (MAX_IMAGE_BYTES)`
-  return new AppError("image_too_large", `Cannot accept the image: it has ${has}, and the limit is ${limit}`)
+  const has = bytes === undefined ? `more than the limit, ${limit}` : `${inMegabytes(bytes)}, and the limit is ${limit}`
+  return new AppError("image_too_large", `Cannot accept the image: it has ${has}`)
 }
 
 export function listTooLarge(maxBytes: number): AppError {

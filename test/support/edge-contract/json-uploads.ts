@@ -27,6 +27,17 @@ export function jsonUploadContract(client: EdgeClient): void {
       expect((await client.read(ticket)).predictions).toHaveLength(1)
     })
 
+    it("says where a data: URL goes that came as image_url, and a list of pictures", async () => {
+      const url = await expectProblem(
+        await postJson({ image_url: "data:image/jpeg;base64,AA" }),
+        422,
+        "invalid_options",
+      )
+      expect(url.detail).toContain("goes in `image`")
+      const list = await expectProblem(await postJson({ urls: ["https://a.example/1"] }), 422, "invalid_options")
+      expect(list.detail).toContain("a list of them goes to /v1/batches")
+    })
+
     it("takes image_url unseen, and keeps no bytes", async () => {
       const before = await client.classifier.payloadKeys()
       const image_url = "https://example.com/a%20cat.jpg?size=2#top"

@@ -120,8 +120,9 @@ export function uploadContract(client: EdgeClient): void {
       const problem = await expectProblem(await post(form), 400, "empty_body")
       expect(problem.detail).toContain('no file field "image"; it has "picture", "top_k"')
       const text = new FormData()
-      text.set("image", "a text")
-      await expectProblem(await post(text), 400, "empty_body")
+      text.set("image", "photo.jpg")
+      const asText = await expectProblem(await post(text), 400, "empty_body")
+      expect(asText.detail).toContain("put @ before the file's name")
     })
 
     it.each([
