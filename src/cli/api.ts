@@ -54,10 +54,19 @@ export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   throw new CliError("Cannot understand the answer: is a claimcheck edge at that address?", { cause: result.error })
 }
 
+export const GIVE_A_KEY = "An API key is given with --key or CLAIMCHECK_KEY"
+const ABOUT_KEYS: ReadonlySet<string> = new Set(["unauthorized", "unknown_key", "mistyped_key"])
+
+/** A refusal's sentence with its code; where a key is missing, how to give one instead. */
+export function refusalText(said: string, code: string | undefined): string {
+  if (code === undefined) return said
+  return ABOUT_KEYS.has(code) ? `${said}. ${GIVE_A_KEY}` : `${said} (${code})`
+}
+
 async function readAnswer(response: Response): Promise<unknown> {
   const body = parseJson(await response.text())
   if (response.ok) return body
   const { code, title, detail } = problemSchema.safeParse(body).data ?? {}
   const said = detail ?? title ?? strangerAnswered(response.status)
-  throw new ApiError(code === undefined ? said : `${said} (${code})`, { status: response.status, code })
+  throw new ApiError(refusalText(said, code), { status: response.status, code })
 }

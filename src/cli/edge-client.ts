@@ -2,7 +2,7 @@ import { z } from "zod"
 import { Claimcheck, ClaimcheckError } from "../lib/client/claimcheck.ts"
 import { isOperationName, OPERATIONS } from "../lib/operations/operations.ts"
 import { waitCommand, withFlags } from "./advice.ts"
-import { ApiError, checkUrl, createApi, parseBody } from "./api.ts"
+import { ApiError, checkUrl, createApi, GIVE_A_KEY, parseBody } from "./api.ts"
 import { CliError, EXIT } from "./cli-error.ts"
 import type { EdgeAddress } from "./edge-options.ts"
 import { humanMs } from "./human-units.ts"
@@ -61,7 +61,7 @@ function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError, 
     case "unauthorized":
     case "unknown_key":
     case "mistyped_key":
-      return `${message}. An API key is given with --key or CLAIMCHECK_KEY`
+      return `${message}. ${GIVE_A_KEY}`
     case "bad_response":
       return "Cannot understand the answer: is a claimcheck edge at that address?"
     default:

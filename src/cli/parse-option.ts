@@ -19,12 +19,12 @@ export function parseProbability(value: string): number {
   throw new InvalidArgumentError("Expected a number from 0 to 1, such as 0.3.")
 }
 
-const UNIT_MS = { "": 1_000, ms: 1, s: 1_000, min: 60_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
+const UNIT_MS = { ms: 1, s: 1_000, min: 60_000, m: 60_000, h: 3_600_000, d: 86_400_000 } as const
 
-/** A duration in milliseconds, from "90s", "15min", "2h", "1d"; a bare number counts seconds. */
+/** A duration in milliseconds, from "90s", "15min", "2h", "1d". A number without a unit is refused: 50 may mean either. */
 export function parseDurationMs(value: string): number {
-  const [, amount = "", unit = "?"] = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d|)$/.exec(value.trim()) ?? []
+  const [, amount = "", unit = "?"] = /^(\d+(?:\.\d+)?)\s*(ms|s|min|m|h|d)$/.exec(value.trim()) ?? []
   const ms = Number(amount) * (UNIT_MS[unit as keyof typeof UNIT_MS] ?? Number.NaN)
   if (ms > 0) return Math.round(ms)
-  throw new InvalidArgumentError("Expected a duration such as 90s, 15min or 2h.")
+  throw new InvalidArgumentError("Expected a number with its unit: 50ms, 90s, 15min or 2h.")
 }

@@ -182,8 +182,6 @@ describe("the command line", () => {
     const made = await cli("resize", "--width", "16", "--format", "png", "--out", folder, `${origin}/one/a.png?b=c/d`)
     expect([made.code, made.stderr]).toEqual([0, ""])
     expect(readdirSync(folder)).toEqual(["a.png"])
-    const doubled = await cli("compress", `${origin}/one/a.png`, `${origin}/two/a.jpg`)
-    expect([doubled.code, doubled.stderr]).toEqual([2, expect.stringContaining("two of the files are called a")])
   })
 
   test("tells which URL could not be fetched, and which option cannot be", async () => {

@@ -247,7 +247,7 @@ it("options that would have no effect are refused", async () => {
   await writeFile(runFile, JSON.stringify({ ...left, failures: {}, failedRows: 0 }))
   await expect(run(list, "--resume", "--quality", "3")).rejects.toThrow("cannot change --quality")
   isDone = true
-  await run(list, "--resume")
+  await run(list, "--resume", "--operation", "inspect")
   await expect(run("bat_1abc")).rejects.toThrow("claimcheck ticket bat_1abc shows it")
 })
 

@@ -9,9 +9,10 @@ import { addBatchCommand } from "../../src/cli/batch/batch-command.ts"
 import { type BatchRun, readRun } from "../../src/cli/batch/batch-run.ts"
 import { followBatch } from "../../src/cli/batch/follow-batch.ts"
 import { startRun } from "../../src/cli/batch/start-run.ts"
+import { expandInputs } from "../../src/cli/expand-inputs.ts"
 import { installFolder } from "../../src/cli/models/install-folder.ts"
 import { claimPaths } from "../../src/cli/operations/claim-paths.ts"
-import { saveOutput } from "../../src/cli/operations/save-output.ts"
+import { outputPath, saveOutput } from "../../src/cli/operations/save-output.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-keeps-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -42,11 +43,24 @@ describe("a result of an operation", () => {
     writeFileSync(path("photos/a.jpg"), "a")
     symlinkSync(path("photos"), path("linked"))
     const claim = await claimPaths([path("photos/a.jpg"), "https://a.example/b.jpg"])
-    await expect(claim(path("linked/a.jpg"))).rejects.toThrow("it is an input")
-    await claim(path("photos/b.jpg"))
-    await expect(claim(path("linked/b.jpg"))).rejects.toThrow("another picture of this run")
-    await claim(path("photos/c.jpg"))
+    await expect(claim(path("linked/a.jpg"), "x.jpg")).rejects.toThrow("it is an input, and x.jpg would go there")
+    expect(await claim(path("photos/b.jpg"), "b.gif")).toBe(path("photos/b.jpg"))
+    expect(await claim(path("linked/b.jpg"), "b.tiff")).toBe(path("linked/b-tiff.jpg"))
+    expect(await claim(path("photos/b.jpg"), "b.tiff")).toBe(path("photos/b-tiff-2.jpg"))
+    expect([await claim("b.jpg", "b"), await claim("b.jpg", "b")]).toEqual(["b.jpg", "b-2.jpg"])
   })
+})
+
+test("what is made of a folder's pictures lies in sub-folders as they do", async () => {
+  for (const name of ["tree/a.jpg", "tree/below/a.jpg"]) {
+    mkdirSync(path(name.replace(/\/[^/]*$/, "")), { recursive: true })
+    writeFileSync(path(name), "a")
+  }
+  const below = new Map<string, string>()
+  const place = (file: string, way: string) => void below.set(file, way)
+  const files = await expandInputs([path("tree")], { recursive: true, place })
+  const where = files.map((file) => outputPath(file, "webp", { folder: "out", suffix: "x", below: below.get(file) }))
+  expect(where.sort()).toEqual(["out/a.webp", "out/below/a.webp"])
 })
 
 describe("claimcheck batch", () => {

@@ -4,7 +4,7 @@ import { fullJitterMs } from "../../lib/backoff.ts"
 import { type BatchTicket, batchTicketSchema } from "../../lib/batches/batch-ticket.ts"
 import { strangerAnswered } from "../../lib/client/connection.ts"
 import { retryAfterMs } from "../../lib/retry-after.ts"
-import { ApiError, checkUrl, parseBody } from "../api.ts"
+import { ApiError, checkUrl, parseBody, refusalText } from "../api.ts"
 import { CliError } from "../cli-error.ts"
 import type { EdgeAddress } from "../edge-options.ts"
 import { parseJson } from "../parse-json.ts"
@@ -113,7 +113,7 @@ function refusalOf(response: Response, text: string): ApiError {
   const problem = problemSchema.safeParse(parseJson(text)).data ?? {}
   const { code, title, detail, rows, invalid_rows: count } = problem
   const said = detail ?? title ?? strangerAnswered(response.status)
-  const message = code === undefined ? said : `${said} (${code})`
+  const message = refusalText(said, code)
   if (rows !== undefined && count !== undefined) return new BadRowsError(message, { rows, count })
   return new ApiError(message, { status: response.status, code })
 }

@@ -102,23 +102,22 @@ export function addBatchCommand(program: Command): void {
     .addHelpText("after", HELP)
     .action(async (file: string, options: Options) => {
       survivesGoneReader(() => process.exit())
-      if (options.resume || options.cancel) refuseIgnored(command, options.resume ? "--resume" : "--cancel")
       await interruptible((signal) => runBatch(file, options, signal))
     })
 }
 
-/** What a run that goes on can be told anew; all else was sent with its list. */
-const OF_THE_REST = new Set(["out", "download", "nameColumn", "resume", "cancel", "force", "url", "key", "json"])
-
-function refuseIgnored(command: Command, flag: string): void {
-  const ignored = command.options.find((option) => {
-    const name = option.attributeName()
-    return !OF_THE_REST.has(name) && !option.hidden && command.getOptionValueSource(name) === "cli"
-  })
-  if (ignored === undefined) return
+/** A run goes on as it was sent: what is asked for now must not differ. */
+function refuseChanges(before: BatchRun, again: BatchRun, flag: string): void {
+  const [sent, asked] = [new URLSearchParams(before.query), new URLSearchParams(again.query)]
+  // The default stands for what was sent.
+  if (asked.get("operation") === "classify") asked.delete("operation")
+  const changed = [...asked].find(([name, value]) => sent.get(name) !== value)?.[0]
+  if (changed === undefined) return
   const advice = "leave it out, or begin anew with --force"
-  throw usage(`${flag} goes on with the batch as it was sent, and cannot change ${ignored.long}: ${advice}`)
+  throw usage(`${flag} goes on with the batch as it was sent, and cannot change ${flagOf(changed)}: ${advice}`)
 }
+
+const flagOf = (name: string) => `--${name.replaceAll("_", "-")}`
 
 async function runBatch(list: string, options: Options, signal: AbortSignal): Promise<void> {
   if (/^bat_\w+$/.test(list) && !(await isFile(list)))
@@ -132,6 +131,7 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   const isAgain = options.resume === true || options.cancel === true
   if (before === null && isAgain)
     throw usage(`There is nothing to ${options.cancel ? "cancel" : "resume"}: ${runFileOf(out)} is not there`)
+  if (before !== null && isAgain) refuseChanges(before, newRun(list, options), options.cancel ? "--cancel" : "--resume")
   if (before !== null && !isAgain && options.force !== true) {
     throw usage(
       `A run that writes ${out} has not ended: --resume goes on with it, --cancel stops it, --force begins anew; --out names another file`,

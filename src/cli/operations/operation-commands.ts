@@ -1,13 +1,12 @@
-import { basename } from "node:path"
+import { dirname } from "node:path"
 import type { Command } from "commander"
 import type { TicketData } from "../../lib/client/claimcheck.ts"
-import { CliError, EXIT } from "../cli-error.ts"
+import { CliError } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { expandInputs } from "../expand-inputs.ts"
 import { interruptible } from "../interrupted.ts"
 import { makeFolder } from "../make-folder.ts"
 import { parseCount, parseDurationMs } from "../parse-option.ts"
-import { fileNameOf, isPictureUrl } from "../picture-url.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { workOnFiles } from "../work-on-files.ts"
 import { claimPaths } from "./claim-paths.ts"
@@ -56,7 +55,7 @@ export function addOperationCommands(program: Command): void {
     .summary("make pictures smaller, and leave their metadata out")
     .description("Make pictures smaller, and leave their metadata out.")
     .option("--quality <n>", "1 is worst and 100 best (default: 50)")
-    .option("--scale <factor>", "of both sides: 0.5 is half as wide and half as high")
+    .option("--scale <factor>", "of both sides, above 0 and at most 1: 0.5, not 50%, is half as wide and half as high")
     .option("--format <format>", "jpeg, webp or avif (default: the input's own)")
   withOut(withFiles(compress))
     .addHelpText("after", COMPRESS_HELP + EXIT_CODES)
@@ -94,7 +93,7 @@ function withFiles(command: Command): Command {
 
 function withOut(command: Command): Command {
   return command
-    .option("-o, --out <folder>", "where results go, under the inputs' names (default: beside the inputs)")
+    .option("-o, --out <folder>", "where results go, in sub-folders as the inputs are (default: beside the inputs)")
     .option("--force", "write over files that are there; never over an input")
 }
 
@@ -103,9 +102,9 @@ type Operation = { name: string; suffix?: string; options?: readonly string[] }
 async function runOperation(inputs: string[], given: Given, { name, suffix, options = [] }: Operation): Promise<void> {
   survivesGoneReader(() => process.exit())
   await interruptible(async (signal) => {
-    const files = await expandInputs(inputs, { recursive: given.recursive === true })
-    // What is made of a URL lies here, unless a folder is named.
-    if (suffix !== undefined) refuseDoubles(given.out === undefined ? files.filter(isPictureUrl) : files)
+    const below = new Map<string, string>()
+    const place = (file: string, way: string) => void below.set(file, way)
+    const files = await expandInputs(inputs, { recursive: given.recursive === true, place })
     if (given.out !== undefined) await makeFolder(given.out, { named: "--out" })
     const claim = await claimPaths(files)
     const written = new Map<string, string>()
@@ -126,8 +125,9 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
       ...(suffix !== undefined && {
         finish: async (file: string, { output }: TicketData) => {
           if (output === undefined) throw new CliError("The ticket has no output: is the edge of another version?")
-          const path = outputPath(file, endingOf(output), { folder: given.out, suffix })
-          await claim(path)
+          const where = { folder: given.out, suffix, below: below.get(file) }
+          const path = await claim(outputPath(file, endingOf(output), where), file)
+          if (given.out !== undefined) await makeFolder(dirname(path), { named: "--out" })
           await saveOutput(path, { output, edge: given, force: given.force === true, signal })
           written.set(file, path)
         },
@@ -135,18 +135,6 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
       render: (file, ticket) => renderResult(file, ticket, written.get(file)),
     })
   })
-}
-
-/** Two inputs of one name would take each other's place in the folder. */
-function refuseDoubles(files: readonly string[]): void {
-  const names = new Set<string>()
-  for (const file of files) {
-    const name = basename(fileNameOf(file)).replace(/\.[^.]*$/, "")
-    if (names.has(name)) {
-      throw new CliError(`Cannot write to one folder: two of the files are called ${name}`, { exitCode: EXIT.usage })
-    }
-    names.add(name)
-  }
 }
 
 function renderResult(file: string, { image, output }: TicketData, path: string | undefined): string {

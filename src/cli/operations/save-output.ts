@@ -9,13 +9,16 @@ import { fileNameOf } from "../picture-url.ts"
 
 const DOWNLOAD_TIMEOUT_MS = 120_000
 
-type Where = { folder?: string | undefined; suffix: string }
+/** @property below the way from a folder that was named to the input; it is kept in the other folder */
+type Where = { folder?: string | undefined; suffix: string; below?: string | undefined }
 
 /** Beside the input, or here if that is a URL, under a name of its own; in another folder under the input's. */
-export function outputPath(input: string, ending: string, { folder, suffix }: Where): string {
+export function outputPath(input: string, ending: string, { folder, suffix, below = "" }: Where): string {
   const file = fileNameOf(input)
   const name = basename(file, extname(file))
-  return folder === undefined ? join(dirname(file), `${name}-${suffix}.${ending}`) : join(folder, `${name}.${ending}`)
+  return folder === undefined
+    ? join(dirname(file), `${name}-${suffix}.${ending}`)
+    : join(folder, dirname(below), `${name}.${ending}`)
 }
 
 /**

@@ -1,4 +1,8 @@
 import { join } from "node:path"
+import { ApiKeyStore } from "../../lib/callers/api-key-store.ts"
+import { flag } from "../../lib/env.ts"
+import { createKeys } from "../../lib/queue/keys.ts"
+import { connectRedis } from "../../lib/redis/redis.ts"
 import { makeFolder } from "../make-folder.ts"
 import { prepareStack, type StackPlan } from "./parts/prepare-stack.ts"
 import type { StackConfig } from "./parts/stack-config.ts"
@@ -19,7 +23,7 @@ export async function startStack(config: StackConfig, output: StackOutput, inter
   try {
     const plan = await prepareStack(config, output, interrupts.stop)
     const interrupted = whenAborted(interrupts.stop)
-    await Promise.race([bringUp(stack, plan, { output, runFile, stop: interrupts.stop }), interrupted])
+    await Promise.race([bringUp(stack, plan, { config, output, runFile, stop: interrupts.stop }), interrupted])
     await Promise.race([stack.failed, interrupted])
   } catch (error) {
     if (!interrupts.stop.aborted) throw error
@@ -31,9 +35,13 @@ export async function startStack(config: StackConfig, output: StackOutput, inter
   output.say("stack.stopped", {}, "stopped")
 }
 
-type BringUp = { output: StackOutput; runFile: RunFile; stop: AbortSignal }
+type BringUp = { config: StackConfig; output: StackOutput; runFile: RunFile; stop: AbortSignal }
 
-async function bringUp(stack: RunningStack, plan: StackPlan, { output, runFile, stop }: BringUp): Promise<void> {
+async function bringUp(
+  stack: RunningStack,
+  plan: StackPlan,
+  { config, output, runFile, stop }: BringUp,
+): Promise<void> {
   const startedMs = performance.now()
   for (const parts of plan.stages) {
     if (stop.aborted) return
@@ -41,7 +49,11 @@ async function bringUp(stack: RunningStack, plan: StackPlan, { output, runFile, 
   }
   runFile.setReady(plan)
   const tookMs = Math.round(performance.now() - startedMs)
-  output.say("stack.ready", { url: plan.url, tookMs }, readyText(plan.url, tookMs))
+  output.say(
+    "stack.ready",
+    { url: plan.url, tookMs },
+    readyText(plan.url, { tookMs, access: await accessText(config.env, plan) }),
+  )
   output.setCalm(false)
 }
 
@@ -60,14 +72,30 @@ function whenAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
 }
 
-function readyText(url: string, tookMs: number): string {
+/** How requests get in where they need a key; "" where they need none. */
+async function accessText(env: NodeJS.ProcessEnv, { rest, url }: StackPlan): Promise<string> {
+  if (flag(true).parse(env.ALLOW_ANONYMOUS || undefined)) return ""
+  const store = new ApiKeyStore(connectRedis({ ...rest, timeoutMs: 5_000 }), createKeys())
+  const hasKey =
+    Boolean(env.API_KEYS) || // A stack that runs is not stopped for a hint.
+    (await store.any().catch(() => true))
+  const make = "npx claimcheck keys create NAME"
+  return [
+    hasKey
+      ? `  Requests need an API key (another one: ${make}):`
+      : `  Requests need an API key, and there is none yet. Make one first: ${make}`,
+    `  curl -H "authorization: Bearer $CLAIMCHECK_KEY" -F image=@photo.jpg ${url}/v1/classifications`,
+  ].join("\n")
+}
+
+function readyText(url: string, { tookMs, access }: { tookMs: number; access: string }): string {
   return [
     "",
     `ready ${url}  (${(tookMs / 1000).toFixed(1)} s)`,
     "",
     `  ${url} in a browser, or:`,
-    `  curl -F image=@photo.jpg ${url}/v1/classifications`,
-    `  npx claimcheck classify photo.jpg${url.endsWith(":8787") ? "" : ` --url ${url}`}`,
+    access === "" ? `  curl -F image=@photo.jpg ${url}/v1/classifications` : access,
+    `  npx claimcheck classify photo.jpg${url.endsWith(":8787") ? "" : ` --url ${url}`}${access === "" ? "" : " --key KEY"}`,
     "",
     "  Ctrl-C stops every part.",
     "",

@@ -37,7 +37,7 @@ export function addStressCommand(program: Command): void {
     .option("-n, --requests <n>", "how many requests", parseCount, 500)
     .option("-c, --clients <n>", "how many clients at once", parseCount, 50)
     .addOption(
-      new Option("--rate <duration>", "start one every so often (50ms) instead, however many are open")
+      new Option("--rate <duration>", "start one every so often instead, as 50ms or 2s, however many are open")
         .argParser(parseDurationMs)
         .conflicts("clients"),
     )
@@ -63,12 +63,13 @@ async function stress(inputs: readonly string[], options: Options, signal: Abort
   }
   const progress = showProgress(requests)
   const startedMs = performance.now()
-  let failed = 0
+  let [done, failed] = [0, 0]
   try {
     const asked = { ...options, everyMs: rate, cached: options.cached === true, signal }
     const samples = await runStress(images, asked, {
       sleep,
-      done(sample, done) {
+      done(sample, count) {
+        done = count
         if ("failure" in sample) failed++
         progress.update(done, progressNote({ done, failed, total: requests, ms: performance.now() - startedMs }))
       },
@@ -77,6 +78,11 @@ async function stress(inputs: readonly string[], options: Options, signal: Abort
     const report = summarize(samples, performance.now() - startedMs)
     print(json ? JSON.stringify(report) : renderReport(report, paint, process.stdout.columns ?? 80))
     if (report.failed > 0) process.exitCode = EXIT.failed
+  } catch (error) {
+    progress.stop()
+    if (signal.aborted)
+      printError(`Interrupted: ${done} of ${countOf(requests, "request")} done, ${failed} of them failed.`)
+    throw error
   } finally {
     progress.stop()
   }
