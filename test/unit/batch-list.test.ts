@@ -321,4 +321,13 @@ describe("delimitedCell()", () => {
   ])("%j is written as %j", (value, cell) => {
     expect(delimitedCell(value, ",")).toBe(cell)
   })
+
+  it.each([
+    ["x,=1+1", "x,'=1+1"],
+    ["=1+1", "'=1+1"],
+    ["-1,5", "-1,5"],
+    ["https://a.example/1, https://a.example/2", "https://a.example/1, https://a.example/2"],
+  ])("%j is written as %j in a TSV, whoever reads it splits it at commas or not", (value, cell) => {
+    expect(delimitedCell(value, "\t")).toBe(cell)
+  })
 })

@@ -2,7 +2,8 @@ import { spreadsheetText } from "../../lib/spreadsheet-text.ts"
 
 /** A cell after RFC 4180 that no spreadsheet runs. */
 export function delimitedCell(value: string, delimiter: "," | "\t"): string {
-  const text = spreadsheetText(value)
+  // A cell of a CSV with a comma is quoted; one of a TSV is split there by who takes it for a CSV.
+  const text = delimiter === "\t" ? value.split(",").map(spreadsheetText).join(",") : spreadsheetText(value)
   return text.includes(delimiter) || /["\r\n\t]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text
 }
 

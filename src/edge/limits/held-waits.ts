@@ -19,7 +19,8 @@ export class HeldWaits {
     const held = (this.#untilMs.get(callerId) ?? []).filter((untilMs) => untilMs > this.#now())
     if (waitMs === 0 || held.length >= MAX_HELD_PER_CALLER) return wait(0)
     const untilMs = this.#now() + waitMs + GRACE_MS
-    if (this.#untilMs.size >= MAX_CALLERS) this.#untilMs.clear()
+    if (this.#untilMs.size >= MAX_CALLERS) this.#forgetEnded()
+    if (this.#untilMs.size >= MAX_CALLERS) return wait(0)
     this.#untilMs.set(callerId, [...held, untilMs])
     try {
       return await wait(waitMs)
@@ -30,5 +31,10 @@ export class HeldWaits {
       if (others.length === 0) this.#untilMs.delete(callerId)
       else this.#untilMs.set(callerId, others)
     }
+  }
+
+  #forgetEnded(): void {
+    const nowMs = this.#now()
+    for (const [id, untilMs] of this.#untilMs) if (untilMs.every((ms) => ms <= nowMs)) this.#untilMs.delete(id)
   }
 }

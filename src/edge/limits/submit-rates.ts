@@ -4,6 +4,8 @@ import { chargeMsOf, RateLimitedError, remainingOf, waitMsOf } from "../../lib/c
 import type { Caller } from "../auth/caller.ts"
 import { WholeTimes } from "./whole-times.ts"
 
+const FULL_MS = 1_000
+
 /**
  * What this isolate knows of its callers' rates. The count is kept by the script that enqueues, so that it costs no command
  * of its own; what its replies tell is remembered here, so that who has been refused is refused again without Redis, and
@@ -15,12 +17,15 @@ export class SubmitRates {
   /** Of their own, so that many callers of a site cannot push out what it has used. */
   readonly #sites: WholeTimes
   readonly #refused: WholeTimes
+  /** Until when a caller whose queue was full is not asked about again. */
+  readonly #full: WholeTimes
 
   constructor(now: () => number) {
     this.#now = now
     this.#callers = new WholeTimes(now)
     this.#sites = new WholeTimes(now)
     this.#refused = new WholeTimes(now)
+    this.#full = new WholeTimes(now)
   }
 
   /**
@@ -48,18 +53,24 @@ export class SubmitRates {
     this.#sites.set(site, fromMs + chargeMsOf(limit, cost))
   }
 
-  /** A caller may be refused as often as it may submit, beside what it submits. @throws AppError rate_limited */
+  /**
+   * A caller may be refused, or repeat itself, as often as it may submit, beside what it submits.
+   * @throws AppError rate_limited; caller_queue_full where it was so a moment ago
+   */
   assertFewRefused({ id, rateLimit }: Caller): void {
+    if ((this.#full.get(id) ?? 0) > this.#now()) {
+      throw new AppError("caller_queue_full", "Cannot accept the job: as many of yours are waiting as may")
+    }
     const wholeMs = this.#refused.get(id)
     if (rateLimit === null || wholeMs === undefined) return
     const retryAfterMs = waitMsOf(rateLimit, wholeMs, { nowMs: this.#now() })
     if (retryAfterMs === 0) return
     const { count, windowMs } = rateLimit
-    const message = `Cannot accept the request: ${count} submits of yours were refused in ${windowMs / 1_000} s`
+    const message = `Cannot accept the request: ${count} submits of yours were refused or repeated in ${windowMs / 1_000} s`
     throw new AppError("rate_limited", message, { retryAfterMs })
   }
 
-  /** Counts a submit that was refused: reading it cost work too. In this isolate alone, without Redis. */
+  /** Counts a submit that was refused or repeated: reading it cost work too. In this isolate alone, without Redis. */
   noteRefused({ id, rateLimit }: Caller): void {
     if (rateLimit === null) return
     const nowMs = this.#now()
@@ -76,6 +87,8 @@ export class SubmitRates {
       return submitted
     } catch (error) {
       if (error instanceof RateLimitedError) this.#callers.set(id, error.wholeMs)
+      // Each time that Redis is asked, it is sent the picture.
+      if (error instanceof AppError && error.code === "caller_queue_full") this.#full.set(id, this.#now() + FULL_MS)
       throw error
     }
   }

@@ -89,6 +89,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   services.submitRates.chargeSite(caller, cost - 1)
   if ("bytes" in source) await store.putPayload(payloadId, source.bytes)
   const enqueued = await services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))
+  if (enqueued.status === "exists") services.submitRates.noteRefused(caller)
   assertSameRequest(enqueued.job, job)
   services.log.info("job.accepted", {
     jobId: enqueued.job.id,

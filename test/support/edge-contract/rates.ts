@@ -107,13 +107,24 @@ export function rateContract(name: string, runtime: EdgeRuntime): void {
       const response = await refuse()
       expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(600)
       const { detail } = await expectProblem(response, 429, "rate_limited")
-      expect(detail).toContain("4 submits of yours were refused in 3600 s")
+      expect(detail).toContain("4 submits of yours were refused or repeated in 3600 s")
       for (let i = 0; i < 2; i++) {
         const response = await edge.request("/v1/classifications", { method: "POST", body: "no picture" })
         expect(response.headers.get("ratelimit-policy")).toBe('"submit";q=3;w=3600')
         await expectProblem(response, 415, "unsupported_image")
       }
       expect((await post()).headers.get("ratelimit")).toMatch(/r=2;/)
+    })
+
+    it("hears repeats only as often as submits", async () => {
+      const key = await newApiKey()
+      const record = { name: "judy", weight: 1, rateLimit: "2/1h", createdMs: Date.now() }
+      await new ApiKeyStore(classifier.redis, classifier.keys).create(record, await hashApiKey(key))
+      const body = picture()
+      const headers = { ...bearer(key), "idempotency-key": "again" }
+      const repeat = () => edge.request("/v1/classifications", { method: "POST", body, headers })
+      for (let i = 0; i < 3; i++) await expectTicket(await repeat(), 202)
+      await expectProblem(await repeat(), 429, "rate_limited")
     })
 
     it("holds a key to limits of its own", async () => {
