@@ -24,7 +24,11 @@ describe("an output", () => {
     const edge = openInProcess({ ...env, CORS_ORIGINS: "https://app.example" })
     const picture = await edge.request("/v1/classifications", { method: "POST", body: uniqueJpeg() })
     const { id } = (await picture.json()) as { id: string }
-    const outputs = new StoredOutputs(classifier.redis, classifier.keys, { maxBytes: 9, maxAllBytes: 9, ttlMs: 60_000 })
+    const outputs = new StoredOutputs(classifier.redis, classifier.keys, {
+      maxBytes: 9,
+      maxAllBytes: 1e9,
+      ttlMs: 60_000,
+    })
     const output = { bytes: new Uint8Array(9), caller: "ip:somebody", contentType: "image/webp", sha256: "5ha" }
     await outputs.put(id.slice(4, 30), output, { nowMs: Date.now() })
     const path = `/v1/outputs/${await outputIdOf(id.slice(4, 30), id)}`
