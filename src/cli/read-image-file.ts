@@ -27,6 +27,11 @@ export async function readImageFile(path: string): Promise<ImageFile> {
     return { bytes, contentType: sniffContentType(bytes) }
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
+    if (code === "ENOENT" && /^[a-z][a-z0-9+.-]*:\/\//i.test(path))
+      throw new CliError(`Cannot fetch ${path}: only http and https URLs are taken`, {
+        code: "unreadable",
+        cause: error,
+      })
     const why = code === "ENOENT" && isDynamicPattern(path) ? "no file matches it" : ADVICE[code ?? ""]
     throw new CliError(`Cannot read ${path}: ${why ?? describe(error)}`, {
       code: "unreadable",

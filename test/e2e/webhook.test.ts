@@ -154,7 +154,7 @@ test("`claimcheck deliver` takes its process along when it is itself killed", as
 })
 
 test("an API key's settings are changed, and a secret is shown once", async () => {
-  const none = "key      alice\nurl      none\nsecrets  none: the deployment's sign\n"
+  const none = "key      alice\nurl      none\nsecrets  none of its own: webhooks are signed with the deployment's\n"
   expect((await cli("webhook", "settings", "alice")).stdout).toBe(none)
   const made = (await cli("webhook", "settings", "alice", "--url", "https://example.com/hooks", "--rotate")).stdout
   expect(made).toMatch(/^key .*\nurl {6}https:\/\/example\.com\/hooks\nsecrets {2}1 secret\nwhsec_\S+\n$/)

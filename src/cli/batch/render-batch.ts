@@ -11,7 +11,8 @@ const MAX_BAD_ROWS = 10
 /** What is wrong with the first rows of a list that was refused. */
 export function renderBadRows({ message, rows, count }: BadRowsError): string {
   const shown = rows.slice(0, MAX_BAD_ROWS).map(({ row, line, column, value, reason }) => {
-    const where = `row ${row} (line ${line})`
+    // A JSON array may have all of its rows in one line.
+    const where = line < row ? `row ${row}` : `row ${row} (line ${line})`
     return `  ${where}: ${column === "" ? "it" : column} ${reason}${value === "" ? "" : `: ${JSON.stringify(value)}`}`
   })
   const more = count - shown.length

@@ -27,6 +27,7 @@ export function addWaitingCommands(queue: Command): void {
     .action((model: string, options: Options) =>
       operate(async (operations, signal) => {
         const waiting = await findWaiting(operations, model)
+        await assertKnown(operations, model, waiting)
         if (waiting.jobs > 0 || waiting.batches.length > 0) {
           await confirm(`Drop ${describe(waiting)} for ${model}.`, { yes: options.yes === true, signal })
         }
@@ -42,6 +43,7 @@ export function addWaitingCommands(queue: Command): void {
       operate(async (operations, signal) => {
         await assertServed(operations, model, to)
         const waiting = await findWaiting(operations, model)
+        await assertKnown(operations, model, waiting)
         if (waiting.jobs > 0 || waiting.batches.length > 0) {
           await confirm(`Move ${describe(waiting)} from ${model} to ${to}.`, { yes: options.yes === true, signal })
         }
@@ -80,6 +82,15 @@ async function moveAll({ operator, batches }: Operations, waiting: Waiting, to: 
   let jobs = 0
   for (const queue of waiting.queues) jobs += await operator.moveWaiting(queue, target(queue), Date.now())
   return { jobs, lists: waiting.batches.length }
+}
+
+/** A model that nothing waits for and that nobody has served is a slip of the pen. */
+async function assertKnown({ registry }: Operations, model: string, { jobs, batches }: Waiting): Promise<void> {
+  if (jobs > 0 || batches.length > 0 || model.startsWith("@")) return
+  const ids = (await registry.read()).models.map(({ id }) => id)
+  if (ids.includes(model.replace(/@url$/, ""))) return
+  const known = ids.length === 0 ? "" : `; there are ${ids.join(", ")}`
+  throw new CliError(`There is no model ${model}, and nothing waits for it${known}`, { code: "unknown_model" })
 }
 
 async function assertServed({ registry }: Operations, model: string, to: string): Promise<void> {

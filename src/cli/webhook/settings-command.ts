@@ -72,7 +72,7 @@ export function renderSettings(name: string, { url, secrets }: WebhookSettings):
   return [
     `key      ${name}`,
     `url      ${url ?? "none"}`,
-    `secrets  ${secrets.length === 0 ? "none: the deployment's sign" : `${countOf(secrets.length, "secret")}${newest}`}`,
+    `secrets  ${secrets.length === 0 ? "none of its own: webhooks are signed with the deployment's" : `${countOf(secrets.length, "secret")}${newest}`}`,
   ].join("\n")
 }
 
