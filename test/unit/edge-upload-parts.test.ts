@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it, vi } from "vitest"
 import { RequestBody } from "../../src/edge/http/request-body.ts"
+import { HeldWaits, MAX_HELD_PER_CALLER } from "../../src/edge/limits/held-waits.ts"
 import { ReadRates } from "../../src/edge/limits/read-rates.ts"
 import { SubmitRates } from "../../src/edge/limits/submit-rates.ts"
 import { WholeTimes } from "../../src/edge/limits/whole-times.ts"
@@ -101,5 +102,26 @@ describe("what an isolate remembers of rates", () => {
     submits.chargeSite(caller, 0)
     for (let i = 0; i < 8; i++) submits.chargeSite(caller, 10)
     expect(codeOf(() => submits.chargeSite(caller, 1))).toBe("rate_limited")
+  })
+})
+
+describe("HeldWaits", () => {
+  it("holds eight times as many for a /48 as for one of its callers, until they end", async () => {
+    const waits = new HeldWaits(() => 0)
+    let end: () => void = () => undefined
+    const ended = new Promise<void>((resolve) => {
+      end = resolve
+    })
+    const held: number[] = []
+    const all = Array.from({ length: 1_000 }, (_v, i) =>
+      waits.hold(addressCaller(`2001:db8:1:${(i % 10).toString(16)}00::1`), 1_000, async (waitMs) => {
+        if (waitMs > 0) held.push(i)
+        await ended
+      }),
+    )
+    expect(held).toHaveLength(8 * MAX_HELD_PER_CALLER)
+    end()
+    await Promise.all(all)
+    expect(await waits.hold(addressCaller("2001:db8:1:100::1"), 1_000, async (waitMs) => waitMs)).toBe(1_000)
   })
 })

@@ -1,3 +1,5 @@
+import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
+
 /** Of one caller in this isolate. The client library holds a request for a second, and none of its tickets needs it. */
 export const MAX_HELD_PER_CALLER = 100
 const MAX_CALLERS = 10_000
@@ -16,21 +18,35 @@ export class HeldWaits {
 
   /** Does what waits up to `waitMs`, or 0 where too many of the caller's wait already: a preference need not be honoured (RFC 7240, 2). */
   async hold<T>(callerId: string, waitMs: number, wait: (waitMs: number) => Promise<T>): Promise<T> {
-    const held = (this.#untilMs.get(callerId) ?? []).filter((untilMs) => untilMs > this.#now())
-    if (waitMs === 0 || held.length >= MAX_HELD_PER_CALLER) return wait(0)
-    const untilMs = this.#now() + waitMs + GRACE_MS
+    const site = siteOf(callerId)
+    const isFull =
+      this.#countOf(callerId) >= MAX_HELD_PER_CALLER ||
+      (site !== null && this.#countOf(site) >= SITE_SHARE * MAX_HELD_PER_CALLER)
+    if (waitMs === 0 || isFull) return wait(0)
     if (this.#untilMs.size >= MAX_CALLERS) this.#forgetEnded()
     if (this.#untilMs.size >= MAX_CALLERS) return wait(0)
-    this.#untilMs.set(callerId, [...held, untilMs])
+    const untilMs = this.#now() + waitMs + GRACE_MS
+    const ids = site === null ? [callerId] : [callerId, site]
+    for (const id of ids) this.#untilMs.set(id, [...(this.#untilMs.get(id) ?? []), untilMs])
     try {
       return await wait(waitMs)
     } finally {
-      const left = this.#untilMs.get(callerId) ?? []
-      const mine = left.indexOf(untilMs)
-      const others = left.filter((_until, i) => i !== mine)
-      if (others.length === 0) this.#untilMs.delete(callerId)
-      else this.#untilMs.set(callerId, others)
+      for (const id of ids) this.#remove(id, untilMs)
     }
+  }
+
+  #countOf(id: string): number {
+    const held = (this.#untilMs.get(id) ?? []).filter((untilMs) => untilMs > this.#now())
+    if (held.length > 0) this.#untilMs.set(id, held)
+    return held.length
+  }
+
+  #remove(id: string, untilMs: number): void {
+    const left = this.#untilMs.get(id) ?? []
+    const mine = left.indexOf(untilMs)
+    const others = left.filter((_until, i) => i !== mine)
+    if (others.length === 0) this.#untilMs.delete(id)
+    else this.#untilMs.set(id, others)
   }
 
   #forgetEnded(): void {
