@@ -27,7 +27,7 @@ beforeAll(async () => {
 afterAll(() => backend.stop())
 beforeEach(async () => {
   clock = new WebhookClock(Date.now())
-  edge = conformingEdge(openInProcess(await edgeEnv(backend)))
+  edge = conformingEdge(openInProcess(await edgeEnv(backend), { now: clock.now }))
   receiver = await startReceiver()
   deliverer = startDeliverer(classifier, clock)
 })

@@ -109,11 +109,10 @@ classifications.openapi(cancel, async (c) => {
   return ticketResponse(c, await describeJob(services, job), 200)
 })
 
-/** `Preference-Applied` for a wait that lasted until the ticket was done, or for as long as was preferred. */
+/** `Preference-Applied`, but where the wait was given up early because no classifier is there. */
 async function sayIfWaited(c: EdgeContext, waitMs: number, wait: () => Promise<Ticket>): Promise<Ticket> {
-  const { now } = c.var.services
-  const untilMs = now() + waitMs
   const ticket = await wait()
-  if (waitMs > 0 && (ticket.done || now() >= untilMs)) c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
+  if (waitMs > 0 && (ticket.done || ticket.queue?.classifiers !== 0))
+    c.header("Preference-Applied", `wait=${waitMs / 1_000}`)
   return ticket
 }
