@@ -12,7 +12,9 @@ async function main([folder = ".", picture = "", runs = "10", id]: readonly stri
   // As in a classifier: CODEC decides, and where it is not set, what loads here.
   const asked = process.env.CODEC === "portable" || process.env.CODEC === "native" ? process.env.CODEC : undefined
   const codec = await chooseCodec(asked, silentLog)
-  const report = await checkModel({ id: id ?? basename(path), folder: path, codec, picture: bytes, runs: Number(runs) })
+  // A folder that is hidden while it is copied is checked under the name that it will have.
+  const name = basename(path).replace(/^\.+/, "")
+  const report = await checkModel({ id: id ?? name, folder: path, codec, picture: bytes, runs: Number(runs) })
   process.stdout.write(`${JSON.stringify(report)}\n`)
 }
 

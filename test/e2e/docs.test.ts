@@ -250,7 +250,7 @@ describe("every example in docs/*.md does what it says", () => {
     const { code } = onPage("guide.md", "sh")
     writeFileSync(join(cwd, "guide.sh"), `trap 'kill $(jobs -p)' EXIT\n${code}`)
     const { stdout } = await run("bash", ["-eu", "guide.sh"], { cwd, env: environment(cwd), timeout: 120_000 })
-    expect(stdout).toContain("ok .my-model can be served")
+    expect(stdout).toContain("ok my-model can be served")
     expect(stdout).toMatch(/^id,image_url,shelf,status,label.*\r\n1,\S+,A,succeeded,(.*\r\n)2,\S+,B,succeeded,/m)
     expect(stdout).toMatch(/^3,\S+,B,failed,.*url_not_found/m)
     expect(stdout).toMatch(/^classification\.succeeded cls_\w+ $/m)
