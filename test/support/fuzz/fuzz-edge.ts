@@ -36,7 +36,7 @@ export async function fuzzEdge(backend: Backend, options: { requests: number; se
   let caller = 0
   // From another address each time: one that guesses keys is soon refused whatever it asks.
   const clientAddress = () => `10.0.${(caller >> 8) & 255}.${caller++ & 255}`
-  const app = createApp(services, { clientAddress, ownHosts: [] })
+  const app = createApp(services, { clientAddress, ownHosts: ["edge.test"] })
   const document = (await (await app.request("/openapi.json")).json()) as OpenApiDocument
   const check = createChecker(document as never)
   const classifier = new FakeClassifier(backend)
