@@ -127,6 +127,26 @@ test("what failed is told although nobody watches, unless as JSON", async () => 
   expect(await runCli([...args, "--json"], env)).toMatchObject({ code: 1, stderr: "" })
 })
 
+test("a run that is resumed fetches its files, too, although --download is not said again", async () => {
+  writeFileSync(path("again.csv"), `url\n${pictures.urlOf(2001)}\n`)
+  const args = ["batch", path("again.csv"), "--out", path("again.results.csv")]
+  const hasTicket = () => {
+    const file = path("again.results.csv.claimcheck-run.json")
+    return existsSync(file) && JSON.parse(readFileSync(file, "utf8")).ticketId !== undefined
+  }
+  await runCli(["pause"], env)
+  const { code } = await runCli([...args, "--operation", "compress", "--download", path("again")], env, (child) => {
+    void expect
+      .poll(hasTicket)
+      .toBe(true)
+      .then(() => child.kill("SIGINT"))
+  })
+  expect(code).toBe(130)
+  await runCli(["resume"], env)
+  expect((await runCli([...args, "--resume"], env)).code).toBe(0)
+  expect(readdirSync(path("again"))).toHaveLength(1)
+})
+
 test("the products come back with pictures that are smaller and open in a decoder, and one signed callback", async () => {
   const numbers = [1001, 1002, 1003, 1004]
   const [one, two, three, four] = numbers.map((number) => pictures.urlOf(number))

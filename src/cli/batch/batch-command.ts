@@ -141,20 +141,26 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
     throw usage(`${out} is there already: --force writes over it, --out names another file`)
 
   const operation = isAgain && before !== null ? new URLSearchParams(before.query).get("operation") : options.operation
-  const { download } = options
+  // A run that is resumed goes on with the files, too.
+  const download = options.download ?? (isAgain ? before?.download : undefined)
+  const nameColumn = options.nameColumn ?? (isAgain ? before?.nameColumn : undefined)
   if (download !== undefined && !(isOperationName(operation ?? "") && OPERATIONS[operation as "resize"].makesFile))
     throw usage(`--download goes with compress and resize: ${operation} makes no files`)
-  if (options.nameColumn !== undefined && download === undefined)
+  if (nameColumn !== undefined && download === undefined)
     throw usage("--name-column names the files that --download fetches: give both, or neither")
 
   const api = createBatchApi({ url: isAgain && before !== null ? before.url : options.url, key: options.key }, signal)
-  const run = isAgain && before !== null ? before : newRun(list, options)
+  const run = {
+    ...(isAgain && before !== null ? before : newRun(list, options)),
+    ...(download !== undefined && { download }),
+    ...(nameColumn !== undefined && { nameColumn }),
+  }
   const startedMs = performance.now()
   await api.isThere()
   let seen: BatchTicket | undefined
   try {
     await makeFolder(dirname(out), { named: "--out" })
-    const started = await startRun({ api, run, list, out, nameColumn: options.nameColumn })
+    const started = await startRun({ api, run, list, out, nameColumn })
     if (options.cancel === true) await cancelUnlessDone(api, started.ticketId)
     const ticket = await followWithBar({
       api,
@@ -164,7 +170,16 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
       signal,
       onTicket: (latest) => (seen = latest),
     })
-    if (download !== undefined) await downloadWithBar({ api, run: started, ticket, folder: download, options, signal })
+    if (download !== undefined)
+      await downloadWithBar({
+        api,
+        run: started,
+        ticket,
+        folder: download,
+        column: nameColumn,
+        options,
+        signal,
+      })
     await endRun(out)
     const ms = performance.now() - startedMs
     tell(ticket, started, { out, ms, json: options.json === true })
@@ -206,11 +221,13 @@ type DownloadWithBar = {
   run: { ticketId: string; url: string }
   ticket: BatchTicket
   folder: string
+  /** The column that names the files. */
+  column: string | undefined
   options: Options
   signal: AbortSignal
 }
 
-async function downloadWithBar({ api, run, ticket, folder, options, signal }: DownloadWithBar): Promise<void> {
+async function downloadWithBar({ api, run, ticket, folder, column, options, signal }: DownloadWithBar): Promise<void> {
   const progress = showProgress(ticket.pictures.succeeded)
   try {
     const { files } = await downloadOutputs({
@@ -218,7 +235,7 @@ async function downloadWithBar({ api, run, ticket, folder, options, signal }: Do
       ticketId: run.ticketId,
       edge: { url: run.url, key: options.key },
       folder,
-      column: options.nameColumn,
+      column,
       force: options.force === true,
       signal,
       onSaved: (count) => progress.update(count),

@@ -8,6 +8,9 @@ const runSchema = z.object({
   url: z.string(),
   list: z.string(),
   query: z.string(),
+  /** Where the files that are made go, and the column that names them. */
+  download: z.string().optional(),
+  nameColumn: z.string().optional(),
   /** Made before the list is sent: a run that dies meanwhile finds its batch again by it. */
   idempotencyKey: z.string(),
   ticketId: z.string().optional(),
