@@ -127,7 +127,7 @@ test("what failed is told although nobody watches, unless as JSON", async () => 
   expect(await runCli([...args, "--json"], env)).toMatchObject({ code: 1, stderr: "" })
 })
 
-test("a run that is resumed fetches its files, too, although --download is not said again", async () => {
+test("a run that is resumed fetches its files, too, although --download is not said again, and says that its list has changed", async () => {
   writeFileSync(path("again.csv"), `url\n${pictures.urlOf(2001)}\n`)
   const args = ["batch", path("again.csv"), "--out", path("again.results.csv")]
   const hasTicket = () => {
@@ -143,7 +143,9 @@ test("a run that is resumed fetches its files, too, although --download is not s
   })
   expect(code).toBe(130)
   await runCli(["resume"], env)
-  expect((await runCli([...args, "--resume"], env)).code).toBe(0)
+  writeFileSync(path("again.csv"), `url\n${pictures.urlOf(2001)}\n${pictures.urlOf(2002)}\n`)
+  const resumed = await runCli([...args, "--resume"], env)
+  expect(resumed).toMatchObject({ code: 0, stderr: expect.stringContaining("again.csv has changed since it was sent") })
   expect(readdirSync(path("again"))).toHaveLength(1)
 })
 

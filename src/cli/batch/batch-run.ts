@@ -8,6 +8,8 @@ const runSchema = z.object({
   url: z.string(),
   list: z.string(),
   query: z.string(),
+  /** Of the list as it was sent. */
+  listSha256: z.string().optional(),
   /** Where the files that are made go, and the column that names them. */
   download: z.string().optional(),
   nameColumn: z.string().optional(),

@@ -1,3 +1,5 @@
+import { createHash } from "node:crypto"
+import { existsSync } from "node:fs"
 import { readFile } from "node:fs/promises"
 import { extname } from "node:path"
 import { buffer } from "node:stream/consumers"
@@ -6,6 +8,7 @@ import { withFlags } from "../advice.ts"
 import { ApiError } from "../api.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { STDIN } from "../read-image-file.ts"
+import { printError } from "../terminal.ts"
 import { BadRowsError, type BatchApi, PASSING } from "./batch-api.ts"
 import { type BatchRun, endRun, saveRun } from "./batch-run.ts"
 import { renderBadRows } from "./render-batch.ts"
@@ -37,8 +40,13 @@ type Start = {
 /** Sends the list unless that was done; sent twice under one key it is one batch. */
 export async function startRun({ api, run, list, out, nameColumn }: Start): Promise<BatchRun & { ticketId: string }> {
   const { ticketId } = run
-  if (ticketId !== undefined) return Object.assign(run, { ticketId })
+  if (ticketId !== undefined) {
+    if (await hasChanged(run, list))
+      printError(`note: ${list} has changed since it was sent; the batch goes on without that`)
+    return Object.assign(run, { ticketId })
+  }
   const bytes = await readList(list)
+  run.listSha256 = sha256Of(bytes)
   if (nameColumn !== undefined) assertColumn(bytes, nameColumn)
   await saveRun(out, run)
   const contentType = CONTENT_TYPES[extname(list).toLowerCase()] ?? "application/octet-stream"
@@ -57,6 +65,14 @@ export async function startRun({ api, run, list, out, nameColumn }: Start): Prom
     if (error instanceof ApiError) throw new CliError(withFlags(error.message), { code: error.code, cause: error })
     throw error
   }
+}
+
+const sha256Of = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
+
+/** A list that is not there any more, or was never a file, has not. */
+async function hasChanged({ listSha256 }: BatchRun, list: string): Promise<boolean> {
+  if (listSha256 === undefined || list === STDIN || !existsSync(list)) return false
+  return sha256Of(await readList(list)) !== listSha256
 }
 
 /** What a list's columns are is for the server to say; that one is nowhere in it can be seen here, before anything is sent. */
