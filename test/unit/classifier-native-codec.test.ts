@@ -236,8 +236,8 @@ describe("limits of the native codec", () => {
     }
     const harmless = withTexts(new Uint8Array(bomb.byteLength))
     await cpuMs(harmless)
-    // 26 s against some 20 ms before; what else this process does meanwhile is counted in both.
-    expect(await cpuMs(withTexts(bomb))).toBeLessThan(20 * (await cpuMs(harmless)) + 1_000)
+    // Over a thousand times as much before.
+    expect(await cpuMs(withTexts(bomb))).toBeLessThan(100 * (await cpuMs(harmless)))
   }, 60_000)
 
   test("40 text chunks that each unpack to 20 MB, and a colour profile that does, cost no memory", async () => {
