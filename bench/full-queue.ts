@@ -1,10 +1,10 @@
 import { setTimeout } from "node:timers/promises"
 import { type Claimcheck, Ticket } from "../src/lib/client/claimcheck.ts"
-import { DEFAULT_STORE_LIMITS } from "../src/lib/queue/job-store.ts"
 import { createKeys } from "../src/lib/queue/keys.ts"
 import { Operator } from "../src/lib/queue/operator.ts"
 import type { QueueStats } from "../src/lib/queue/queue-stats.ts"
 import { connectRedis } from "../src/lib/redis/redis.ts"
+import { DEFAULT_STORE_LIMITS } from "../test/support/store-limits.ts"
 import type { BenchStack } from "./stack.ts"
 
 export type Load = { client: Claimcheck; pictures: readonly Uint8Array[]; jobs: number }

@@ -5,9 +5,10 @@
  * client with 50 calls under way got through, its own work included. A million jobs take about 2 GB and some minutes.
  */
 import { encodeJob } from "../src/lib/queue/job.ts"
-import { DEFAULT_STORE_LIMITS, JobStore } from "../src/lib/queue/job-store.ts"
+import { JobStore } from "../src/lib/queue/job-store.ts"
 import { ENQUEUE } from "../src/lib/queue/scripts/enqueue.ts"
 import { claimOf, jobOf, type StoreHarness, startStoreHarness, success, T0 } from "../test/support/store-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../test/support/store-limits.ts"
 
 const ROUNDS = 40
 const JOBS_A_ROUND = 50

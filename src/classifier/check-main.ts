@@ -1,21 +1,23 @@
 import { readFile } from "node:fs/promises"
 import { basename, resolve } from "node:path"
 import jpeg from "jpeg-js"
+import * as z from "zod"
+import { ConfigError, parseEnv } from "../lib/env.ts"
 import { silentLog } from "../lib/log.ts"
+import { classifierEnv } from "./config.ts"
 import { chooseCodec } from "./image/open-codec.ts"
 import { checkModel } from "./models/check-model.ts"
 
+const checkEnv = z.object({ CODEC: classifierEnv.shape.CODEC })
+
 /** Checks one model folder in a process of its own, and prints the report as JSON: `claimcheck models check` runs this. */
-async function main([folder = ".", picture = "", runs = "10", id]: readonly string[]): Promise<void> {
+async function main([folder = ".", picture = "", runs = "10", id]: readonly string[]) {
   const bytes = picture === "" ? madePicture() : new Uint8Array(await readFile(picture))
   const path = resolve(folder)
-  // As in a classifier: CODEC decides, and where it is not set, what loads here.
-  const asked = process.env.CODEC === "portable" || process.env.CODEC === "native" ? process.env.CODEC : undefined
-  const codec = await chooseCodec(asked, silentLog)
+  const codec = await chooseCodec(parseEnv(checkEnv, process.env).CODEC, silentLog)
   // A folder that is hidden while it is copied is checked under the name that it will have.
   const name = basename(path).replace(/^\.+/, "")
-  const report = await checkModel({ id: id ?? name, folder: path, codec, picture: bytes, runs: Number(runs) })
-  process.stdout.write(`${JSON.stringify(report)}\n`)
+  return checkModel({ id: id ?? name, folder: path, codec, picture: bytes, runs: Number(runs) })
 }
 
 /** Any picture shows how fast a model is; what it is said to show means nothing. */
@@ -28,4 +30,8 @@ function madePicture({ width = 640, height = 480 } = {}): Uint8Array {
   return jpeg.encode({ width, height, data }, 90).data
 }
 
-await main(process.argv.slice(2))
+const report = await main(process.argv.slice(2)).catch((error: unknown) => {
+  if (!(error instanceof ConfigError)) throw error
+  return { ok: false, code: error.code, message: error.message }
+})
+process.stdout.write(`${JSON.stringify(report)}\n`)

@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { JobStore } from "../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../src/lib/queue/keys.ts"
 import { connectRedis } from "../../src/lib/redis/redis.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
 import { runCli, type Stack, startStack } from "./stack-harness.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-cli-"))
@@ -167,7 +168,7 @@ describe("claimcheck dead", () => {
     const { rest } = JSON.parse(readFileSync(join(stack.home, "run.json"), "utf8")) as {
       rest: { url: string; token: string }
     }
-    const store = new JobStore(connectRedis(rest), createKeys())
+    const store = new JobStore(connectRedis(rest), createKeys(), DEFAULT_STORE_LIMITS)
     const classifier = stack.groupOf("classifier")
     process.kill(-classifier, "SIGSTOP")
     try {

@@ -7,7 +7,7 @@ import { BatchStore } from "../../src/lib/batches/batch-store.ts"
 import { batchETag, toBatchTicket } from "../../src/lib/batches/batch-ticket.ts"
 import { encodeChunk } from "../../src/lib/batches/list-chunk.ts"
 import { newJobId } from "../../src/lib/queue/job-id.ts"
-import { DEFAULT_STORE_LIMITS, type JobStore } from "../../src/lib/queue/job-store.ts"
+import type { JobStore } from "../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../src/lib/queue/keys.ts"
 import { createSealer } from "../../src/lib/redis/sealed-bytes.ts"
 import { decodeDelivery, tellEvent } from "../../src/lib/webhooks/delivery.ts"
@@ -25,6 +25,7 @@ import {
   success,
   T0,
 } from "../support/store-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
 
 let harness: StoreHarness
 let store: JobStore

@@ -3,6 +3,7 @@ import { once } from "node:events"
 import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { createInterface } from "node:readline"
+import { text } from "node:stream/consumers"
 import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../support/redis-server.ts"
@@ -102,4 +103,14 @@ test("a classifier where sharp loads uses it without a word", async () => {
   const classifier = start(ROOT, { CLAIMCHECK_MODELS: "" })
   await classifier.ready
   expect(classifier.events.filter(({ event }) => event.startsWith("codec."))).toEqual([])
+})
+
+test("`models check` refuses a codec that there is not, as the classifier does", async () => {
+  const args = ["models", "check", join(home, "models", "tiny")]
+  const env = { ...process.env, NO_COLOR: "1", CODEC: "quick" }
+  const child = spawn(process.execPath, [join(ROOT, "dist/cli/main.js"), ...args], { env, stdio: "pipe" })
+  running.push(child)
+  const [stderr, [code]] = await Promise.all([text(child.stderr), once(child, "exit")])
+  expect(stderr).toMatch(/CODEC must be native or portable \(config\)$/m)
+  expect(code).toBe(1)
 })

@@ -1,6 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { untilDrained } from "../../src/cli/operate/drain-command.ts"
-import { DEFAULT_STORE_LIMITS } from "../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../src/lib/queue/keys.ts"
 import { Operator } from "../../src/lib/queue/operator.ts"
 import { AWAKE, FakeClassifier } from "../support/edge-classifier.ts"
@@ -8,6 +7,7 @@ import { uniqueJpeg } from "../support/edge-images.ts"
 import { openInProcess } from "../support/edge-in-process.ts"
 import { edgeEnv } from "../support/edge-runtime.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../support/redis-server.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
 
 let server: TestRedis
 let gateway: TestGateway

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { outputIdOf } from "../../src/lib/outputs/output-id.ts"
 import { StoredOutputs } from "../../src/lib/outputs/stored-outputs.ts"
-import { DEFAULT_STORE_LIMITS } from "../../src/lib/queue/job-store.ts"
 import { Operator } from "../../src/lib/queue/operator.ts"
 import { conforming } from "../support/conforming-edge.ts"
 import { startBackend } from "../support/edge-backend.ts"
@@ -11,6 +10,7 @@ import { edgeContract } from "../support/edge-contract.ts"
 import { uniqueJpeg } from "../support/edge-images.ts"
 import { openInProcess } from "../support/edge-in-process.ts"
 import { edgeEnv } from "../support/edge-runtime.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
 
 edgeContract("called in Node", conforming({ startBackend, openEdge: async (env) => openInProcess(env) }))
 edgeClockContract("called in Node", { startBackend })

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { Services } from "../../src/edge/services.ts"
 import { readJob } from "../../src/edge/tickets/watch-ticket.ts"
-import { DEFAULT_STORE_LIMITS, type JobStore } from "../../src/lib/queue/job-store.ts"
+import type { JobStore } from "../../src/lib/queue/job-store.ts"
 import { Operator } from "../../src/lib/queue/operator.ts"
 import { readQueueStats } from "../../src/lib/queue/queue-stats.ts"
 import { Registry } from "../../src/lib/queue/registry.ts"
@@ -20,6 +20,7 @@ import {
   success,
   T0,
 } from "../support/store-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
 
 let harness: StoreHarness
 let store: JobStore

@@ -3,7 +3,6 @@ import { BatchStore } from "../../src/lib/batches/batch-store.ts"
 import { newApiKey } from "../../src/lib/callers/api-key.ts"
 import { ApiKeyStore } from "../../src/lib/callers/api-key-store.ts"
 import { StoredOutputs } from "../../src/lib/outputs/stored-outputs.ts"
-import { DEFAULT_STORE_LIMITS } from "../../src/lib/queue/job-store.ts"
 import { Registry } from "../../src/lib/queue/registry.ts"
 import { announceSchema } from "../../src/lib/queue/schema-version.ts"
 import { sha256Hex } from "../../src/lib/sha256.ts"
@@ -24,6 +23,7 @@ import {
   success,
   T0,
 } from "../support/store-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
 
 let harness: StoreHarness
 beforeAll(async () => {

@@ -248,6 +248,9 @@ describe("READ_LIMIT", () => {
         })
         expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(1_000)
       }
+      for (const path of [`${ticket(id)}/deliveries`, "/v1/batches/b/deliveries"]) {
+        expect((await post(path, {}, limited)).status, `POST ${path}`).toBe(429)
+      }
     })
     expect([bill.total > 0, refused.total]).toEqual([true, 0])
     expect((await post("/v1/classifications", {}, limited)).status).toBe(202)

@@ -18,6 +18,7 @@ import {
   success,
   T0,
 } from "../support/store-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
 
 let h: StoreHarness
 beforeAll(async () => {
@@ -77,7 +78,7 @@ describe("A job that a classifier cannot read", () => {
       isAway = false
       throw new AppError("redis_unavailable", "Away")
     }
-    const store = new JobStore({ ...h.redis, script }, h.keys)
+    const store = new JobStore({ ...h.redis, script }, h.keys, DEFAULT_STORE_LIMITS)
     const claim = claimOf({ max: 2 })
     await expect(store.claim(claim)).rejects.toMatchObject({ code: "redis_unavailable" })
     expect(idsOf(await store.claim({ ...claim, again: true }))).toEqual(["a"])

@@ -10,6 +10,7 @@ import { connectRedis } from "../../src/lib/redis/redis.ts"
 import { flatPng } from "../support/images.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../support/redis-server.ts"
 import { jobOf } from "../support/store-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
 import { newRoot, writeTinyModel } from "../support/tiny-model.ts"
 
 const DIST = new URL("../../dist/", import.meta.url)
@@ -26,7 +27,11 @@ beforeAll(() => {
 beforeEach(async () => {
   server = await startRedis()
   gateway = await startGateway({ redisUrl: server.url })
-  store = new JobStore(connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 }), createKeys())
+  store = new JobStore(
+    connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 }),
+    createKeys(),
+    DEFAULT_STORE_LIMITS,
+  )
 })
 afterEach(async () => {
   for (const child of running.splice(0)) child.kill("SIGKILL")

@@ -14,6 +14,7 @@ import { WebhookSettingsStore } from "../../src/lib/webhooks/webhook-settings.ts
 import { flatPng } from "../support/images.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../support/redis-server.ts"
 import { claimOf, jobOf, submit, success } from "../support/store-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
 import { writeTinyModel } from "../support/tiny-model.ts"
 import { until } from "../support/webhook-clock.ts"
 import { answers, SECRET, startReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts"
@@ -36,7 +37,7 @@ beforeAll(async () => {
   server = await startRedis()
   gateway = await startGateway({ redisUrl: server.url })
   redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
-  store = new JobStore(redis, createKeys())
+  store = new JobStore(redis, createKeys(), DEFAULT_STORE_LIMITS)
   outbox = new Outbox(redis, createKeys(), { resultTtlMs: 86_400_000 })
 })
 beforeEach(async () => {

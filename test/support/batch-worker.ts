@@ -1,9 +1,10 @@
 import { ListReader } from "../../src/classifier/batches/list-reader.ts"
 import { BatchStore } from "../../src/lib/batches/batch-store.ts"
 import type { ClaimedJob } from "../../src/lib/queue/job.ts"
-import { DEFAULT_STORE_LIMITS, JobStore, type Outcome } from "../../src/lib/queue/job-store.ts"
+import { JobStore, type Outcome } from "../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../src/lib/queue/keys.ts"
 import { connectRedis } from "../../src/lib/redis/redis.ts"
+import { DEFAULT_STORE_LIMITS } from "./store-limits.ts"
 
 /** The edge reads the clock of Redis, by half a round trip: on a busy machine what it made is due a little after our own now. */
 const CLOCK_ERROR_MS = 2_000
@@ -19,7 +20,7 @@ export class BatchWorker {
 
   constructor({ url, token }: { url: string; token: string }) {
     this.#redis = connectRedis({ url, token, timeoutMs: 20_000 })
-    this.store = new JobStore(this.#redis, this.keys)
+    this.store = new JobStore(this.#redis, this.keys, DEFAULT_STORE_LIMITS)
     this.batches = new BatchStore(this.#redis, this.keys, DEFAULT_STORE_LIMITS)
     this.#lists = new ListReader(this.batches)
   }

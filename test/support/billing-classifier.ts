@@ -12,7 +12,7 @@ import { createMetrics } from "../../src/classifier/metrics.ts"
 import { Deliverer } from "../../src/classifier/webhooks/deliverer.ts"
 import { BatchStore } from "../../src/lib/batches/batch-store.ts"
 import { silentLog } from "../../src/lib/log.ts"
-import { DEFAULT_STORE_LIMITS, JobStore } from "../../src/lib/queue/job-store.ts"
+import { JobStore } from "../../src/lib/queue/job-store.ts"
 import type { Keys } from "../../src/lib/queue/keys.ts"
 import { queuesOf } from "../../src/lib/queue/queue-name.ts"
 import { Registry } from "../../src/lib/queue/registry.ts"
@@ -24,6 +24,7 @@ import { silentTracer } from "../../src/lib/trace/tracer.ts"
 import { Outbox } from "../../src/lib/webhooks/outbox.ts"
 import { noOutputs } from "./no-outputs.ts"
 import { noSource } from "./no-source.ts"
+import { DEFAULT_STORE_LIMITS } from "./store-limits.ts"
 
 const LEASE_MS = 30_000
 const MODEL = { id: "m", version: "1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
@@ -68,7 +69,7 @@ export async function startBilledClassifier(
     getBytes: (...args) => busy(redis.getBytes(...args)),
     subscribe: (...args) => busy(redis.subscribe(...args)),
   }
-  const store = new JobStore(watched, keys)
+  const store = new JobStore(watched, keys, DEFAULT_STORE_LIMITS)
   const registry = new Registry(watched, keys)
   const reachability = new Reachability(silentLog)
   const waker = new Waker()

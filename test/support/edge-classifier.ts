@@ -4,6 +4,7 @@ import { JobStore, type Outcome } from "../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../src/lib/queue/keys.ts"
 import { Registry, type ServedModel, type WorkerBeat } from "../../src/lib/queue/registry.ts"
 import { connectRedis, type RedisRest } from "../../src/lib/redis/redis.ts"
+import { DEFAULT_STORE_LIMITS } from "./store-limits.ts"
 
 /** Lives as long as its classifier. */
 export const AWAKE = "efficientnet_lite0"
@@ -36,7 +37,7 @@ export class FakeClassifier {
 
   constructor({ url, token }: { url: string; token: string }) {
     this.redis = connectRedis({ url, token })
-    this.store = new JobStore(this.redis, this.keys)
+    this.store = new JobStore(this.redis, this.keys, DEFAULT_STORE_LIMITS)
   }
 
   /** Makes both models known, and itself as the one that serves AWAKE. */

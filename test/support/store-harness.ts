@@ -3,7 +3,6 @@ import type { ImageInfo, JobResult } from "../../src/lib/queue/job.ts"
 import {
   type Claim,
   type Claimed,
-  DEFAULT_STORE_LIMITS,
   type Enqueued,
   JobStore,
   type NewJob,
@@ -15,6 +14,7 @@ import { Operator } from "../../src/lib/queue/operator.ts"
 import { connectRedis, type RedisRest } from "../../src/lib/redis/redis.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "./redis-server.ts"
 import { auditStore, type Client } from "./store-audit.ts"
+import { DEFAULT_STORE_LIMITS } from "./store-limits.ts"
 
 /** The instant at which the tests' clock stands; instants are arguments of the store, so nobody waits for them. */
 export const T0 = 1_700_000_000_000

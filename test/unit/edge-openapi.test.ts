@@ -68,6 +68,13 @@ describe("GET /openapi.json", () => {
     expect(codes).toBeGreaterThan(50)
   })
 
+  it("promises the headers of RATE_LIMIT where a submit counts against it, and nowhere else", () => {
+    const naming = (text: string) =>
+      operations.filter(({ operation }) => JSON.stringify(operation.responses).includes(text)).map(({ path }) => path)
+    expect(naming("#/components/headers/RateLimit-Policy")).toEqual(naming('"queue_full"'))
+    expect(naming('"queue_full"')).toHaveLength(3)
+  })
+
   it("says whether a key is needed, as the edge is configured", async () => {
     const securityOf = (of: OpenApiDocument) => (of.paths["/v1/models"]?.get as Operation | undefined)?.security
     expect(securityOf(document)).toEqual([{ apiKey: [] }, {}])

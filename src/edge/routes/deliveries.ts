@@ -45,7 +45,7 @@ const resend = createRoute({
   access: "caller",
   request: { params: ticketParamsSchema },
   responses: { 202: { description: "It is on its way", content, headers: ["Cache-Control"] } },
-  errors: ["not_found", "not_finished", "rate_limited", ...REDIS_ERRORS],
+  errors: ["not_found", "not_finished", ...REDIS_ERRORS],
 })
 
 const resendOfBatch = createRoute({

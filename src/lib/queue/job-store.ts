@@ -31,15 +31,6 @@ export type StoreLimits = {
   maxBytes: number
 }
 
-export const DEFAULT_STORE_LIMITS: StoreLimits = {
-  resultTtlMs: 86_400_000,
-  deadTtlMs: 7 * 86_400_000,
-  attemptMs: 120_000,
-  maxDepth: 100_000,
-  maxDepthPerCaller: 10_000,
-  maxBytes: 1_000_000_000,
-}
-
 const ORPHAN_TTL_MS = 60_000
 /** Of what all callers share in bytes, one of them has at most this part. */
 export const CALLER_SHARE = 0.5
@@ -137,12 +128,7 @@ export class JobStore {
   readonly #sealer: Sealer
 
   /** @param sealer of the images' bytes; without one they lie open in Redis */
-  constructor(
-    redis: RedisRest,
-    keys: Keys,
-    limits: StoreLimits = DEFAULT_STORE_LIMITS,
-    sealer: Sealer = createSealer([]),
-  ) {
+  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits, sealer: Sealer = createSealer([])) {
     this.#redis = redis
     this.#keys = keys
     this.#limits = limits

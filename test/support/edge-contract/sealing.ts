@@ -4,6 +4,7 @@ import { createSealer } from "../../../src/lib/redis/sealed-bytes.ts"
 import { FakeClassifier } from "../edge-classifier.ts"
 import { concat, noise } from "../edge-images.ts"
 import { type Backend, type EdgeRuntime, edgeEnv, type RunningEdge } from "../edge-runtime.ts"
+import { DEFAULT_STORE_LIMITS } from "../store-limits.ts"
 import { expectProblem, expectTicket, picture } from "./client.ts"
 
 const SECRET = "a-payload-secret-of-thirty-two-or-more"
@@ -40,7 +41,7 @@ export function sealingContract(name: string, runtime: EdgeRuntime): void {
 
       const [job] = await classifier.claim()
       const store = (secrets: string[]) =>
-        new JobStore(classifier.redis, classifier.keys, undefined, createSealer(secrets))
+        new JobStore(classifier.redis, classifier.keys, DEFAULT_STORE_LIMITS, createSealer(secrets))
       expect(await store([SECRET]).getPayload(job?.payloadId ?? "")).toEqual(image)
       await expect(store([]).getPayload(job?.payloadId ?? "")).rejects.toMatchObject({ code: "payload_unreadable" })
     })
