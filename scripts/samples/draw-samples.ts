@@ -2,10 +2,10 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import sharp from "sharp"
+import { loadModel } from "../../src/classifier/engine/tfjs/load-model.ts"
+import { startWasm } from "../../src/classifier/engine/tfjs/start-wasm.ts"
 import { CODEC_NAMES } from "../../src/classifier/image/codec.ts"
 import { openCodec } from "../../src/classifier/image/open-codec.ts"
-import { startWasm } from "../../src/classifier/lane/start-wasm.ts"
-import { loadModel } from "../../src/classifier/models/load-model.ts"
 import { classify } from "../../src/classifier/operations/classify.ts"
 import { type Drawing, drawings } from "./drawings.ts"
 

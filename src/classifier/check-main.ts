@@ -4,9 +4,9 @@ import jpeg from "jpeg-js"
 import * as z from "zod"
 import { ConfigError, parseEnv } from "../lib/env.ts"
 import { silentLog } from "../lib/log.ts"
+import { checkModel } from "./check/check-model.ts"
 import { classifierEnv } from "./config.ts"
 import { chooseCodec } from "./image/open-codec.ts"
-import { checkModel } from "./models/check-model.ts"
 
 const checkEnv = z.object({ CODEC: classifierEnv.shape.CODEC })
 

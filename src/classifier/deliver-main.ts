@@ -11,7 +11,7 @@ import { sleep } from "../lib/sleep.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer } from "../lib/trace/tracer.ts"
-import { Reachability, untilReached } from "./jobs/until-reached.ts"
+import { Reachability, untilReached } from "./loops/until-reached.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 

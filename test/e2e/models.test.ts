@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSyn
 import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
-import { startWasm } from "../../src/classifier/lane/start-wasm.ts"
+import { startWasm } from "../../src/classifier/engine/tfjs/start-wasm.ts"
 import { flatPng } from "../support/images.ts"
 import { breaksOffAfter, startPublisher } from "../support/model-publisher.ts"
 import { newRoot, writeTinyModel } from "../support/tiny-model.ts"

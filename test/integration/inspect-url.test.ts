@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net"
 import sharp from "sharp"
 import { afterEach, beforeAll, describe, expect, it } from "vitest"
 import { openPictureSource, type PictureSource } from "../../src/classifier/fetch/open-picture-source.ts"
-import { toFetchedPart } from "../../src/classifier/operations/to-fetched-part.ts"
+import { toFetchedPart } from "../../src/classifier/fetch/to-fetched-part.ts"
 import { flatJpeg } from "../support/images.ts"
 
 const MAX_BYTES = 8_000_000

@@ -1,9 +1,9 @@
 import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
-import { startWasm } from "../../src/classifier/lane/start-wasm.ts"
-import { type LoadedModel, loadModel } from "../../src/classifier/models/load-model.ts"
-import { factsOf } from "../../src/classifier/models/model-facts.ts"
+import { factsOf } from "../../src/classifier/check/model-facts.ts"
+import { type LoadedModel, loadModel } from "../../src/classifier/engine/tfjs/load-model.ts"
+import { startWasm } from "../../src/classifier/engine/tfjs/start-wasm.ts"
 import { newRoot, type TinyModelOptions, writeTinyModel } from "../support/tiny-model.ts"
 import {
   type Files,

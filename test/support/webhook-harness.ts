@@ -1,5 +1,5 @@
 import { createGuardedFetch } from "../../src/classifier/fetch/guarded/guarded-fetch.ts"
-import { Reachability } from "../../src/classifier/jobs/until-reached.ts"
+import { Reachability } from "../../src/classifier/loops/until-reached.ts"
 import { Deliverer, type DelivererOptions } from "../../src/classifier/webhooks/deliverer.ts"
 import { sendWebhook } from "../../src/classifier/webhooks/send-webhook.ts"
 import { createSigners } from "../../src/classifier/webhooks/webhook-signers.ts"

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest"
 import { Feeder } from "../../src/classifier/batches/feeder.ts"
-import { Reachability } from "../../src/classifier/jobs/until-reached.ts"
+import { Reachability } from "../../src/classifier/loops/until-reached.ts"
 import { AppError } from "../../src/lib/app-error.ts"
 import type { Batch } from "../../src/lib/batches/batch.ts"
 import { createLog } from "../../src/lib/log.ts"

@@ -1,8 +1,8 @@
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
 import { afterEach, describe, expect, it } from "vitest"
-import { type HealthServer, startHealthServer } from "../../src/classifier/health-server.ts"
-import { createMetrics } from "../../src/classifier/metrics.ts"
+import { type HealthServer, startHealthServer } from "../../src/classifier/health/health-server.ts"
+import { createMetrics } from "../../src/classifier/health/metrics.ts"
 import { createLog } from "../../src/lib/log.ts"
 
 const lines: string[] = []

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest"
 import { fillInput, type InputRule } from "../../src/classifier/image/fill-input.ts"
 import { orientedView } from "../../src/classifier/image/orientation.ts"
 import { respawnDelayMs } from "../../src/classifier/lane/lane-pool.ts"
-import { topK } from "../../src/classifier/lane/top-k.ts"
+import { topK } from "../../src/classifier/operations/top-k.ts"
 
 /** A grey picture from rows of values. */
 function picture(rows: number[][], orientation = 1) {

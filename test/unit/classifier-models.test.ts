@@ -1,11 +1,11 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { basename, join } from "node:path"
 import { describe, expect, test } from "vitest"
+import { classCountOf, inputSizeOf } from "../../src/classifier/engine/tensor-shapes.ts"
+import { isDistribution, softmax } from "../../src/classifier/engine/to-probabilities.ts"
 import { findModels } from "../../src/classifier/models/find-models.ts"
 import { parseManifest } from "../../src/classifier/models/manifest.ts"
 import { parseModelJson } from "../../src/classifier/models/model-json.ts"
-import { classCountOf, inputSizeOf } from "../../src/classifier/models/tensor-shapes.ts"
-import { isDistribution, softmax } from "../../src/classifier/models/to-probabilities.ts"
 import { createLog, silentLog } from "../../src/lib/log.ts"
 import { newRoot, writeTinyModel } from "../support/tiny-model.ts"
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import { adaptKeras3 } from "../../src/classifier/models/keras-3.ts"
+import { adaptKeras3 } from "../../src/classifier/models/exports/keras-3.ts"
 
 const tensorOf = (layer: string) => ({
   class_name: "__keras_tensor__",

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest"
+import type { LoadedModel } from "../../src/classifier/engine/tfjs/load-model.ts"
 import type { HeldModel } from "../../src/classifier/lane/lane-messages.ts"
 import { LaneModels } from "../../src/classifier/lane/lane-models.ts"
-import type { LoadedModel } from "../../src/classifier/models/load-model.ts"
 import { ModelError } from "../../src/classifier/models/model-error.ts"
 import type { ServedFolder } from "../../src/classifier/models/served-folder.ts"
 

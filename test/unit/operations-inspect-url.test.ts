@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from "node:crypto"
 import sharp from "sharp"
 import { describe, expect, test } from "vitest"
-import { type FetchedPart, inspectUrl } from "../../src/classifier/operations/inspect-url.ts"
+import { type FetchedPart, inspectUrl } from "../../src/classifier/fetch/inspect-url.ts"
 
 const noise = (width: number, height: number) =>
   sharp(randomBytes(width * height * 3), { raw: { width, height, channels: 3 } })

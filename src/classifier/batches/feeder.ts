@@ -3,8 +3,8 @@ import { type Batch, doneOf } from "../../lib/batches/batch.ts"
 import { type BatchStore, type LentBatch, MAX_FED_AT_ONCE } from "../../lib/batches/batch-store.ts"
 import type { Log } from "../../lib/log.ts"
 import { newJobId } from "../../lib/queue/job-id.ts"
-import { type Reachability, untilReached } from "../jobs/until-reached.ts"
-import { Waker } from "../jobs/waker.ts"
+import { type Reachability, untilReached } from "../loops/until-reached.ts"
+import { Waker } from "../loops/waker.ts"
 import { ListReader } from "./list-reader.ts"
 
 /** As long as a batch waits whose wake-up was lost. An idle look is billed as the script and one command in it: 12 an hour. */

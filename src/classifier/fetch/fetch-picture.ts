@@ -1,6 +1,6 @@
-import type { FetchedPart } from "../operations/inspect-url.ts"
-import { rangeHeader, toFetchedPart } from "../operations/to-fetched-part.ts"
 import { type FetchMeans, fetchWithRetries } from "./fetch-with-retries.ts"
+import type { FetchedPart } from "./inspect-url.ts"
+import { rangeHeader, toFetchedPart } from "./to-fetched-part.ts"
 
 /** All of a picture. @throws as fetchWithRetries() */
 export async function fetchPicture(

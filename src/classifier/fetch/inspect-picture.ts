@@ -1,8 +1,8 @@
 import { refuseLargeImage, type SizeLimits, seenImage } from "../../lib/images/image-header.ts"
 import type { ImageInfo } from "../../lib/queue/job.ts"
-import { inspectUrl } from "../operations/inspect-url.ts"
 import { fetchPicture, fetchStart } from "./fetch-picture.ts"
 import type { FetchMeans } from "./fetch-with-retries.ts"
+import { inspectUrl } from "./inspect-url.ts"
 
 export type InspectPicture = SizeLimits & { url: string; wantsHash: boolean; maxBytes: number }
 

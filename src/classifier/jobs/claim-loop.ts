@@ -1,10 +1,10 @@
 import type { Log } from "../../lib/log.ts"
 import type { Claimed } from "../../lib/queue/job-store.ts"
-import type { Metrics } from "../metrics.ts"
+import type { Metrics } from "../health/metrics.ts"
+import type { Waker } from "../loops/waker.ts"
 import { type ClaimMeans, claimOnce } from "./claim-once.ts"
 import { logMoved } from "./log-moved.ts"
 import { type Kind, planClaim } from "./plan-claim.ts"
-import type { Waker } from "./waker.ts"
 
 /**
  * An idle look is billed as the script, the beat, the leases, and all queues together: 150 commands an hour at this pace. With

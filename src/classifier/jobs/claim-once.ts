@@ -2,11 +2,11 @@ import { newJobId } from "../../lib/queue/job-id.ts"
 import type { Claimed, JobStore } from "../../lib/queue/job-store.ts"
 import type { WorkerBeat } from "../../lib/queue/registry.ts"
 import type { BrokenModel } from "../lane/lane-messages.ts"
+import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import type { DryQueues } from "./dry-queues.ts"
 import type { Hand } from "./hand.ts"
 import type { ClaimPlan } from "./plan-claim.ts"
 import type { ServiceMeter } from "./service-meter.ts"
-import { type Reachability, untilReached } from "./until-reached.ts"
 
 export type ClaimMeans = {
   store: JobStore

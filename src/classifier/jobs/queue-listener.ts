@@ -1,9 +1,9 @@
 import type { Log } from "../../lib/log.ts"
 import { listenForWakeUps } from "../../lib/queue/wake-up.ts"
 import type { RedisRest } from "../../lib/redis/redis.ts"
+import type { Waker } from "../loops/waker.ts"
 import { DryQueues } from "./dry-queues.ts"
 import type { Hand } from "./hand.ts"
-import type { Waker } from "./waker.ts"
 
 export type QueueListener = {
   dryQueues: DryQueues

@@ -4,16 +4,16 @@ import type { ClaimedJob } from "../../lib/queue/job.ts"
 import type { JobStore, Lease, Outcome, Retry } from "../../lib/queue/job-store.ts"
 import { sha256Hex } from "../../lib/sha256.ts"
 import type { Tracer } from "../../lib/trace/tracer.ts"
+import type { Metrics } from "../health/metrics.ts"
 import { LaneCrash, OverMemory } from "../lane/lane-crash.ts"
 import type { LanePool } from "../lane/lane-pool.ts"
-import type { Metrics } from "../metrics.ts"
+import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import { keepOutput } from "../outputs/keep-output.ts"
 import type { OutputStore } from "../outputs/output-store.ts"
 import { JobStopped } from "./hand.ts"
 import { JobTrace } from "./job-trace.ts"
 import { inspectElsewhere, Left, loadPicture, type PictureMeans } from "./load-picture.ts"
 import type { ServiceMeter } from "./service-meter.ts"
-import { type Reachability, untilReached } from "./until-reached.ts"
 
 export type JobRunner = PictureMeans & {
   store: JobStore

@@ -1,7 +1,7 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
+import { loadModel } from "../engine/tfjs/load-model.ts"
 import type { ModelFolder } from "../models/find-models.ts"
-import { loadModel } from "../models/load-model.ts"
 import { ModelError } from "../models/model-error.ts"
 import { assertModelId } from "../models/model-id.ts"
 import type { FromLane } from "./lane-messages.ts"

@@ -1,6 +1,7 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads"
 import { memory } from "@tensorflow/tfjs-core"
 import { AppError } from "../../lib/app-error.ts"
+import { startWasm } from "../engine/tfjs/start-wasm.ts"
 import { openCodec } from "../image/open-codec.ts"
 import { ModelError } from "../models/model-error.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
@@ -8,7 +9,6 @@ import { runOperation } from "../operations/run-operation.ts"
 import { inspectFolder } from "./inspect-folder.ts"
 import type { FromLane, LaneJob, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
 import { LaneModels } from "./lane-models.ts"
-import { startWasm } from "./start-wasm.ts"
 
 if (!parentPort) throw new Error("lane-thread runs as a worker thread only")
 await serve(parentPort, workerData)

@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { modelFilePath } from "../../lib/weights-manifest.ts"
+import type { Setting } from "./exports/setting.ts"
 import { ModelError } from "./model-error.ts"
-import type { Setting } from "./setting.ts"
 
 export const MANIFEST_FILE = "claimcheck.json"
 

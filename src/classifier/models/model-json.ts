@@ -1,7 +1,7 @@
 import type { io } from "@tensorflow/tfjs-core"
 import * as z from "zod"
 import { hasStrings, weightBytesOf, weightsManifestSchema } from "../../lib/weights-manifest.ts"
-import { adaptKeras3 } from "./keras-3.ts"
+import { adaptKeras3 } from "./exports/keras-3.ts"
 import { ModelError } from "./model-error.ts"
 
 const modelJsonSchema = z.looseObject({

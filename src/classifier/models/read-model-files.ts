@@ -1,10 +1,10 @@
+import { recogniseExport, settingsOfTopology } from "./exports/recognise-export.ts"
 import { findModelJson, openModelFolder } from "./find-model-json.ts"
 import type { FolderReader } from "./folder-reader.ts"
 import { type Labels, readLabels } from "./labels.ts"
 import { MANIFEST_FILE, type Manifest, parseManifest, sourceOf } from "./manifest.ts"
 import { ModelError } from "./model-error.ts"
 import { type ModelJson, parseModelJson } from "./model-json.ts"
-import { recogniseExport, settingsOfTopology } from "./recognise-export.ts"
 
 export type ModelFiles = {
   /** The tool that wrote the folder, as far as its files tell. */

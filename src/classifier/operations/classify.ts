@@ -1,9 +1,9 @@
 import { AppError } from "../../lib/app-error.ts"
 import { seenImage } from "../../lib/images/image-header.ts"
+import type { ServingModel } from "../engine/tfjs/load-model.ts"
 import { decodeImage } from "../image/decode-image.ts"
 import { fillInput, type InputRule, maxShrinkFor } from "../image/fill-input.ts"
-import { topK } from "../lane/top-k.ts"
-import type { ServingModel } from "../models/load-model.ts"
+import { topK } from "./top-k.ts"
 import type { Work } from "./work.ts"
 
 /** From the bytes of an image to its predictions. */

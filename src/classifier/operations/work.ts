@@ -1,8 +1,8 @@
 import type { OperationName, OperationOf } from "../../lib/operations/operations.ts"
+import type { ServingModel } from "../engine/tfjs/load-model.ts"
 import type { Codec } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { LaneJob, LaneResult } from "../lane/lane-messages.ts"
-import type { ServingModel } from "../models/load-model.ts"
 
 export type WorkContext = {
   /** What the operation needs, if it needs one. */

@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs"
+import type { ServingModel } from "../../../src/classifier/engine/tfjs/load-model.ts"
 import { openCodec } from "../../../src/classifier/image/open-codec.ts"
-import type { ServingModel } from "../../../src/classifier/models/load-model.ts"
 import { runOperation } from "../../../src/classifier/operations/run-operation.ts"
 import type { WorkContext } from "../../../src/classifier/operations/work.ts"
 import { AppError } from "../../../src/lib/app-error.ts"

@@ -1,8 +1,8 @@
-import { type AppError, isOutage } from "../lib/app-error.ts"
-import type { Log } from "../lib/log.ts"
-import { findEviction } from "../lib/redis/eviction.ts"
-import type { RedisRest } from "../lib/redis/redis.ts"
-import type { Reachability } from "./jobs/until-reached.ts"
+import { type AppError, isOutage } from "../../lib/app-error.ts"
+import type { Log } from "../../lib/log.ts"
+import { findEviction } from "../../lib/redis/eviction.ts"
+import type { RedisRest } from "../../lib/redis/redis.ts"
+import type { Reachability } from "../loops/until-reached.ts"
 
 /** A Redis that answered so lately is not asked again: whoever probes must not cost a command each time. */
 const FRESH_MS = 10_000

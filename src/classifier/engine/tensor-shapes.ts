@@ -1,5 +1,5 @@
-import type { Manifest } from "./manifest.ts"
-import { ModelError } from "./model-error.ts"
+import type { Manifest } from "../models/manifest.ts"
+import { ModelError } from "../models/model-error.ts"
 
 export type InputSize = {
   width: number

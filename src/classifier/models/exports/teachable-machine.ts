@@ -1,6 +1,6 @@
 import * as z from "zod"
-import type { FolderReader } from "./folder-reader.ts"
-import { ModelError } from "./model-error.ts"
+import type { FolderReader } from "../folder-reader.ts"
+import { ModelError } from "../model-error.ts"
 import { readJsonFile } from "./read-json-file.ts"
 import type { ExportRules } from "./setting.ts"
 

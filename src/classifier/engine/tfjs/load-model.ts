@@ -1,13 +1,13 @@
 import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter"
 import { type io, memory, reverse, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core"
 import type { LayersModel } from "@tensorflow/tfjs-layers"
-import { type Labels, labelsIn, numberedLabels } from "./labels.ts"
-import type { Manifest } from "./manifest.ts"
-import { ModelError } from "./model-error.ts"
-import type { ModelInfo } from "./model-info.ts"
-import { type ModelFiles, readModelFiles } from "./read-model-files.ts"
-import { classCountOf, type InputSize, inputSizeOf } from "./tensor-shapes.ts"
-import { bothOf, isDistribution, softmax } from "./to-probabilities.ts"
+import { type Labels, labelsIn, numberedLabels } from "../../models/labels.ts"
+import type { Manifest } from "../../models/manifest.ts"
+import { ModelError } from "../../models/model-error.ts"
+import type { ModelInfo } from "../../models/model-info.ts"
+import { type ModelFiles, readModelFiles } from "../../models/read-model-files.ts"
+import { classCountOf, type InputSize, inputSizeOf } from "../tensor-shapes.ts"
+import { bothOf, isDistribution, softmax } from "../to-probabilities.ts"
 
 /** What answers for a model. */
 export type ServingModel = {

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { isAllowedHost } from "../lib/allowed-hosts.ts"
-import type { AppError } from "../lib/app-error.ts"
-import type { Log } from "../lib/log.ts"
+import { isAllowedHost } from "../../lib/allowed-hosts.ts"
+import type { AppError } from "../../lib/app-error.ts"
+import type { Log } from "../../lib/log.ts"
 import type { Metrics } from "./metrics.ts"
 
 export type HealthServer = { url: string; close(): Promise<void> }

@@ -1,5 +1,5 @@
+import type { FolderReader } from "../folder-reader.ts"
 import { readCustomVision } from "./custom-vision.ts"
-import type { FolderReader } from "./folder-reader.ts"
 import type { ExportRules, Setting } from "./setting.ts"
 import { readTeachableMachine } from "./teachable-machine.ts"
 

@@ -1,4 +1,4 @@
-import type { GuardedResponse } from "../fetch/guarded/guarded-fetch.ts"
+import type { GuardedResponse } from "./guarded/guarded-fetch.ts"
 import type { FetchedPart } from "./inspect-url.ts"
 
 /** What to ask for the first bytes with; a server that does not know it sends everything, and is broken off. */

@@ -1,5 +1,5 @@
-import type { FolderReader } from "./folder-reader.ts"
-import { ModelError } from "./model-error.ts"
+import type { FolderReader } from "../folder-reader.ts"
+import { ModelError } from "../model-error.ts"
 
 /** Reads a small JSON file of an export, as an object. Throws a ModelError that names it. */
 export async function readJsonFile(folder: FolderReader, name: string): Promise<Record<string, unknown>> {

@@ -1,9 +1,9 @@
 import type { Log } from "../../lib/log.ts"
-import { entryOf } from "../lane/lane-pool.ts"
-import { inspectModels } from "../lane/model-inspector.ts"
-import { makeCopiesFolder } from "./copies-folder.ts"
-import { findModels } from "./find-models.ts"
-import { ModelShelf } from "./model-shelf.ts"
+import { makeCopiesFolder } from "../models/copies-folder.ts"
+import { findModels } from "../models/find-models.ts"
+import { ModelShelf } from "../models/model-shelf.ts"
+import { entryOf } from "./lane-pool.ts"
+import { inspectModels } from "./model-inspector.ts"
 
 /** Checks all models below the roots, for a process that serves them. @throws when none can be served */
 export async function openShelf(roots: readonly string[], log: Log): Promise<{ shelf: ModelShelf; close: () => void }> {

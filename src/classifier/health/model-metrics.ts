@@ -1,5 +1,5 @@
 import { Counter, Gauge, type Registry } from "prom-client"
-import type { HeldModel } from "./lane/lane-messages.ts"
+import type { HeldModel } from "../lane/lane-messages.ts"
 
 export type ModelSource = {
   models: readonly { id: string; version: string }[]
