@@ -1,7 +1,8 @@
 import { join } from "node:path"
 import { memory } from "@tensorflow/tfjs-core"
 import { beforeAll, describe, expect, test } from "vitest"
-import { type LoadedModel, loadModel } from "../../src/classifier/engine/tfjs/load-model.ts"
+import type { LoadedModel } from "../../src/classifier/engine/serving-model.ts"
+import { loadModel } from "../../src/classifier/engine/tfjs/load-model.ts"
 import { startWasm } from "../../src/classifier/engine/tfjs/start-wasm.ts"
 import { COLOR_WEIGHTS, type TinyModelOptions, writeTinyModel } from "../support/tiny-model.ts"
 

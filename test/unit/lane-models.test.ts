@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import type { LoadedModel } from "../../src/classifier/engine/tfjs/load-model.ts"
+import type { LoadedModel } from "../../src/classifier/engine/serving-model.ts"
 import type { HeldModel } from "../../src/classifier/lane/lane-messages.ts"
 import { LaneModels } from "../../src/classifier/lane/lane-models.ts"
 import { ModelError } from "../../src/classifier/models/model-error.ts"

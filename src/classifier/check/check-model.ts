@@ -1,9 +1,8 @@
-import { BackendWasm } from "@tensorflow/tfjs-backend-wasm"
-import { backend } from "@tensorflow/tfjs-core"
 import { AppError } from "../../lib/app-error.ts"
 import type { Prediction } from "../../lib/queue/job.ts"
-import { type LoadedModel, loadModel } from "../engine/tfjs/load-model.ts"
-import { startWasm } from "../engine/tfjs/start-wasm.ts"
+import type { LoadedModel } from "../engine/serving-model.ts"
+import { loadModel } from "../engine/tfjs/load-model.ts"
+import { startWasm, wasmBytes } from "../engine/tfjs/start-wasm.ts"
 import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { openCodec } from "../image/open-codec.ts"
@@ -87,11 +86,4 @@ async function runPicture(model: LoadedModel, { picture, codec, runs }: Run) {
 
 function median(values: number[]): number {
   return values.sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
-}
-
-function wasmBytes(): number {
-  const current = backend()
-  if (!(current instanceof BackendWasm)) return 0
-  // Emscripten's view of its memory, which TF.js's types leave out.
-  return "HEAPU8" in current.wasm && current.wasm.HEAPU8 instanceof Uint8Array ? current.wasm.HEAPU8.byteLength : 0
 }

@@ -1,4 +1,4 @@
-import type { LoadedModel } from "../engine/tfjs/load-model.ts"
+import type { LoadedModel } from "../engine/serving-model.ts"
 
 /** One thing that was found out of a model, and what said so. */
 export type ModelFact = { what: string; value: string; from: string }

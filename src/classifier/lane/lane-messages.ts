@@ -1,29 +1,12 @@
 import type { ErrorCode } from "../../lib/app-error.ts"
-import type { Operation } from "../../lib/operations/operations.ts"
-import type { ImageInfo, JobResult } from "../../lib/queue/job.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ModelFolder } from "../models/find-models.ts"
-import type { ModelErrorCode } from "../models/model-error.ts"
 import type { ModelInfo } from "../models/model-info.ts"
-import type { ServedFolder } from "../models/served-folder.ts"
-import type { MadeFile } from "../operations/native-image.ts"
-
-export type LaneJob = { operation: Operation; modelId?: string; bytes: Uint8Array }
-
-export type LaneResult = Pick<JobResult, "modelVersion" | "predictions" | "scores"> & {
-  /** The file that the operation has made, if it makes one. */
-  made?: MadeFile
-  /** Width and height as the image is seen, after its orientation. */
-  image: Omit<ImageInfo, "bytes" | "sha256">
-  /** `decode` is from bytes to the model's input. */
-  timingsMs: { decode: number; infer: number }
-}
+import type { BrokenModel, ServedFolder } from "../models/served-folder.ts"
+import type { LaneJob, LaneResult } from "../operations/work.ts"
 
 export type LaneStats = { tensors: number; tensorBytes: number; heapBytes: number; externalBytes: number }
-
-/** A model folder that is left out, and why. */
-export type BrokenModel = ModelFolder & { code: ModelErrorCode; message: string }
 
 /** A model as a lane holds it. */
 export type HeldModel = Pick<ModelInfo, "id" | "version" | "memoryBytes">

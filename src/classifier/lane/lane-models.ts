@@ -1,4 +1,5 @@
-import { type LoadedModel, loadModel, type ServingModel } from "../engine/tfjs/load-model.ts"
+import type { LoadedModel, ServingModel } from "../engine/serving-model.ts"
+import { loadModel } from "../engine/tfjs/load-model.ts"
 import { ModelError } from "../models/model-error.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
 import type { HeldModel } from "./lane-messages.ts"

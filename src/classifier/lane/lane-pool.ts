@@ -6,8 +6,9 @@ import { openCodec } from "../image/open-codec.ts"
 import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelInfo } from "../models/model-info.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
+import type { LaneJob, LaneResult } from "../operations/work.ts"
 import { Lane } from "./lane.ts"
-import type { HeldModel, LaneJob, LaneResult, LaneStats } from "./lane-messages.ts"
+import type { HeldModel, LaneStats } from "./lane-messages.ts"
 import { inspectModels } from "./model-inspector.ts"
 
 export type LanePoolOptions = {

@@ -1,13 +1,13 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads"
-import { memory } from "@tensorflow/tfjs-core"
 import { AppError } from "../../lib/app-error.ts"
-import { startWasm } from "../engine/tfjs/start-wasm.ts"
+import { startWasm, tensorStats } from "../engine/tfjs/start-wasm.ts"
 import { openCodec } from "../image/open-codec.ts"
 import { ModelError } from "../models/model-error.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
 import { runOperation } from "../operations/run-operation.ts"
+import type { LaneJob } from "../operations/work.ts"
 import { inspectFolder } from "./inspect-folder.ts"
-import type { FromLane, LaneJob, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
+import type { FromLane, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
 import { LaneModels } from "./lane-models.ts"
 
 if (!parentPort) throw new Error("lane-thread runs as a worker thread only")
@@ -64,7 +64,6 @@ async function warm(held: LaneModels, model: ServedFolder): Promise<void> {
 }
 
 function readStats(): LaneStats {
-  const { numTensors, numBytes } = memory()
   const { heapUsed, external } = process.memoryUsage()
-  return { tensors: numTensors, tensorBytes: numBytes, heapBytes: heapUsed, externalBytes: external }
+  return { ...tensorStats(), heapBytes: heapUsed, externalBytes: external }
 }

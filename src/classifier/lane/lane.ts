@@ -5,8 +5,9 @@ import { sleep } from "../../lib/sleep.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
+import type { LaneJob, LaneResult } from "../operations/work.ts"
 import { LaneCrash } from "./lane-crash.ts"
-import type { FromLane, HeldModel, LaneJob, LaneResult, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
+import type { FromLane, HeldModel, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
 
 export type LaneOptions = {
   preload: readonly ServedFolder[]

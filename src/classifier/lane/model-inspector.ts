@@ -2,11 +2,9 @@ import { Worker } from "node:worker_threads"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelErrorCode } from "../models/model-error.ts"
-import type { ServedFolder } from "../models/served-folder.ts"
+import type { Inspected } from "../models/served-folder.ts"
 import { LaneCrash } from "./lane-crash.ts"
-import type { BrokenModel, FromLane, LaneSetup, ToLane } from "./lane-messages.ts"
-
-export type Inspected = { served: ServedFolder[]; broken: BrokenModel[] }
+import type { FromLane, LaneSetup, ToLane } from "./lane-messages.ts"
 
 export type InspectorOptions = {
   /** The compiled lane thread. */

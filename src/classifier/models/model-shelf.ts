@@ -1,11 +1,9 @@
 import { rm } from "node:fs/promises"
 import type { Log } from "../../lib/log.ts"
 import { sleep } from "../../lib/sleep.ts"
-import type { BrokenModel } from "../lane/lane-messages.ts"
-import type { Inspected } from "../lane/model-inspector.ts"
 import type { ModelFolder } from "./find-models.ts"
 import { folderSignature } from "./folder-signature.ts"
-import type { ServedFolder } from "./served-folder.ts"
+import type { BrokenModel, Inspected, ServedFolder } from "./served-folder.ts"
 
 export type ModelShelfOptions = {
   /** The model folders there are now. */

@@ -1,3 +1,5 @@
+import type { ModelFolder } from "./find-models.ts"
+import type { ModelErrorCode } from "./model-error.ts"
 import type { ModelInfo } from "./model-info.ts"
 
 /**
@@ -5,3 +7,8 @@ import type { ModelInfo } from "./model-info.ts"
  * changes until we remove it, and null where there was no room for one.
  */
 export type ServedFolder = { info: ModelInfo; folder: string; copy: string | null }
+
+/** A model folder that is left out, and why. */
+export type BrokenModel = ModelFolder & { code: ModelErrorCode; message: string }
+
+export type Inspected = { served: ServedFolder[]; broken: BrokenModel[] }

@@ -1,6 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import { seenImage } from "../../lib/images/image-header.ts"
-import type { ServingModel } from "../engine/tfjs/load-model.ts"
+import type { ServingModel } from "../engine/serving-model.ts"
 import { decodeImage } from "../image/decode-image.ts"
 import { fillInput, type InputRule, maxShrinkFor } from "../image/fill-input.ts"
 import { topK } from "./top-k.ts"

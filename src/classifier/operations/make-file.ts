@@ -1,7 +1,6 @@
 import { uprightSize } from "../../lib/images/image-header.ts"
-import type { LaneResult } from "../lane/lane-messages.ts"
 import { type MadeFile, type NativeImage, openNativeImage } from "./native-image.ts"
-import type { WorkContext } from "./work.ts"
+import type { LaneResult, WorkContext } from "./work.ts"
 
 /** The work of an operation that makes a file of a picture; null when it was stopped before. */
 export async function makeFile(

@@ -1,10 +1,9 @@
 import type { OperationName } from "../../lib/operations/operations.ts"
-import type { LaneJob, LaneResult } from "../lane/lane-messages.ts"
 import { classify } from "./classify.ts"
 import { compress } from "./compress.ts"
 import { inspect } from "./inspect.ts"
 import { resize } from "./resize.ts"
-import type { Work, WorkContext } from "./work.ts"
+import type { LaneJob, LaneResult, Work, WorkContext } from "./work.ts"
 
 const WORK: { [N in OperationName]: Work<N> } = { classify, compress, inspect, resize }
 

@@ -1,8 +1,21 @@
-import type { OperationName, OperationOf } from "../../lib/operations/operations.ts"
-import type { ServingModel } from "../engine/tfjs/load-model.ts"
+import type { Operation, OperationName, OperationOf } from "../../lib/operations/operations.ts"
+import type { ImageInfo, JobResult } from "../../lib/queue/job.ts"
+import type { ServingModel } from "../engine/serving-model.ts"
 import type { Codec } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
-import type { LaneJob, LaneResult } from "../lane/lane-messages.ts"
+import type { MadeFile } from "./native-image.ts"
+
+/** One operation on one picture, as a lane gets it. */
+export type LaneJob = { operation: Operation; modelId?: string; bytes: Uint8Array }
+
+export type LaneResult = Pick<JobResult, "modelVersion" | "predictions" | "scores"> & {
+  /** The file that the operation has made, if it makes one. */
+  made?: MadeFile
+  /** Width and height as the image is seen, after its orientation. */
+  image: Omit<ImageInfo, "bytes" | "sha256">
+  /** `decode` is from bytes to the model's input. */
+  timingsMs: { decode: number; infer: number }
+}
 
 export type WorkContext = {
   /** What the operation needs, if it needs one. */

@@ -1,5 +1,5 @@
 import { readFileSync, writeFileSync } from "node:fs"
-import type { ServingModel } from "../../../src/classifier/engine/tfjs/load-model.ts"
+import type { ServingModel } from "../../../src/classifier/engine/serving-model.ts"
 import { openCodec } from "../../../src/classifier/image/open-codec.ts"
 import { runOperation } from "../../../src/classifier/operations/run-operation.ts"
 import type { WorkContext } from "../../../src/classifier/operations/work.ts"

@@ -1,8 +1,8 @@
 import { createRequire } from "node:module"
 import { dirname, sep } from "node:path"
-import { setWasmPaths } from "@tensorflow/tfjs-backend-wasm"
+import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm"
 // By its parts, not as @tensorflow/tfjs: 100 to 150 ms and 10 MB less to start, without WebGL, data and the banner.
-import { env, getBackend, setBackend } from "@tensorflow/tfjs-core"
+import { backend, env, getBackend, memory, setBackend } from "@tensorflow/tfjs-core"
 
 /** Makes this thread's TF.js compute in WASM (SIMD), with the binary that npm installed: nothing is fetched. */
 export async function startWasm(): Promise<void> {
@@ -14,4 +14,18 @@ export async function startWasm(): Promise<void> {
   env().set("WASM_HAS_MULTITHREAD_SUPPORT", false)
   const ready = await setBackend("wasm")
   if (!ready || getBackend() !== "wasm") throw new Error("TF.js cannot start its WASM backend")
+}
+
+/** What TF.js counts on this thread. */
+export function tensorStats(): { tensors: number; tensorBytes: number } {
+  const { numTensors, numBytes } = memory()
+  return { tensors: numTensors, tensorBytes: numBytes }
+}
+
+/** The heap of WASM on this thread. */
+export function wasmBytes(): number {
+  const current = backend()
+  if (!(current instanceof BackendWasm)) return 0
+  // Emscripten's view of its memory, which TF.js's types leave out.
+  return "HEAPU8" in current.wasm && current.wasm.HEAPU8 instanceof Uint8Array ? current.wasm.HEAPU8.byteLength : 0
 }
