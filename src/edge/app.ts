@@ -88,7 +88,8 @@ export function createApp(services: Services, { clientAddress, ownHosts, waitUnt
     const allowed = methods.filter((method) => method !== "ALL")
     if (allowed.length === 0) return refuse(c, new AppError("not_found", `There is nothing at ${c.req.path}`))
     c.header("Allow", allowed.join(", "))
-    const detail = `${c.req.path} takes ${allowed.join(", ")}, not ${c.req.method}`
+    const advice = c.req.method === "PUT" ? "; curl -T sends PUT: use curl --data-binary @FILE" : ""
+    const detail = `${c.req.path} takes ${allowed.join(", ")}, not ${c.req.method}${advice}`
     return refuse(c, new AppError("method_not_allowed", detail))
   })
   app.onError((error, c) => {

@@ -352,17 +352,19 @@ describe("a receiver that", () => {
     expect(await untilTried("a", 1)).toMatchObject({ state: "delivered" })
   })
 
-  it("is private is refused, attempt by attempt, and nothing connects to it", async () => {
+  it.each([
+    ["is private", () => receiver.url, "address_refused"],
+    ["is asked at a port that is not allowed", () => "https://hooks.example.com:8443/hidden", "port_refused"],
+    ["is asked by plain http", () => "http://hooks.example.com/hidden", "scheme_refused"],
+  ])("%s is given up at once, with a code that says so, and nothing connects to it", async (_what, to, code) => {
     deliver({ allowAddresses: [] })
-    await end("a")
+    await end("a", { to: to() })
     look()
     expect(await untilTried("a", 1)).toMatchObject({
-      state: "pending",
-      tries: 1,
-      attempts: [{ error: { code: "address_refused", message: expect.not.stringContaining("hidden") } }],
+      state: "given_up",
+      attempts: [{ error: { code, message: expect.not.stringContaining("hidden") } }],
     })
-    await untilDue("a")
-    await untilTried("a", 2)
+    expect(await outbox.listUndelivered()).toMatchObject([{ event: { state: "given_up" } }])
     expect(receiver.received).toEqual([])
   })
 

@@ -71,7 +71,7 @@ describe("readList()", () => {
       '{"url":"https://a.example/1"}\n{"url":"https://a.example/2"}',
     ]
     for (const list of lists) {
-      expect(await glued(list, form), list).toMatch(/^bad_request: .*curl -d.*use --data-binary @FILE$/)
+      expect(await glued(list, form), list).toMatch(/^bad_request: .*curl -d.*use --data-binary @FILE, and for a list of one line -H/)
       expect((await read(list, { contentType: form })).rows).toHaveLength(2)
     }
     // Said to be CSV: told by a header's word before a URL.
@@ -81,6 +81,8 @@ describe("readList()", () => {
     const typed = ['["https://a.example/1"]', '["https://a.example/1","https://a.example/2"]']
     for (const [i, list] of typed.entries()) expect((await read(list, { contentType: form })).rows).toHaveLength(i + 1)
     expect((await read('{"url":"https://a.example/1"}', { contentType: form })).rows).toHaveLength(1)
+    // What --data-binary sends of a file with one URL.
+    expect((await read("https://a.example/1", { contentType: form })).rows).toHaveLength(1)
     expect((await read("https://a.example/1", { contentType: "text/csv" })).rows).toHaveLength(1)
     expect((await read("https://a.example/?next=https://b.example", { contentType: "text/csv" })).rows).toHaveLength(1)
   })

@@ -42,14 +42,59 @@ describe("an upload's JSON", () => {
   })
 })
 
+const upload = (init: RequestInit, query = "") => {
+  const request = new Request(`https://edge.example/${query}`, { method: "POST", ...init })
+  const rules = { now: Date.now, sleep, minBytesPerS: () => 0, BODY_TIMEOUT_MS: 60_000, hold: () => undefined }
+  return readUpload(new RequestBody(request, rules), 8_000_000)
+}
+
+describe("what was meant as a picture", () => {
+  const AS_JSON = `curl -d '{"image_url": "https://…"}'`
+  const jpeg = String.fromCharCode(0xff, 0xd8, 0xff, 0xe0, 0, 10, 1)
+  const url = "https://a.example/cat.jpg"
+  const form = (fields: Record<string, string | File>) => {
+    const body = new FormData()
+    for (const [name, value] of Object.entries(fields)) body.set(name, value)
+    return upload({ body })
+  }
+  const raw = (body: string, type = "application/x-www-form-urlencoded") =>
+    upload({ body: Uint8Array.from(body, (char) => char.charCodeAt(0)), headers: { "content-type": type } })
+
+  it.each([
+    ["-F image_url=URL", () => form({ image_url: url }), AS_JSON],
+    ["-F image_url=URL -F image=@FILE", () => form({ image_url: url, image: new File(["x"], "x") }), "not both"],
+    ["-F image=URL", () => form({ image: url }), AS_JSON],
+    ["-F image=photo.jpg", () => form({ image: "photo.jpg" }), "put @ before the file's name"],
+    ["-F image=<data-url.txt", () => form({ image: "data:image/png;base64,iVBO" }), '{"image": "data:…"}'],
+    ["-F image=<base64.txt", () => form({ image: "/9j/4AAQSkZJ" }), '{"image": "data:image/jpeg;base64,…"}'],
+    ["-d image_url=URL", () => raw(`image_url=${url}`), AS_JSON],
+    ["-d URL", () => raw(url), AS_JSON],
+    ["--data-binary @url.txt of another type", () => raw(`${url}\n`, "text/plain"), AS_JSON],
+    ["-d @base64.txt", () => raw("iVBORw0KGgoAAAANSUhEUg=="), '{"image": "data:image/jpeg;base64,…"}'],
+    ["-d @photo.jpg", () => raw(jpeg.replace(/[\0\n]/g, "")), "use --data-binary @FILE"],
+    ["?image_url=URL", () => upload({ body: "" }, `?image_url=${url}`), AS_JSON],
+    [
+      "bare base64 in JSON",
+      () => raw('{"image": "/9j/4AAQSkZJ"}', "application/json"),
+      '{"image": "data:image/jpeg;base64,…"}',
+    ],
+    ["a URL in JSON's `image`", () => raw(`{"image": "${url}"}`, "application/json"), AS_JSON],
+  ])("%s is told the right call", async (_what, send, advice) => {
+    await expect(send()).rejects.toMatchObject({ message: expect.stringContaining(advice) })
+  })
+
+  it("is no reason to speak of `curl -d` to whoever sent something else with --data-binary", async () => {
+    expect(await raw("no picture, one line")).toMatchObject({ options: {} })
+    expect(await raw(jpeg)).toMatchObject({ options: {} })
+  })
+})
+
 describe("an upload's form", () => {
   const form = (fields: number) => {
     const data = new FormData()
     for (let i = 1; i < fields; i++) data.append(`f${i}`, "1")
     data.append("image", new File([new Uint8Array(1_000).fill(10)], "a.png"))
-    const request = new Request("https://edge.example", { method: "POST", body: data })
-    const rules = { now: Date.now, sleep, minBytesPerS: () => 0, BODY_TIMEOUT_MS: 60_000, hold: () => undefined }
-    return readUpload(new RequestBody(request, rules), 8_000_000)
+    return upload({ body: data })
   }
 
   it("of 64 fields is read, and one of more is refused", async () => {

@@ -1,15 +1,11 @@
 import { AppError, type ErrorCode } from "../../lib/app-error.ts"
 import { imageTooLarge } from "../../lib/images/too-large.ts"
-import type { GuardedFetchError, GuardedFetchErrorCode } from "./guarded/guarded-fetch-error.ts"
+import { type GuardedFetchError, isRefusal } from "./guarded/guarded-fetch-error.ts"
 
 /** How a fetch failed: for the ticket, and whether another try may help. */
 export type FetchFailure = { error: AppError; mayRetry: boolean }
 
-const CODES: Record<Exclude<GuardedFetchErrorCode, "too_large">, [code: ErrorCode, mayRetry: boolean]> = {
-  bad_url: ["url_refused", false],
-  scheme_refused: ["url_refused", false],
-  port_refused: ["url_refused", false],
-  address_refused: ["url_refused", false],
+const CODES = {
   dns_failed: ["fetch_failed", true],
   connect_failed: ["fetch_failed", true],
   tls_failed: ["fetch_failed", false],
@@ -19,12 +15,12 @@ const CODES: Record<Exclude<GuardedFetchErrorCode, "too_large">, [code: ErrorCod
   // It has had its time, and held a place at its host all the while.
   timeout: ["fetch_timeout", false],
   closed: ["fetch_failed", false],
-}
+} as const satisfies Record<string, [code: ErrorCode, mayRetry: boolean]>
 
 /** Messages of the guarded fetch are fit for who named the URL. */
 export function failureOfError(cause: GuardedFetchError, maxBytes: number): FetchFailure {
   if (cause.code === "too_large") return { error: imageTooLarge(maxBytes), mayRetry: false }
-  const [code, mayRetry] = CODES[cause.code]
+  const [code, mayRetry] = isRefusal(cause.code) ? (["url_refused", false] as const) : CODES[cause.code]
   return { error: new AppError(code, cause.message, { cause }), mayRetry }
 }
 

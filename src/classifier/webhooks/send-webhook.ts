@@ -4,7 +4,7 @@ import { silentTracer, type Tracer } from "../../lib/trace/tracer.ts"
 import type { Attempt } from "../../lib/webhooks/delivery.ts"
 import type { Taken } from "../../lib/webhooks/outbox.ts"
 import type { GuardedFetch } from "../fetch/guarded/guarded-fetch.ts"
-import { GuardedFetchError } from "../fetch/guarded/guarded-fetch-error.ts"
+import { GuardedFetchError, isRefusal } from "../fetch/guarded/guarded-fetch-error.ts"
 import { signWebhook } from "./sign-webhook.ts"
 import { traceOfEvent, traceSent } from "./trace-webhook.ts"
 import { webhookBody } from "./webhook-body.ts"
@@ -17,7 +17,8 @@ const MAX_ANSWER_BYTES = 4_096
 
 export type Sent = {
   attempt: Attempt
-  verdict: "delivered" | "gone" | "failed"
+  /** `given_up`: the rules refuse the address, and would at every further try. */
+  verdict: "delivered" | "gone" | "failed" | "given_up"
   /** What the receiver asked to be left alone for. */
   retryAfterMs: number | null
   traceId?: string
@@ -88,8 +89,8 @@ export async function sendWebhook(
     })
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    if (error instanceof GuardedFetchError) return report(failed(error.code, error.message))
-    throw error
+    if (!(error instanceof GuardedFetchError)) throw error
+    return report({ ...failed(error.code, error.message), ...(isRefusal(error.code) && { verdict: "given_up" }) })
   }
 }
 

@@ -1,5 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
-import { cameFromCurlD, STRIPPED_BY_CURL } from "../uploads/read-upload.ts"
+import { cameFromCurl } from "../uploads/read-upload.ts"
 import { decodeText } from "./decode-text.ts"
 import { DelimitedRows } from "./delimited-rows.ts"
 import type { Columns, InputRow } from "./input-row.ts"
@@ -46,16 +46,19 @@ export async function readList({ body, contentType, urlColumn, limits, ...source
 /** A header whose line end is gone: "urlhttps://…". */
 const GLUED_HEADER = /(?:^|[,;\t])"?[a-z][a-z_]*"?https?:\/\//i
 
+/** One URL and nothing else is a list. */
+const ONE_URL = /^\s*https?:(?!.*https?:)[^,;\t]*$/i
+
 /** A list whose line ends were taken out on the way would be read as one row. @throws AppError bad_request */
 function refuseGlued(start: string, format: ListFormat, contentType: string): void {
   if (start.trim() === "" || /[\r\n]/.test(start) || format === "json") return
   if (format === "jsonl") {
-    if (!cameFromCurlD(contentType) || isJson(start)) return
-  } else if (!cameFromCurlD(contentType) && !GLUED_HEADER.test(start)) return
-  const why = cameFromCurlD(contentType)
-    ? STRIPPED_BY_CURL
-    : "its rows stand in one line; curl -d takes a file's line ends out: use --data-binary @FILE"
-  throw new AppError("bad_request", `Cannot read the list: ${why}`)
+    if (!cameFromCurl(contentType) || isJson(start)) return
+  } else if (cameFromCurl(contentType) ? ONE_URL.test(start) : !GLUED_HEADER.test(start)) return
+  const message =
+    "Cannot read the list: its rows stand in one line; curl -d takes a file's line ends out: use --data-binary @FILE"
+  const ifSo = cameFromCurl(contentType) ? ", and for a list of one line -H 'content-type: text/csv'" : ""
+  throw new AppError("bad_request", message + ifSo)
 }
 
 function isJson(text: string): boolean {

@@ -1,6 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import { decodeBase64 } from "../../lib/base64.ts"
 import { imageTooLarge } from "../../lib/images/too-large.ts"
+import { adviceOnText } from "./text-advice.ts"
 
 /**
  * The bytes of a `data:` URL (RFC 2397), base64 or percent-encoded. Its media type is not looked at: the bytes tell what they are.
@@ -9,10 +10,8 @@ import { imageTooLarge } from "../../lib/images/too-large.ts"
 export function readDataUrl(url: string, maxBytes: number): Uint8Array {
   const comma = url.indexOf(",")
   if (!/^data:/i.test(url) || comma < 0) {
-    throw new AppError(
-      "bad_request",
-      "Cannot read image: `image` is no data: URL; a picture elsewhere goes in `image_url`",
-    )
+    const advice = adviceOnText(url.slice(0, 100)) ?? "a picture elsewhere goes in `image_url`"
+    throw new AppError("bad_request", `Cannot read image: \`image\` is no data: URL; ${advice}`)
   }
   const isBase64 = /;\s*base64\s*$/i.test(url.slice(0, comma))
   const text = url.slice(comma + 1)

@@ -4,6 +4,7 @@ import { boundaryOf, MAX_FORM_FIELDS } from "../batches/file-part.ts"
 import { readBody } from "../http/read-body.ts"
 import type { RequestBody } from "../http/request-body.ts"
 import { parseJsonUpload, readJsonUpload, type Upload } from "./read-json-upload.ts"
+import { adviceOnText, URL_AS_JSON } from "./text-advice.ts"
 
 /** Boundaries, part headers and option fields of a form around an image. */
 const FORM_OVERHEAD_BYTES = 65_536
@@ -20,6 +21,7 @@ const SAYS_NOTHING = /^(application\/x-www-form-urlencoded\b|text\/plain\b|$)/i
 export async function readUpload(body: RequestBody, maxImageBytes: number): Promise<Upload> {
   const { request } = body
   const options = Object.fromEntries(new URL(request.url).searchParams)
+  if (options.image_url !== undefined) throw badRequest(`\`image_url\` is no option of the query: ${URL_AS_JSON}`)
   const contentType = request.headers.get("content-type") ?? ""
   if (/^application\/(.*\+)?json\b/i.test(contentType)) {
     const upload = await readJsonUpload(body, maxImageBytes)
@@ -32,40 +34,54 @@ export async function readUpload(body: RequestBody, maxImageBytes: number): Prom
       const upload = parseJsonUpload(bytes, maxImageBytes)
       return { ...upload, options: { ...options, ...upload.options } }
     }
-    if (cameFromCurlD(contentType)) refuseStripped(bytes)
+    refuseText(bytes, contentType)
     return { source: { bytes }, options }
   }
   const bytes = await readBody(body, maxImageBytes + FORM_OVERHEAD_BYTES, maxImageBytes)
   const form = await readForm(contentType, bytes)
   const image = form.get("image") ?? form.get("file")
   if (image === null || typeof image === "string") throw noFileIn(form)
+  if (form.has("image_url")) throw badRequest("send `image` or `image_url`, not both; `image_url` goes in JSON")
   if (image.size > maxImageBytes) throw imageTooLarge(maxImageBytes, image.size)
   for (const [name, value] of form) if (typeof value === "string") options[name] = value
   return { source: { bytes: new Uint8Array(await image.arrayBuffer()) }, options }
 }
 
-/** The content type that `curl -d` sets. `curl -d @FILE` takes line ends and zero bytes out of a file. */
-export const cameFromCurlD = (contentType: string) => /^application\/x-www-form-urlencoded\b/i.test(contentType)
-export const STRIPPED_BY_CURL =
-  "the body came as a form (application/x-www-form-urlencoded), and curl -d changes a file's bytes; use --data-binary @FILE"
+/** What curl says of a body unless told otherwise. `curl -d @FILE` takes line ends and zero bytes out of a file. */
+export const cameFromCurl = (contentType: string) => /^application\/x-www-form-urlencoded\b/i.test(contentType)
 
-/** Every image has line ends or zero bytes. @throws AppError bad_request */
-function refuseStripped(bytes: Uint8Array): void {
-  if (bytes.length === 0 || bytes.some((byte) => byte === 0 || byte === 10 || byte === 13)) return
-  throw new AppError("bad_request", `Cannot read image: ${STRIPPED_BY_CURL}`)
+const START_BYTES = 200
+/** JPEG, PNG, GIF and WebP, as they begin without line ends and zero bytes. */
+const STRIPPED_IMAGE = /^(\xff\xd8|\x89PNG\x1a|GIF8|RIFF)/
+
+/** A text that stands for a picture, and a picture that lost bytes on its way, are no images. @throws AppError bad_request */
+function refuseText(bytes: Uint8Array, contentType: string): void {
+  const start = String.fromCharCode(...bytes.subarray(0, START_BYTES))
+  const isForm = cameFromCurl(contentType) && /^(image|file|url|image_url)=/.test(start)
+  const advice = isForm ? `the body is a form's text; ${URL_AS_JSON}` : adviceOnText(start)
+  if (advice !== null) throw badRequest(advice)
+  // Every whole image has line ends or zero bytes.
+  if (!STRIPPED_IMAGE.test(start) || bytes.some((byte) => byte === 0 || byte === 10 || byte === 13)) return
+  throw badRequest(
+    "its line ends and zero bytes are gone, as curl -d takes them out of a file: use --data-binary @FILE",
+  )
 }
 
 function noFileIn(form: FormData): AppError {
-  const names = [...form.keys()].slice(0, 10).map((name) => JSON.stringify(name.slice(0, 40)))
-  if (typeof (form.get("image") ?? form.get("file")) === "string") {
-    return new AppError(
-      "empty_body",
-      `Cannot read image: the form's "image" came as text, not as a file: put @ before the file's name (curl -F image=@photo.jpg)`,
-    )
+  const sent = form.get("image") ?? form.get("file")
+  if (typeof sent === "string") {
+    const advice =
+      adviceOnText(sent) ??
+      "the form's `image` came as text, not as a file: put @ before the file's name (curl -F image=@photo.jpg); < sends a file's text"
+    return new AppError("empty_body", `Cannot read image: ${advice}`)
   }
+  if (form.has("image_url")) return badRequest(`a form takes a file in \`image\`; ${URL_AS_JSON}`)
+  const names = [...form.keys()].slice(0, 10).map((name) => JSON.stringify(name.slice(0, 40)))
   const has = names.length === 0 ? "no fields" : names.join(", ")
   return new AppError("empty_body", `Cannot read image: the form has no file field "image"; it has ${has}`)
 }
+
+const badRequest = (why: string) => new AppError("bad_request", `Cannot read image: ${why}`)
 
 async function readForm(contentType: string, body: Uint8Array<ArrayBuffer>): Promise<FormData> {
   const boundary = boundaryOf(contentType)

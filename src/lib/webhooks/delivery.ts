@@ -20,7 +20,7 @@ const eventSchema = z.object({
   /** The `webhook-id`: the same over all attempts, so that a receiver can tell a repetition. */
   id: z.string(),
   createdMs: z.number(),
-  /** `gone`: the receiver answered 410 and wants no more. `given_up`: the schedule is over. */
+  /** `gone`: the receiver answered 410 and wants no more. `given_up`: the schedule is over, or the rules refuse the address. */
   state: z.enum(["pending", "delivered", "gone", "given_up"]),
   /** Failed tries since the schedule began. */
   tries: z.number(),
@@ -91,7 +91,7 @@ export const deliveriesSchema = z
           type: z.string().meta({ description: "The type of the event", examples: ["classification.succeeded"] }),
           state: z.enum(["pending", "delivered", "gone", "given_up"]).meta({
             description:
-              "`gone`: the receiver answered 410 and gets no more attempts. `given_up`: the last attempt failed",
+              "`gone`: the receiver answered 410 and gets no more attempts. `given_up`: the last attempt failed, or the address may not be reached",
           }),
           created_at: instant,
           next_attempt_at: instant.nullable(),

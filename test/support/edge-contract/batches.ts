@@ -246,7 +246,7 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
       expect(await refuse("urlhttps://a.example/1https://a.example/2", { headers })).toMatchObject({
         status: 400,
         code: "bad_request",
-        detail: expect.stringMatching(/^Cannot read the list: .*use --data-binary @FILE$/),
+        detail: expect.stringMatching(/^Cannot read the list: .*use --data-binary @FILE/),
       })
       expect(await accept('["https://a.example/1"]', { headers })).toMatchObject({ rows: { total: 1 } })
     })

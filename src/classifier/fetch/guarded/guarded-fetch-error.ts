@@ -1,8 +1,7 @@
+const REFUSALS = ["bad_url", "scheme_refused", "port_refused", "address_refused"] as const
+
 export type GuardedFetchErrorCode =
-  | "bad_url"
-  | "scheme_refused"
-  | "port_refused"
-  | "address_refused"
+  | (typeof REFUSALS)[number]
   | "dns_failed"
   | "connect_failed"
   | "tls_failed"
@@ -12,6 +11,11 @@ export type GuardedFetchErrorCode =
   | "too_many_redirects"
   | "timeout"
   | "closed"
+
+/** Whether the rules forbid the address: nothing was sent, and trying again changes nothing. */
+export function isRefusal(code: GuardedFetchErrorCode): code is (typeof REFUSALS)[number] {
+  return REFUSALS.some((refusal) => refusal === code)
+}
 
 /**
  * Why a fetch came to nothing. The message is fit for the client that named the URL: it names scheme, host and port and
