@@ -23,6 +23,7 @@ export const CALLER_ERRORS = [
   "mistyped_key",
   "too_many_guesses",
   "rate_limited",
+  "invalid_options",
   ...REDIS_ERRORS,
 ] as const satisfies ErrorCode[]
 

@@ -15,9 +15,12 @@ type Validated<R extends ApiRoute, Part extends "query" | "headers"> = NonNullab
   : Record<never, never>
 
 /** @throws AppError invalid_options for a query parameter, bad_request for a header, that names it */
-export function validateRequest({ request = {} }: ApiRoute, c: Context): void {
+export function validateRequest({ request = {}, access }: ApiRoute, c: Context): void {
+  const query = Object.fromEntries(new URL(c.req.url).searchParams)
+  // Options are refused by whoever reads them. What is public is opened in browsers and by probes, which add parameters of their own.
+  if (request.options === undefined && access === "caller") refuseUnknown(query, request.query)
   if (request.query !== undefined) {
-    const parsed = request.query.safeParse(Object.fromEntries(new URL(c.req.url).searchParams))
+    const parsed = request.query.safeParse(query)
     if (!parsed.success) {
       throw new AppError("invalid_options", `Cannot accept options: ${reasonsOf(parsed.error)}`)
     }
@@ -30,4 +33,14 @@ export function validateRequest({ request = {} }: ApiRoute, c: Context): void {
     }
     c.req.addValidatedData("header", parsed.data)
   }
+}
+
+/** A typing error must not be taken for consent. */
+function refuseUnknown(query: Readonly<Record<string, string>>, schema: z.ZodObject | undefined): void {
+  const known = Object.keys(schema?.shape ?? {})
+  const unknown = Object.keys(query).find((name) => !known.includes(name))
+  if (unknown === undefined) return
+  const takes = known.length === 0 ? "no parameters" : known.join(", ")
+  const name = JSON.stringify(unknown.slice(0, 40))
+  throw new AppError("invalid_options", `Cannot accept options: ${name} is no parameter here; this request takes ${takes}`)
 }

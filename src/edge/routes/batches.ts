@@ -149,7 +149,7 @@ const results = createRoute({
   access: "caller",
   request: {
     params,
-    query: z.strictObject({
+    query: z.object({
       format: z
         .enum(["csv", "tsv", "jsonl"], "must be csv, tsv or jsonl")
         .default("csv")
@@ -185,7 +185,7 @@ const results = createRoute({
       headers: ["Next-After", "Results-Complete", "Link", "Cache-Control"],
     },
   },
-  errors: ["not_found", "invalid_options", "list_expired", "payload_unreadable", ...REDIS_ERRORS],
+  errors: ["not_found", "list_expired", "payload_unreadable", ...REDIS_ERRORS],
 })
 
 export const batches = newRouter()

@@ -276,14 +276,6 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
       await edge.request(`/v1/batches/${silent.id}`, { method: "DELETE" })
     })
 
-    it("refuses a query parameter of the results that there is not", async () => {
-      const { id } = await accept("url\nhttps://a.example/typo")
-      const response = await edge.request(`/v1/batches/${id}/results?fromat=jsonl`)
-      expect(response.status).toBe(422)
-      expect(await response.json()).toMatchObject({ detail: expect.stringContaining('"fromat"') })
-      await edge.request(`/v1/batches/${id}`, { method: "DELETE" })
-    })
-
     it("takes the options of its operation; an output's format is output_format, since format is the list's", async () => {
       const list = "url\nhttps://a.example/options"
       const ticket = await accept(list, { query: "operation=compress&output_format=webp&format=csv" })

@@ -59,6 +59,21 @@ export function wholeContract(client: EdgeClient): void {
       }
     })
 
+    it("refuses a parameter that the request does not have, whichever it is, and tells which it has", async () => {
+      for (const [path, takes] of [
+        ["/v1/batches/bat_x/results?fromat=jsonl", "format, after, limit"],
+        ["/v1/classifications/cls_x?wait=30", "no parameters"],
+        ["/v1/batches/bat_x?format=csv", "no parameters"],
+        ["/v1/models?fields=id", "no parameters"],
+        ["/v1/queue?model=m", "no parameters"],
+      ] as const) {
+        const { detail } = await expectProblem(await get(path), 422, "invalid_options")
+        expect(detail, path).toContain(`"${/\?(\w+)/.exec(path)?.[1]}" is no parameter here; this request takes ${takes}`)
+      }
+      // What is public is opened by browsers and probes, which add parameters of their own.
+      expect((await get("/healthz?probe=1")).status).toBe(200)
+    })
+
     it("answers 405 with what is allowed to another method", async () => {
       const cases = [
         ["/v1/classifications", "PUT", "POST"],
@@ -69,7 +84,9 @@ export function wholeContract(client: EdgeClient): void {
       for (const [path, method, allow] of cases) {
         const response = await client.request(path, { method })
         expect(response.headers.get("allow"), path).toBe(allow)
-        await expectProblem(response, 405, "method_not_allowed")
+        const { detail } = await expectProblem(response, 405, "method_not_allowed")
+        // `curl -T FILE` sends PUT.
+        if (method === "PUT") expect(detail).toContain("use curl --data-binary @FILE")
       }
     })
   })
