@@ -71,7 +71,9 @@ describe("readList()", () => {
       '{"url":"https://a.example/1"}\n{"url":"https://a.example/2"}',
     ]
     for (const list of lists) {
-      expect(await glued(list, form), list).toMatch(/^bad_request: .*curl -d.*use --data-binary @FILE, and for a list of one line -H/)
+      expect(await glued(list, form), list).toMatch(
+        /^bad_request: .*curl -d.*use --data-binary @FILE, and for a list of one line -H/,
+      )
       expect((await read(list, { contentType: form })).rows).toHaveLength(2)
     }
     // Said to be CSV: told by a header's word before a URL.

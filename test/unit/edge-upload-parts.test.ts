@@ -71,7 +71,7 @@ describe("what was meant as a picture", () => {
     ["-d URL", () => raw(url), AS_JSON],
     ["--data-binary @url.txt of another type", () => raw(`${url}\n`, "text/plain"), AS_JSON],
     ["-d @base64.txt", () => raw("iVBORw0KGgoAAAANSUhEUg=="), '{"image": "data:image/jpeg;base64,…"}'],
-    ["-d @photo.jpg", () => raw(jpeg.replace(/[\0\n]/g, "")), "use --data-binary @FILE"],
+    ["-d @photo.jpg", () => raw(jpeg.replaceAll("\0", "").replaceAll("\n", "")), "use --data-binary @FILE"],
     ["?image_url=URL", () => upload({ body: "" }, `?image_url=${url}`), AS_JSON],
     [
       "bare base64 in JSON",

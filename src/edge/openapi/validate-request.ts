@@ -42,5 +42,8 @@ function refuseUnknown(query: Readonly<Record<string, string>>, schema: z.ZodObj
   if (unknown === undefined) return
   const takes = known.length === 0 ? "no parameters" : known.join(", ")
   const name = JSON.stringify(unknown.slice(0, 40))
-  throw new AppError("invalid_options", `Cannot accept options: ${name} is no parameter here; this request takes ${takes}`)
+  throw new AppError(
+    "invalid_options",
+    `Cannot accept options: ${name} is no parameter here; this request takes ${takes}`,
+  )
 }

@@ -68,7 +68,9 @@ export function wholeContract(client: EdgeClient): void {
         ["/v1/queue?model=m", "no parameters"],
       ] as const) {
         const { detail } = await expectProblem(await get(path), 422, "invalid_options")
-        expect(detail, path).toContain(`"${/\?(\w+)/.exec(path)?.[1]}" is no parameter here; this request takes ${takes}`)
+        expect(detail, path).toContain(
+          `"${/\?(\w+)/.exec(path)?.[1]}" is no parameter here; this request takes ${takes}`,
+        )
       }
       // What is public is opened by browsers and probes, which add parameters of their own.
       expect((await get("/healthz?probe=1")).status).toBe(200)
