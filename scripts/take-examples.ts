@@ -6,15 +6,7 @@ import { SECRET, startReceiver } from "../test/support/webhook-receiver.ts"
 
 // `npm run examples`: the answers and webhooks that /openapi.json and /docs show are taken from a run of the real stack.
 
-const OUT = "src/edge/openapi/examples.ts"
-const HEAD = `// Answers of the real stack, taken by \`npm run examples\` (scripts/take-examples.ts): not written by hand.
-// The hosts of pictures and webhooks are renamed: those of the run are on 127.0.0.1.
-
-/** By operation and status. */
-export const EXAMPLES: Readonly<Record<string, Readonly<Record<number, unknown>>>> = `
-const EVENTS_HEAD = `
-/** Webhooks, by type. */
-export const EVENT_EXAMPLES: Readonly<Record<string, unknown>> = `
+const OUT = "src/edge/openapi/examples.json"
 
 /** The pictures of the list, by number. */
 const [THERE, GONE, NEVER] = [1, 2, 3]
@@ -118,13 +110,17 @@ try {
   await delay(RESEND_PAUSE_MS)
   await take("resendDelivery", deliveries, { method: "POST" })
 
-  const toText = (value: unknown) =>
-    JSON.stringify(value, null, 2)
-      .replaceAll(`http://${pictures.address}`, "https://pictures.example")
-      .replaceAll(receiver.origin, "https://hooks.example")
-      .replaceAll(stack.url, "http://localhost:8787")
+  // An example a line.
+  const toLines = (part: Record<string, unknown>) =>
+    Object.entries(part).map(([name, value]) => `    ${JSON.stringify(name)}: ${JSON.stringify(value)}`)
   const sorted = Object.fromEntries(Object.entries(events()).toSorted(([a], [b]) => (a < b ? -1 : 1)))
-  await writeFile(OUT, `${HEAD}${toText(examples)}\n${EVENTS_HEAD}${toText(sorted)}\n`)
+  const parts = Object.entries({ answers: examples, events: sorted })
+  const text = parts.map(([name, part]) => `  "${name}": {\n${toLines(part).join(",\n")}\n  }`).join(",\n")
+  const renamed = text
+    .replaceAll(`http://${pictures.address}`, "https://pictures.example")
+    .replaceAll(receiver.origin, "https://hooks.example")
+    .replaceAll(stack.url, "http://localhost:8787")
+  await writeFile(OUT, `{\n${renamed}\n}\n`)
 } finally {
   await stack.dispose()
   await receiver.close()

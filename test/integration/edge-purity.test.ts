@@ -26,6 +26,8 @@ const CASES: readonly (readonly [path: string, text: string, rule: string | null
   ["src/classifier/a.ts", 'import { createApp } from "../edge/app.ts"', IMPORTS],
   ["src/classifier/image/a.ts", 'import { createApp } from "../../edge/app.ts"', IMPORTS],
   ["src/gateway/a.ts", 'import { readConfig } from "../classifier/config.ts"', IMPORTS],
+  ["src/cli/stack/parts/a.ts", 'import { createApp } from "../../../edge/app.ts"', IMPORTS],
+  ["src/cli/stack/parts/b.ts", 'import { edgeEnv } from "../../../edge/config.ts"', IMPORTS],
   ["src/page/a.ts", 'import "node:fs"', IMPORTS],
   ["src/page/b.ts", 'import * as z from "zod"', IMPORTS],
   ["src/page/c.ts", 'import { createApp } from "../edge/app.ts"', IMPORTS],
@@ -41,6 +43,7 @@ const CASES: readonly (readonly [path: string, text: string, rule: string | null
   ["src/edge/routes/d.ts", 'import { sleep } from "../../lib/sleep.ts"', null],
   ["src/page/d.ts", 'import { sleep } from "../lib/sleep.ts"\nimport { Edge } from "./edge.ts"', null],
   ["src/edge/node.ts", 'import { serve } from "@hono/node-server"\nprocess.exit(1)', null],
+  ["src/cli/stack/parts/edge-variables.ts", 'import { edgeEnv } from "../../../edge/config.ts"', null],
   ["src/classifier/b.ts", 'import "node:fs"\nimport { sleep } from "../lib/sleep.ts"', null],
 ]
 

@@ -4,7 +4,6 @@ import { type Batch, stateOf } from "../../lib/batches/batch.ts"
 import { type BatchTicket, batchTicketSchema, toBatchTicket } from "../../lib/batches/batch-ticket.ts"
 import { assertMayRead } from "../auth/caller.ts"
 import { batchOptionsSchema } from "../batches/batch-options.ts"
-import { batchResponse } from "../batches/batch-response.ts"
 import { openUpload } from "../batches/open-upload.ts"
 import {
   answerUnits,
@@ -28,6 +27,7 @@ import { TICKET_HEADERS } from "../openapi/response-headers.ts"
 import { batchParamsSchema, readHeadersSchema } from "../openapi/ticket-request.ts"
 import { type EdgeContext, newRouter } from "../router.ts"
 import type { Services } from "../services.ts"
+import { batchResponse } from "../tickets/ticket-response.ts"
 
 const MAX_STOP_CALLS = 16
 
