@@ -22,9 +22,9 @@ export default defineConfig({
         // Inside workerd. What needs Node (a Redis of its own) is asked of the lab that the global setup keeps.
         plugins: [cloudflareTest({ wrangler: { configPath: "./wrangler.toml" } })],
         test: {
-          name: "edge",
-          include: ["test/edge/**/*.test.ts"],
-          globalSetup: ["test/edge/global-setup.ts"],
+          name: "workerd",
+          include: ["test/workerd/**/*.test.ts"],
+          globalSetup: ["test/workerd/global-setup.ts"],
           testTimeout: 30_000,
           hookTimeout: 30_000,
           maxWorkers: 1,

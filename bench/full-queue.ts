@@ -4,7 +4,7 @@ import { createKeys } from "../src/lib/queue/keys.ts"
 import { Operator } from "../src/lib/queue/operator.ts"
 import type { QueueStats } from "../src/lib/queue/queue-stats.ts"
 import { connectRedis } from "../src/lib/redis/redis.ts"
-import { DEFAULT_STORE_LIMITS } from "../test/support/store-limits.ts"
+import { DEFAULT_STORE_LIMITS } from "../test/support/store/store-limits.ts"
 import type { BenchStack } from "./stack.ts"
 
 export type Load = { client: Claimcheck; pictures: readonly Uint8Array[]; jobs: number }

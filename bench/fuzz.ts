@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util"
-import { startBackend } from "../test/support/edge-backend.ts"
+import { startBackend } from "../test/support/edge/edge-backend.ts"
 import { fuzzEdge } from "../test/support/fuzz/fuzz-edge.ts"
 
 // `npm run fuzz -- --requests 100000 --seed 7`: what the tests do, for longer. A failure prints its seed.

@@ -7,8 +7,15 @@
 import { encodeJob } from "../src/lib/queue/job.ts"
 import { JobStore } from "../src/lib/queue/job-store.ts"
 import { ENQUEUE } from "../src/lib/queue/scripts/enqueue.ts"
-import { claimOf, jobOf, type StoreHarness, startStoreHarness, success, T0 } from "../test/support/store-harness.ts"
-import { DEFAULT_STORE_LIMITS } from "../test/support/store-limits.ts"
+import {
+  claimOf,
+  jobOf,
+  type StoreHarness,
+  startStoreHarness,
+  success,
+  T0,
+} from "../test/support/store/store-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../test/support/store/store-limits.ts"
 
 const ROUNDS = 40
 const JOBS_A_ROUND = 50

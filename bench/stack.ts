@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs"
 import { join } from "node:path"
-import { startStack } from "../test/e2e/stack-harness.ts"
+import { startStack } from "../test/support/stack/stack-harness.ts"
 
 export type BenchStack = {
   url: string

@@ -3,7 +3,7 @@
 
 import { parseOperation } from "../src/lib/operations/operations.ts"
 import { jobCost } from "../src/lib/queue/job-cost.ts"
-import { measureWork, rankCorrelation, type WorkPoint } from "../test/support/work-grid.ts"
+import { measureWork, rankCorrelation, type WorkPoint } from "../test/support/measure/work-grid.ts"
 
 const FORMATS = ["jpeg", "png", "webp", "avif", "gif", "tiff"] as const
 const SIZES = [

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { setTimeout as delay } from "node:timers/promises"
-import { startStack } from "../test/e2e/stack-harness.ts"
-import { type Behaviour, startPictureServer } from "../test/support/picture-server.ts"
-import { SECRET, startReceiver } from "../test/support/webhook-receiver.ts"
+import { type Behaviour, startPictureServer } from "../test/support/servers/picture-server.ts"
+import { startStack } from "../test/support/stack/stack-harness.ts"
+import { SECRET, startReceiver } from "../test/support/webhooks/webhook-receiver.ts"
 
 // `npm run examples`: the answers and webhooks that /openapi.json and /docs show are taken from a run of the real stack.
 

@@ -3,7 +3,7 @@
 import sharp from "sharp"
 import { type BatchTicket, batchTicketSchema } from "../../src/lib/batches/batch-ticket.ts"
 import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
-import { startPictureServer, troubled } from "../../test/support/picture-server.ts"
+import { startPictureServer, troubled } from "../../test/support/servers/picture-server.ts"
 import { type BenchStack, startBenchStack } from "../stack.ts"
 import { type BenchOptions, type Op, readOptions } from "./options.ts"
 import { inspectHere, type Loop, plainLoop } from "./plain-loop.ts"

@@ -3,7 +3,7 @@ import { mkdirSync, writeFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import type { BrowserContextOptions } from "playwright-core"
 import sharp from "sharp"
-import { launchChromium } from "../../test/support/chromium.ts"
+import { launchChromium } from "../../test/support/page/chromium.ts"
 
 const [url = "http://localhost:8787"] = process.argv.slice(2)
 const folder = new URL("../../docs/images/", import.meta.url)

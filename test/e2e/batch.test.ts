@@ -10,8 +10,8 @@ import jpeg from "jpeg-js"
 import sharp from "sharp"
 import { Webhook } from "standardwebhooks"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { type PictureServer, startPictureServer } from "../support/picture-server.ts"
-import { runCli, type Stack, startStack } from "./stack-harness.ts"
+import { type PictureServer, startPictureServer } from "../support/servers/picture-server.ts"
+import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const ROWS = 300
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-batch-"))

@@ -6,8 +6,8 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { JobStore } from "../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../src/lib/queue/keys.ts"
 import { connectRedis } from "../../src/lib/redis/redis.ts"
-import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
-import { runCli, type Stack, startStack } from "./stack-harness.ts"
+import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store/store-limits.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-cli-"))
 const [one = "", two = ""] = ["photo2.jpg", "photo10.jpg"].map((name, seed) => {

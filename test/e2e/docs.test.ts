@@ -8,9 +8,9 @@ import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import jpeg from "jpeg-js"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
-import { type DocsExample, examplesOf, examplesOfMarkdown } from "../support/docs-examples.ts"
-import { newRoot, writeTinyModel } from "../support/tiny-model.ts"
-import { runCli, type Stack, startStack } from "./stack-harness.ts"
+import { type DocsExample, examplesOf, examplesOfMarkdown } from "../support/docs/docs-examples.ts"
+import { newRoot, writeTinyModel } from "../support/models/tiny-model.ts"
+import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const run = promisify(execFile)
 const RUNNERS = {

@@ -5,7 +5,7 @@ import { join } from "node:path"
 import { createClient } from "@redis/client"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import { listProcesses } from "../../src/cli/stack/processes/process-list.ts"
-import { processesOf, type Stack, startStack } from "./stack-harness.ts"
+import { processesOf, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const PARTS = ["redis", "gateway", "classifier", "edge"]
 type Secrets = { gatewayToken: string; ticketSecrets: string[]; webhookSecrets: string[]; redisPassword: string }

@@ -6,8 +6,8 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import type { Ticket } from "../../src/lib/tickets/ticket.ts"
-import { flatJpeg, flatPng } from "../support/images.ts"
-import { runCli, type Stack, startStack } from "./stack-harness.ts"
+import { flatJpeg, flatPng } from "../support/images/images.ts"
+import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const PICTURE = flatPng([200, 30, 40], { width: 64, height: 48 })
 /** What stands behind the end of a JPEG changes nothing of it. */

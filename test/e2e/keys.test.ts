@@ -3,7 +3,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import jpeg from "jpeg-js"
 import { afterAll, beforeAll, expect, test } from "vitest"
-import { runCli, type Stack, startStack } from "./stack-harness.ts"
+import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-keys-"))
 const SECRET = "a-payload-secret-of-thirty-two-or-more"

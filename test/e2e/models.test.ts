@@ -4,11 +4,11 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest"
 import { startWasm } from "../../src/classifier/engine/tfjs/start-wasm.ts"
-import { flatPng } from "../support/images.ts"
-import { breaksOffAfter, startPublisher } from "../support/model-publisher.ts"
-import { newRoot, writeTinyModel } from "../support/tiny-model.ts"
-import { type Files, graphModelFiles, teachableMachineFiles, writeFiles } from "../support/tool-exports.ts"
-import { runCli, type Stack, startStack } from "./stack-harness.ts"
+import { flatPng } from "../support/images/images.ts"
+import { breaksOffAfter, startPublisher } from "../support/models/model-publisher.ts"
+import { newRoot, writeTinyModel } from "../support/models/tiny-model.ts"
+import { type Files, graphModelFiles, teachableMachineFiles, writeFiles } from "../support/models/tool-exports.ts"
+import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const SHARED = fileURLToPath(new URL("../../../shared", import.meta.url))
 const CLASSIFIER = fileURLToPath(new URL("../../dist/classifier/main.js", import.meta.url))

@@ -6,10 +6,10 @@ import { promisify } from "node:util"
 import jpeg from "jpeg-js"
 import { afterAll, beforeAll, expect, test } from "vitest"
 import type { OpenApiDocument } from "../../src/edge/openapi/create-document.ts"
-import { createChecker } from "../support/conforming-edge.ts"
-import { type PictureServer, startPictureServer } from "../support/picture-server.ts"
-import { SECRET, startReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts"
-import { type Stack, startStack } from "./stack-harness.ts"
+import { createChecker } from "../contract/conforming-edge.ts"
+import { type PictureServer, startPictureServer } from "../support/servers/picture-server.ts"
+import { type Stack, startStack } from "../support/stack/stack-harness.ts"
+import { SECRET, startReceiver, type WebhookReceiver } from "../support/webhooks/webhook-receiver.ts"
 
 const run = promisify(execFile)
 const PROJECT = resolve("test/openapi-client")

@@ -4,9 +4,9 @@ import { join } from "node:path"
 import sharp from "sharp"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
 import type { Ticket } from "../../src/lib/tickets/ticket.ts"
-import { withSecrets } from "../support/exif.ts"
-import { startS3 } from "../support/s3-server.ts"
-import { runCli, type Stack, startStack } from "./stack-harness.ts"
+import { withSecrets } from "../support/images/exif.ts"
+import { startS3 } from "../support/servers/s3-server.ts"
+import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-operations-"))
 const noise = (width: number, height: number) =>

@@ -5,12 +5,12 @@ import { join } from "node:path"
 import { parse } from "csv-parse/sync"
 import type { Browser, Page } from "playwright-core"
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest"
-import { launchChromium } from "../support/chromium.ts"
-import { nodeEdge, openProcess } from "../support/edge-process.ts"
-import { sha256Hex } from "../support/edge-runtime.ts"
-import { flatJpeg } from "../support/images.ts"
-import { handOver, hide, seriousFindings, visit } from "../support/page-harness.ts"
-import { type Stack, startStack } from "./stack-harness.ts"
+import { nodeEdge, openProcess } from "../support/edge/edge-process.ts"
+import { sha256Hex } from "../support/edge/edge-runtime.ts"
+import { flatJpeg } from "../support/images/images.ts"
+import { launchChromium } from "../support/page/chromium.ts"
+import { handOver, hide, seriousFindings, visit } from "../support/page/page-harness.ts"
+import { type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const HELD_FROM = 100
 let stack: Stack

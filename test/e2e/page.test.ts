@@ -6,13 +6,13 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { createKeys } from "../../src/lib/queue/keys.ts"
 import { Operator } from "../../src/lib/queue/operator.ts"
 import { connectRedis } from "../../src/lib/redis/redis.ts"
-import { launchChromium } from "../support/chromium.ts"
-import { nodeEdge, openProcess } from "../support/edge-process.ts"
-import { sha256Hex } from "../support/edge-runtime.ts"
-import { flatJpeg } from "../support/images.ts"
-import { handOver, hide, jpegFile, seriousFindings, visit } from "../support/page-harness.ts"
-import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
-import { runCli, type Stack, startStack } from "./stack-harness.ts"
+import { nodeEdge, openProcess } from "../support/edge/edge-process.ts"
+import { sha256Hex } from "../support/edge/edge-runtime.ts"
+import { flatJpeg } from "../support/images/images.ts"
+import { launchChromium } from "../support/page/chromium.ts"
+import { handOver, hide, jpegFile, seriousFindings, visit } from "../support/page/page-harness.ts"
+import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store/store-limits.ts"
 
 const sample = (name: string) => readFileSync(new URL(`../../src/page/samples/${name}.jpg`, import.meta.url))
 const PUMPKIN = jpegFile("pumpkin.jpg", sample("pumpkin"))

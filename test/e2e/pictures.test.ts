@@ -3,7 +3,7 @@ import { basename, join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { afterAll, beforeAll, describe, expect, test } from "vitest"
-import { type Stack, startStack } from "./stack-harness.ts"
+import { type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const SHARED = fileURLToPath(new URL("../../../shared", import.meta.url))
 const isHere = existsSync(join(SHARED, "images"))

@@ -4,7 +4,7 @@ import { join } from "node:path"
 import { fileURLToPath } from "node:url"
 import jpeg from "jpeg-js"
 import { describe, expect, onTestFinished, test } from "vitest"
-import { processesOf, runCli, type Stack, startStack } from "./stack-harness.ts"
+import { processesOf, runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const CASTLE = fileURLToPath(new URL("../../../shared/images/castle.jpg", import.meta.url))
 

@@ -3,10 +3,10 @@ import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from "vitest"
 import type { Ticket } from "../../src/lib/tickets/ticket.ts"
 import { formatTraceparent, newTrace, parseTraceparent } from "../../src/lib/trace/trace-context.ts"
-import { flatPng } from "../support/images.ts"
-import { type OtlpReceiver, startOtlpReceiver } from "../support/otlp-receiver.ts"
-import { SECRET, startReceiver, type WebhookReceiver } from "../support/webhook-receiver.ts"
-import { type Stack, startStack } from "./stack-harness.ts"
+import { flatPng } from "../support/images/images.ts"
+import { type OtlpReceiver, startOtlpReceiver } from "../support/servers/otlp-receiver.ts"
+import { type Stack, startStack } from "../support/stack/stack-harness.ts"
+import { SECRET, startReceiver, type WebhookReceiver } from "../support/webhooks/webhook-receiver.ts"
 
 const STAGES = ["decode", "fetch", "finish", "infer"]
 const JOB_SPANS = ["process classify", "queue wait", ...STAGES]

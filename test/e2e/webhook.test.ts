@@ -6,7 +6,7 @@ import { tmpdir } from "node:os"
 import { join } from "node:path"
 import jpeg from "jpeg-js"
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest"
-import { processesOf, runCli, type Stack, startStack } from "./stack-harness.ts"
+import { processesOf, runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-webhook-"))
 const photo = join(folder, "photo.jpg")

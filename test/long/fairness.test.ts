@@ -11,9 +11,9 @@ import { createKeys } from "../../src/lib/queue/keys.ts"
 import { Operator } from "../../src/lib/queue/operator.ts"
 import { connectRedis } from "../../src/lib/redis/redis.ts"
 import type { Ticket } from "../../src/lib/tickets/ticket.ts"
-import { type Stack, startStack } from "../e2e/stack-harness.ts"
-import { flatPng } from "../support/images.ts"
-import { DEFAULT_STORE_LIMITS } from "../support/store-limits.ts"
+import { flatPng } from "../support/images/images.ts"
+import { type Stack, startStack } from "../support/stack/stack-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store/store-limits.ts"
 
 const BACKLOG = 5_000
 /** What two lanes may hold and have asked for when the picture arrives. */

@@ -1,14 +1,14 @@
 import { readFile, writeFile } from "node:fs/promises"
 import { setTimeout as sleep } from "node:timers/promises"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
-import { startBackend } from "../support/edge-backend.ts"
-import { FakeClassifier } from "../support/edge-classifier.ts"
-import { noise, uniqueJpeg } from "../support/edge-images.ts"
-import { type EdgeProcess, nodeEdge, openProcess } from "../support/edge-process.ts"
-import { type Backend, edgeEnv } from "../support/edge-runtime.ts"
+import { startBackend } from "../support/edge/edge-backend.ts"
+import { FakeClassifier } from "../support/edge/edge-classifier.ts"
+import { type EdgeProcess, nodeEdge, openProcess } from "../support/edge/edge-process.ts"
+import { type Backend, edgeEnv } from "../support/edge/edge-runtime.ts"
 import { fuzzEdge } from "../support/fuzz/fuzz-edge.ts"
 import { sendRaw } from "../support/fuzz/raw-http.ts"
 import { BAD_HEADS } from "../support/fuzz/raw-requests.ts"
+import { noise, uniqueJpeg } from "../support/images/edge-images.ts"
 
 /** FUZZ_SEED repeats a failure; `npm run fuzz -- --requests N` goes on for longer. */
 const SEED = Number(process.env.FUZZ_SEED ?? 1)

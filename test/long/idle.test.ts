@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { createClient } from "@redis/client"
 import { expect, onTestFinished, test } from "vitest"
-import { startStack } from "../e2e/stack-harness.ts"
+import { startStack } from "../support/stack/stack-harness.ts"
 
 const MINUTE_MS = 60_000
 const QUIET_MS = 2_000

@@ -4,10 +4,10 @@ import { CODEC_NAMES } from "../../src/classifier/image/codec.ts"
 import { LanePool } from "../../src/classifier/lane/lane-pool.ts"
 import { findModels } from "../../src/classifier/models/find-models.ts"
 import { createLog, silentLog } from "../../src/lib/log.ts"
-import { avifHeader, gifOf, webpOf } from "../support/hostile-images.ts"
-import { withOrientation } from "../support/images.ts"
-import { mutate, randomFrom } from "../support/mutate.ts"
-import { writeTinyModel } from "../support/tiny-model.ts"
+import { avifHeader, gifOf, webpOf } from "../support/images/hostile-images.ts"
+import { withOrientation } from "../support/images/images.ts"
+import { mutate, randomFrom } from "../support/images/mutate.ts"
+import { writeTinyModel } from "../support/models/tiny-model.ts"
 
 /** More of them: MUTATIONS=100000 npm run test:long -- lane-mutations */
 const COUNT = Number(process.env.MUTATIONS ?? 3_000)

@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url"
 import sharp from "sharp"
 import { expect, onTestFinished, test } from "vitest"
 import { groupUse } from "../../bench/process-use.ts"
-import { startStack } from "../e2e/stack-harness.ts"
+import { startStack } from "../support/stack/stack-harness.ts"
 
 const MODELS = fileURLToPath(new URL("../../../shared/models", import.meta.url))
 const isHere = existsSync(`${MODELS}/mobilenet_v2/model.json`)

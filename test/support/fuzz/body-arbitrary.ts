@@ -1,5 +1,5 @@
 import fc from "fast-check"
-import { jpegHeader, noise, pngHeader, segment } from "../edge-images.ts"
+import { jpegHeader, noise, pngHeader, segment } from "../images/edge-images.ts"
 import { fromSchema, type Schema } from "./schema-arbitrary.ts"
 
 /** A body as its bytes, and the type that it is said to be. `pieces`: it streams in so many, with no length. */

@@ -1,6 +1,6 @@
 import fc from "fast-check"
 import type { OpenApiDocument } from "../../../src/edge/openapi/create-document.ts"
-import { ALICE, BOB } from "../edge-runtime.ts"
+import { ALICE, BOB } from "../edge/edge-runtime.ts"
 import { bodyFor, type FuzzBody } from "./body-arbitrary.ts"
 import { fromSchema, type Schema } from "./schema-arbitrary.ts"
 

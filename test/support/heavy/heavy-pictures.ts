@@ -1,9 +1,9 @@
 import { constants, deflateRawSync, deflateSync } from "node:zlib"
 import sharp from "sharp"
 import { type Operation, parseOperation } from "../../../src/lib/operations/operations.ts"
-import { gifOf, join, jpegOfScans, u16le, u32le, webpOf } from "../hostile-images.ts"
-import { buildPng, pngChunk, withOrientation } from "../images.ts"
-import { mutate, randomFrom } from "../mutate.ts"
+import { gifOf, join, jpegOfScans, u16le, u32le, webpOf } from "../images/hostile-images.ts"
+import { buildPng, pngChunk, withOrientation } from "../images/images.ts"
+import { mutate, randomFrom } from "../images/mutate.ts"
 
 export type HeavyPicture = { what: string; bytes: Uint8Array; operation: Operation }
 

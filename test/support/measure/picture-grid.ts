@@ -1,8 +1,8 @@
 import sharp from "sharp"
 import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../../../src/classifier/image/codec.ts"
 import type { Operation } from "../../../src/lib/operations/operations.ts"
-import { jpegOfScans } from "../hostile-images.ts"
-import { buildPng } from "../images.ts"
+import { jpegOfScans } from "../images/hostile-images.ts"
+import { buildPng } from "../images/images.ts"
 import type { WorkToMeasure } from "./measure-work.ts"
 
 type Size = { width: number; height: number }

@@ -4,7 +4,7 @@ import { openCodec } from "../../../src/classifier/image/open-codec.ts"
 import { runOperation } from "../../../src/classifier/operations/run-operation.ts"
 import type { WorkContext } from "../../../src/classifier/operations/work.ts"
 import { AppError } from "../../../src/lib/app-error.ts"
-import { flatJpeg } from "../images.ts"
+import { flatJpeg } from "../images/images.ts"
 import type { MeasuredWork, WorkToMeasure } from "./measure-work.ts"
 
 // Jobs one after the other, as a lane runs them, in a process of their own. Linux alone tells a peak that can be set back.

@@ -1,6 +1,0 @@
-import { describe, test } from "vitest"
-import { clientSuite } from "../support/client-suite.ts"
-
-describe("the client, inside workerd", () => {
-  for (const { name, run } of clientSuite) test(name, run)
-})

@@ -1,0 +1,25 @@
+// What the tests need of the system and Debian has: Redis, and Chromium for what must work in a browser. Run by `npm test`.
+import { execFileSync } from "node:child_process"
+import { existsSync } from "node:fs"
+import { findExecutable } from "../../../src/cli/stack/redis/find-executable.ts"
+import { findRedis } from "../../../src/cli/stack/redis/find-redis.ts"
+
+const say = (line: string) => process.stdout.write(`${line}\n`)
+
+await findRedis((how) => say(`The tests need Redis: ${how} …`), AbortSignal.timeout(300_000))
+
+if (findExecutable(["chromium"]) === null) {
+  if (process.getuid?.() !== 0 || findExecutable(["apt-get"]) === null) {
+    throw new Error("The tests need Chromium: install your system's package `chromium`, then run them again")
+  }
+  say("The tests need Chromium: apt-get update, then apt-get install chromium …")
+  const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
+  execFileSync("apt-get", ["update", "-q"], { env, stdio: "pipe" })
+  execFileSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", "chromium"], { env, stdio: "pipe" })
+}
+
+// A project of its own, as somebody has it who generates a client: openapi-typescript needs another TypeScript than ours.
+if (!existsSync("test/openapi-client/node_modules")) {
+  say("The tests need a generator of clients: npm ci in test/openapi-client …")
+  execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: "test/openapi-client", stdio: "pipe" })
+}

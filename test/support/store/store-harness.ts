@@ -1,0 +1,157 @@
+import { createClient } from "@redis/client"
+import type { ImageInfo, JobResult } from "../../../src/lib/queue/job.ts"
+import {
+  type Claim,
+  type Claimed,
+  type Enqueued,
+  JobStore,
+  type NewJob,
+  type Outcome,
+  type StoreLimits,
+} from "../../../src/lib/queue/job-store.ts"
+import { createKeys, type Keys } from "../../../src/lib/queue/keys.ts"
+import { Operator } from "../../../src/lib/queue/operator.ts"
+import { connectRedis, type RedisRest } from "../../../src/lib/redis/redis.ts"
+import { startGateway, startRedis, type TestGateway, type TestRedis } from "../redis/redis-server.ts"
+import { auditStore, type Client } from "./store-audit.ts"
+import { DEFAULT_STORE_LIMITS } from "./store-limits.ts"
+
+/** The instant at which the tests' clock stands; instants are arguments of the store, so nobody waits for them. */
+export const T0 = 1_700_000_000_000
+export const LEASE_MS = 30_000
+export const DEADLINE_MS = 3_600_000
+
+export type StoreHarness = {
+  server: TestRedis
+  gateway: TestGateway
+  redis: RedisRest
+  keys: Keys
+  /** Straight to Redis, to look at what lies there. */
+  client: Client
+  /** The same store, by TCP instead of REST: for tests about many jobs. */
+  crowdStore(limits?: Partial<StoreLimits>): JobStore
+  /** Whether what lies in Redis is audited after every script. On, unless a test is about many jobs. */
+  auditing: boolean
+  store(limits?: Partial<StoreLimits>): JobStore
+  operator(limits?: Partial<StoreLimits>): Operator
+  reset(): Promise<void>
+  close(): Promise<void>
+}
+
+/** A store on a real Redis behind the real gateway. */
+export async function startStoreHarness(): Promise<StoreHarness> {
+  const server = await startRedis()
+  const gateway = await startGateway({ redisUrl: server.url })
+  const client: Client = createClient({ url: server.url, commandOptions: { timeout: 120_000 } })
+  await client.connect()
+  const keys = createKeys("test")
+  // Generous: on a busy machine a call that is cut off would be a failure of the test, not of the store.
+  const rest = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
+  const audited: RedisRest = {
+    ...rest,
+    async script(text, scriptKeys, args) {
+      const reply = await rest.script(text, scriptKeys, args)
+      if (harness.auditing) await auditStore(client, keys)
+      return reply
+    },
+  }
+  const harness: StoreHarness = {
+    server,
+    gateway,
+    redis: audited,
+    keys,
+    client,
+    auditing: true,
+    store: (limits) => new JobStore(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
+    operator: (limits) => new Operator(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
+    crowdStore: (limits) => new JobStore(overTcp(client), keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
+    async reset() {
+      harness.auditing = true
+      await client.flushAll()
+    },
+    async close() {
+      client.destroy()
+      await gateway.close()
+      await server.stop()
+    },
+  }
+  return harness
+}
+
+/** Scripts, bytes and GET straight to Redis, pipelined. */
+function overTcp(client: Client): RedisRest {
+  const texts = new Map<string, string>()
+  const refuse = () => Promise.reject(new Error("A crowd's store runs scripts only"))
+  return {
+    async script(text, keys, args) {
+      const sha = texts.get(text) ?? (await client.scriptLoad(text))
+      texts.set(text, sha)
+      return client.evalSha(sha, { keys: [...keys], arguments: args.map(String) })
+    },
+    setBytes: async (key, bytes, ttlMs) => void (await client.set(key, Buffer.from(bytes), { PX: ttlMs })),
+    call: refuse,
+    getBytes: refuse,
+    subscribe: refuse,
+  }
+}
+
+const IMAGE: ImageInfo = { format: "png", width: 4, height: 3, bytes: 3, sha256: "0".repeat(64), orientation: 1 }
+
+/** A job of `id`; the rest is what most tests do not care about. */
+export function jobOf(id: string, options: Partial<NewJob> & { bytes?: number } = {}): NewJob {
+  const { bytes = IMAGE.bytes, ...job } = options
+  return {
+    id,
+    model: "m",
+    queue: options.model ?? "m",
+    caller: "key:a",
+    payloadId: `${id}-bytes`,
+    createdMs: T0,
+    deadlineMs: (options.createdMs ?? T0) + DEADLINE_MS,
+    maxAttempts: 3,
+    weight: 1,
+    input: {
+      ticketId: `cls_${id}`,
+      operation: { name: "classify", topK: 5 },
+      image: { ...IMAGE, bytes },
+      fingerprint: `print-of-${id}`,
+    },
+    ...job,
+  }
+}
+
+/** Bytes first, then the job, as an edge does it. */
+export async function submit(store: JobStore, job: NewJob): Promise<Enqueued> {
+  if (job.payloadId !== undefined) await store.putPayload(job.payloadId, new Uint8Array(job.input.image?.bytes ?? 0))
+  return store.enqueue(job)
+}
+
+let claims = 0
+
+/** A claim of one job by worker w, under a fresh token. */
+export function claimOf(options: Partial<Claim> = {}): Claim {
+  return {
+    worker: "w",
+    queues: ["m"],
+    max: 1,
+    nowMs: T0,
+    leaseMs: LEASE_MS,
+    token: `token-${++claims}`,
+    handEmpty: true,
+    ...options,
+  }
+}
+
+export const idsOf = (claimed: Claimed) => claimed.jobs.map(({ id }) => id)
+
+export function resultOf(label: string): JobResult {
+  return {
+    modelVersion: "v1",
+    predictions: [{ label, probability: 0.875, classIndex: 7 }],
+    image: IMAGE,
+    timingsMs: { fetch: 1.5, decode: 2, infer: 20 },
+  }
+}
+
+export const success = (label = "cat"): Outcome => ({ state: "succeeded", result: resultOf(label) })
+export const failure = (): Outcome => ({ state: "failed", error: { code: "invalid_image", message: "It is damaged" } })

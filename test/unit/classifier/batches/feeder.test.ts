@@ -1,0 +1,40 @@
+import { expect, it } from "vitest"
+import { Feeder } from "../../../../src/classifier/batches/feeder.ts"
+import { Reachability } from "../../../../src/classifier/loops/until-reached.ts"
+import { AppError } from "../../../../src/lib/app-error.ts"
+import type { Batch } from "../../../../src/lib/batches/batch.ts"
+import { createLog } from "../../../../src/lib/log.ts"
+
+it.each(["payload_unreadable", "list_expired"] as const)("a batch whose list is %s is ended", async (code) => {
+  const lines: string[] = []
+  const log = createLog({ server: "test", script: "classifier", write: (line) => void lines.push(line) })
+  const plan = { id: "b", listId: "l", pictures: 3, rows: 3, size: 2, chunks: [[0, 0]] }
+  const batch = { plan, progress: { cursor: 0, succeeded: 0, failed: 0, canceled: 0 } } as unknown as Batch
+  const stop = new AbortController()
+  const ended: string[] = []
+  let lent = 0
+  const feeder = new Feeder({
+    store: {
+      lend: async () => ({
+        lent: lent++ === 0 ? [{ batch, token: "t", deadlineMs: Number.MAX_SAFE_INTEGER }] : [],
+        unreadable: [],
+        nextDueMs: null,
+      }),
+      feed: () => Promise.reject(new Error("nothing can be fed")),
+      getChunk: () => Promise.reject(new AppError(code, "the list")),
+      end: async (id, how) => {
+        ended.push(`${id} ${how}`)
+        return { status: "ended", inFlight: 0, batch }
+      },
+    } as ConstructorParameters<typeof Feeder>[0]["store"],
+    now: () => Date.now(),
+    isListening: () => true,
+    reachability: new Reachability(log),
+    log,
+  })
+  const run = feeder.run(stop.signal)
+  await expect.poll(() => ended).toEqual(["b expired"])
+  expect(lines.some((line) => line.includes("batch.list_lost") && line.includes(code))).toBe(true)
+  stop.abort()
+  await run
+})

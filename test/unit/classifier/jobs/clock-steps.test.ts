@@ -1,0 +1,72 @@
+import { expect, it, vi } from "vitest"
+import { createMetrics } from "../../../../src/classifier/health/metrics.ts"
+import { type ClaimLoop, runClaimLoop } from "../../../../src/classifier/jobs/claim-loop.ts"
+import { DryQueues } from "../../../../src/classifier/jobs/dry-queues.ts"
+import { Hand } from "../../../../src/classifier/jobs/hand.ts"
+import { ServiceMeter } from "../../../../src/classifier/jobs/service-meter.ts"
+import { Reachability } from "../../../../src/classifier/loops/until-reached.ts"
+import { Waker } from "../../../../src/classifier/loops/waker.ts"
+import { silentLog } from "../../../../src/lib/log.ts"
+import type { Claim, Claimed, JobStore } from "../../../../src/lib/queue/job-store.ts"
+
+const HOUR_MS = 3_600_000
+
+/** The loop in front of an empty queue, on a clock that a test moves. */
+async function withLoop(
+  run: (loop: { claims: Claim[]; waker: Waker; state: { nowMs: number; mayReap: boolean } }) => Promise<void>,
+) {
+  const leave = new AbortController()
+  const claims: Claim[] = []
+  const claim = async (asked: Claim): Promise<Claimed> => {
+    claims.push(asked)
+    return { jobs: [], status: "empty", nextLeaseEndMs: null, dry: ["m"], moved: [], unreadable: [] }
+  }
+  const state = { nowMs: 10 * HOUR_MS, mayReap: true }
+  const waker = new Waker()
+  const loop: ClaimLoop = {
+    store: { claim } as unknown as JobStore,
+    ...{ worker: "w", lanes: 1, fetches: 1, leaseMs: 30_000, queues: () => ["m"], log: silentLog, waker },
+    hand: new Hand(() => undefined),
+    dryQueues: new DryQueues(),
+    broken: () => [],
+    isListening: () => true,
+    mayReap: () => state.mayReap,
+    start: () => undefined,
+    now: () => state.nowMs,
+    meter: new ServiceMeter(),
+    metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 0 }),
+    reachability: new Reachability(silentLog),
+  }
+  const running = runClaimLoop(loop, leave.signal)
+  try {
+    await vi.waitUntil(() => claims.length > 0)
+    await run({ claims, waker, state })
+  } finally {
+    leave.abort()
+    waker.wake()
+    await running
+  }
+}
+
+it("a classifier looks, and tells that it lives, when the time has stepped back, instead of waiting until it has caught up", () =>
+  withLoop(async ({ claims, waker, state }) => {
+    const before = claims.length
+    state.nowMs -= HOUR_MS
+    waker.wake()
+    await vi.waitUntil(() => claims.length > before)
+    expect(claims.at(-1)).toMatchObject({ reap: true, nowMs: state.nowMs })
+    expect(JSON.parse(claims.at(-1)?.beat ?? "{}").untilMs).toBeLessThan(state.nowMs + HOUR_MS)
+  }))
+
+it("a classifier ends nobody's lease soon after the time has stepped", () =>
+  withLoop(async ({ claims, waker, state }) => {
+    const before = claims.length
+    Object.assign(state, { mayReap: false, nowMs: state.nowMs + HOUR_MS })
+    waker.wake()
+    await vi.waitUntil(() => claims.length > before)
+    expect(claims.at(-1)).toMatchObject({ reap: false })
+    state.mayReap = true
+    state.nowMs += 60_000
+    waker.wake()
+    await vi.waitUntil(() => claims.at(-1)?.reap === true)
+  }))

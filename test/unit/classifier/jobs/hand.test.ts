@@ -1,0 +1,67 @@
+import { describe, expect, it, vi } from "vitest"
+import { Hand, JobStopped } from "../../../../src/classifier/jobs/hand.ts"
+import type { ClaimedJob } from "../../../../src/lib/queue/job.ts"
+
+const claim = (leaseToken: string) => ({ id: "a", leaseToken, attempts: 1, maxAttempts: 3 }) as ClaimedJob
+
+/** Work that lasts until it is told to end, whatever its signal says. */
+function fakeWork() {
+  let end: () => void = () => undefined
+  const promise = new Promise<void>((resolve) => {
+    end = resolve
+  })
+  const work = vi.fn((_signal: AbortSignal) => promise)
+  return { work, end: () => end(), reason: () => work.mock.calls[0]?.[0].reason as unknown }
+}
+
+describe("Hand.take()", () => {
+  it("leaves a claim that comes twice to who works on it", async () => {
+    const hand = new Hand(() => undefined)
+    const [first, second] = [fakeWork(), fakeWork()]
+    hand.take(claim("one"), first.work)
+    hand.take(claim("one"), second.work)
+    expect(first.reason()).toBeUndefined()
+    first.end()
+    await hand.empty()
+    expect(second.work).not.toHaveBeenCalled()
+  })
+
+  it("stops what is held under a lost lease, and begins the new claim when that has settled", async () => {
+    const changed = vi.fn()
+    const hand = new Hand(changed)
+    const [first, second] = [fakeWork(), fakeWork()]
+    hand.take(claim("one"), first.work)
+    hand.take(claim("two"), second.work)
+    expect(first.reason()).toEqual(new JobStopped("its lease is lost"))
+    expect(hand.size).toBe(1)
+    expect(hand.leasesOlderThan(0)).toEqual([{ jobId: "a", token: "two" }])
+    await new Promise((resolve) => setTimeout(resolve))
+    expect(second.work).not.toHaveBeenCalled()
+
+    first.end()
+    await vi.waitFor(() => expect(second.work).toHaveBeenCalledOnce())
+    expect(hand.size).toBe(1)
+    hand.stop("a", "the ticket was canceled")
+    expect(second.reason()).toEqual(new JobStopped("the ticket was canceled"))
+    second.end()
+    await hand.empty()
+    expect(hand.size).toBe(0)
+    expect(changed).toHaveBeenCalledTimes(2)
+  })
+
+  it("begins the last of several claims only, and none that was stopped while it waited", async () => {
+    const hand = new Hand(() => undefined)
+    const works = [fakeWork(), fakeWork(), fakeWork()]
+    for (const [i, { work }] of works.entries()) hand.take(claim(`${i}`), work)
+    works[0]?.end()
+    await vi.waitFor(() => expect(works[2]?.work).toHaveBeenCalledOnce())
+    expect(works[1]?.work).not.toHaveBeenCalled()
+
+    const late = fakeWork()
+    hand.take(claim("late"), late.work)
+    hand.stop("a", "the ticket was canceled")
+    works[2]?.end()
+    await hand.empty()
+    expect(late.work).not.toHaveBeenCalled()
+  })
+})

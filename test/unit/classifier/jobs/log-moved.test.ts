@@ -1,0 +1,65 @@
+import { expect, it } from "vitest"
+import { createMetrics } from "../../../../src/classifier/health/metrics.ts"
+import { runClaimLoop } from "../../../../src/classifier/jobs/claim-loop.ts"
+import { DryQueues } from "../../../../src/classifier/jobs/dry-queues.ts"
+import { Hand } from "../../../../src/classifier/jobs/hand.ts"
+import { logMoved } from "../../../../src/classifier/jobs/log-moved.ts"
+import { ServiceMeter } from "../../../../src/classifier/jobs/service-meter.ts"
+import { Reachability } from "../../../../src/classifier/loops/until-reached.ts"
+import { Waker } from "../../../../src/classifier/loops/waker.ts"
+import { createLog } from "../../../../src/lib/log.ts"
+import type { Job } from "../../../../src/lib/queue/job.ts"
+import type { Claimed, JobStore } from "../../../../src/lib/queue/job-store.ts"
+
+const TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+const JOB = {
+  id: "a",
+  queue: "m",
+  attempts: 3,
+  input: { trace: `00-${TRACE_ID}-b7ad6b7169203331-01` },
+}
+const logged = (job: object) => {
+  const lines: string[] = []
+  logMoved(createLog({ server: "s", script: "classifier", write: (line) => lines.push(line) }), job as Job)
+  return lines.map((line) => JSON.parse(line))
+}
+
+it("logMoved() writes a line that is found by the job and by its trace", () => {
+  const about = { jobId: "a", queue: "m", attempt: 3, traceId: TRACE_ID }
+  const error = { code: "attempts_exhausted", message: "Given up after 3 attempts" }
+  expect(logged({ ...JOB, state: "queued" })).toMatchObject([{ event: "job.retried", ...about }])
+  expect(logged({ ...JOB, state: "failed", error })).toMatchObject([
+    { event: "job.failed", ...about, code: error.code, reason: error.message },
+  ])
+  expect(logged({ ...JOB, state: "queued", input: {} })[0]).not.toHaveProperty("traceId")
+})
+
+it("the claim loop logs what its claims moved", async () => {
+  const leave = new AbortController()
+  const lines: string[] = []
+  const log = createLog({ server: "s", script: "classifier", write: (line) => lines.push(line) })
+  const moved = [{ ...JOB, state: "queued" } as Job]
+  const claim = async (): Promise<Claimed> => {
+    leave.abort()
+    return { jobs: [], status: "empty", nextLeaseEndMs: null, dry: [], unreadable: [], moved }
+  }
+  await runClaimLoop(
+    {
+      store: { claim } as unknown as JobStore,
+      ...{ worker: "w", lanes: 1, fetches: 1, leaseMs: 30_000, queues: () => ["m"], log },
+      hand: new Hand(() => undefined),
+      waker: new Waker(),
+      dryQueues: new DryQueues(),
+      broken: () => [],
+      isListening: () => true,
+      mayReap: () => true,
+      start: () => undefined,
+      now: () => 0,
+      meter: new ServiceMeter(),
+      metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 0 }),
+      reachability: new Reachability(log),
+    },
+    leave.signal,
+  )
+  expect(lines.map((line) => JSON.parse(line).event)).toEqual(["job.retried"])
+})

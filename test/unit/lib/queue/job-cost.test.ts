@@ -1,0 +1,90 @@
+import fc from "fast-check"
+import { describe, expect, it } from "vitest"
+import { type Operation, parseOperation } from "../../../../src/lib/operations/operations.ts"
+import { jobCost } from "../../../../src/lib/queue/job-cost.ts"
+import { measureWork, rankCorrelation, type WorkPoint } from "../../../support/measure/work-grid.ts"
+
+const classify = parseOperation("classify", {})
+const compress = parseOperation("compress", {})
+const picture = (format: string, width: number, height: number) => ({ format, width, height })
+
+const point = (format: WorkPoint["format"], [width, height]: [number, number], operation: Operation) => ({
+  format,
+  width,
+  height,
+  operation,
+})
+const resize = (options: Record<string, string>) => parseOperation("resize", options)
+
+/** Cheap ones: from a thumbnail's classification to an AVIF of a megapixel. `npx tsx bench/work.ts` has more. */
+const POINTS: WorkPoint[] = [
+  point("jpeg", [320, 240], classify),
+  point("jpeg", [1_280, 960], classify),
+  point("avif", [800, 600], classify),
+  point("png", [320, 240], parseOperation("inspect", {})),
+  point("jpeg", [320, 240], compress),
+  point("png", [320, 240], resize({ width: "100" })),
+  point("avif", [800, 600], resize({ width: "800", format: "webp" })),
+  point("jpeg", [1_280, 960], resize({ width: "500", format: "avif" })),
+  point("jpeg", [1_280, 960], resize({ width: "500", format: "avif", quality: "95" })),
+  point("jpeg", [1_280, 960], resize({ width: "700", format: "json" })),
+  point("jpeg", [1_280, 960], resize({ width: "1000", format: "json" })),
+  point("jpeg", [1_280, 960], resize({ width: "1600", format: "png" })),
+  point("jpeg", [1_280, 960], resize({ width: "1600", format: "webp" })),
+  point("jpeg", [1_280, 960], parseOperation("compress", { format: "webp", quality: "85" })),
+  point("jpeg", [1_280, 960], parseOperation("compress", { format: "avif" })),
+  point("jpeg", [1_280, 960], parseOperation("compress", { format: "avif", quality: "90" })),
+]
+
+describe("jobCost()", () => {
+  it.each([
+    ["a thumbnail", picture("jpeg", 320, 240)],
+    ["a phone's photo", picture("jpeg", 4_000, 3_000)],
+    ["a photo of 20 megapixels", picture("jpeg", 5_472, 3_648)],
+    ["a screenshot", picture("png", 1_920, 1_080)],
+    ["a picture of a page", picture("webp", 1_200, 800)],
+    ["a picture that nobody has seen yet", undefined],
+  ])("is 1 for an ordinary classification: of %s", (_what, image) => {
+    expect(jobCost({ operation: classify, image })).toBe(1)
+  })
+
+  it("is at least 1, and whole, for whatever is asked", () => {
+    const operations = fc.oneof(
+      fc.constant(classify),
+      fc.constant(parseOperation("inspect", {})),
+      fc
+        .record({ quality: fc.integer({ min: 1, max: 100 }), scale: fc.constantFrom("0.001", "0.5", "1") })
+        .map(({ quality, scale }) => parseOperation("compress", { quality: String(quality), scale })),
+      fc
+        .integer({ min: 1, max: 4_000 })
+        .map((width) => parseOperation("resize", { width: String(width), format: "avif" })),
+    )
+    const images = fc.record({
+      format: fc.constantFrom("jpeg", "png", "webp", "avif", "gif", "tiff"),
+      width: fc.integer({ min: 1, max: 7_000 }),
+      height: fc.integer({ min: 1, max: 7_000 }),
+    })
+    fc.assert(
+      fc.property(operations, fc.option(images, { nil: undefined }), (operation: Operation, image) => {
+        const cost = jobCost({ operation, image })
+        expect(Number.isInteger(cost)).toBe(true)
+        expect(cost).toBeGreaterThanOrEqual(1)
+      }),
+    )
+  })
+
+  it("counts an unseen picture as a phone's photo", () => {
+    expect(jobCost({ operation: compress })).toBe(
+      jobCost({ operation: compress, image: picture("jpeg", 4_000, 3_000) }),
+    )
+    expect(jobCost({ operation: compress })).toBeGreaterThan(5)
+  })
+
+  it("ranks jobs as the CPU time that the real operations take does", { timeout: 120_000 }, async () => {
+    const measured = await measureWork(POINTS, { rounds: 1 })
+    const costs = measured.map((point) => jobCost(point))
+    const cpuMs = measured.map((point) => point.cpuMs)
+    const table = costs.map((cost, i) => `${cost} ${Math.round(cpuMs[i] ?? 0)} ms`).join(", ")
+    expect(rankCorrelation(costs, cpuMs), table).toBeGreaterThan(0.75)
+  })
+})
