@@ -34,15 +34,28 @@ const points: WorkPoint[] = [
     SIZES.flatMap((size) => OPERATIONS.map((operation) => ({ format, ...size, operation }))),
   ),
   ...(["jpeg", "png"] as const).flatMap((format) => OPERATIONS.map((operation) => ({ format, ...LARGE, operation }))),
+  ...[classify, parseOperation("resize", { width: "200" })].map((operation) => ({
+    format: "jpeg" as const,
+    ...LARGE,
+    operation,
+    isProgressive: true,
+  })),
+  // A crop of 36 megapixels, which are never worked out.
+  {
+    format: "png",
+    width: 3_000,
+    height: 100,
+    operation: parseOperation("resize", { width: "60", height: "1200", fit: "cover" }),
+  },
   ...WRITTEN.map((operation) => ({ ...MIDDLING, operation })),
 ]
 const measured = await measureWork(points, { rounds: 2 })
 const unitMs = measured[0]?.cpuMs ?? 1
 const costs = measured.map((point) => jobCost(point))
 const print = (line: string) => process.stdout.write(`${line}\n`)
-for (const [i, { format, width, height, operation, cpuMs }] of measured.entries()) {
+for (const [i, { format, width, height, isProgressive, operation, cpuMs }] of measured.entries()) {
   const { name, ...options } = operation
-  const what = `${format} ${width} × ${height} ${name} ${JSON.stringify(options)}`
+  const what = `${isProgressive ? "progressive " : ""}${format} ${width} × ${height} ${name} ${JSON.stringify(options)}`
   print(`${String(costs[i]).padStart(4)}  ${(cpuMs / unitMs).toFixed(2).padStart(6)}  ${what}`)
 }
 const rho = rankCorrelation(

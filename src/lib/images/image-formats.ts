@@ -21,8 +21,10 @@ export type ImageHeader = {
   frames: number
   /** Of all frames together. */
   pixels: number
+  /** A JPEG that comes in several scans: it is decoded at its full size, however small a picture is wanted. */
+  isProgressive?: boolean
 }
 
 /** What the reader of one format finds; what it leaves out is upright, and alone. */
 export type HeaderFacts = Pick<ImageHeader, "width" | "height"> &
-  Partial<Pick<ImageHeader, "orientation" | "frames" | "pixels">>
+  Partial<Pick<ImageHeader, "orientation" | "frames" | "pixels" | "isProgressive">>

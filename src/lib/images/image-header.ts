@@ -54,8 +54,8 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader {
   if (bytes.length === 0) throw new AppError("empty_body", "Cannot read image: there are no bytes")
   const reader = READERS.find(({ isOne }) => isOne(bytes))
   if (reader) {
-    const { width, height, orientation = 1, frames = 1, pixels = width * height * frames } = reader.read(bytes)
-    return { format: reader.format, width, height, orientation, frames, pixels }
+    const { width, height, orientation = 1, frames = 1, pixels = width * height * frames, ...rest } = reader.read(bytes)
+    return { format: reader.format, width, height, orientation, frames, pixels, ...rest }
   }
   const other = OTHERS.find(([, offset, magic]) => startsWith(bytes, offset, magic))
   const what = other === undefined ? "the body is not an image" : `${other[0]} is not supported`
@@ -64,8 +64,14 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader {
 
 /** What a ticket says of a picture: as a person sees it, and how many there are where it is not one. */
 export function seenImage(header: ImageHeader) {
-  const { format, orientation, frames } = header
-  return { format, ...uprightSize(header), orientation, ...(frames > 1 && { frames }) }
+  const { format, orientation, frames, isProgressive } = header
+  return {
+    format,
+    ...uprightSize(header),
+    orientation,
+    ...(frames > 1 && { frames }),
+    ...(isProgressive && { isProgressive }),
+  }
 }
 
 /** How large a picture may be: MAX_IMAGE_PIXELS, of all frames together, and MAX_IMAGE_SIDE. */

@@ -1,4 +1,5 @@
 import { AppError } from "../app-error.ts"
+import type { HeaderFacts } from "./image-formats.ts"
 import { readExifOrientation } from "./tiff-directory.ts"
 
 const APP1 = 0xe1
@@ -14,11 +15,14 @@ const MAX_STEPS = 65_536
 const isFrameHeader = (marker: number) =>
   marker >= 0xc0 && marker <= 0xcf && marker !== 0xc4 && marker !== 0xc8 && marker !== 0xcc
 
+/** SOF2, SOF6, SOF10 and SOF14. */
+const isProgressive = (frameMarker: number) => (frameMarker & 3) === 2
+
 /**
  * Walks the segments of a JPEG up to its frame header.
  * @throws AppError invalid_image
  */
-export function readJpegHeader(bytes: Uint8Array): { width: number; height: number; orientation: number } {
+export function readJpegHeader(bytes: Uint8Array): HeaderFacts {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let orientation = 1
   let at = 2
@@ -36,8 +40,8 @@ export function readJpegHeader(bytes: Uint8Array): { width: number; height: numb
     if (isFrameHeader(marker) && at + 9 <= bytes.length) {
       const height = view.getUint16(at + 5)
       const width = view.getUint16(at + 7)
-      if (width > 0 && height > 0) return { width, height, orientation }
-      break
+      if (width === 0 || height === 0) break
+      return { width, height, orientation, ...(isProgressive(marker) && { isProgressive: true }) }
     }
     if (marker === 0xda || marker === 0xd9 || length < 2) break
     if (marker === APP1) orientation = readApp1Orientation(bytes.subarray(at + 4, at + 2 + length)) ?? orientation

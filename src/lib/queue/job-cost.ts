@@ -5,10 +5,15 @@ import type { JobInput } from "./job.ts"
  * CPU milliseconds of all threads, a megapixel where nothing else is said, as `npx tsx bench/work.ts` measures them on one
  * machine with the default engine and codec. Only their ratios matter.
  */
-/** From the file to pixels. A JPEG is decoded at about the size that is wanted: what it costs in any case, and full size. */
+/**
+ * From the file to pixels. A JPEG is decoded at about the size that is wanted, but all of it is read: once, or in several scans where
+ * it is progressive.
+ */
 const READ_MS: Readonly<Record<string, number>> = { png: 9, webp: 10, avif: 75, gif: 12, tiff: 10 }
 const SCAN_JPEG_MS = 2
+const SCANS_JPEG_MS = 8
 const READ_JPEG_MS = 8
+/** Of what is made: libvips works out nothing of what `cover` crops. */
 const RESIZE_MS = 25
 /** From pixels to a file of middling quality. */
 const WRITE_MS: Record<OutputFormat, number> = { jpeg: 40, png: 60, webp: 80, avif: 300, json: 200, npy: 10 }
@@ -43,15 +48,19 @@ export function spanOf(cost: number, weight: number): string {
   return String(cost / weight)
 }
 
-type Seen = { image?: Pick<NonNullable<JobInput["image"]>, "format" | "width" | "height"> | undefined }
+type SeenImage = Pick<NonNullable<JobInput["image"]>, "format" | "width" | "height" | "isProgressive">
+type Seen = { image?: SeenImage | undefined }
 type Size = { width: number; height: number }
 
 const megapixelsOf = ({ width, height }: Size) => (width * height) / 1e6
 
-function readMsOf(image: Size & { format: string }, outMegapixels: number): number {
+function readMsOf(image: SeenImage, outMegapixels: number): number {
   const megapixels = megapixelsOf(image)
   if (image.format !== "jpeg") return (READ_MS[image.format] ?? READ_JPEG_MS) * megapixels
-  return SCAN_JPEG_MS * megapixels + READ_JPEG_MS * Math.min(megapixels, 4 * outMegapixels)
+  return (
+    (image.isProgressive ? SCANS_JPEG_MS : SCAN_JPEG_MS) * megapixels +
+    READ_JPEG_MS * Math.min(megapixels, 4 * outMegapixels)
+  )
 }
 
 /** The last steps up to quality 100 cost most: about 1 up to 70, 2 at 90, 3 at 100. The others know no quality. */

@@ -38,6 +38,8 @@ export const imageInfoSchema = open({
   orientation: z.number(),
   /** Pictures in it, where its format can hold several. */
   frames: z.number().optional(),
+  /** A JPEG that comes in several scans. */
+  isProgressive: z.boolean().optional(),
 })
 export type ImageInfo = z.infer<typeof imageInfoSchema>
 

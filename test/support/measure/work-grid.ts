@@ -23,7 +23,14 @@ const LIMITS: ImageLimits = {
   maxDecodeMs: 60_000,
 }
 
-export type WorkPoint = { format: ImageFormat; width: number; height: number; operation: Operation }
+export type WorkPoint = {
+  format: ImageFormat
+  width: number
+  height: number
+  operation: Operation
+  /** Of a JPEG: in several scans, as mozjpeg and photo editors for the web write them. */
+  isProgressive?: boolean
+}
 export type MeasuredPoint = WorkPoint & { image: ImageInfo; cpuMs: number }
 
 /** Runs each point through the real operations, one after the other, and takes the least CPU time (all threads) of `rounds`. */
@@ -40,7 +47,7 @@ export async function measureWork(
   const measured: MeasuredPoint[] = []
   const pictures = new Map<string, Uint8Array>()
   for (const point of points) {
-    const name = `${point.format} ${point.width} ${point.height}`
+    const name = `${point.format} ${point.width} ${point.height} ${point.isProgressive}`
     const bytes = pictures.get(name) ?? (await photo(point))
     pictures.set(name, bytes)
     let cpuMs = Number.POSITIVE_INFINITY
@@ -62,7 +69,7 @@ function unlessNotSmaller(error: unknown): void {
 }
 
 /** A photo of this size, with the grain that a camera's has: what is flat would cost a decoder next to nothing. */
-async function photo({ format, width, height }: WorkPoint): Promise<Uint8Array> {
+async function photo({ format, width, height, isProgressive: progressive }: WorkPoint): Promise<Uint8Array> {
   const sample = await readFile(root("src/page/samples/balloon.jpg"))
   const grain = {
     width,
@@ -76,7 +83,12 @@ async function photo({ format, width, height }: WorkPoint): Promise<Uint8Array> 
     .resize(width, height, { fit: "fill" })
     .composite([{ input: noise, raw: { width, height, channels: 3 }, blend: "soft-light" }])
   return picture
-    .toFormat(format, { effort: 1, quality: 85, ...(format === "png" && { compressionLevel: 1 }) })
+    .toFormat(format, {
+      effort: 1,
+      quality: 85,
+      ...(format === "png" && { compressionLevel: 1 }),
+      ...(progressive && { progressive }),
+    })
     .toBuffer()
 }
 

@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { AppError } from "../../../../src/lib/app-error.ts"
-import { readImageHeader, uprightSize } from "../../../../src/lib/images/image-header.ts"
+import { readImageHeader, seenImage, uprightSize } from "../../../../src/lib/images/image-header.ts"
 import { concat, exifSegment, jpegHeader, noise, pngHeader, segment } from "../../../support/images/edge-images.ts"
 import { flatJpeg, flatPng, withOrientation } from "../../../support/images/images.ts"
 import { passesOver } from "../../../support/images/passes.ts"
@@ -40,6 +40,16 @@ describe("readImageHeader() of a JPEG", () => {
 
   it.each([0xc0, 0xc1, 0xc2, 0xc3, 0xc5, 0xc9, 0xcf])("reads the frame header %i", (frame) => {
     expect(readImageHeader(jpegHeader({ frame, width: 65_500, height: 1 }))).toMatchObject({ width: 65_500, height: 1 })
+  })
+
+  it.each([
+    [0xc0, undefined],
+    [0xc1, undefined],
+    [0xc2, true],
+    [0xca, true],
+  ])("says of the frame header %i whether its picture comes in several scans", (frame, isProgressive) => {
+    const header = readImageHeader(jpegHeader({ frame }))
+    expect([header.isProgressive, seenImage(header).isProgressive]).toEqual([isProgressive, isProgressive])
   })
 
   it("takes no table for a frame header", () => {

@@ -6,7 +6,12 @@ import { measureWork, rankCorrelation, type WorkPoint } from "../../../support/m
 
 const classify = parseOperation("classify", {})
 const compress = parseOperation("compress", {})
-const picture = (format: string, width: number, height: number) => ({ format, width, height })
+const picture = (format: string, width: number, height: number, isProgressive?: boolean) => ({
+  format,
+  width,
+  height,
+  ...(isProgressive && { isProgressive }),
+})
 
 const point = (format: WorkPoint["format"], [width, height]: [number, number], operation: Operation) => ({
   format,
@@ -15,6 +20,7 @@ const point = (format: WorkPoint["format"], [width, height]: [number, number], o
   operation,
 })
 const resize = (options: Record<string, string>) => parseOperation("resize", options)
+const thumbnail = resize({ width: "100" })
 
 /** Cheap ones: from a thumbnail's classification to an AVIF of a megapixel. `npx tsx bench/work.ts` has more. */
 const POINTS: WorkPoint[] = [
@@ -24,7 +30,11 @@ const POINTS: WorkPoint[] = [
   point("png", [320, 240], parseOperation("inspect", {})),
   point("jpeg", [320, 240], compress),
   point("png", [320, 240], resize({ width: "100" })),
+  // Crops 36 megapixels: what is cut off is never worked out.
+  point("png", [3_000, 100], resize({ width: "60", height: "1200", fit: "cover", format: "jpeg" })),
   point("avif", [800, 600], resize({ width: "800", format: "webp" })),
+  { ...point("jpeg", [4_000, 3_000], classify), isProgressive: true },
+  { ...point("jpeg", [4_000, 3_000], thumbnail), isProgressive: true },
   point("jpeg", [1_280, 960], resize({ width: "500", format: "avif" })),
   point("jpeg", [1_280, 960], resize({ width: "500", format: "avif", quality: "95" })),
   point("jpeg", [1_280, 960], resize({ width: "700", format: "json" })),
@@ -46,6 +56,13 @@ describe("jobCost()", () => {
     ["a picture that nobody has seen yet", undefined],
   ])("is 1 for an ordinary classification: of %s", (_what, image) => {
     expect(jobCost({ operation: classify, image })).toBe(1)
+  })
+
+  it("counts a progressive JPEG at its full size, however small a picture is made of it", () => {
+    const cost = (isProgressive: boolean) =>
+      jobCost({ operation: thumbnail, image: picture("jpeg", 7_000, 7_000, isProgressive) })
+    expect(cost(true)).toBeGreaterThanOrEqual(3 * cost(false))
+    expect(jobCost({ operation: classify, image: picture("jpeg", 1_920, 1_080, true) })).toBe(1)
   })
 
   it("is at least 1, and whole, for whatever is asked", () => {
