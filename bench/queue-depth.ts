@@ -6,7 +6,8 @@
  */
 import { encodeJob } from "../src/lib/queue/job.ts"
 import { JobStore } from "../src/lib/queue/job-store.ts"
-import { ENQUEUE } from "../src/lib/queue/scripts/enqueue.ts"
+import type { Script } from "../src/lib/redis/script.ts"
+import { ENQUEUE } from "../src/lib/redis/scripts.ts"
 import {
   claimOf,
   jobOf,
@@ -38,7 +39,7 @@ const nextJob = () => {
 /** By the script itself: reading a million replies as jobs would take longer than all the rest. */
 async function fill({ client, keys }: StoreHarness, depth: number): Promise<void> {
   const settings = await settingsOfEnqueue()
-  const sha = await client.scriptLoad(ENQUEUE)
+  const sha = await client.scriptLoad(ENQUEUE.text)
   for (let left = depth - (await waiting()); left > 0; left -= 1_000) {
     const sent = Array.from({ length: Math.min(1_000, left) }, () => {
       const { weight: _, ...job } = nextJob()
@@ -53,7 +54,7 @@ async function fill({ client, keys }: StoreHarness, depth: number): Promise<void
 /** What the store passes to its script. */
 async function settingsOfEnqueue(): Promise<string> {
   let settings = ""
-  const listen = async (_text: string, _keys: readonly string[], args: readonly (string | number)[]) => {
+  const listen = async (_script: Script, _keys: readonly string[], args: readonly (string | number)[]) => {
     settings = String(args[1])
     return ["queue_full", "", -1]
   }
@@ -95,7 +96,7 @@ async function measureAt({ client, keys }: StoreHarness, depth: number) {
       Promise.all(leases.map((lease) => store.finish(lease, success(), T0))),
     )
   }
-  const flowFields = await client.hLen(keys.flow)
+  const flowFields = await client.hLen(keys.counters)
   return { depth, costs, bytesPerJob: memory / depth, flowFields }
 }
 

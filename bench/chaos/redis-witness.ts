@@ -11,7 +11,7 @@ export type RedisAudit = {
   waiting: number
   leases: string[]
   dead: string[]
-  /** Fields of the flow hash that count what waits, and are not zero. */
+  /** Fields of the counters hash that count what waits, and are not zero. */
   counters: Record<string, string>
 }
 
@@ -49,7 +49,7 @@ export async function openRedisWitness(url: string): Promise<RedisWitness> {
       const ttls = await Promise.all(unique.map(async (key) => ({ key, ttlMs: await client.pTTL(key) })))
       const under = (kind: string) => unique.filter((key) => key.startsWith(`${keys.prefix}:${kind}:`))
       const queues = await Promise.all(under("queue").map((key) => client.zCard(key)))
-      const flow = Object.entries(await client.hGetAll(keys.flow))
+      const counters = Object.entries(await client.hGetAll(keys.counters))
       return {
         keys: unique.length,
         // -2 is a key that went while we looked.
@@ -60,7 +60,7 @@ export async function openRedisWitness(url: string): Promise<RedisWitness> {
         leases: await client.zRange(keys.leases, "-inf", "(+inf", { BY: "SCORE" }),
         dead: await client.zRange(keys.dead, 0, -1),
         counters: Object.fromEntries(
-          flow.filter(([name, value]) => /^(n|bytes|n:.*|d:.*)$/.test(name) && value !== "0"),
+          counters.filter(([name, value]) => /^(n|bytes|n:.*|d:.*)$/.test(name) && value !== "0"),
         ),
       }
     },

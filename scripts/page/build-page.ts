@@ -1,20 +1,18 @@
 import { createHash } from "node:crypto"
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs"
-import { dirname } from "node:path"
+import { readFileSync } from "node:fs"
 import { fileURLToPath } from "node:url"
 import { build } from "esbuild"
 
 const page = new URL("../../src/page/", import.meta.url)
-const target = fileURLToPath(new URL("../../src/edge/page/page-files.ts", import.meta.url))
 
 type BuiltFile = { path: string; contentType: string; text?: string; base64?: string }
 type BuiltSample = { name: string; label: string; url: string }
 
 /**
- * Bundles the page and writes it, with the samples, as a module that the edge imports: the one way to serve files that is the
+ * Bundles the page and gives it, with the samples, as a module that the edge imports: the one way to serve files that is the
  * same on Workers, Deno and Node. Files have their hash in their name, so they can be kept for ever.
  */
-export async function buildPage(): Promise<void> {
+export async function buildPage(): Promise<string> {
   const script = hashed("main.js", "text/javascript; charset=utf-8", { text: await bundle("main.ts") })
   const style = hashed("page.css", "text/css; charset=utf-8", { text: await bundle("page.css") })
   const icon = hashed("icon.svg", "image/svg+xml", { text: read("icon.svg").toString("utf8") })
@@ -25,7 +23,7 @@ export async function buildPage(): Promise<void> {
     },
   )
   const html = fill(read("index.html").toString("utf8"), { script, style, icon })
-  writeModule({
+  return moduleOf({
     html: { text: html, etag: `"${hashOf(html)}"` },
     files: [script, style, icon, ...samples.map(({ file }) => file)],
     samples: samples.map(({ name, label, file }) => ({ name, label, url: file.path })),
@@ -69,9 +67,8 @@ function read(path: string): Buffer {
 
 type Built = { html: { text: string; etag: string }; files: BuiltFile[]; samples: BuiltSample[] }
 
-/** Only when it changes: compilers and a running wrangler look at its time. */
-function writeModule({ html, files, samples }: Built): void {
-  const text = [
+function moduleOf({ html, files, samples }: Built): string {
+  return [
     "// Written by scripts/page/build-page.ts from src/page; not kept in git.",
     'import type { PageFile, Sample } from "./page-file.ts"',
     "",
@@ -80,8 +77,4 @@ function writeModule({ html, files, samples }: Built): void {
     `export const samples: readonly Sample[] = ${JSON.stringify(samples, null, 1)}`,
     "",
   ].join("\n")
-  if (existsSync(target) && readFileSync(target, "utf8") === text) return
-  mkdirSync(dirname(target), { recursive: true })
-  writeFileSync(`${target}.${process.pid}`, text)
-  renameSync(`${target}.${process.pid}`, target)
 }

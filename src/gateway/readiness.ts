@@ -1,6 +1,7 @@
 import { ErrorReply } from "@redis/client"
 import { AppError } from "../lib/app-error.ts"
-import { evictionProblem, READ_EVICTION } from "../lib/redis/eviction.ts"
+import { evictionProblem } from "../lib/redis/eviction.ts"
+import { READ_EVICTION } from "../lib/redis/scripts.ts"
 import type { RedisLink } from "./redis-link.ts"
 
 /** Nobody is asked for a token: whoever asks often must not cost a command each time. */
@@ -41,7 +42,7 @@ async function askRedis(redis: Pick<RedisLink, "send">): Promise<unknown> {
     timer = setTimeout(() => reject(new Error(`No answer within ${ANSWER_MS} ms`)), ANSWER_MS)
   })
   try {
-    return await Promise.race([redis.send(["EVAL", READ_EVICTION, "0"]), silence])
+    return await Promise.race([redis.send(["EVAL", READ_EVICTION.text, "0"]), silence])
   } finally {
     clearTimeout(timer)
   }

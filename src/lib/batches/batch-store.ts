@@ -1,8 +1,9 @@
 import { AppError } from "../app-error.ts"
 import { CALLER_SHARE, type StoreLimits } from "../queue/job-store.ts"
 import type { Keys } from "../queue/keys.ts"
-import { CREATE_BATCH, END_BATCH, FEED_BATCH, LEND_BATCHES } from "../queue/scripts/batch.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import type { Script } from "../redis/script.ts"
+import { CREATE_BATCH, END_BATCH, ENQUEUE_NEXT, LEASE_BATCHES } from "../redis/scripts.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 import { type Batch, type BatchPlan, batchPlanSchema, decodeBatch, pictureJobId } from "./batch.ts"
 import { decodeChunk, type ListChunk } from "./list-chunk.ts"
@@ -141,7 +142,7 @@ export class BatchStore {
     max: number
   }): Promise<{ lent: LentBatch[]; unreadable: { id: string; error: unknown }[]; nextDueMs: number | null }> {
     const settings = { nowMs, token, max, leaseMs: FEED_LEASE_MS }
-    const [rows, next] = (await this.#run(LEND_BATCHES, [JSON.stringify(settings)])) as [[string, string[]][], string]
+    const [rows, next] = (await this.#run(LEASE_BATCHES, [JSON.stringify(settings)])) as [[string, string[]][], string]
     const lent: LentBatch[] = []
     const unreadable: { id: string; error: unknown }[] = []
     for (const [id, list] of rows) {
@@ -181,7 +182,7 @@ export class BatchStore {
     }
     const jobs = pictures.map((picture) => encodePictureJob(plan, picture, { nowMs, deadlineMs: lent.deadlineMs }))
     try {
-      const reply = await this.#run(FEED_BATCH, [JSON.stringify(settings), ...jobs])
+      const reply = await this.#run(ENQUEUE_NEXT, [JSON.stringify(settings), ...jobs])
       const [status, moved, dueMs] = reply as [Fed["status"], number, string]
       return { status, cursor: Number(moved), dueMs: dueMs === "" ? null : Number(dueMs) }
     } catch (error) {
@@ -203,7 +204,7 @@ export class BatchStore {
     await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, "batches"))
   }
 
-  #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
+  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
     return this.#redis.script(script, [this.#keys.prefix], args)
   }
 }

@@ -1,8 +1,8 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../queue/keys.ts"
-import { CREATE_KEY, REVOKE_KEY } from "../queue/scripts/api-keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import { CREATE_KEY, REVOKE_KEY } from "../redis/scripts.ts"
 import { KEY_NAME } from "./api-key.ts"
 import { rateLimitSchema } from "./rate-limit.ts"
 

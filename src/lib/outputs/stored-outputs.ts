@@ -2,8 +2,8 @@ import * as z from "zod"
 import { AppError, isOutage } from "../app-error.ts"
 import { CALLER_SHARE } from "../queue/job-store.ts"
 import type { Keys } from "../queue/keys.ts"
-import { RESERVE_BYTES, RETURN_BYTES } from "../queue/scripts/reserve-bytes.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import { RESERVE_BYTES, RETURN_BYTES } from "../redis/scripts.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 
 const HOUR_MS = 3_600_000

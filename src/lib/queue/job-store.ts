@@ -1,6 +1,8 @@
 import { AppError } from "../app-error.ts"
 import { chargeMsOf, MAX_CLOCK_SKEW_MS, type RateLimit, RateLimitedError, stepMsOf } from "../callers/rate-limit.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import type { Script } from "../redis/script.ts"
+import { CHARGE, CLAIM, ENQUEUE, FINISH, RENEW, RETRY, WITHDRAW } from "../redis/scripts.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 import {
   type ClaimedJob,
@@ -14,11 +16,6 @@ import {
 } from "./job.ts"
 import { jobCost, spanOf } from "./job-cost.ts"
 import type { Keys } from "./keys.ts"
-import { CHARGE } from "./scripts/charge.ts"
-import { CLAIM } from "./scripts/claim.ts"
-import { ENQUEUE } from "./scripts/enqueue.ts"
-import { FINISH, RENEW, RETRY } from "./scripts/finish.ts"
-import { LEAVE } from "./scripts/leave.ts"
 
 /** How long things live and how much may wait. Times in milliseconds. */
 export type StoreLimits = {
@@ -118,7 +115,7 @@ export type Retry = {
   /** To the dead letters at once. */
   aside?: boolean
 }
-export type Left = { status: "left" | "finished" | "missing" | "started"; job: Job | null }
+export type Left = { status: "withdrawn" | "finished" | "missing" | "started"; job: Job | null }
 
 /** The queue in Redis. Every call is one request, safe to repeat, and throws AppError redis_unavailable. */
 export class JobStore {
@@ -157,7 +154,6 @@ export class JobStore {
       payloadTtlMs,
       jobTtlMs: payloadTtlMs + limits.resultTtlMs,
       resultTtlMs: limits.resultTtlMs,
-      wakeChannel: this.#keys.wakeChannel,
       maxDepth: limits.maxDepth,
       maxDepthPerCaller: maxDepth ?? limits.maxDepthPerCaller,
       maxBytes: limits.maxBytes,
@@ -212,7 +208,8 @@ export class JobStore {
 
   async claim(claim: Claim): Promise<Claimed> {
     const { resultTtlMs, deadTtlMs } = this.#limits
-    const settings = { ...claim, resultTtlMs, deadTtlMs }
+    const { handEmpty, reap, beat, ...same } = claim
+    const settings = { ...same, isIdle: handEmpty, reclaims: reap, heartbeat: beat, resultTtlMs, deadTtlMs }
     const reply = await this.#run(CLAIM, [JSON.stringify(settings)])
     const [texts, status, nextLeaseEnd, dry, moved] = reply as [string[], Claimed["status"], string, string[], string[]]
     const jobs: ClaimedJob[] = []
@@ -263,7 +260,7 @@ export class JobStore {
 
   /** Ends an attempt without an outcome: the job is tried again, or goes to the dead letters. False when the lease is lost. */
   async retry({ jobId, token }: Lease, reason: string, options: Retry): Promise<boolean> {
-    const settings = { ...options, deadTtlMs: this.#limits.deadTtlMs, wakeChannel: this.#keys.wakeChannel }
+    const settings = { ...options, deadTtlMs: this.#limits.deadTtlMs }
     return (await this.#run(RETRY, [jobId, token, reason, JSON.stringify(settings)])) === 1
   }
 
@@ -280,7 +277,7 @@ export class JobStore {
 
   async #leave(jobId: string, outcome: Record<string, unknown>, only: "queued" | ""): Promise<Left> {
     const args = [jobId, JSON.stringify(outcome), this.#limits.resultTtlMs, only]
-    const [status, text] = (await this.#run(LEAVE, args)) as [Left["status"], string]
+    const [status, text] = (await this.#run(WITHDRAW, args)) as [Left["status"], string]
     return { status, job: text === "" ? null : decodeJob(text) }
   }
 
@@ -301,7 +298,7 @@ export class JobStore {
     await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, `queued:${queue}`))
   }
 
-  #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
+  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
     return this.#redis.script(script, [this.#keys.prefix], args)
   }
 }

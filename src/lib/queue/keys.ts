@@ -4,8 +4,8 @@ export const SCHEMA_VERSION = 2
 const SETTINGS_VERSION = 1
 
 /**
- * The names of everything that lies in Redis. One hash tag keeps all keys on one node of a cluster; the scripts build the
- * same names from `prefix` (src/lib/queue/scripts/prelude.ts).
+ * The names of everything that lies in Redis. One hash tag keeps all keys on one node of a cluster. A script that is given
+ * `prefix` writes them in the same way, as `keys.job(id)` (scripts/lua/keys-table.ts).
  */
 export type Keys = ReturnType<typeof createKeys>
 
@@ -28,8 +28,8 @@ export function createKeys(namespace = "claimcheck") {
     content: (contentKey: string) => `${prefix}:content:${contentKey}`,
     /** ZSET, member "id bytes caller", score start tag: jobs that wait in one queue (src/lib/queue/queue-name.ts). */
     queue: (queue: string) => `${prefix}:queue:${queue}`,
-    /** HASH: virtual times, depths and bytes (src/lib/queue/scripts/prelude.ts has the fields). */
-    flow: `${prefix}:flow`,
+    /** HASH: what waits, and where the next job comes to stand (`counterFields` below). Its stored name is an older word. */
+    counters: `${prefix}:flow`,
     /** ZSET, member "id:token", score lease end in ms: jobs that are worked on; and "-", which keeps the key. */
     leases: `${prefix}:leases`,
     /** ZSET, member id, score time of death in ms: jobs that used up their attempts. */
@@ -42,7 +42,7 @@ export function createKeys(namespace = "claimcheck") {
     line: (receiver: string) => `${prefix}:outbox:${receiver}`,
     /** ZSET, member event id, score when it was given up in ms. */
     undelivered: `${prefix}:undelivered`,
-    /** HASH: one batch, what was asked for and how far it has come (src/lib/queue/scripts/batch-prelude.ts has the fields). */
+    /** HASH: one batch, what was asked for and how far it has come (src/lib/batches/scripts/include/batch-progress.lua has the fields). */
     batch: (id: string) => `${prefix}:batch:${id}`,
     /** ZSET, member job id, score number of the picture: what of a batch is in the queue or in work. */
     batchFlight: (id: string) => `${prefix}:batch:${id}:flight`,
@@ -52,7 +52,7 @@ export function createKeys(namespace = "claimcheck") {
     listBytes: `${prefix}:list-bytes`,
     /** HASH, the same of one caller. */
     listBytesOf: (caller: string) => `${prefix}:list-bytes:${caller}`,
-    /** ZSET, member batch id, score when a feeder should look at it: batches that are not done. */
+    /** ZSET, member batch id, score when a classifier should look at it: batches that are not done. */
     batches: `${prefix}:batches`,
     /** HASH, field caller: where its webhooks go by default, and the secrets that sign them. Made by a person; no TTL. */
     webhooks: `${kept}:webhooks`,
@@ -70,3 +70,33 @@ export function createKeys(namespace = "claimcheck") {
     wakeChannel: `${namespace}:${SCHEMA_VERSION}:wake`,
   } as const
 }
+
+/** The fields of the hash `counters`; scripts write them as `fields.waiting`. A flow is a caller's single jobs, or its batches' rows. */
+export const counterFields = {
+  /** Jobs that wait, their bytes, and how many have ever left their queues. */
+  waiting: "n",
+  bytes: "bytes",
+  served: "served",
+  /** Jobs that wait in a queue, and of a caller. */
+  waitingIn: (queue: string) => `n:${queue}`,
+  waitingOf: (caller: string) => `d:${caller}`,
+  /** "1" while a person has stopped the queue. */
+  paused: "paused",
+  /** Fair queueing: a queue's virtual time, the finish tag of a flow's last job, and the last of all of them. */
+  virtualTime: (queue: string) => `v:${queue}`,
+  finishTag: (queue: string, flow: string) => `f:${queue}:${flow}`,
+  lastFinish: (queue: string) => `last:${queue}`,
+  /** The start tag of the latest flow that had nothing waiting. */
+  newestStart: (queue: string) => `new:${queue}`,
+  /** When a caller's rate is reset. */
+  rateReset: (caller: string) => `r:${caller}`,
+  /** When a claim was repeated, by its token. */
+  repeated: (token: string) => `t:${token}`,
+  /** "<ms> <worker>": until when a worker drains for a queue's suspects. */
+  drainer: (queue: string) => `drain:${queue}`,
+  /** When the TTLs of a queue and of this hash were set, and that of the leases. */
+  refreshed: (queue: string) => `fresh:${queue}`,
+  leasesRefreshed: "leases",
+  /** Where the sweep of this hash goes on. */
+  sweepCursor: "cursor",
+} as const

@@ -1,12 +1,10 @@
 import type { RedisRest } from "../redis/redis.ts"
+import type { Script } from "../redis/script.ts"
+import { DROP_DEAD, DROP_WAITING, MOVE_WAITING, PAUSE, RESUME, REVIVE_DEAD, RUN_WHEN_FULL } from "../redis/scripts.ts"
 import { decodeIfReadable, type Job } from "./job.ts"
 import type { StoreLimits } from "./job-store.ts"
-import type { Keys } from "./keys.ts"
+import { counterFields, type Keys } from "./keys.ts"
 import { DRAINING } from "./registry.ts"
-import { DROP, REVIVE } from "./scripts/dead.ts"
-import { PAUSE, RESUME } from "./scripts/pause.ts"
-import { RUN_WHEN_FULL } from "./scripts/prelude.ts"
-import { DROP_WAITING, MOVE_WAITING } from "./scripts/waiting.ts"
 
 /** Without a job its record has expired, or cannot be read here; then `isUnreadable` says so. */
 export type DeadLetter = { id: string; diedMs: number; job: Job | null; isUnreadable?: true }
@@ -50,13 +48,13 @@ export class Operator {
   /** Sends a dead letter again, with a fresh set of attempts. Its ticket goes back to queued. */
   async retryDead(jobId: string, { nowMs, deadlineMs }: { nowMs: number; deadlineMs: number }): Promise<Revived> {
     const jobTtlMs = deadlineMs - nowMs + this.#limits.resultTtlMs + 10 * this.#limits.attemptMs
-    const settings = { nowMs, deadlineMs, jobTtlMs, wakeChannel: this.#keys.wakeChannel }
-    return (await this.#redis.script(REVIVE, [this.#keys.prefix], [jobId, JSON.stringify(settings)])) as Revived
+    const settings = { nowMs, deadlineMs, jobTtlMs }
+    return (await this.#redis.script(REVIVE_DEAD, [this.#keys.prefix], [jobId, JSON.stringify(settings)])) as Revived
   }
 
   /** Forgets a dead letter and its image. Its ticket stays failed. False when there was none. */
   async dropDead(jobId: string): Promise<boolean> {
-    return (await this.#redis.script(DROP, [this.#keys.prefix], [jobId, this.#limits.resultTtlMs])) === 1
+    return (await this.#redis.script(DROP_DEAD, [this.#keys.prefix], [jobId, this.#limits.resultTtlMs])) === 1
   }
 
   /** How many jobs wait in a queue. */
@@ -76,7 +74,7 @@ export class Operator {
     return this.#untilEmpty(MOVE_WAITING, { queue, toQueue: to.queue, toModel: to.model, nowMs })
   }
 
-  async #untilEmpty(script: string, settings: Record<string, unknown>): Promise<number> {
+  async #untilEmpty(script: Script, settings: Record<string, unknown>): Promise<number> {
     for (let total = 0; ; ) {
       const reply = await this.#redis.script(script, [this.#keys.prefix], [JSON.stringify(settings)])
       const [cleared, jobs] = reply as [number, number]
@@ -103,9 +101,9 @@ export class Operator {
 
   /** What would be left behind by a new schema number: jobs, lists, and receivers that a webhook is still to be sent to. */
   async countLeft() {
-    const { flow, leases, batches, outbox } = this.#keys
+    const { counters, leases, batches, outbox } = this.#keys
     const [fields, processing, open, receivers] = await Promise.all([
-      this.#redis.call((sdk) => sdk.hmget(flow, "n", "paused")) as Promise<unknown>,
+      this.#redis.call((sdk) => sdk.hmget(counters, counterFields.waiting, counterFields.paused)) as Promise<unknown>,
       this.#redis.call((sdk) => sdk.zcount(leases, "-inf", "(+inf")),
       this.#redis.call((sdk) => sdk.zcard(batches)),
       this.#redis.call((sdk) => sdk.zcard(outbox)),

@@ -1,7 +1,7 @@
 import * as z from "zod"
 import type { RedisRest } from "../redis/redis.ts"
 import { decodeIfReadable } from "./job.ts"
-import type { Keys } from "./keys.ts"
+import { counterFields, type Keys } from "./keys.ts"
 import { queuesOf } from "./queue-name.ts"
 import { isRemembered, type RegistrySnapshot, serviceRate } from "./registry.ts"
 
@@ -49,13 +49,14 @@ export async function readQueueStats(
   const models = snapshot.models.map(({ id }) => id).sort()
   const remembered = snapshot.models.filter((model) => isRemembered(snapshot, model, nowMs)).map(({ id }) => id)
   const names = [...queuesOf(models, { urls: false }), ...queuesOf(models, { urls: true })]
-  const fields = ["n", "bytes", "paused", ...names.map((name) => `n:${name}`)]
-  const [flow, processing, dead] = await Promise.all([
-    redis.call((sdk) => sdk.hmget(keys.flow, ...fields)) as Promise<unknown>,
+  const { waiting, bytes: waitingBytes, paused: isPaused, waitingIn } = counterFields
+  const fields = [waiting, waitingBytes, isPaused, ...names.map(waitingIn)]
+  const [counters, processing, dead] = await Promise.all([
+    redis.call((sdk) => sdk.hmget(keys.counters, ...fields)) as Promise<unknown>,
     redis.call((sdk) => sdk.zcount(keys.leases, "-inf", "(+inf")),
     redis.call((sdk) => sdk.zcard(keys.dead)),
   ])
-  const [n, bytes, paused, ...depths] = flow as (string | null)[]
+  const [n, bytes, paused, ...depths] = counters as (string | null)[]
 
   const shown = names
     .map((id, i) => ({ id, depth: Number(depths[i] ?? 0) }))

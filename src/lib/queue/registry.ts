@@ -1,9 +1,8 @@
 import * as z from "zod"
 import type { RedisRest } from "../redis/redis.ts"
-import type { Keys } from "./keys.ts"
+import { ENROLL, EXPIRE_WAITING } from "../redis/scripts.ts"
+import { counterFields, type Keys } from "./keys.ts"
 import { queueName } from "./queue-name.ts"
-import { EXPIRE_WAITING } from "./scripts/expire-waiting.ts"
-import { WHEN_FULL } from "./scripts/prelude.ts"
 
 const servedModelSchema = z.object({
   id: z.string(),
@@ -52,11 +51,6 @@ export type RegistrySnapshot = { isDraining?: true; models: ServedModel[]; worke
 /** Uploads for a model are accepted for so long after it was last served; then it is as if it had never been. */
 const REMEMBER_MODEL_MS = 86_400_000
 const REGISTRY_TTL_MS = 10 * 86_400_000
-/** KEYS[1] registry   ARGV[1] TTL, ms   ARGV[2..] fields and values, none where the last model's folder is gone */
-const ENROLL = `${WHEN_FULL}
-if #ARGV > 1 then redis.call("HSET", KEYS[1], unpack(ARGV, 2)) end
-return redis.call("PEXPIRE", KEYS[1], ARGV[1])
-`
 const MODEL = "model:"
 const WORKER = "worker:"
 
@@ -65,13 +59,13 @@ export class Registry {
   readonly #redis: RedisRest
   readonly #key: string
   readonly #prefix: string
-  readonly #flow: string
+  readonly #counters: string
 
   constructor(redis: RedisRest, keys: Keys) {
     this.#redis = redis
     this.#key = keys.registry
     this.#prefix = keys.prefix
-    this.#flow = keys.flow
+    this.#counters = keys.counters
   }
 
   /** Makes a worker's models known, and forgets workers and models that are long gone, and jobs that wait for them in vain. */
@@ -98,7 +92,7 @@ export class Registry {
     if (ids.length === 0) return []
     const queues = ids.flatMap((model) => queuesOfModel(model))
     const depths = (await this.#redis.call((sdk) =>
-      sdk.hmget(this.#flow, ...queues.map((queue) => `n:${queue}`)),
+      sdk.hmget(this.#counters, ...queues.map(counterFields.waitingIn)),
     )) as unknown
     return ids.filter((_id, at) =>
       [0, 1].every((kind) => Number((depths as (string | null)[])[2 * at + kind] ?? 0) <= 0),
@@ -118,7 +112,7 @@ export class Registry {
 
   /** Whether an operator stopped the queue: then nothing is claimed. */
   async isPaused(): Promise<boolean> {
-    return (await this.#redis.call((sdk) => sdk.hget(this.#flow, "paused"))) === "1"
+    return (await this.#redis.call((sdk) => sdk.hget(this.#counters, counterFields.paused))) === "1"
   }
 
   async read(): Promise<RegistrySnapshot> {

@@ -1,6 +1,6 @@
 import type { RedisRest } from "../redis/redis.ts"
+import { RUN_WHEN_FULL } from "../redis/scripts.ts"
 import { type Keys, SCHEMA_VERSION } from "./keys.ts"
-import { RUN_WHEN_FULL } from "./scripts/prelude.ts"
 
 const TTL_MS = 10 * 86_400_000
 

@@ -1,13 +1,6 @@
 import { AppError } from "../app-error.ts"
 import type { RedisRest } from "./redis.ts"
-
-/** Returns the policy by which Redis drops keys at its maxmemory, or "" where it drops none or does not say. */
-export const READ_EVICTION = `
-local info = redis.pcall("INFO", "memory")
-if type(info) ~= "string" or info:match("maxmemory:(%d+)") == "0" then return "" end
-local policy = info:match("maxmemory_policy:(%S+)") or ""
-return policy ~= "noeviction" and policy or ""
-`
+import { READ_EVICTION } from "./scripts.ts"
 
 /**
  * What is wrong with a Redis that drops keys when it is full: all that lies in it has a TTL, so every policy but noeviction loses

@@ -2,6 +2,7 @@
 import { Redis } from "@upstash/redis/cloudflare"
 import { AppError } from "../app-error.ts"
 import { readBulkString } from "./bulk-string.ts"
+import type { Script } from "./script.ts"
 
 export type RedisOptions = {
   url: string
@@ -23,7 +24,7 @@ export type RedisRest = {
   /** One command through the official client. @throws AppError as all of these do: redis_unavailable, redis_full, redis_unauthorized */
   call<T>(use: (sdk: Redis) => Promise<T>): Promise<T>
   /** Runs a script by its SHA-1, and sends its text when Redis does not know it. */
-  script(text: string, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
+  script(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
   /** Stores bytes as they are: the SDK's JSON would damage them. */
   setBytes(key: string, bytes: Uint8Array, ttlMs: number): Promise<void>
   /** The bytes, or null when the key is not there. */
@@ -52,14 +53,7 @@ export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBo
     enableTelemetry: false,
     signal: () => AbortSignal.timeout(timeoutMs),
   })
-  // Values, not promises: on Workers a promise belongs to the request that made it.
-  const sha1s = new Map<string, string>()
   let takesFlags = true
-  const sha1Of = async (text: string) => {
-    const sha = sha1s.get(text) ?? (await sha1(text))
-    sha1s.set(text, sha)
-    return sha
-  }
 
   const request = (path: string, init: RequestInit): Promise<Response> =>
     fetchOk(base + path, { ...init, headers: { ...headers, ...init.headers } })
@@ -67,26 +61,27 @@ export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBo
   return {
     call: (use) => guard(() => use(sdk)),
 
-    script(text, keys, args) {
+    script({ text, sha1, plainSha1 }, keys, args) {
       const all = args.map(String)
-      const run = async (script: string) => {
-        const sha = await sha1Of(script)
+      const run = async (text: string, sha1: string) => {
         try {
-          return await sdk.evalsha(sha, [...keys], all)
+          return await sdk.evalsha(sha1, [...keys], all)
         } catch (error) {
           if (!(error instanceof Error && error.message.includes("NOSCRIPT"))) throw error
-          return sdk.eval(script, [...keys], all)
+          return sdk.eval(text, [...keys], all)
         }
       }
       return guard(async () => {
+        if (plainSha1 === undefined) return run(text, sha1)
+        const runPlain = () => run(text.replace(/^#!.*\n/, ""), plainSha1)
+        if (!takesFlags) return runPlain()
         try {
-          return await run(takesFlags ? text : withoutFlags(text))
+          return await run(text, sha1)
         } catch (error) {
-          // Whoever does not know the flag refuses the script before it begins.
-          const isFlag = error instanceof Error && /^[^,]*(shebang|flag)/i.test(error.message)
-          if (!isFlag || !text.startsWith("#!")) throw error
+          // A Redis that does not know the flag refuses the script before it begins.
+          if (!(error instanceof Error && /^[^,]*(shebang|flag)/i.test(error.message))) throw error
           takesFlags = false
-          return run(withoutFlags(text))
+          return runPlain()
         }
       })
     },
@@ -129,8 +124,6 @@ export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBo
       }),
   }
 }
-
-const withoutFlags = (text: string) => text.replace(/^#!.*\n/, "")
 
 async function fetchOk(url: string, init: RequestInit): Promise<Response> {
   const response = await fetch(url, init)
@@ -178,9 +171,4 @@ async function guard<T>(call: () => Promise<T>): Promise<T> {
 class RedisFailure extends Error {
   override readonly name = "RedisFailure"
   readonly code = "redis"
-}
-
-async function sha1(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest("SHA-1", new TextEncoder().encode(text))
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }

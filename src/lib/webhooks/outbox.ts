@@ -1,7 +1,8 @@
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../queue/keys.ts"
-import { DROP, RECORD, RELEASE, RESEND, TAKE } from "../queue/scripts/outbox.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import type { Script } from "../redis/script.ts"
+import { DROP_UNDELIVERED, RECORD_ATTEMPT, RELEASE_EVENT, RESEND_EVENT, TAKE_EVENTS } from "../redis/scripts.ts"
 import { type Attempt, type Delivery, type DeliveryEvent, decodeDelivery } from "./delivery.ts"
 
 export type Take = {
@@ -44,7 +45,7 @@ const MAX_RECORDS_READ = 100
 export const DELIVERY_LEASE_MS = 45_000
 
 /**
- * Webhooks that wait for their receivers. They are put in by the scripts that end a ticket (src/lib/queue/scripts/prelude.ts).
+ * Webhooks that wait for their receivers. They are put in by the scripts that end a ticket (publishEnd() in src/lib/queue/scripts/include).
  * Every call is one request, safe to repeat, and throws AppError redis_unavailable.
  */
 export class Outbox {
@@ -60,13 +61,13 @@ export class Outbox {
   }
 
   /** Takes what is due. Entries whose reply was lost come due again when their lease ends. */
-  async take(take: Take): Promise<TakenEntries> {
-    const reply = await this.#run(TAKE, [JSON.stringify(take)])
+  async take({ rooms, ...same }: Take): Promise<TakenEntries> {
+    const reply = await this.#run(TAKE_EVENTS, [JSON.stringify({ ...same, capacity: rooms })])
     const [rows, next] = reply as [[eventId: string, receiver: string, text: string][], string]
     const entries = rows.flatMap(([eventId, receiver, text]) => {
       const delivery = decodeDelivery(text)
       const event = delivery.events.find(({ id }) => id === eventId)
-      return event === undefined ? [] : [{ eventId, receiver, token: take.token, delivery, event }]
+      return event === undefined ? [] : [{ eventId, receiver, token: same.token, delivery, event }]
     })
     return { entries, nextDueMs: next === "" ? null : Number(next) }
   }
@@ -74,12 +75,12 @@ export class Outbox {
   /** False when the lease was lost meanwhile: somebody else may have sent the event, too. */
   async record({ eventId, receiver, token }: Taken, recorded: Recorded): Promise<boolean> {
     const settings = { ...recorded, deliveredTtlMs: this.#deliveredTtlMs }
-    return (await this.#run(RECORD, [eventId, receiver, token, JSON.stringify(settings)])) === 1
+    return (await this.#run(RECORD_ATTEMPT, [eventId, receiver, token, JSON.stringify(settings)])) === 1
   }
 
   /** Gives an entry back unsent. */
   async release({ eventId, delivery, token }: Taken, nowMs: number): Promise<boolean> {
-    return (await this.#run(RELEASE, [eventId, delivery.url, token, nowMs])) === 1
+    return (await this.#run(RELEASE_EVENT, [eventId, delivery.url, token, nowMs])) === 1
   }
 
   /** What the ticket has to tell, or null when nothing (yet, or any longer). */
@@ -93,7 +94,7 @@ export class Outbox {
    * @throws AppError rate_limited, when it was tried or sent again less than `pauseMs` ago
    */
   async resend(jobId: string, { nowMs, eventId = "", pauseMs = 0 }: Resend): Promise<Delivery | null> {
-    const text = await this.#run(RESEND, [jobId, eventId, nowMs, pauseMs])
+    const text = await this.#run(RESEND_EVENT, [jobId, eventId, nowMs, pauseMs])
     if (typeof text === "number") {
       const message = `Cannot send the webhook again yet: it was sent less than ${pauseMs / 1_000} s ago`
       throw new AppError("rate_limited", message, { retryAfterMs: text })
@@ -165,10 +166,10 @@ export class Outbox {
    * is neither, or being sent just now.
    */
   async dropUndelivered(eventId: string): Promise<boolean> {
-    return (await this.#run(DROP, [eventId])) === 1
+    return (await this.#run(DROP_UNDELIVERED, [eventId])) === 1
   }
 
-  #run(script: string, args: readonly (string | number)[]): Promise<unknown> {
+  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
     return this.#redis.script(script, [this.#keys.prefix], args)
   }
 }

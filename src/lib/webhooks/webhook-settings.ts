@@ -1,8 +1,8 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../queue/keys.ts"
-import { CHANGE_WEBHOOKS } from "../queue/scripts/webhooks.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import { CHANGE_WEBHOOKS } from "../redis/scripts.ts"
 import { createSealer, isSealedText, type Sealer } from "../redis/sealed-bytes.ts"
 import { newWebhookSecret } from "./webhook-secret.ts"
 

@@ -1,9 +1,11 @@
+import { createHash } from "node:crypto"
 import { createServer, type Server } from "node:http"
 import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { download } from "../../../src/classifier/fetch/download.ts"
 import { AppError } from "../../../src/lib/app-error.ts"
 import { connectRedis, type RedisRest } from "../../../src/lib/redis/redis.ts"
+import type { Script } from "../../../src/lib/redis/script.ts"
 import { startBackend } from "../../support/edge/edge-backend.ts"
 import type { Backend } from "../../support/edge/edge-runtime.ts"
 
@@ -14,6 +16,12 @@ beforeAll(async () => {
   redis = connectRedis(backend)
 })
 afterAll(() => backend?.stop())
+
+/** As the build makes it of a .lua file. */
+function scriptOf(body: string, flags = ""): Script {
+  const sha1 = (text: string) => createHash("sha1").update(text).digest("hex")
+  return { text: flags + body, sha1: sha1(flags + body), ...(flags && { plainSha1: sha1(body) }) }
+}
 
 async function failureOf(call: Promise<unknown>): Promise<AppError> {
   try {
@@ -73,7 +81,7 @@ describe.each([
 
 describe("script()", () => {
   it("sends the text of a script that Redis does not know, once", async () => {
-    const script = "return { KEYS[1], ARGV[1], ARGV[2] }"
+    const script = scriptOf("return { KEYS[1], ARGV[1], ARGV[2] }")
     await redis.call((sdk) => sdk.scriptFlush())
     for (let i = 0; i < 2; i++) expect(await redis.script(script, ["k"], ["a", 7])).toEqual(["k", "a", "7"])
     await redis.call((sdk) => sdk.scriptFlush())
@@ -82,7 +90,7 @@ describe("script()", () => {
 
   it("leaves texts as they are, whatever they look like", async () => {
     const texts = ["12345678901234567890", "true", "null", '{"a":1}', "1.0", ""]
-    expect(await redis.script("return ARGV", [], texts)).toEqual(texts)
+    expect(await redis.script(scriptOf("return ARGV"), [], texts)).toEqual(texts)
   })
 
   it("runs a script without its flags where they are not known", async () => {
@@ -95,14 +103,15 @@ describe("script()", () => {
       else answer(200, '{"result":"OK"}')
     })
     const older = connectRedis({ url, token: "t" })
-    for (let i = 0; i < 2; i++) expect(await older.script("#!lua flags=allow-oom\nreturn 1", [], [])).toBe("OK")
+    for (let i = 0; i < 2; i++)
+      expect(await older.script(scriptOf("return 1", "#!lua flags=allow-oom\n"), [], [])).toBe("OK")
     expect(texts).toEqual(["#!lua flags=allow-oom\nreturn 1", "return 1", "return 1"])
     server.closeAllConnections()
     server.close()
   })
 
   it("throws internal, not redis_unavailable, for a script that is wrong", async () => {
-    const error = await failureOf(redis.script("return redis.call('NONSENSE', ARGV[1])", [], ["hunter2"]))
+    const error = await failureOf(redis.script(scriptOf("return redis.call('NONSENSE', ARGV[1])"), [], ["hunter2"]))
     expect(error.code).toBe("internal")
     expect(textOf(error)).not.toContain("hunter2")
   })
@@ -132,7 +141,7 @@ describe("call()", () => {
       () => broken.call((sdk) => sdk.incr("n")),
       () => broken.setBytes("a", Uint8Array.of(1), 1_000),
       () => broken.getBytes("a"),
-      () => broken.script("return 1", [], []),
+      () => broken.script(scriptOf("return 1"), [], []),
     ]
     for (const [i, call] of calls.entries()) {
       expect((await failureOf(call())).code).toBe("redis_unavailable")
@@ -144,7 +153,7 @@ describe("call()", () => {
   it("gives up after its time, never with an empty answer", async () => {
     const { server, url } = await listen(() => undefined)
     const silent = connectRedis({ url, token: "t", timeoutMs: 50 })
-    for (const call of [() => silent.call((sdk) => sdk.get("a")), () => silent.script("return 1", [], [])]) {
+    for (const call of [() => silent.call((sdk) => sdk.get("a")), () => silent.script(scriptOf("return 1"), [], [])]) {
       expect((await failureOf(call())).code).toBe("redis_unavailable")
     }
     server.closeAllConnections()

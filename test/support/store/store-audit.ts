@@ -37,7 +37,7 @@ export type StoreDump = OutboxDump &
     queues: Map<string, Waiting[]>
     leases: { id: string; token: string; endMs: number }[]
     dead: string[]
-    flow: Map<string, string>
+    counters: Map<string, string>
     content: Map<string, string>
     payloadIds: Set<string>
     /** By key; -1 for one that lives for ever. */
@@ -63,7 +63,7 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
     queues: new Map(),
     leases: [],
     dead: [],
-    flow: new Map(),
+    counters: new Map(),
     content: new Map(),
     payloadIds: new Set(),
     deliveries: new Map(),
@@ -81,7 +81,7 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
     if (kind === "job") dump.jobs.set(name, JSON.parse(String(value)))
     else if (kind === "payload") dump.payloadIds.add(name)
     else if (kind === "content") dump.content.set(name, String(value))
-    else if (kind === "flow") dump.flow = new Map(pairsOf(value))
+    else if (kind === "flow") dump.counters = new Map(pairsOf(value))
     else if (kind === "dead") dump.dead = pairsOf(value).map(([id]) => id)
     else if (kind === "queue") {
       dump.queues.set(
@@ -132,9 +132,9 @@ export async function auditStore(client: Client, keys: Keys): Promise<StoreDump>
   return dump
 }
 
-function auditTtls({ ttlMs, flow }: StoreDump, keys: Keys): string[] {
+function auditTtls({ ttlMs, counters }: StoreDump, keys: Keys): string[] {
   const forever = [...ttlMs].filter(([, ms]) => ms === -1).map(([key]) => key)
-  const wrong = forever.filter((key) => key !== keys.webhooks && !(key === keys.flow && flow.has("paused")))
+  const wrong = forever.filter((key) => key !== keys.webhooks && !(key === keys.counters && counters.has("paused")))
   return wrong.map((key) => `${key} lives for ever`)
 }
 
@@ -225,7 +225,7 @@ function auditLives(dump: StoreDump, keys: Keys): string[] {
   )
 }
 
-function auditCounters({ queues, flow }: StoreDump): string[] {
+function auditCounters({ queues, counters }: StoreDump): string[] {
   const want = new Map<string, number>()
   const add = (name: string, by: number) => want.set(name, (want.get(name) ?? 0) + by)
   for (const [queue, waiting] of queues) {
@@ -236,10 +236,10 @@ function auditCounters({ queues, flow }: StoreDump): string[] {
       add(`d:${caller}`, 1)
     }
   }
-  const counted = [...flow.keys()].filter((name) => /^(n|bytes|n:.*|d:.*)$/.test(name))
+  const counted = [...counters.keys()].filter((name) => /^(n|bytes|n:.*|d:.*)$/.test(name))
   return [...new Set([...want.keys(), ...counted])]
-    .filter((name) => Number(flow.get(name) ?? 0) !== (want.get(name) ?? 0))
-    .map((name) => `${name} is ${flow.get(name)}, and ${want.get(name) ?? 0} wait`)
+    .filter((name) => Number(counters.get(name) ?? 0) !== (want.get(name) ?? 0))
+    .map((name) => `${name} is ${counters.get(name)}, and ${want.get(name) ?? 0} wait`)
 }
 
 /** Every job is in exactly one place, and its payload is there as long as it may be needed. */

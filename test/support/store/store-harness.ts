@@ -49,8 +49,8 @@ export async function startStoreHarness(): Promise<StoreHarness> {
   const rest = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
   const audited: RedisRest = {
     ...rest,
-    async script(text, scriptKeys, args) {
-      const reply = await rest.script(text, scriptKeys, args)
+    async script(script, scriptKeys, args) {
+      const reply = await rest.script(script, scriptKeys, args)
       if (harness.auditing) await auditStore(client, keys)
       return reply
     },
@@ -80,13 +80,13 @@ export async function startStoreHarness(): Promise<StoreHarness> {
 
 /** Scripts, bytes and GET straight to Redis, pipelined. */
 function overTcp(client: Client): RedisRest {
-  const texts = new Map<string, string>()
+  const loaded = new Set<string>()
   const refuse = () => Promise.reject(new Error("A crowd's store runs scripts only"))
   return {
-    async script(text, keys, args) {
-      const sha = texts.get(text) ?? (await client.scriptLoad(text))
-      texts.set(text, sha)
-      return client.evalSha(sha, { keys: [...keys], arguments: args.map(String) })
+    async script({ text, sha1 }, keys, args) {
+      if (!loaded.has(sha1)) await client.scriptLoad(text)
+      loaded.add(sha1)
+      return client.evalSha(sha1, { keys: [...keys], arguments: args.map(String) })
     },
     setBytes: async (key, bytes, ttlMs) => void (await client.set(key, Buffer.from(bytes), { PX: ttlMs })),
     call: refuse,

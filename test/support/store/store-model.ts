@@ -182,20 +182,20 @@ export class StoreModel {
   leave(id: string, state: "canceled" | "failed", onlyQueued: boolean): Left["status"] {
     const ticket = this.tickets.get(id)
     if (ticket === undefined) return "missing"
-    if (ticket.left !== undefined) return ticket.left === state ? "left" : "finished"
-    if (!isWorking(ticket)) return ticket.state === state ? "left" : "finished"
+    if (ticket.left !== undefined) return ticket.left === state ? "withdrawn" : "finished"
+    if (!isWorking(ticket)) return ticket.state === state ? "withdrawn" : "finished"
     const { leader } = ticket
     if (leader === undefined) {
       if (onlyQueued && ticket.isStarted) return "started"
       if (ticket.followers > 0) ticket.left = state
       else this.#stop(ticket, state)
-      return "left"
+      return "withdrawn"
     }
     if (ticket.hasFailed || !isWorking(leader)) return "finished"
     if (onlyQueued && leader.isStarted) return "started"
     ticket.state = state
     if (--leader.followers === 0 && leader.left !== undefined) this.#stop(leader, leader.left)
-    return "left"
+    return "withdrawn"
   }
 
   #stop(ticket: Ticket, state: "canceled" | "failed"): void {

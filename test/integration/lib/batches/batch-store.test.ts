@@ -156,7 +156,7 @@ describe("BatchStore", () => {
     expect(await progressOf("b")).toMatchObject({ succeeded: 5, failed: 1, finishedMs: expect.any(Number) })
     expect((await progressOf("b"))?.failures).toMatchObject([{ url: urlOf(Number(dead.split("-")[1])) }])
     expect(await harness.client.zCard(harness.keys.batches)).toBe(0)
-    const depths = await harness.client.hmGet(harness.keys.flow, ["n", `n:${QUEUE}`, "d:key:a"])
+    const depths = await harness.client.hmGet(harness.keys.counters, ["n", `n:${QUEUE}`, "d:key:a"])
     expect(depths.map((depth) => Number(depth ?? 0))).toEqual([0, 0, 0])
   })
 

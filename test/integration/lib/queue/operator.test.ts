@@ -120,7 +120,7 @@ describe("retryDead()", () => {
     await kill("a")
     await operator.retryDead("a", revival)
     expect(await operator.retryDead("a", revival)).toBe("queued")
-    expect((await dump()).flow.get("n")).toBe("1")
+    expect((await dump()).counters.get("n")).toBe("1")
     expect(await operator.retryDead("nobody", revival)).toBe("missing")
     await submit(store, jobOf("b"))
     expect(await operator.retryDead("b", revival)).toBe("missing")
@@ -137,7 +137,7 @@ describe("retryDead()", () => {
 
   it("works when nothing else is left of the queue, and leaves no key for ever", async () => {
     await kill("a")
-    await harness.client.del(harness.keys.flow)
+    await harness.client.del(harness.keys.counters)
     expect(await operator.retryDead("a", revival)).toBe("queued")
   })
 })
@@ -165,9 +165,9 @@ describe("dropWaiting()", () => {
     expect(await operator.countWaiting("old")).toBe(71)
     expect(await operator.dropWaiting("old", NOW)).toBe(71)
     expect(await operator.dropWaiting("old", NOW)).toBe(0)
-    const { queues, flow, payloadIds } = await dump()
+    const { queues, counters, payloadIds } = await dump()
     expect(queues.get("m")?.map(({ id }) => id)).toEqual(["other"])
-    expect([flow.get("n"), flow.get("bytes"), flow.get("n:old")]).toEqual(["1", "3", "0"])
+    expect([counters.get("n"), counters.get("bytes"), counters.get("n:old")]).toEqual(["1", "3", "0"])
     expect(payloadIds).toEqual(new Set(["other-bytes"]))
     for (const id of ["j0", "j69", "told"]) {
       expect(await store.read(id)).toMatchObject({ state: "failed", error: { code: "job_dropped" }, finishedMs: NOW })
@@ -187,7 +187,7 @@ describe("moveWaiting()", () => {
     await submit(store, jobOf("b", { model: "old", caller: "key:b" }))
     expect(await operator.moveWaiting("old", { queue: "m", model: "m" }, NOW)).toBe(2)
     expect((await dump()).queues.get("old") ?? []).toEqual([])
-    expect((await dump()).flow.get("n:m")).toBe("3")
+    expect((await dump()).counters.get("n:m")).toBe("3")
     const claimed = await store.claim(claimOf({ nowMs: NOW, max: 3, token: "t" }))
     expect(new Set(idsOf(claimed))).toEqual(new Set(["first", "a", "b"]))
     expect(claimed.jobs.map(({ model }) => model)).toEqual(["m", "m", "m"])
@@ -215,23 +215,23 @@ describe("pause()", () => {
   it("has no end of its own, until somebody resumes", async () => {
     await submit(store, jobOf("a"))
     await operator.pause()
-    expect(await harness.client.pTTL(harness.keys.flow)).toBe(-1)
+    expect(await harness.client.pTTL(harness.keys.counters)).toBe(-1)
     // A day later the TTLs of what is shared are renewed; the pause takes none.
     await submit(store, jobOf("b", { createdMs: T0 + 86_400_000 }))
-    expect(await harness.client.pTTL(harness.keys.flow)).toBe(-1)
+    expect(await harness.client.pTTL(harness.keys.counters)).toBe(-1)
     expect(await store.claim(claimOf())).toMatchObject({ status: "paused" })
     await operator.resume()
-    expect(await harness.client.pTTL(harness.keys.flow)).toBeGreaterThan(0)
+    expect(await harness.client.pTTL(harness.keys.counters)).toBeGreaterThan(0)
   })
 
   it("and resume() are one request each: neither can be half done", async () => {
     const call = () => Promise.reject(new Error("A second request"))
     const once = new Operator({ ...harness.redis, call }, harness.keys, DEFAULT_STORE_LIMITS)
     await once.pause()
-    expect(await harness.client.hGet(harness.keys.flow, "paused")).toBe("1")
-    expect(await harness.client.pTTL(harness.keys.flow)).toBe(-1)
+    expect(await harness.client.hGet(harness.keys.counters, "paused")).toBe("1")
+    expect(await harness.client.pTTL(harness.keys.counters)).toBe(-1)
     await once.resume()
-    expect(await harness.client.hGet(harness.keys.flow, "paused")).toBeNull()
+    expect(await harness.client.hGet(harness.keys.counters, "paused")).toBeNull()
   })
 
   it("of an empty queue holds too", async () => {
@@ -379,10 +379,10 @@ describe("Registry", () => {
     await submit(store, elsewhere)
     harness.auditing = true
     await registry.enroll([{ ...model, id: "new" }], T0 + 2 * DEADLINE_MS)
-    const { queues, flow } = await dump()
+    const { queues, counters } = await dump()
     expect(queues.get("old")?.map(({ id }) => id)).toEqual(["patient", "steady"])
     expect(queues.get("m")?.map(({ id }) => id)).toEqual(["served"])
-    expect(flow.get("d:key:a")).toBe("1")
+    expect(counters.get("d:key:a")).toBe("1")
     expect(queues.get("old@url") ?? []).toEqual([])
     expect(await store.read("elsewhere")).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } })
     expect(await store.read("late129")).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } })

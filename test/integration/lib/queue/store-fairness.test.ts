@@ -108,7 +108,7 @@ describe("the fair queue", { timeout: 120_000 }, () => {
     const claim = claimOf()
     await store.claim(claim)
     await store.retry({ jobId: id, token: claim.token }, "the lane died", { nowMs: T0, counts: true })
-    const finish = async () => Number((await dump()).flow.get("f:m:heavy") ?? 0)
+    const finish = async () => Number((await dump()).counters.get("f:m:heavy") ?? 0)
     const before = await finish()
     await harness.operator().retryDead(id, { nowMs: T0, deadlineMs: T0 + 1_000 })
     expect((await finish()) - before).toBe(COST)
@@ -156,7 +156,7 @@ describe("the fair queue", { timeout: 120_000 }, () => {
   })
 
   it("never turns its virtual time back", async () => {
-    const virtualTime = async () => Number((await dump()).flow.get("v:m") ?? 0)
+    const virtualTime = async () => Number((await dump()).counters.get("v:m") ?? 0)
     let last = 0
     for (let round = 0; round < 30; round++) {
       await submitMany(round % 3 === 0 ? "a" : `b${round}`, 1 + (round % 4), { weight: 1 + (round % 2) })
@@ -189,7 +189,7 @@ describe("the fair queue", { timeout: 120_000 }, () => {
       await submitOne("regular")
       await serve(1)
     }
-    const left = [...(await dump()).flow.keys()].filter((name) => /^[fd]:.*once/.test(name))
+    const left = [...(await dump()).counters.keys()].filter((name) => /^[fd]:.*once/.test(name))
     expect(left).toEqual([])
   })
 
@@ -198,6 +198,6 @@ describe("the fair queue", { timeout: 120_000 }, () => {
       await Promise.all(Array.from({ length: 16 }, (_, j) => submitOne(`once${i}-${j}`)))
       await store.claim(claimOf({ max: 16 }))
     }
-    expect((await dump()).flow.size).toBeLessThan(700)
+    expect((await dump()).counters.size).toBeLessThan(700)
   })
 })

@@ -141,7 +141,8 @@ describe("enqueue() with a rate limit", () => {
   })
 
   it("forgets a rate that is whole again", async () => {
-    const rates = async () => (await harness.client.hKeys(harness.keys.flow)).filter((name) => name.startsWith("r:"))
+    const rates = async () =>
+      (await harness.client.hKeys(harness.keys.counters)).filter((name) => name.startsWith("r:"))
     for (let i = 0; i < 40; i++) await send(`old-${i}`, { caller: `ip:192.0.2.${i}`, rateLimit })
     expect(await rates()).toHaveLength(40)
     const laterMs = T0 + 600_000
@@ -161,7 +162,7 @@ describe("enqueue() with a rate limit", () => {
     expect(await store.charge("key:b", rateLimit, T0)).toEqual({ rateWholeMs: T0 + STEP_MS })
     await harness.operator().pause()
     await store.charge("key:c", rateLimit, T0)
-    expect(await harness.client.ttl(harness.keys.flow)).toBe(-1)
+    expect(await harness.client.ttl(harness.keys.counters)).toBe(-1)
   })
 
   it("costs no command", async () => {

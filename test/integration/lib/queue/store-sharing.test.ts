@@ -221,8 +221,8 @@ describe("enqueue() of content that is on its way", () => {
   describe("cancel()", () => {
     it("of one that follows leaves the others alone", async () => {
       await submit(store, sharing("c"))
-      expect(await store.cancel("b", T0)).toMatchObject({ status: "left", job: { state: "canceled" } })
-      expect(await store.cancel("b", T0)).toMatchObject({ status: "left" })
+      expect(await store.cancel("b", T0)).toMatchObject({ status: "withdrawn", job: { state: "canceled" } })
+      expect(await store.cancel("b", T0)).toMatchObject({ status: "withdrawn" })
       expect(await statesOf("a", "b", "c")).toEqual(["queued", "canceled", "queued"])
       await store.claim(claimOf({ token }))
       await store.finish({ jobId: "a", token }, success(), T0)
@@ -230,8 +230,8 @@ describe("enqueue() of content that is on its way", () => {
     })
 
     it("of the one that leads leaves its followers the work", async () => {
-      expect(await store.cancel("a", T0)).toMatchObject({ status: "left" })
-      expect(await store.cancel("a", T0)).toMatchObject({ status: "left" })
+      expect(await store.cancel("a", T0)).toMatchObject({ status: "withdrawn" })
+      expect(await store.cancel("a", T0)).toMatchObject({ status: "withdrawn" })
       expect(await statesOf("a", "b")).toEqual(["canceled", "queued"])
       expect(idsOf(await store.claim(claimOf({ token })))).toEqual(["a"])
       expect(await store.finish({ jobId: "a", token }, success(), T0)).toBe(true)
@@ -264,9 +264,9 @@ describe("enqueue() of content that is on its way", () => {
   })
 
   it("expire() of one ticket leaves the other, and its work", async () => {
-    expect(await store.expire("b", T0 + DEADLINE_MS + 1)).toMatchObject({ status: "left" })
+    expect(await store.expire("b", T0 + DEADLINE_MS + 1)).toMatchObject({ status: "withdrawn" })
     expect(await statesOf("a", "b")).toEqual(["queued", "failed"])
-    expect(await store.expire("a", T0 + DEADLINE_MS + 1)).toMatchObject({ status: "left" })
+    expect(await store.expire("a", T0 + DEADLINE_MS + 1)).toMatchObject({ status: "withdrawn" })
     expect((await dump()).queues.size).toBe(0)
   })
 

@@ -6,7 +6,7 @@ import { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../../src/lib/queue/keys.ts"
 import { readQueueStats } from "../../../../src/lib/queue/queue-stats.ts"
 import { Registry } from "../../../../src/lib/queue/registry.ts"
-import { RETRY } from "../../../../src/lib/queue/scripts/finish.ts"
+import { RETRY } from "../../../../src/lib/redis/scripts.ts"
 import { toTicket } from "../../../../src/lib/tickets/ticket.ts"
 import {
   claimOf,

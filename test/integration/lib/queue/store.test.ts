@@ -73,7 +73,7 @@ describe("enqueue()", () => {
   it("answers a repeat, whose reply was lost, with the same ticket", async () => {
     await submit(store, jobOf("a"))
     expect(await store.enqueue(jobOf("a"))).toMatchObject({ status: "exists", job: { id: "a", state: "queued" } })
-    expect((await dump()).flow.get("n")).toBe("1")
+    expect((await dump()).counters.get("n")).toBe("1")
   })
 
   it("answers a repeat with other bytes with the first ticket, and keeps the first bytes only", async () => {
@@ -426,7 +426,7 @@ describe("a record that no script can handle", () => {
     await damage(text)
     expect(idsOf(await store.claim(claimOf({ max: 3 })))).toEqual(["a", "c"])
     expect(await deadIds()).toEqual(["b"])
-    expect(Number(await harness.client.hGet(harness.keys.flow, "n"))).toBe(0)
+    expect(Number(await harness.client.hGet(harness.keys.counters, "n"))).toBe(0)
     expect(await harness.operator().dropDead("b")).toBe(true)
     harness.auditing = true
     await harness.client.del([harness.keys.job("b"), harness.keys.payload("b-bytes")])
@@ -698,7 +698,7 @@ describe("cancel()", () => {
   it("takes a job that waits out of the queue at once", async () => {
     await submit(store, jobOf("a"))
     await submit(store, jobOf("b"))
-    expect(await store.cancel("a", T0 + 1)).toMatchObject({ status: "left", job: { state: "canceled" } })
+    expect(await store.cancel("a", T0 + 1)).toMatchObject({ status: "withdrawn", job: { state: "canceled" } })
     expect(await store.read("a")).toMatchObject({ state: "canceled", finishedMs: T0 + 1 })
     expect((await dump()).payloadIds).toEqual(new Set(["b-bytes"]))
     expect(idsOf(await store.claim(claimOf({ max: 2 })))).toEqual(["b"])
@@ -714,7 +714,7 @@ describe("cancel()", () => {
       hear = resolve
     })
     await subscriber.subscribe(harness.keys.wakeChannel, (message) => hear(message))
-    expect(await store.cancel("a", T0)).toMatchObject({ status: "left" })
+    expect(await store.cancel("a", T0)).toMatchObject({ status: "withdrawn" })
     expect(await heard).toBe("canceled:a")
     subscriber.destroy()
     expect(await store.finish({ jobId: "a", token: "t" }, success(), T0)).toBe(false)
@@ -725,7 +725,7 @@ describe("cancel()", () => {
   it("repeated is the same success", async () => {
     await submit(store, jobOf("a"))
     await store.cancel("a", T0)
-    expect(await store.cancel("a", T0 + 9)).toMatchObject({ status: "left", job: { finishedMs: T0 } })
+    expect(await store.cancel("a", T0 + 9)).toMatchObject({ status: "withdrawn", job: { finishedMs: T0 } })
   })
 
   it("of a finished job changes nothing, of none finds none", async () => {
@@ -741,21 +741,21 @@ describe("cancel()", () => {
     await submit(store, jobOf("a"))
     await store.claim(claimOf())
     await store.claim(claimOf({ nowMs: LATER, reap: true, queues: ["other"] }))
-    expect(await store.cancel("a", LATER)).toMatchObject({ status: "left" })
-    expect((await dump()).flow.get("n")).toBe("0")
+    expect(await store.cancel("a", LATER)).toMatchObject({ status: "withdrawn" })
+    expect((await dump()).counters.get("n")).toBe("0")
   })
 })
 
 describe("expire()", () => {
   it("fails a job that waits", async () => {
     await submit(store, jobOf("a"))
-    expect(await store.expire("a", T0 + 7)).toMatchObject({ status: "left" })
+    expect(await store.expire("a", T0 + 7)).toMatchObject({ status: "withdrawn" })
     expect(await store.read("a")).toMatchObject({
       state: "failed",
       finishedMs: T0 + 7,
       error: { code: "deadline_exceeded" },
     })
-    expect(await store.expire("a", T0 + 9)).toMatchObject({ status: "left", job: { finishedMs: T0 + 7 } })
+    expect(await store.expire("a", T0 + 9)).toMatchObject({ status: "withdrawn", job: { finishedMs: T0 + 7 } })
   })
 
   it("leaves alone what was started, also when it waits again", async () => {

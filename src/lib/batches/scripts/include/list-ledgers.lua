@@ -1,0 +1,1 @@
+local function listLedgers(list) return { keys.listBytes, keys.listBytesOf(list.caller) } end

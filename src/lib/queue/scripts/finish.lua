@@ -1,0 +1,40 @@
+#!lua flags=allow-oom
+-- Stores the outcome of a job.
+--
+-- KEYS[1] prefix
+-- ARGV[1] job id   ARGV[2] lease token   ARGV[3] outcome, JSON: state, and result or error as texts;
+--         version of the model that the result is of
+-- ARGV[4] now, ms   ARGV[5] TTL of the result, ms   ARGV[6] the job as it was claimed, JSON, or ""
+--
+-- Returns 1 when the outcome stands (or stood already, by the same token), 0 when the lease is lost.
+--- include "end-job"
+--- include "job-record"
+--- include "publish-end"
+--- include "values"
+
+local id, token, nowMs, ttlMs = ARGV[1], ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[5])
+local outcome = cjson.decode(ARGV[3])
+local held = redis.call("ZREM", keys.leases, id .. ":" .. token) == 1
+local job
+
+-- The holder of the lease knows the job, so one command stores its end and returns what was there: nothing new, as a rule.
+if held and ARGV[6] ~= "" then
+  job = cjson.decode(ARGV[6])
+  job.finishedBy = token
+  conclude(job, outcome, nowMs)
+  local before = decode(redis.call("SET", keys.job(id), cjson.encode(job), "XX", "GET", "PX", lifeMsOf(job, ttlMs)))
+  if before and not (before.followers or before.left) then
+    dropPayload(job)
+    publishEnd(job)
+    return 1
+  end
+  -- Others have joined it or withdrawn from it meanwhile, and what they wrote must stay.
+  job = before
+else
+  job = loadJob(id)
+end
+
+if not held or not job then return job and job.finishedBy == token and 1 or 0 end
+job.finishedBy = token
+finishJob(job, outcome, nowMs, ttlMs)
+return 1

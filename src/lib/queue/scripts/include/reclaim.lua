@@ -1,0 +1,27 @@
+--- include "end-job"
+--- include "job-record"
+--- include "values"
+
+-- A lease of nobody that never ends: it keeps the key, and so its TTL, while no job is worked on.
+local KEEPER = "-"
+
+local function reclaimJob(id, token, nowMs, deadTtlMs)
+  local job = loadJob(id)
+  if not job or job.leaseToken ~= token then return nil end
+  endAttempt(job, "the lease of " .. job.worker .. " ran out", nowMs, deadTtlMs)
+  if job.state == "queued" then redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue) end
+  return job
+end
+
+-- Ends the attempts whose leases nobody renewed, a page at a time. Returns their jobs, and when the next lease ends.
+local function reclaimExpired(nowMs, deadTtlMs)
+  local leases, reclaimed = redis.call("ZRANGE", keys.leases, 0, 31, "WITHSCORES"), {}
+  for i = 1, #leases, 2 do
+    if tonumber(leases[i + 1]) > nowMs then return reclaimed, leases[i] == KEEPER and "" or leases[i + 1] end
+    redis.call("ZREM", keys.leases, leases[i])
+    local id, token = leases[i]:match("^(.-):(.+)$")
+    local isHandled, job = pcall(reclaimJob, id, token, nowMs, deadTtlMs)
+    if not isHandled then setAside(id, nowMs) else reclaimed[#reclaimed + 1] = job end
+  end
+  return reclaimed, #leases == 64 and exact(nowMs) or ""
+end

@@ -1,0 +1,40 @@
+#!lua flags=allow-oom
+-- The attempt failed, the job may not have: back to the queue, or to the dead letters after its last attempt.
+--
+-- KEYS[1] prefix
+-- ARGV[1] job id   ARGV[2] lease token   ARGV[3] reason   ARGV[4] settings, JSON: nowMs, deadTtlMs, counts, alone, timedOut,
+--         onceMore, aside
+--
+-- Without `counts` the attempt never happened (a classifier that shuts down gives back what it had not begun). `alone` makes the
+-- job a suspect; `timedOut` says what became of the attempt, so that it is none; `onceMore` leaves it one attempt more at most;
+-- `aside` makes it a dead letter at once.
+-- Returns 1 when the job was given back (or was already, by the same token), 0 when the lease is lost.
+--- include "end-job"
+--- include "job-record"
+
+local id, token, s = ARGV[1], ARGV[2], cjson.decode(ARGV[4])
+local held = redis.call("ZREM", keys.leases, id .. ":" .. token) == 1
+local job = loadJob(id)
+if not held or not job then return job and job.givenBackBy == token and 1 or 0 end
+if s.aside then
+  -- What its worker could not read may break here, too: its record ends in any case.
+  if not pcall(buryJob, job, ARGV[3], s.nowMs, s.deadTtlMs) then
+    job.state, job.finishedMs, job.leaseToken = "failed", s.nowMs, nil
+    job.error = cjson.encode({ code = "attempts_exhausted", message = ARGV[3] })
+    redis.call("ZADD", keys.dead, s.nowMs, id)
+    redis.call("PEXPIRE", keys.dead, s.deadTtlMs)
+    redis.call("SET", keys.job(id), cjson.encode(job), "PX", s.deadTtlMs)
+  end
+  return 1
+end
+if not s.counts then
+  job.attempts = job.attempts - 1
+  if job.attempts == 0 then job.startedMs = nil end
+end
+if s.alone then job.alone = true end
+if s.timedOut then job.timeouts = (job.timeouts or 0) + 1 end
+if s.onceMore then job.maxAttempts = math.min(job.maxAttempts, job.attempts + 1) end
+endAttempt(job, ARGV[3], s.nowMs, s.deadTtlMs)
+-- Its worker may have looked, and sleep by now.
+if job.state == "queued" then redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue) end
+return 1

@@ -1,0 +1,33 @@
+--- include "lifetimes"
+--- include "values"
+
+-- The receiver is the origin of the URL; each has a line of its own, so that a slow one delays no other. The result must be
+-- stored whatever the URL is.
+local function receiverOf(url) return url:match("^%a+://[^/?#]+") or "unknown" end
+
+local function putInOutbox(url, eventId, dueMs)
+  local receiver = receiverOf(url)
+  redis.call("ZADD", keys.line(receiver), dueMs, eventId)
+  redis.call("PEXPIRE", keys.line(receiver), DELIVERY_TTL_MS)
+  -- When to look at that line, at the latest: never later than its first entry, perhaps earlier.
+  redis.call("ZADD", keys.outbox, "LT", dueMs, receiver)
+  redis.call("PEXPIRE", keys.outbox, DELIVERY_TTL_MS)
+end
+
+-- `subject` has id, caller and webhookUrl: a job, or a batch.
+local function postEvent(subject, event, nowMs)
+  event.id = "msg_" .. subject.id .. "_" .. exact(nowMs)
+  event.createdMs, event.dueMs, event.state, event.tries = nowMs, nowMs, "pending", 0
+  local record = { jobId = subject.id, caller = subject.caller, url = subject.webhookUrl, events = { event } }
+  local key = keys.delivery(subject.id)
+  local before = decode(redis.call("SET", key, cjson.encode(record), "GET", "PX", DELIVERY_TTL_MS))
+  if before then
+    -- A dead letter that was sent again ends a second time, which is an event of its own, even in the same millisecond.
+    for i, known in ipairs(before.events) do
+      if known.id == event.id then event.id = "msg_" .. subject.id .. "_" .. exact(nowMs + i) end
+      table.insert(record.events, i, known)
+    end
+    redis.call("SET", key, cjson.encode(record), "PX", DELIVERY_TTL_MS)
+  end
+  putInOutbox(subject.webhookUrl, event.id, nowMs)
+end
