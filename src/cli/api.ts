@@ -51,7 +51,7 @@ export function checkUrl(url: string): string {
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body)
   if (result.success) return result.data
-  throw new CliError("Cannot understand the answer: is a claimcheck edge at that address?", { cause: result.error })
+  throw new CliError("Cannot understand the answer: is a claimcheck server at that address?", { cause: result.error })
 }
 
 export const GIVE_A_KEY = "An API key is given with --key or CLAIMCHECK_KEY"

@@ -8,7 +8,7 @@ export type EdgeOptions = EdgeAddress & { json?: true }
 /** The options of every command that talks to an edge. */
 export function withEdgeOptions(command: Command): Command {
   return command
-    .addOption(new Option("--url <url>", "address of the edge").env("CLAIMCHECK_URL").default(DEFAULT_URL))
+    .addOption(new Option("--url <url>", "address of the server").env("CLAIMCHECK_URL").default(DEFAULT_URL))
     .addOption(new Option("--key <key>", "API key").env("CLAIMCHECK_KEY"))
     .option("--json", "print what the server said, as JSON")
 }

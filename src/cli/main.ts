@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { readFileSync } from "node:fs"
+import { existsSync, readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander"
 import { addBatchCommand } from "./batch/batch-command.ts"
 import { addClassifyCommand } from "./classify-command.ts"
@@ -63,7 +63,12 @@ async function main(argv: readonly string[]): Promise<number> {
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode)
   } catch (error) {
     // Commander has said what it had to say.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.ok : EXIT.usage
+    if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
+    if (error instanceof CommanderError) {
+      const file = argv.find((text) => text.startsWith("-") && existsSync(text))
+      if (file !== undefined) printError(`The file ${file} is given as ./${file}: a dash begins an option.`)
+      return EXIT.usage
+    }
     if (error instanceof CliError && error.exitCode === EXIT.interrupted) return EXIT.interrupted
     printError(`${paintFor(process.stderr)("red", "error")} ${explain(error)}`)
     return error instanceof CliError ? error.exitCode : EXIT.failed

@@ -5,6 +5,16 @@ export function alias(command: Command, hidden: string, documented: string): voi
   command.on(`option:${hidden}`, (value: string) => command.setOptionValueWithSource(documented, value, "cli"))
 }
 
+/** For a command that does something without a subcommand: any other word after it is a misspelt one, and not one too many. */
+export function refuseOtherWords(command: Command): Command {
+  return command.allowExcessArguments().hook("preAction", (_command, called) => {
+    const [word] = called === command ? command.args : []
+    if (word === undefined) return
+    const names = command.commands.map((subcommand) => subcommand.name()).join(", ")
+    command.error(`error: unknown command '${word}': ${command.name()} has ${names}`)
+  })
+}
+
 /** A whole number from 1. */
 export function parseCount(value: string): number {
   const count = Number(value)

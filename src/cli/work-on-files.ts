@@ -16,12 +16,15 @@ export type FileWork = EdgeOptions &
     render: (file: string, ticket: TicketData) => string
     /** Answers that take several lines stand apart. */
     isTall?: boolean
+    /** Where a file's result was written, for --json. */
+    savedAs?: (file: string) => string | undefined
   }
 
 /** Has files worked on under a progress bar, and prints each answer or failure, in the order of the files. */
 export async function workOnFiles(files: readonly string[], options: FileWork): Promise<void> {
   const {
     render,
+    savedAs = () => undefined,
     isTall = false,
     json = false,
     url,
@@ -47,7 +50,7 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
       tell: (outcome) =>
         progress.above(() => {
           if (isTall && !json && "ticket" in outcome && printed++ > 0) print("")
-          report(outcome, json ? asJson : render)
+          report(outcome, json ? null : render, savedAs(outcome.file))
         }),
       done(outcome) {
         open.delete(outcome.file)
@@ -113,15 +116,14 @@ export function interruptedWords(
   return `${said} ${which}; the answers:\n  ${waitCommand(open, edge)}`
 }
 
-const asJson = (file: string, ticket: TicketData) => JSON.stringify({ file, ...ticket })
-
-function report(outcome: Outcome, render: FileWork["render"]): void {
+/** @param render null for JSON */
+function report(outcome: Outcome, render: FileWork["render"] | null, saved: string | undefined): void {
   const { file } = outcome
   if ("ticket" in outcome) {
-    print(render(file, outcome.ticket))
+    print(render?.(file, outcome.ticket) ?? JSON.stringify({ file, ...(saved && { saved }), ...outcome.ticket }))
     return
   }
   const { code = "failed", message } = outcome.error
-  if (render === asJson) print(JSON.stringify({ file, error: { code, message } }))
+  if (render === null) print(JSON.stringify({ file, error: { code, message } }))
   else printError(`${paintFor(process.stderr)("red", "error")} ${file}: ${message}`)
 }

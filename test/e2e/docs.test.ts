@@ -147,7 +147,7 @@ describe("every example on /docs does what it says", () => {
   it("batch, in sh", async () => {
     const { stdout } = await runExample(find("batch", "sh"))
     const [header, ...rows] = stdout.trim().split("\r\n")
-    expect(header).toBe("id,image_url,status,label,probability,predictions,error")
+    expect(header).toBe("id,image_url,status,label,probability,predictions,model,error")
     expect(rows.map((row) => row.split(",").slice(0, 3).join())).toEqual(
       ["1", "2"].map((id) => expect.stringMatching(`^${id},http://\\S+,succeeded$`)),
     )
@@ -210,7 +210,7 @@ describe("every example in docs/*.md does what it says", () => {
     expect(tables).toHaveLength(2)
     for (const table of tables) {
       const [header, ...rows] = table.trim().split("\r\n")
-      expect(header).toBe("id,image_url,status,label,probability,predictions,error")
+      expect(header).toBe("id,image_url,status,label,probability,predictions,model,error")
       expect(rows.map((row) => row.split(",")[2])).toEqual(["succeeded", "succeeded", "failed"])
       expect(rows[2]).toContain("url_not_found: ")
     }

@@ -79,7 +79,7 @@ test("lets a debugger in when it is asked to, and says so", async () => {
   try {
     await stack.printed(/^ready /m)
     const at = `127.0.0.1:${stack.env.INSPECTOR_PORT}`
-    expect(stack.output()).toContain(`A debugger may connect to the edge at ${at}, and so may any page in a browser`)
+    expect(stack.output()).toContain(`A debugger may connect to the API at ${at}, and so may any page in a browser`)
     expect(await (await fetch(`http://${at}/json`)).text()).toContain("webSocketDebuggerUrl")
   } finally {
     await stack.dispose()

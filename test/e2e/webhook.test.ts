@@ -155,7 +155,12 @@ test("`claimcheck deliver` takes its process along when it is itself killed", as
 
 test("an API key's settings are changed, and a secret is shown once", async () => {
   const none = "key      alice\nurl      none\nsecrets  none of its own: webhooks are signed with the deployment's\n"
+  await cli("keys", "create", "alice")
   expect((await cli("webhook", "settings", "alice")).stdout).toBe(none)
+  expect(await cli("webhook", "settings", "alcie")).toMatchObject({
+    code: 1,
+    stderr: expect.stringContaining("There is no key alcie"),
+  })
   const made = (await cli("webhook", "settings", "alice", "--url", "https://example.com/hooks", "--rotate")).stdout
   expect(made).toMatch(/^key .*\nurl {6}https:\/\/example\.com\/hooks\nsecrets {2}1 secret\nwhsec_\S+\n$/)
   const { secret } = JSON.parse((await cli("webhook", "settings", "alice", "--rotate", "--json")).stdout)

@@ -161,6 +161,7 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   try {
     await makeFolder(dirname(out), { named: "--out" })
     const started = await startRun({ api, run, list, out, nameColumn })
+    printError(paintFor(process.stderr)("dim", `${isAgain ? "goes on" : "accepted"} as ${started.ticketId}`))
     if (options.cancel === true) await cancelUnlessDone(api, started.ticketId)
     const ticket = await followWithBar({
       api,
@@ -188,31 +189,37 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
       if (trouble !== null) printError(`${paintFor(process.stderr)("yellow", "webhook")} ${trouble}`)
     }
   } catch (error) {
-    if (signal.aborted) printError(interruptedWords(seen, { list, options }))
+    if (signal.aborted) printError(interruptedWords(run.ticketId, seen, { list, options }))
     throw error
   }
 }
 
 /** What goes on without whoever pressed Ctrl-C, and how to come back to it. */
 function interruptedWords(
+  ticketId: string | undefined,
   seen: BatchTicket | undefined,
   { list, options }: { list: string; options: Options },
 ): string {
-  const again = [
-    `claimcheck batch ${quoted(list)}`,
+  const named = [
     options.out !== undefined && `--out ${quoted(options.out)}`,
     options.download !== undefined && `--download ${quoted(options.download)}`,
     options.nameColumn !== undefined && `--name-column ${quoted(options.nameColumn)}`,
   ]
-    .filter(Boolean)
-    .join(" ")
+  const again = [`claimcheck batch ${quoted(list)}`, ...named].filter(Boolean).join(" ")
+  const resume = `  ${again} --resume${urlFlag(options.url)}`
+  if (ticketId === undefined)
+    return `Interrupted while the list was sent.\n${resume}    sends it; it is not worked on twice`
   const howFar =
-    seen && `${seen.pictures.done.toLocaleString("en-US")} of ${countOf(seen.pictures.total, "picture")} done`
-  const what = seen?.done ? "Interrupted: the batch is done" : "Interrupted: the batch goes on at the server"
+    seen === undefined
+      ? ""
+      : `, ${seen.pictures.done.toLocaleString("en-US")} of ${countOf(seen.pictures.total, "picture")} done`
+  if (seen?.done)
+    return `Interrupted: the server is done with ${ticketId}; not all of its results are fetched.\n${resume}    fetches them`
   return [
-    howFar === undefined ? "Interrupted while the list was sent." : `${what}, ${howFar}.`,
-    `  ${again} --resume${urlFlag(options.url)}    goes on here`,
-    ...(seen?.done ? [] : [`  ${again} --cancel${urlFlag(options.url)}    stops it`]),
+    `Interrupted: ${ticketId} goes on at the server${howFar}.`,
+    `${resume}    goes on here`,
+    `  ${again} --cancel${urlFlag(options.url)}    stops it`,
+    `  claimcheck ticket ${ticketId}${urlFlag(options.url)}    shows how far it is`,
   ].join("\n")
 }
 

@@ -14,7 +14,7 @@ const HELP = `
 A key is shown once, when it is made; only its hash is kept. One that is revoked stops working everywhere within 15
 seconds. A name is given once and never again: the tickets of a revoked key are nobody's.
 These commands talk to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and
-UPSTASH_REDIS_REST_TOKEN. Keys in the edge's API_KEYS are not listed here.
+UPSTASH_REDIS_REST_TOKEN. Keys in the server's API_KEYS are not listed here.
 
 Examples:
   $ claimcheck keys create alice
@@ -98,7 +98,7 @@ function addRevoke(keys: Command): void {
         const outcome = await apiKeys.revoke(name, Date.now())
         if (outcome === "missing")
           throw new CliError(`There is no key ${name}: claimcheck keys list shows those there are`)
-        print(json ? JSON.stringify({ name, revoked: true }) : `${name} is revoked: no edge takes it after 15 s`)
+        print(json ? JSON.stringify({ name, revoked: true }) : `${name} is revoked: it is refused within 15 s`)
       }),
     )
 }

@@ -5,6 +5,7 @@ import { CliError } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { interruptible } from "../interrupted.ts"
 import { isQueueOf, withOperator } from "../operate/open-operator.ts"
+import { refuseOtherWords } from "../parse-option.ts"
 import { paintFor, print } from "../terminal.ts"
 import { renderTable } from "../text-table.ts"
 import { addCheckCommand } from "./check-command.ts"
@@ -34,7 +35,7 @@ export function addModelsCommand(program: Command): void {
     .description("List the models that live classifiers serve, and folders that they cannot serve, with the reason.")
     // What follows the name of a subcommand is that one's.
     .enablePositionalOptions()
-  withEdgeOptions(command)
+  refuseOtherWords(withEdgeOptions(command))
     .addHelpText("after", HELP)
     .action(async (options: EdgeOptions) => {
       const get = createApi(options)

@@ -4,6 +4,7 @@ import { createApi, type GetJson, parseBody } from "../api.ts"
 import { CliError, describe } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { interruptible } from "../interrupted.ts"
+import { refuseOtherWords } from "../parse-option.ts"
 import { paintFor, print, survivesGoneReader } from "../terminal.ts"
 import { createLiveText } from "./live-text.ts"
 import { queueSchema, renderQueue } from "./render-queue.ts"
@@ -31,7 +32,7 @@ export function addQueueCommand(program: Command): void {
     // What follows the name of a subcommand is that one's.
     .enablePositionalOptions()
     .option("-w, --watch", "look again every second, until Ctrl-C")
-  withEdgeOptions(command)
+  refuseOtherWords(withEdgeOptions(command))
     .addHelpText("after", HELP)
     .action(async (options: Options) => {
       survivesGoneReader(() => process.exit())

@@ -26,7 +26,8 @@ type Given = EdgeOptions & {
 const COMPRESS_HELP = `
 Examples:
   $ claimcheck compress photo.jpg                      writes photo-compressed.jpg
-  $ claimcheck compress https://example.com/a.jpg      writes a-compressed.jpg
+  $ claimcheck compress https://example.com/a.jpg      writes a-compressed.jpg here
+  $ curl -s https://example.com/b | claimcheck compress -    writes stdin-compressed.jpg here
   $ claimcheck compress --quality 30 --format webp --out small/ holiday/ --recursive
 
 A result is never larger than its input and holds no metadata: no place, no camera, no thumbnail.`
@@ -93,7 +94,10 @@ function withFiles(command: Command): Command {
 
 function withOut(command: Command): Command {
   return command
-    .option("-o, --out <folder>", "where results go, in sub-folders as the inputs are (default: beside the inputs)")
+    .option(
+      "-o, --out <folder>",
+      "where results go, in sub-folders as the inputs are (default: beside the inputs; of a URL or standard input, here)",
+    )
     .option("--force", "write over files that are there; never over an input")
 }
 
@@ -124,7 +128,7 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
       },
       ...(suffix !== undefined && {
         finish: async (file: string, { output }: TicketData) => {
-          if (output === undefined) throw new CliError("The ticket has no output: is the edge of another version?")
+          if (output === undefined) throw new CliError("The ticket has no output: is the server of another version?")
           const where = { folder: given.out, suffix, below: below.get(file) }
           const path = await claim(outputPath(file, endingOf(output), where), file)
           if (given.out !== undefined) await makeFolder(dirname(path), { named: "--out" })
@@ -132,6 +136,7 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
           written.set(file, path)
         },
       }),
+      savedAs: (file) => written.get(file),
       render: (file, ticket) => renderResult(file, ticket, written.get(file)),
     })
   })

@@ -7,7 +7,7 @@ import { listenForInterrupts } from "./processes/interrupts.ts"
 import { startStack } from "./start-stack.ts"
 
 const HELP = `
-What it runs: Redis, a REST gateway before it, the edge, a classifier. Their data and secrets are in .claimcheck
+What it runs: Redis, a REST gateway before it, the API, a classifier. Their data and secrets are in .claimcheck
 (CLAIMCHECK_HOME: another folder).
 
 Examples:
@@ -21,8 +21,8 @@ export function addStartCommand(program: Command): void {
     .command("start")
     .summary("run the whole stack on this machine")
     .description("Run the whole stack on this machine, until Ctrl-C.")
-    .addOption(new Option("--edge <runtime>", "what runs the edge").choices(["workerd", "node"]).default("workerd"))
-    .option("--inspect", "let a debugger connect to the edge, at INSPECTOR_PORT: it can read the edge's secrets")
+    .addOption(new Option("--edge <runtime>", "what runs the API").choices(["workerd", "node"]).default("workerd"))
+    .option("--inspect", "let a debugger connect to the API, at INSPECTOR_PORT: it can read its secrets")
     .option("--json", "print events as JSON lines, as the parts wrote them")
     .addHelpText("after", HELP)
     .action(async ({ json, ...options }: StackOptions & { json?: true }) => {

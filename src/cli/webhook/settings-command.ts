@@ -3,6 +3,7 @@ import { KEY_NAME } from "../../lib/callers/api-key.ts"
 import { keyCaller } from "../../lib/callers/caller-id.ts"
 import type { WebhookSettings, WebhookSettingsStore } from "../../lib/webhooks/webhook-settings.ts"
 import { webhookUrlSchema } from "../../lib/webhooks/webhook-url.ts"
+import { CliError } from "../cli-error.ts"
 import { countOf } from "../human-units.ts"
 import { operate } from "../operate/operate.ts"
 import { print, printError } from "../terminal.ts"
@@ -38,7 +39,15 @@ export function addSettingsCommand(webhook: Command): void {
     .option("--json", "print it as JSON")
     .addHelpText("after", HELP)
     .action((name: string, options: Options) =>
-      operate(async ({ webhooks }) => {
+      operate(async ({ webhooks, apiKeys }) => {
+        const { url: newUrl, rotate, dropOld } = options
+        const isChange = newUrl !== undefined || rotate === true || dropOld === true
+        const note = noteOnKey(name, {
+          ...(await apiKeys.list()),
+          isChange,
+          before: await webhooks.read(keyCaller(name)),
+        })
+        if (note !== null) printError(note)
         const { settings, secret } = await changeSettings(webhooks, keyCaller(name), options)
         const { url = null, secrets } = settings
         if (options.json) {
@@ -52,6 +61,26 @@ export function addSettingsCommand(webhook: Command): void {
         print(secret)
       }),
     )
+}
+
+type KnownKeys = { keys: readonly { name: string }[]; revoked: readonly { name: string }[] }
+
+/**
+ * A name that no key has is likely misspelt; but it may be one of the server's API_KEYS, which are not known here.
+ * @returns what to say beside the change, or null
+ * @throws CliError for a key that was revoked, and where there is nothing to show
+ */
+export function noteOnKey(
+  name: string,
+  { keys, revoked, isChange, before }: KnownKeys & { isChange: boolean; before: WebhookSettings },
+): string | null {
+  if (revoked.some((key) => key.name === name)) throw new CliError(`The key ${name} was revoked: it has no webhooks`)
+  if (keys.some((key) => key.name === name) || before.url !== undefined || before.secrets.length > 0) return null
+  if (isChange)
+    return `note: claimcheck keys list has no ${name}; this is for a key of that name in the server's API_KEYS`
+  throw new CliError(
+    `There is no key ${name}: claimcheck keys list shows those there are; for one of the server's API_KEYS nothing is set`,
+  )
 }
 
 /** Changes what is asked for; the secret that was made is told here and nowhere else. */

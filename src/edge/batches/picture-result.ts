@@ -2,13 +2,12 @@ import type { Batch } from "../../lib/batches/batch.ts"
 import type { JobError, JobResult } from "../../lib/queue/job.ts"
 
 /** What became of one picture. */
-export type PictureResult = { url?: string } & (
-  | { status: "succeeded"; result: JobResult }
-  | { status: "failed"; error: JobError }
-  | { status: "canceled" }
-)
+export type PictureResult = {
+  url?: string /** Which has, or was to; operators can move jobs to another. */
+  model?: string
+} & ({ status: "succeeded"; result: JobResult } | { status: "failed"; error: JobError } | { status: "canceled" })
 
-type StoredEnd = { state: string; input: string; result?: string; error?: string }
+type StoredEnd = { state: string; model?: string; input: string; result?: string; error?: string }
 
 /**
  * The end of a picture, from its job's record. The record was checked when it was written; to check each of 100,000 again would
@@ -22,9 +21,9 @@ export function readPictureResult({ progress }: Batch, picture: number, text: st
       ? { status: "canceled" }
       : failed("deadline_exceeded", "The batch had reached its deadline")
   }
-  const { state, input, result, error } = JSON.parse(text) as StoredEnd
+  const { state, model, input, result, error } = JSON.parse(text) as StoredEnd
   const { source } = JSON.parse(input) as { source?: { url: string } }
-  const about = source === undefined ? {} : { url: source.url }
+  const about = { ...(source && { url: source.url }), ...(model !== undefined && { model }) }
   if (state === "succeeded" && result !== undefined) {
     return { ...about, status: "succeeded", result: JSON.parse(result) as JobResult }
   }

@@ -3,7 +3,7 @@ import type { JobResult } from "../../lib/queue/job.ts"
 import type { PictureResult } from "./picture-result.ts"
 import type { ResultRow } from "./result-rows.ts"
 
-type Column = { name: string; of: (result: JobResult, plan: BatchPlan) => string | number | undefined }
+type Column = { name: string; of: (result: JobResult, plan: BatchPlan, model?: string) => string | number | undefined }
 
 const IMAGE: Column[] = (["format", "width", "height", "bytes", "frames", "orientation", "sha256"] as const).map(
   (name) => ({ name, of: ({ image }) => image[name] }),
@@ -15,6 +15,7 @@ const PREDICTIONS: Column[] = [
     name: "predictions",
     of: ({ predictions }) => predictions?.map(({ label, probability }) => `${label} ${short(probability)}`).join("; "),
   },
+  { name: "model", of: (_result, _plan, model) => model },
 ]
 const OUTPUT: Column[] = [
   { name: "output_url", of: ({ output }, plan) => output && outputUrl(output, plan) },
@@ -50,7 +51,9 @@ export function cellsOf({ row, pictures }: ResultRow, plan: BatchPlan): string[]
   }
   const join = (texts: string[]) => (texts.every((text) => text === "") ? "" : texts.join(row.separator ?? ","))
   const columns = columnsOf(plan).map((column) => {
-    return join(pictures.map((end) => (end.status === "succeeded" ? String(column.of(end.result, plan) ?? "") : "")))
+    return join(
+      pictures.map((end) => (end.status === "succeeded" ? String(column.of(end.result, plan, end.model) ?? "") : "")),
+    )
   })
   return [...own, join(pictures.map(({ status }) => status)), ...columns, join(pictures.map(errorOf))]
 }

@@ -59,7 +59,9 @@ function toJson({ number, row, pictures }: ResultRow, plan: BatchPlan): Record<s
 }
 
 function pictureToJson(end: PictureResult, plan: BatchPlan): Record<string, unknown> {
-  const about = { ...(end.url !== undefined && { url: end.url }), status: end.status }
+  const { modelVersion: version } = end.status === "succeeded" ? end.result : {}
+  const model = end.model !== undefined && { model: { id: end.model, ...(version !== undefined && { version }) } }
+  const about = { ...(end.url !== undefined && { url: end.url }), status: end.status, ...model }
   switch (end.status) {
     case "succeeded":
       return { ...about, ...resultToJson(end.result, plan) }

@@ -177,7 +177,7 @@ describe("openClient()", () => {
   })
 
   test("notices that another server answers", async () => {
-    await expect(open(async () => new Response("<html>"))).rejects.toThrow("is a claimcheck edge at that address?")
+    await expect(open(async () => new Response("<html>"))).rejects.toThrow("is a claimcheck server at that address?")
   })
 
   test("lets an edge pass that has trouble of its own, or no /healthz", async () => {

@@ -77,7 +77,7 @@ async function planEdge(
   const inspectorPort = config.inspect ? await takePort(config.ports.inspector) : undefined
   if (inspectorPort !== undefined) {
     const address = `127.0.0.1:${inspectorPort}`
-    const sentence = `  A debugger may connect to the edge at ${address}, and so may any page in a browser on this machine: whoever does can read its secrets.`
+    const sentence = `  A debugger may connect to the API at ${address}, and so may any page in a browser on this machine: whoever does can read its secrets.`
     output.warn("stack.inspector", { address }, sentence)
   }
   if (config.edgeRuntime === "node") return nodeEdgePart(config, variables, { port, inspectorPort })

@@ -148,9 +148,11 @@ it("at Ctrl-C says that the batch goes on, how far it is, and how to come back",
   const again = `claimcheck batch ${list} --out ${join(folder, "out.csv")}`
   expect((await interrupted).said).toBe(
     [
-      "Interrupted: the batch goes on at the server, 0 of 1 picture done.",
+      "accepted as bat_1",
+      "Interrupted: bat_1 goes on at the server, 0 of 1 picture done.",
       `  ${again} --resume --url ${url}    goes on here`,
       `  ${again} --cancel --url ${url}    stops it`,
+      `  claimcheck ticket bat_1 --url ${url}    shows how far it is`,
       "",
     ].join("\n"),
   )
@@ -204,7 +206,7 @@ it("without a terminal says in one line how it went and where the results are, w
   isDone = true
   const out = join(folder, "not/yet/out.csv")
   const { said } = await run(list, "--out", out)
-  expect(said).toMatch(/^1 row, 1 picture: 1 done · .* · \S+not\/yet\/out\.csv\n$/)
+  expect(said).toMatch(/^accepted as bat_1\n1 row, 1 picture: 1 done · .* · \S+not\/yet\/out\.csv\n$/)
   expect(await readFile(out, "utf8")).toBe("url,status\r\nu,\r\n")
 })
 

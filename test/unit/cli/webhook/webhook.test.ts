@@ -12,7 +12,7 @@ import { findSecrets, parseSecrets } from "../../../../src/cli/webhook/local-sec
 import { type Received, startReceiver } from "../../../../src/cli/webhook/receiver.ts"
 import { renderDeliveries } from "../../../../src/cli/webhook/render-deliveries.ts"
 import { receivedJson, renderReceived } from "../../../../src/cli/webhook/render-received.ts"
-import { changeSettings, parseWebhookUrl, renderSettings } from "../../../../src/cli/webhook/settings-command.ts"
+import { changeSettings, noteOnKey, parseWebhookUrl, renderSettings } from "../../../../src/cli/webhook/settings-command.ts"
 import {
   allUndelivered,
   countWebhooks,
@@ -305,6 +305,21 @@ describe("renderDeliveries()", () => {
 
   test("says of a ticket that is not done that nothing was sent", () => {
     expect(render([])).toBe("cls_1  to https://h.example\n  It is sent when the ticket is done.")
+  })
+})
+
+describe("noteOnKey()", () => {
+  const known = { keys: [{ name: "alice" }], revoked: [{ name: "zoe" }], before: { secrets: [] } }
+
+  test("lets a key pass that there is, and one that has settings", () => {
+    expect(noteOnKey("alice", { ...known, isChange: false })).toBeNull()
+    expect(noteOnKey("bob", { ...known, before: { secrets: ["whsec_x"] }, isChange: false })).toBeNull()
+  })
+
+  test("tells of a name that no key has, and changes it only for a key that API_KEYS may have", () => {
+    expect(() => noteOnKey("alcie", { ...known, isChange: false })).toThrow("There is no key alcie")
+    expect(noteOnKey("alcie", { ...known, isChange: true })).toContain("a key of that name in the server's API_KEYS")
+    expect(() => noteOnKey("zoe", { ...known, isChange: true })).toThrow("zoe was revoked")
   })
 })
 

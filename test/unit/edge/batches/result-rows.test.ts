@@ -1,5 +1,7 @@
 import { describe, expect, it } from "vitest"
+import { readPictureResult } from "../../../../src/edge/batches/picture-result.ts"
 import { answerUnits, boundAnswer, keepLastChunk, type ResultStore } from "../../../../src/edge/batches/result-rows.ts"
+import { writeResults } from "../../../../src/edge/batches/write-results.ts"
 import type { Batch } from "../../../../src/lib/batches/batch.ts"
 import { parseOperation } from "../../../../src/lib/operations/operations.ts"
 
@@ -54,5 +56,27 @@ describe("an answer with results", () => {
     await kept.getChunk("l", 0)
     await kept.getChunk("l", 0)
     expect(read).toEqual([0])
+  })
+})
+
+describe("a row's results", () => {
+  it("name the model that made them: an operator can have moved the job to another than was asked for", async () => {
+    const operation = parseOperation("classify", {})
+    const plan = { columns: ["url"], operation, model: "asked-for" } as unknown as Batch["plan"]
+    const result = { modelVersion: "7", predictions: [], image: {} }
+    const moved = { state: "succeeded", model: "moved-to", input: "{}", result: JSON.stringify(result) }
+    const picture = readPictureResult({ plan, progress: {} } as Batch, 0, JSON.stringify(moved))
+    const written = async (format: "csv" | "jsonl") => {
+      const rows = (async function* () {
+        yield { number: 1, row: { cells: ["u"], pictures: [0] }, pictures: [picture] }
+      })()
+      let text = ""
+      for await (const line of writeResults(rows, plan, { format, isFirst: true })) text += line
+      return text
+    }
+    expect(await written("csv")).toBe(
+      "url,status,label,probability,predictions,model,error\r\nu,succeeded,,,,moved-to,\r\n",
+    )
+    expect(JSON.parse(await written("jsonl")).results).toMatchObject([{ model: { id: "moved-to", version: "7" } }])
   })
 })
