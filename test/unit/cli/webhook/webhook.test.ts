@@ -12,7 +12,12 @@ import { findSecrets, parseSecrets } from "../../../../src/cli/webhook/local-sec
 import { type Received, startReceiver } from "../../../../src/cli/webhook/receiver.ts"
 import { renderDeliveries } from "../../../../src/cli/webhook/render-deliveries.ts"
 import { receivedJson, renderReceived } from "../../../../src/cli/webhook/render-received.ts"
-import { changeSettings, noteOnKey, parseWebhookUrl, renderSettings } from "../../../../src/cli/webhook/settings-command.ts"
+import {
+  changeSettings,
+  noteOnKey,
+  parseWebhookUrl,
+  renderSettings,
+} from "../../../../src/cli/webhook/settings-command.ts"
 import {
   allUndelivered,
   countWebhooks,
