@@ -1,6 +1,6 @@
 import type { Log } from "../lib/log.ts"
 import { sleep } from "../lib/sleep.ts"
-import type { Hand } from "./jobs/hand.ts"
+import type { Hand } from "./jobs/active-jobs.ts"
 import { Left } from "./jobs/load-picture.ts"
 import { OverMemory } from "./lane/lane-crash.ts"
 import type { LanePool } from "./lane/lane-pool.ts"

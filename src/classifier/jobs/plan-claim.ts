@@ -1,5 +1,5 @@
 import type { DryQueues } from "./dry-queues.ts"
-import type { Hand } from "./hand.ts"
+import type { Hand } from "./active-jobs.ts"
 
 /** A claim for few fetches costs as many commands as one for many. */
 const LEAST_FETCHES = 4

@@ -3,7 +3,7 @@ import { listenForWakeUps } from "../../lib/queue/wake-up.ts"
 import type { RedisRest } from "../../lib/redis/redis.ts"
 import type { Waker } from "../loops/waker.ts"
 import { DryQueues } from "./dry-queues.ts"
-import type { Hand } from "./hand.ts"
+import type { Hand } from "./active-jobs.ts"
 
 export type QueueListener = {
   dryQueues: DryQueues

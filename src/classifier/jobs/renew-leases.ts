@@ -1,7 +1,7 @@
 import type { JobStore } from "../../lib/queue/job-store.ts"
 import { sleep } from "../../lib/sleep.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
-import type { Hand } from "./hand.ts"
+import type { Hand } from "./active-jobs.ts"
 
 export type RenewLeases = {
   store: Pick<JobStore, "renew">
