@@ -24,8 +24,8 @@ import { createMetrics } from "./health/metrics.ts"
 import { addModelMetrics, reportModels } from "./health/model-metrics.ts"
 import { EvictionWatch, Readiness } from "./health/readiness.ts"
 import { chooseCodec } from "./image/open-codec.ts"
+import { ActiveJobs } from "./jobs/active-jobs.ts"
 import { runClaimLoop } from "./jobs/claim-loop.ts"
-import { Hand } from "./jobs/active-jobs.ts"
 import { listenToQueue } from "./jobs/queue-listener.ts"
 import { renewLeases } from "./jobs/renew-leases.ts"
 import { type JobRunner, runJob } from "./jobs/run-job.ts"
@@ -43,7 +43,7 @@ const CLOCK_MS = 60_000
 /** How soon this machine's own clocks are seen to disagree. */
 const CLOCK_LOOK_MS = 1_000
 const ENROLL_MS = 3_600_000
-/** How long jobs in hand may still try to reach Redis once the process is asked to leave. */
+/** How long active jobs may still try to reach Redis once the process is asked to leave. */
 const LEAVE_MS = 20_000
 
 export type ServeOptions = {
@@ -54,7 +54,7 @@ export type ServeOptions = {
   laneEntry?: URL
 }
 
-/** Serves models until the signal is aborted; then finishes what is in hand and returns. @throws when it cannot start */
+/** Serves models until the signal is aborted; then finishes the active jobs and returns. @throws when it cannot start */
 export async function serve(
   config: ClassifierConfig,
   { modelRoots, log, signal, laneEntry }: ServeOptions,
@@ -80,7 +80,7 @@ export async function serve(
         ...(keepsInRedis(config) && { maxOutputBytes: config.MAX_OUTPUT_BYTES }),
       },
       jobTimeoutMs: config.JOB_TIMEOUT_MS,
-      // Whatever is in hand may come to wait for a lane.
+      // Every active job may come to wait for a lane.
       maxWaiting: config.FETCHES + 2 * config.LANES,
       onStuck: () => wall.onStuck(),
       ...(laneEntry && { entry: laneEntry }),
@@ -102,9 +102,9 @@ type Ground = Pick<ServeOptions, "log" | "signal"> & { shelf: ModelShelf; pool: 
 async function serveWith(config: ClassifierConfig, { shelf, pool, wall, log, signal }: Ground): Promise<void> {
   const reachability = new Reachability(log)
   const waker = new Waker()
-  const hand = new Hand(() => waker.wake())
-  wall.guard(pool, hand)
-  const metrics = createMetrics({ lanes: () => pool.lanes, free: () => pool.free, inHand: () => hand.size })
+  const active = new ActiveJobs(() => waker.wake())
+  wall.guard(pool, active)
+  const metrics = createMetrics({ lanes: () => pool.lanes, free: () => pool.free, active: () => active.size })
   addModelMetrics(metrics.registry, pool)
   const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN, download })
   const eviction = new EvictionWatch(redis, { allowed: config.ALLOW_EVICTION, log })
@@ -125,7 +125,7 @@ async function serveWith(config: ClassifierConfig, { shelf, pool, wall, log, sig
     shelf,
     pool,
     wall,
-    hand,
+    active,
     waker,
     metrics,
     reachability,
@@ -139,7 +139,7 @@ async function serveWith(config: ClassifierConfig, { shelf, pool, wall, log, sig
 }
 
 type Parts = Ground & {
-  hand: Hand
+  active: ActiveJobs
   waker: Waker
   metrics: ReturnType<typeof createMetrics>
   reachability: Reachability
@@ -149,7 +149,7 @@ type Parts = Ground & {
 }
 
 async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
-  const { shelf, pool, hand, waker, metrics, reachability, redis, log, signal } = parts
+  const { shelf, pool, active, waker, metrics, reachability, redis, log, signal } = parts
   const keys = createKeys()
   const sealer = sealerOf(config)
   const store = new JobStore(redis, keys, storeLimits(config), sealer)
@@ -187,9 +187,9 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const models = pool.models.map(({ id, version }) => `${id}@${version}`)
   log.info("classifier.ready", { worker, lanes: pool.lanes, models, health: parts.health })
 
-  // Jobs in hand outlive the signal: their leases are renewed, and Redis is tried, until the hand is empty or time is up.
+  // Active jobs outlive the signal: their leases are renewed, and Redis is tried, until all have ended or time is up.
   const giveUp = new AbortController()
-  const isBacklogged = () => hand.size - hand.fetches > pool.lanes
+  const isBacklogged = () => active.size - active.fetches > pool.lanes
   const source = openPictureSource(config)
   const tracer = createTracer(traceTarget(config, "classifier"), { part: "classifier", log })
   const runner: JobRunner = {
@@ -205,12 +205,12 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const onOutbox = () => deliverer.look()
   const onBatches = () => feeder.look()
   const channel = keys.wakeChannel
-  const listener = listenToQueue({ redis, channel, hand, waker, onOutbox, onBatches, signal, log })
+  const listener = listenToQueue({ redis, channel, active, waker, onOutbox, onBatches, signal, log })
   const delivering = deliverer.run(signal)
   const allDone = new AbortController()
   const flushing = flushOften(tracer, allDone.signal)
   const feeding = feeder.run(signal)
-  const renewing = renewLeases({ store, hand, leaseMs, now, reachability }, giveUp.signal)
+  const renewing = renewLeases({ store, active, leaseMs, now, reachability }, giveUp.signal)
   // The lanes first, then those who send jobs for what is new; an outage is made up for by the next enrolment.
   const onModels = async () => {
     pool.setModels(shelf.served)
@@ -235,14 +235,14 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
       lanes: pool.lanes,
       fetches: config.FETCHES,
       leaseMs,
-      hand,
+      active,
       waker,
       broken: () => shelf.broken,
       dryQueues: listener.dryQueues,
       isListening: listener.isListening,
       // Who has not noticed the step yet writes leases by the old time.
       mayReap: () => clock.steadyForMs() > CLOCK_MS + leaseMs,
-      start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped)),
+      start: (job) => active.start(job, (stopped) => runJob(runner, job, stopped)),
       now,
       meter,
       metrics,
@@ -253,9 +253,9 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   )
   // A loop that throws ends the process: its supervisor starts a better one.
   await Promise.race([claiming, Promise.all([renewing, claiming, delivering, feeding])])
-  log.info("classifier.leaving", { inHand: hand.size })
+  log.info("classifier.leaving", { active: active.size })
   const timer = setTimeout(() => giveUp.abort(), LEAVE_MS)
-  await hand.empty()
+  await active.drained()
   await source.close()
   clearTimeout(timer)
   giveUp.abort()

@@ -22,7 +22,7 @@ export const classifierEnv = z.object({
   /** Warm in every lane from the start. */
   DEFAULT_MODEL: z.string().optional(),
   LANES: wholeNumber(availableParallelism()),
-  /** Pictures of URLs in hand at once, from the claim to the answer. */
+  /** Pictures of URLs fetched at once, from the claim to the answer. */
   FETCHES: wholeNumber(32),
   FETCHES_PER_HOST: wholeNumber(6),
   /** Of one try. */

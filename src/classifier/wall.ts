@@ -1,6 +1,6 @@
 import type { Log } from "../lib/log.ts"
 import { sleep } from "../lib/sleep.ts"
-import type { Hand } from "./jobs/active-jobs.ts"
+import type { ActiveJobs } from "./jobs/active-jobs.ts"
 import { Left } from "./jobs/load-picture.ts"
 import { OverMemory } from "./lane/lane-crash.ts"
 import type { LanePool } from "./lane/lane-pool.ts"
@@ -28,7 +28,7 @@ export type WallOptions = {
 export class Wall {
   readonly #options: WallOptions
   readonly #leave = new AbortController()
-  #guarded: { pool: Pick<LanePool, "abandon" | "busy">; hand: Pick<Hand, "empty"> } | undefined
+  #guarded: { pool: Pick<LanePool, "abandon" | "busy">; active: Pick<ActiveJobs, "drained"> } | undefined
   #looking: NodeJS.Timeout | undefined
 
   constructor(options: WallOptions) {
@@ -41,9 +41,9 @@ export class Wall {
   }
 
   /** Looks at the memory from now on, until it is released. */
-  guard(pool: Pick<LanePool, "abandon" | "busy">, hand: Pick<Hand, "empty">): void {
+  guard(pool: Pick<LanePool, "abandon" | "busy">, active: Pick<ActiveJobs, "drained">): void {
     const { maxMemoryBytes, rssBytes = process.memoryUsage.rss } = this.#options
-    this.#guarded = { pool, hand }
+    this.#guarded = { pool, active }
     this.#looking = setInterval(() => {
       const bytes = rssBytes()
       if (bytes > maxMemoryBytes) void this.#onMemory(bytes)
@@ -68,13 +68,13 @@ export class Wall {
   /** Whose memory it is cannot be told unless one lane alone is at work: then its attempt counts. */
   async #onMemory(bytes: number): Promise<void> {
     clearInterval(this.#looking)
-    const { pool, hand } = this.#guarded ?? {}
+    const { pool, active } = this.#guarded ?? {}
     const { maxMemoryBytes, log, kill } = this.#options
     const busy = pool?.busy ?? 0
     log.error("classifier.over_memory", { rssMb: inMb(bytes), maxMb: inMb(maxMemoryBytes), busy })
     this.#leave.abort()
     pool?.abandon({ waiting: new Left(), working: new OverMemory(busy === 1) })
-    await Promise.race([hand?.empty(), sleep(GIVE_BACK_MS)])
+    await Promise.race([active?.drained(), sleep(GIVE_BACK_MS)])
     kill()
   }
 }

@@ -10,7 +10,7 @@ export function createMetrics({
 }: {
   lanes: () => number
   free: () => number
-  inHand: () => number
+  active: () => number
 }) {
   const registry = new Registry()
   collectDefaultMetrics({ register: registry })

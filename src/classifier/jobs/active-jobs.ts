@@ -4,7 +4,7 @@ import type { Lease } from "../../lib/queue/job-store.ts"
 type Held = { job: ClaimedJob; sinceMs: number; stop: AbortController; done: Promise<void> }
 
 /** The jobs that this process has claimed and not finished. */
-export class Hand {
+export class ActiveJobs {
   readonly #held = new Map<string, Held>()
   readonly #onChange: () => void
 
@@ -38,7 +38,7 @@ export class Hand {
    * Works on a job until `work` settles; it must not reject. A claim that is held already is left to who works on it. Another
    * claim of the same job, as after an outage, means that the held one's lease is lost: it is stopped, and then the new one begins.
    */
-  take(job: ClaimedJob, work: (signal: AbortSignal) => Promise<void>): void {
+  start(job: ClaimedJob, work: (signal: AbortSignal) => Promise<void>): void {
     const before = this.#held.get(job.id)
     if (before?.job.leaseToken === job.leaseToken) return
     before?.stop.abort(new JobStopped("its lease is lost"))
@@ -60,7 +60,7 @@ export class Hand {
     this.#held.get(jobId)?.stop.abort(new JobStopped(reason))
   }
 
-  async empty(): Promise<void> {
+  async drained(): Promise<void> {
     while (this.#held.size > 0) await Promise.all([...this.#held.values()].map(({ done }) => done))
   }
 }

@@ -25,7 +25,7 @@ const BLIND_POLL_MS = 5_000
 export type ClaimLoop = ClaimMeans & {
   /** The queues that it takes jobs from: those of uploads, and those of URLs. */
   queues: (kind: { urls: boolean }) => readonly string[]
-  /** Woken when something may have come into a queue, and when a job leaves the hand. */
+  /** Woken when something may have come into a queue, and when a job ends. */
   waker: Waker
   /** Whether wake-ups arrive now. */
   isListening: () => boolean
@@ -39,13 +39,13 @@ export type ClaimLoop = ClaimMeans & {
 
 /** Claims jobs as there is room for them, until the signal is aborted. */
 export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promise<void> {
-  const { hand, waker } = loop
+  const { active, waker } = loop
   let beatDueMs = 0
   let beatCount = 0
   let jobsSinceBeat = 0
   let reapDueMs = 0
   let emptyInARow = 0
-  /** A suspect waits for an empty hand, in a queue of these. */
+  /** A suspect waits in a queue of these until no other job is active. */
   let drainFor: readonly Kind[] | null = null
   let served = ""
   let lookedMs = 0
@@ -57,7 +57,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     drainFor === null || drainFor.includes(kind) ? loop.queues({ urls: kind === "urls" }) : []
 
   for (let turn = 0; !signal.aborted; turn++) {
-    if (hand.holdsSuspect || (drainFor !== null && hand.size > 0)) {
+    if (active.holdsSuspect || (drainFor !== null && active.size > 0)) {
       await waker.sleep(loop.leaseMs, signal)
       continue
     }

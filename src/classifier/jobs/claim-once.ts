@@ -3,8 +3,8 @@ import type { Claimed, JobStore } from "../../lib/queue/job-store.ts"
 import type { WorkerBeat } from "../../lib/queue/registry.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import type { BrokenModel } from "../models/served-folder.ts"
+import type { ActiveJobs } from "./active-jobs.ts"
 import type { DryQueues } from "./dry-queues.ts"
-import type { Hand } from "./active-jobs.ts"
 import type { ClaimPlan } from "./plan-claim.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 
@@ -12,10 +12,10 @@ export type ClaimMeans = {
   store: JobStore
   worker: string
   lanes: number
-  /** How many pictures of URLs may be in hand. */
+  /** How many pictures of URLs may be active at once. */
   fetches: number
   leaseMs: number
-  hand: Hand
+  active: ActiveJobs
   dryQueues: DryQueues
   now: () => number
   meter: ServiceMeter
@@ -60,7 +60,7 @@ export async function claimOnce(
           nowMs: means.now(),
           leaseMs: means.leaseMs,
           token,
-          handEmpty: means.hand.size === 0,
+          handEmpty: means.active.size === 0,
           ahead,
           again: attempt > 0,
           reap: reaps,

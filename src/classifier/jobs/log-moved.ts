@@ -2,7 +2,7 @@ import type { Log } from "../../lib/log.ts"
 import type { Job } from "../../lib/queue/job.ts"
 import { parseTraceparent } from "../../lib/trace/trace-context.ts"
 
-/** What a claim did with a job that nobody had in hand (its classifier died, or it waited too long), under its own id. */
+/** What a claim did with a job whose lease had run out or that had waited too long, under its own id. */
 export function logMoved(log: Log, job: Job): void {
   const { id: jobId, queue, attempts: attempt } = job
   const trace = parseTraceparent(job.input.trace)

@@ -1,5 +1,5 @@
+import type { ActiveJobs } from "./active-jobs.ts"
 import type { DryQueues } from "./dry-queues.ts"
-import type { Hand } from "./active-jobs.ts"
 
 /** A claim for few fetches costs as many commands as one for many. */
 const LEAST_FETCHES = 4
@@ -15,7 +15,7 @@ export type ClaimPlan = {
 }
 
 export type ClaimRoom = {
-  hand: Pick<Hand, "size" | "fetches">
+  active: Pick<ActiveJobs, "size" | "fetches">
   lanes: number
   fetches: number
   queuesOf: (kind: Kind) => readonly string[]
@@ -32,9 +32,9 @@ export function planClaim(
   room: ClaimRoom,
   { isDue, turn }: { isDue: boolean; turn: number },
 ): ClaimPlan | "full" | "dry" {
-  const { hand, lanes, fetches, queuesOf, dryQueues } = room
-  const uploads = hand.size - hand.fetches
-  const fetchRoom = fetches - hand.fetches
+  const { active, lanes, fetches, queuesOf, dryQueues } = room
+  const uploads = active.size - active.fetches
+  const fetchRoom = fetches - active.fetches
   const open: Kind[] = []
   // Two jobs a lane: one is worked on while the bytes of the next are fetched. Claims are made for several at once.
   if (uploads <= lanes) open.push("uploads")

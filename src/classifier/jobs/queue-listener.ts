@@ -2,8 +2,8 @@ import type { Log } from "../../lib/log.ts"
 import { listenForWakeUps } from "../../lib/queue/wake-up.ts"
 import type { RedisRest } from "../../lib/redis/redis.ts"
 import type { Waker } from "../loops/waker.ts"
+import type { ActiveJobs } from "./active-jobs.ts"
 import { DryQueues } from "./dry-queues.ts"
-import type { Hand } from "./active-jobs.ts"
 
 export type QueueListener = {
   dryQueues: DryQueues
@@ -11,11 +11,11 @@ export type QueueListener = {
   ended: Promise<void>
 }
 
-/** Hears what is published: a job came, one that may be in our hand was canceled, or a webhook wants to be sent. */
+/** Hears what is published: a job came, one that may be active here was canceled, or a webhook wants to be sent. */
 export function listenToQueue(options: {
   redis: RedisRest
   channel: string
-  hand: Hand
+  active: ActiveJobs
   /** Woken when something may have come into a queue. */
   waker: Waker
   /** Something came into the outbox. */
@@ -41,7 +41,7 @@ export function listenToQueue(options: {
       const [, kind, name] = message.match(/^(\w+):(.+)$/) ?? []
       if (message === "outbox") return options.onOutbox()
       if (message === "batches") return options.onBatches()
-      if (kind === "canceled" && name !== undefined) return options.hand.stop(name, "the ticket was canceled")
+      if (kind === "canceled" && name !== undefined) return options.active.stop(name, "the ticket was canceled")
       // Without a name it may be any queue.
       dryQueues.hear(kind === "queued" ? name : undefined)
       waker.wake()

@@ -1,11 +1,11 @@
 import type { JobStore } from "../../lib/queue/job-store.ts"
 import { sleep } from "../../lib/sleep.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
-import type { Hand } from "./active-jobs.ts"
+import type { ActiveJobs } from "./active-jobs.ts"
 
 export type RenewLeases = {
   store: Pick<JobStore, "renew">
-  hand: Hand
+  active: ActiveJobs
   leaseMs: number
   now: () => number
   reachability: Reachability
@@ -13,15 +13,15 @@ export type RenewLeases = {
 
 /** Renews leases of jobs that take long, three times a lease, and stops work whose lease is lost, until the signal is aborted. */
 export async function renewLeases(options: RenewLeases, signal: AbortSignal): Promise<void> {
-  const { store, hand, leaseMs, now, reachability } = options
+  const { store, active, leaseMs, now, reachability } = options
   for (;;) {
     await sleep(leaseMs / 3, signal)
     if (signal.aborted) return
-    const leases = hand.leasesOlderThan(leaseMs / 6)
+    const leases = active.leasesOlderThan(leaseMs / 6)
     if (leases.length === 0) continue
     try {
       const lost = await untilReached(() => store.renew(leases, now() + leaseMs), { reachability, signal })
-      for (const { jobId } of lost) hand.stop(jobId, "the lease is lost")
+      for (const { jobId } of lost) active.stop(jobId, "the lease is lost")
     } catch (error) {
       if (!signal.aborted) throw error
     }

@@ -67,7 +67,7 @@ export class LanePool {
   readonly #options: LanePoolOptions
   readonly #alive = new Set<Lane>()
   readonly #waiting: Waiting[] = []
-  readonly #inHand = new Set<Promise<unknown>>()
+  readonly #running = new Set<Promise<unknown>>()
   readonly #respawnTimers = new Set<NodeJS.Timeout>()
   #models: readonly ServedFolder[] = []
   /** The last version of every model that was ever served: jobs may wait for one that has just been taken away. */
@@ -130,9 +130,9 @@ export class LanePool {
   run(job: LaneJob, options: RunOptions = {}): Promise<LaneResult> {
     const result = this.#acquire(job, options)
     const settled = result.catch(() => "settled is all that close() asks of it")
-    this.#inHand.add(settled)
+    this.#running.add(settled)
     void settled.finally(() => {
-      this.#inHand.delete(settled)
+      this.#running.delete(settled)
       // A job that could not be posted left its lane idle, unannounced.
       this.#dispatch()
     })
@@ -157,12 +157,12 @@ export class LanePool {
     if (working) for (const lane of this.#alive) lane.abandon(working)
   }
 
-  /** Takes no more jobs, lets those in hand end (each has its time-out), and ends the threads. */
+  /** Takes no more jobs, lets the active ones end (each has its time-out), and ends the threads. */
   async close(): Promise<void> {
     this.#isClosed = true
     for (const timer of this.#respawnTimers) clearTimeout(timer)
     for (const { refuse } of this.#waiting.splice(0)) refuse(this.#refusal)
-    await Promise.all(this.#inHand)
+    await Promise.all(this.#running)
     await Promise.all([...this.#alive].map((lane) => lane.close()))
   }
 

@@ -118,7 +118,7 @@ export class Lane {
     return this.#state.state === "busy"
   }
 
-  /** Ends the thread; a job it has in hand is rejected. Waits for a thread that is stuck no longer than one may take to go. */
+  /** Ends the thread; its job is rejected. Waits for a thread that is stuck no longer than one may take to go. */
   async close(): Promise<void> {
     this.#endReason ??= new LaneCrash("The lane was closed")
     const patience = new AbortController()

@@ -21,7 +21,7 @@ type Entry = ModelFolder & {
   broken: BrokenModel | null
 }
 
-/** How many looks the copy of a version outlives it: a job in hand may have it loaded yet. */
+/** How many looks the copy of a version outlives it: an active job may still have it loaded. */
 const OUTGOING_LOOKS = 60
 
 /**

@@ -15,7 +15,7 @@ const IDLE_LOOK_MS = 600_000
 /** Without wake-ups somebody has to look. */
 const BLIND_LOOK_MS = 10_000
 const MAX_PER_TAKE = 16
-/** How long attempts in hand may go on once the process is asked to leave. */
+/** How long running attempts may go on once the process is asked to leave. */
 const LEAVE_MS = 10_000
 
 export type DelivererOptions = {
@@ -41,14 +41,14 @@ export class Deliverer {
   readonly #options: DelivererOptions
   readonly #waker: Pick<Waker, "wake" | "sleep">
   readonly #rooms = new ReceiverRooms()
-  readonly #inHand = new Set<Promise<void>>()
+  readonly #running = new Set<Promise<void>>()
   readonly #giveUp = new AbortController()
   #lookMs = 0
 
   constructor(options: DelivererOptions) {
     this.#options = options
     this.#waker = options.waker ?? new Waker()
-    // Every attempt in hand listens to it, at more than one place.
+    // Every running attempt listens to it, at more than one place.
     setMaxListeners(0, this.#giveUp.signal)
   }
 
@@ -57,7 +57,7 @@ export class Deliverer {
     this.#lookAt(0)
   }
 
-  /** Delivers until the signal is aborted; then waits a while for what is in hand, and gives the rest back. */
+  /** Delivers until the signal is aborted; then waits a while for running attempts, and gives the rest back. */
   async run(signal: AbortSignal): Promise<void> {
     const { now, isListening } = this.#options
     while (!signal.aborted) {
@@ -69,9 +69,9 @@ export class Deliverer {
         await this.#takeDue(signal)
       }
     }
-    await Promise.race([Promise.all(this.#inHand), sleep(this.#options.leaveMs ?? LEAVE_MS, this.#giveUp.signal)])
+    await Promise.race([Promise.all(this.#running), sleep(this.#options.leaveMs ?? LEAVE_MS, this.#giveUp.signal)])
     this.#giveUp.abort(new DelivererLeaves())
-    await Promise.all(this.#inHand)
+    await Promise.all(this.#running)
   }
 
   #lookAt(ms: number): void {
@@ -122,12 +122,12 @@ export class Deliverer {
       const wasFull = this.#rooms.roomOf(receiver) === 0
       const wasAllFull = this.#rooms.free === 0
       this.#rooms.leave(receiver, { failed })
-      this.#inHand.delete(work)
+      this.#running.delete(work)
       // Only who was kept out can be waiting.
       if (wasFull && this.#rooms.roomOf(receiver) > 0) this.look()
       if (wasAllFull) this.#waker.wake()
     })
-    this.#inHand.add(work)
+    this.#running.add(work)
   }
 
   /** One attempt and its record. Never rejects; true when the receiver did not do its part. */

@@ -64,7 +64,7 @@ async function classifyWith(
     now: Date.now,
     meter: new ServiceMeter(),
     isBacklogged: () => false,
-    metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 1 }),
+    metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 1 }),
     reachability: new Reachability(silentLog),
     tracer: silentTracer,
     log: createLog({ server: "test", script: "classifier", write: (line) => lines.push(line) }),
@@ -72,9 +72,9 @@ async function classifyWith(
     leave: done.signal,
     giveUp: done.signal,
   }
-  const hand = new Hand(() => undefined)
-  hand.take(job, (stopped) => runJob(runner, job, stopped))
-  await hand.empty()
+  const active = new ActiveJobs(() => undefined)
+  active.start(job, (stopped) => runJob(runner, job, stopped))
+  await active.drained()
   const ticket = await (await edge.request(accepted.headers.get("location") ?? "")).json()
   return { ticket, picture, seen, log: lines.join("\n"), left: await classifier.claim() }
 }

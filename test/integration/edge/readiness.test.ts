@@ -127,7 +127,7 @@ describe("GET /readyz of the classifier", () => {
     const readiness = new Readiness({ redis, reachability, eviction: () => eviction.problem })
     const health = await startHealthServer({
       ...{ host: "127.0.0.1", port: 0, allowedHosts: [], models: () => ({}), log: silentLog },
-      metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 0 }),
+      metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 0 }),
       problem: () => readiness.problem(),
     })
     closing.push(() => health.close())

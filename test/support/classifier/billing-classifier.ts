@@ -73,8 +73,8 @@ export async function startBilledClassifier(
   const registry = new Registry(watched, keys)
   const reachability = new Reachability(silentLog)
   const waker = new Waker()
-  const hand = new Hand(() => waker.wake())
-  const metrics = createMetrics({ lanes: () => lanes, free: () => lanes, inHand: () => hand.size })
+  const active = new ActiveJobs(() => waker.wake())
+  const metrics = createMetrics({ lanes: () => lanes, free: () => lanes, active: () => active.size })
   const meter = new ServiceMeter()
   const now = () => Date.now()
   const pool = createLanes(lanes, inferMs)
@@ -125,14 +125,23 @@ export async function startBilledClassifier(
   const onOutbox = () => deliverer.look()
   const onBatches = () => feeder.look()
   const channel = keys.wakeChannel
-  const listener = listenToQueue({ redis: watched, channel, hand, waker, onOutbox, onBatches, signal, log: silentLog })
+  const listener = listenToQueue({
+    redis: watched,
+    channel,
+    active,
+    waker,
+    onOutbox,
+    onBatches,
+    signal,
+    log: silentLog,
+  })
   const loops = [
     listener.ended,
     deliverer.run(signal),
     feeder.run(signal),
     every(CLOCK_MS, () => watched.call((sdk) => sdk.time())),
     every(ENROLL_MS, enroll),
-    renewLeases({ store, hand, leaseMs: LEASE_MS, now, reachability }, signal),
+    renewLeases({ store, active, leaseMs: LEASE_MS, now, reachability }, signal),
     runClaimLoop(
       {
         store,
@@ -141,13 +150,13 @@ export async function startBilledClassifier(
         lanes,
         fetches: 32,
         leaseMs: LEASE_MS,
-        hand,
+        active,
         waker,
         broken: () => [],
         dryQueues: listener.dryQueues,
         isListening: listener.isListening,
         mayReap: () => true,
-        start: (job) => hand.take(job, (stopped) => runJob(runner, job, stopped).then(() => void done++)),
+        start: (job) => active.start(job, (stopped) => runJob(runner, job, stopped).then(() => void done++)),
         now,
         meter,
         metrics,

@@ -15,7 +15,7 @@ afterEach(async () => {
 })
 
 function start(change: { metrics?: () => never } = {}) {
-  const metrics = createMetrics({ lanes: change.metrics ?? (() => 1), free: () => 1, inHand: () => 0 })
+  const metrics = createMetrics({ lanes: change.metrics ?? (() => 1), free: () => 1, active: () => 0 })
   const options = { host: "127.0.0.1", port: 0, allowedHosts: [], problem: async () => null, models: () => ({}), log }
   return startHealthServer({ ...options, metrics })
 }

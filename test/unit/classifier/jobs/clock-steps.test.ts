@@ -26,7 +26,7 @@ async function withLoop(
   const loop: ClaimLoop = {
     store: { claim } as unknown as JobStore,
     ...{ worker: "w", lanes: 1, fetches: 1, leaseMs: 30_000, queues: () => ["m"], log: silentLog, waker },
-    hand: new Hand(() => undefined),
+    active: new ActiveJobs(() => undefined),
     dryQueues: new DryQueues(),
     broken: () => [],
     isListening: () => true,
@@ -34,7 +34,7 @@ async function withLoop(
     start: () => undefined,
     now: () => state.nowMs,
     meter: new ServiceMeter(),
-    metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 0 }),
+    metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 0 }),
     reachability: new Reachability(silentLog),
   }
   const running = runClaimLoop(loop, leave.signal)

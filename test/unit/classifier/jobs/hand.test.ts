@@ -14,54 +14,54 @@ function fakeWork() {
   return { work, end: () => end(), reason: () => work.mock.calls[0]?.[0].reason as unknown }
 }
 
-describe("Hand.take()", () => {
+describe("ActiveJobs.start()", () => {
   it("leaves a claim that comes twice to who works on it", async () => {
-    const hand = new Hand(() => undefined)
+    const active = new ActiveJobs(() => undefined)
     const [first, second] = [fakeWork(), fakeWork()]
-    hand.take(claim("one"), first.work)
-    hand.take(claim("one"), second.work)
+    active.start(claim("one"), first.work)
+    active.start(claim("one"), second.work)
     expect(first.reason()).toBeUndefined()
     first.end()
-    await hand.empty()
+    await active.drained()
     expect(second.work).not.toHaveBeenCalled()
   })
 
   it("stops what is held under a lost lease, and begins the new claim when that has settled", async () => {
     const changed = vi.fn()
-    const hand = new Hand(changed)
+    const active = new ActiveJobs(changed)
     const [first, second] = [fakeWork(), fakeWork()]
-    hand.take(claim("one"), first.work)
-    hand.take(claim("two"), second.work)
+    active.start(claim("one"), first.work)
+    active.start(claim("two"), second.work)
     expect(first.reason()).toEqual(new JobStopped("its lease is lost"))
-    expect(hand.size).toBe(1)
-    expect(hand.leasesOlderThan(0)).toEqual([{ jobId: "a", token: "two" }])
+    expect(active.size).toBe(1)
+    expect(active.leasesOlderThan(0)).toEqual([{ jobId: "a", token: "two" }])
     await new Promise((resolve) => setTimeout(resolve))
     expect(second.work).not.toHaveBeenCalled()
 
     first.end()
     await vi.waitFor(() => expect(second.work).toHaveBeenCalledOnce())
-    expect(hand.size).toBe(1)
-    hand.stop("a", "the ticket was canceled")
+    expect(active.size).toBe(1)
+    active.stop("a", "the ticket was canceled")
     expect(second.reason()).toEqual(new JobStopped("the ticket was canceled"))
     second.end()
-    await hand.empty()
-    expect(hand.size).toBe(0)
+    await active.drained()
+    expect(active.size).toBe(0)
     expect(changed).toHaveBeenCalledTimes(2)
   })
 
   it("begins the last of several claims only, and none that was stopped while it waited", async () => {
-    const hand = new Hand(() => undefined)
+    const active = new ActiveJobs(() => undefined)
     const works = [fakeWork(), fakeWork(), fakeWork()]
-    for (const [i, { work }] of works.entries()) hand.take(claim(`${i}`), work)
+    for (const [i, { work }] of works.entries()) active.start(claim(`${i}`), work)
     works[0]?.end()
     await vi.waitFor(() => expect(works[2]?.work).toHaveBeenCalledOnce())
     expect(works[1]?.work).not.toHaveBeenCalled()
 
     const late = fakeWork()
-    hand.take(claim("late"), late.work)
-    hand.stop("a", "the ticket was canceled")
+    active.start(claim("late"), late.work)
+    active.stop("a", "the ticket was canceled")
     works[2]?.end()
-    await hand.empty()
+    await active.drained()
     expect(late.work).not.toHaveBeenCalled()
   })
 })

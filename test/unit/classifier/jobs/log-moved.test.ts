@@ -47,7 +47,7 @@ it("the claim loop logs what its claims moved", async () => {
     {
       store: { claim } as unknown as JobStore,
       ...{ worker: "w", lanes: 1, fetches: 1, leaseMs: 30_000, queues: () => ["m"], log },
-      hand: new Hand(() => undefined),
+      active: new ActiveJobs(() => undefined),
       waker: new Waker(),
       dryQueues: new DryQueues(),
       broken: () => [],
@@ -56,7 +56,7 @@ it("the claim loop logs what its claims moved", async () => {
       start: () => undefined,
       now: () => 0,
       meter: new ServiceMeter(),
-      metrics: createMetrics({ lanes: () => 1, free: () => 1, inHand: () => 0 }),
+      metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 0 }),
       reachability: new Reachability(log),
     },
     leave.signal,

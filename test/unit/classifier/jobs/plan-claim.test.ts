@@ -8,9 +8,9 @@ const ALL = [...QUEUES.uploads, ...QUEUES.urls]
 function planWith({ uploads = 0, fetches = 0, dry = [] as string[], isDue = false, turn = 0 }) {
   const dryQueues = new DryQueues()
   dryQueues.found(dry, dry)
-  const hand = { size: uploads + fetches, fetches }
+  const active = { size: uploads + fetches, fetches }
   const queuesOf = (kind: Kind) => QUEUES[kind]
-  return planClaim({ hand, lanes: 2, fetches: 8, queuesOf, dryQueues }, { isDue, turn })
+  return planClaim({ active, lanes: 2, fetches: 8, queuesOf, dryQueues }, { isDue, turn })
 }
 
 describe("planClaim()", () => {
