@@ -4,7 +4,7 @@ import type { WorkerBeat } from "../../lib/queue/registry.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import type { BrokenModel } from "../models/served-folder.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
-import type { DryQueues } from "./dry-queues.ts"
+import type { DryQueues } from "./known-empty-queues.ts"
 import type { ClaimPlan } from "./plan-claim.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 

@@ -1,5 +1,5 @@
 import type { ActiveJobs } from "./active-jobs.ts"
-import type { DryQueues } from "./dry-queues.ts"
+import type { DryQueues } from "./known-empty-queues.ts"
 
 /** A claim for few fetches costs as many commands as one for many. */
 const LEAST_FETCHES = 4

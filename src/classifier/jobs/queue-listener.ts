@@ -3,7 +3,7 @@ import { listenForWakeUps } from "../../lib/queue/wake-up.ts"
 import type { RedisRest } from "../../lib/redis/redis.ts"
 import type { Waker } from "../loops/waker.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
-import { DryQueues } from "./dry-queues.ts"
+import { DryQueues } from "./known-empty-queues.ts"
 
 export type QueueListener = {
   dryQueues: DryQueues
