@@ -238,7 +238,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
       active,
       waker,
       broken: () => shelf.broken,
-      dryQueues: listener.dryQueues,
+      knownEmpty: listener.knownEmpty,
       isListening: listener.isListening,
       // Who has not noticed the step yet writes leases by the old time.
       mayReap: () => clock.steadyForMs() > CLOCK_MS + leaseMs,

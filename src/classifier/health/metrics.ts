@@ -6,7 +6,7 @@ export type Metrics = ReturnType<typeof createMetrics>
 export function createMetrics({
   lanes,
   free,
-  inHand,
+  active,
 }: {
   lanes: () => number
   free: () => number
@@ -25,7 +25,7 @@ export function createMetrics({
     })
   gauge("lanes", "Lanes of this classifier", lanes)
   gauge("lanes_free", "Lanes that could take a job at once", free)
-  gauge("jobs_in_hand", "Jobs that are claimed and not finished", inHand)
+  gauge("jobs_in_hand", "Jobs that are claimed and not finished", active)
   return {
     registry,
     jobs: new Counter({

@@ -72,7 +72,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     if (serves !== served) beatDueMs = claimDueMs = nowMs
     served = serves
     const plan = planClaim({ ...loop, queuesOf }, { isDue: nowMs >= claimDueMs, turn })
-    if (plan === "full" || plan === "dry") {
+    if (plan === "full" || plan === "empty") {
       await waker.sleep(plan === "full" ? loop.leaseMs : claimDueMs - nowMs, signal)
       continue
     }

@@ -4,7 +4,7 @@ import type { WorkerBeat } from "../../lib/queue/registry.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import type { BrokenModel } from "../models/served-folder.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
-import type { DryQueues } from "./known-empty-queues.ts"
+import type { KnownEmptyQueues } from "./known-empty-queues.ts"
 import type { ClaimPlan } from "./plan-claim.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 
@@ -16,7 +16,7 @@ export type ClaimMeans = {
   fetches: number
   leaseMs: number
   active: ActiveJobs
-  dryQueues: DryQueues
+  knownEmpty: KnownEmptyQueues
   now: () => number
   meter: ServiceMeter
   reachability: Reachability
@@ -45,7 +45,7 @@ export async function claimOnce(
 ): Promise<Claimed | null> {
   const token = newJobId(means.now())
   // Asked for before it is sent: what is heard from now on may have come after its answer.
-  const known = means.dryQueues.toSkip()
+  const known = means.knownEmpty.toSkip()
   const skip = looksAtAll ? [] : known
   const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
   const beatText = beat && JSON.stringify(describeWorker(means, beat))
@@ -69,7 +69,7 @@ export async function claimOnce(
       { reachability: means.reachability, signal },
     )
     const asked = rotated.filter((queue) => !skip.includes(queue))
-    means.dryQueues.found(asked, claimed.dry)
+    means.knownEmpty.found(asked, claimed.dry)
     return claimed
   } catch (error) {
     if (signal.aborted) return null

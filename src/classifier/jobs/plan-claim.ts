@@ -1,5 +1,5 @@
 import type { ActiveJobs } from "./active-jobs.ts"
-import type { DryQueues } from "./known-empty-queues.ts"
+import type { KnownEmptyQueues } from "./known-empty-queues.ts"
 
 /** A claim for few fetches costs as many commands as one for many. */
 const LEAST_FETCHES = 4
@@ -19,20 +19,20 @@ export type ClaimRoom = {
   lanes: number
   fetches: number
   queuesOf: (kind: Kind) => readonly string[]
-  dryQueues: Pick<DryQueues, "isDry">
+  knownEmpty: Pick<KnownEmptyQueues, "has">
 }
 
 /**
  * What to claim next: of the kinds that there is room for, in turn, one that may have something; or all of them when a look is
  * due. Pictures of URLs have room of their own: while they are fetched they need no lane.
  *
- * @returns "full" when there is room for nothing, "dry" when nothing is known to wait
+ * @returns "full" when there is room for nothing, "empty" when nothing is known to wait
  */
 export function planClaim(
   room: ClaimRoom,
   { isDue, turn }: { isDue: boolean; turn: number },
-): ClaimPlan | "full" | "dry" {
-  const { active, lanes, fetches, queuesOf, dryQueues } = room
+): ClaimPlan | "full" | "empty" {
+  const { active, lanes, fetches, queuesOf, knownEmpty } = room
   const uploads = active.size - active.fetches
   const fetchRoom = fetches - active.fetches
   const open: Kind[] = []
@@ -41,9 +41,9 @@ export function planClaim(
   if (fetchRoom >= Math.min(LEAST_FETCHES, fetches)) open.push("urls")
   if (open.length === 0) return "full"
 
-  const eager = open.filter((kind) => !queuesOf(kind).every((queue) => dryQueues.isDry(queue)))
+  const eager = open.filter((kind) => !queuesOf(kind).every((queue) => knownEmpty.has(queue)))
   const next = eager[turn % Math.max(1, eager.length)]
-  if (next === undefined && !isDue) return "dry"
+  if (next === undefined && !isDue) return "empty"
   const kinds = isDue || next === undefined ? open : [next]
   const queues = kinds.flatMap(queuesOf)
   if (!kinds.includes("uploads")) return { kinds, queues, max: fetchRoom, ahead: -fetches }

@@ -3,10 +3,10 @@ import { listenForWakeUps } from "../../lib/queue/wake-up.ts"
 import type { RedisRest } from "../../lib/redis/redis.ts"
 import type { Waker } from "../loops/waker.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
-import { DryQueues } from "./known-empty-queues.ts"
+import { KnownEmptyQueues } from "./known-empty-queues.ts"
 
 export type QueueListener = {
-  dryQueues: DryQueues
+  knownEmpty: KnownEmptyQueues
   isListening: () => boolean
   ended: Promise<void>
 }
@@ -26,11 +26,11 @@ export function listenToQueue(options: {
   log: Log
 }): QueueListener {
   const { waker } = options
-  const dryQueues = new DryQueues()
+  const knownEmpty = new KnownEmptyQueues()
   let isListening = false
   const setListening = (value: boolean) => () => {
     isListening = value
-    dryQueues.hear()
+    knownEmpty.hear()
     waker.wake()
     options.onOutbox()
     options.onBatches()
@@ -43,11 +43,11 @@ export function listenToQueue(options: {
       if (message === "batches") return options.onBatches()
       if (kind === "canceled" && name !== undefined) return options.active.stop(name, "the ticket was canceled")
       // Without a name it may be any queue.
-      dryQueues.hear(kind === "queued" ? name : undefined)
+      knownEmpty.hear(kind === "queued" ? name : undefined)
       waker.wake()
     },
     onConnected: setListening(true),
     onDisconnected: setListening(false),
   })
-  return { dryQueues, isListening: () => isListening, ended }
+  return { knownEmpty, isListening: () => isListening, ended }
 }

@@ -153,7 +153,7 @@ export async function startBilledClassifier(
         active,
         waker,
         broken: () => [],
-        dryQueues: listener.dryQueues,
+        knownEmpty: listener.knownEmpty,
         isListening: listener.isListening,
         mayReap: () => true,
         start: (job) => active.start(job, (stopped) => runJob(runner, job, stopped).then(() => void done++)),

@@ -27,7 +27,7 @@ async function withLoop(
     store: { claim } as unknown as JobStore,
     ...{ worker: "w", lanes: 1, fetches: 1, leaseMs: 30_000, queues: () => ["m"], log: silentLog, waker },
     active: new ActiveJobs(() => undefined),
-    dryQueues: new DryQueues(),
+    knownEmpty: new KnownEmptyQueues(),
     broken: () => [],
     isListening: () => true,
     mayReap: () => state.mayReap,

@@ -49,7 +49,7 @@ it("the claim loop logs what its claims moved", async () => {
       ...{ worker: "w", lanes: 1, fetches: 1, leaseMs: 30_000, queues: () => ["m"], log },
       active: new ActiveJobs(() => undefined),
       waker: new Waker(),
-      dryQueues: new DryQueues(),
+      knownEmpty: new KnownEmptyQueues(),
       broken: () => [],
       isListening: () => true,
       mayReap: () => true,

@@ -5,26 +5,26 @@ import { type Kind, planClaim } from "../../../../src/classifier/jobs/plan-claim
 const QUEUES = { uploads: ["m", "@inspect"], urls: ["m@url"] }
 const ALL = [...QUEUES.uploads, ...QUEUES.urls]
 
-function planWith({ uploads = 0, fetches = 0, dry = [] as string[], isDue = false, turn = 0 }) {
-  const dryQueues = new DryQueues()
-  dryQueues.found(dry, dry)
+function planWith({ uploads = 0, fetches = 0, empty = [] as string[], isDue = false, turn = 0 }) {
+  const knownEmpty = new KnownEmptyQueues()
+  knownEmpty.found(empty, empty)
   const active = { size: uploads + fetches, fetches }
   const queuesOf = (kind: Kind) => QUEUES[kind]
-  return planClaim({ active, lanes: 2, fetches: 8, queuesOf, dryQueues }, { isDue, turn })
+  return planClaim({ active, lanes: 2, fetches: 8, queuesOf, knownEmpty }, { isDue, turn })
 }
 
 describe("planClaim()", () => {
   it("asks every queue when a look is due", () => {
-    expect(planWith({ isDue: true, dry: ALL })).toMatchObject({ queues: ALL, max: 2 })
+    expect(planWith({ isDue: true, empty: ALL })).toMatchObject({ queues: ALL, max: 2 })
   })
 
   it("asks nothing when nothing is known to wait", () => {
-    expect(planWith({ dry: ALL })).toBe("dry")
+    expect(planWith({ empty: ALL })).toBe("empty")
   })
 
   it("asks the kinds that may have something, in turn", () => {
-    expect(planWith({ dry: ["m@url", "m"] })).toMatchObject({ kinds: ["uploads"], max: 2 })
-    expect(planWith({ dry: QUEUES.uploads })).toMatchObject({ kinds: ["urls"], max: 8 })
+    expect(planWith({ empty: ["m@url", "m"] })).toMatchObject({ kinds: ["uploads"], max: 2 })
+    expect(planWith({ empty: QUEUES.uploads })).toMatchObject({ kinds: ["urls"], max: 8 })
     const kinds = [0, 1, 2].map((turn) => planWith({ turn })).map((plan) => typeof plan === "object" && plan.kinds)
     expect(kinds).toEqual([["uploads"], ["urls"], ["uploads"]])
   })
