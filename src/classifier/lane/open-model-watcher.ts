@@ -1,7 +1,7 @@
 import type { Log } from "../../lib/log.ts"
 import { makeCopiesFolder } from "../models/copies-folder.ts"
 import { findModels } from "../models/find-models.ts"
-import { ModelShelf } from "../models/model-shelf.ts"
+import { ModelShelf } from "../models/model-watcher.ts"
 import { entryOf } from "./lane-pool.ts"
 import { inspectModels } from "./model-inspector.ts"
 
