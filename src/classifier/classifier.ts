@@ -31,10 +31,10 @@ import { renewLeases } from "./jobs/renew-leases.ts"
 import { type JobRunner, runJob } from "./jobs/run-job.ts"
 import { ServiceMeter } from "./jobs/service-meter.ts"
 import { LanePool } from "./lane/lane-pool.ts"
-import { openShelf } from "./lane/open-model-watcher.ts"
+import { openModelWatcher } from "./lane/open-model-watcher.ts"
 import { Reachability, untilReached } from "./loops/until-reached.ts"
 import { Waker } from "./loops/waker.ts"
-import type { ModelShelf } from "./models/model-watcher.ts"
+import type { ModelWatcher } from "./models/model-watcher.ts"
 import { createOutputStore, keepsInRedis } from "./outputs/create-output-store.ts"
 import { Wall } from "./wall.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
@@ -59,17 +59,17 @@ export async function serve(
   config: ClassifierConfig,
   { modelRoots, log, signal, laneEntry }: ServeOptions,
 ): Promise<void> {
-  const { shelf, close } = await openShelf(modelRoots, log)
+  const { models, close } = await openModelWatcher(modelRoots, log)
   const { DEFAULT_MODEL: wanted } = config
   // Its folder may still come, or another classifier have it; a misspelt one must not go unseen.
-  if (wanted !== undefined && !shelf.served.some(({ info }) => info.id === wanted))
-    log.warn("model.default_missing", { model: wanted, served: shelf.served.map(({ info }) => info.id) })
+  if (wanted !== undefined && !models.served.some(({ info }) => info.id === wanted))
+    log.warn("model.default_missing", { model: wanted, served: models.served.map(({ info }) => info.id) })
   const kill = () => process.kill(process.pid, "SIGKILL")
   const wall = new Wall({ maxMemoryBytes: memoryLimitBytes(config), log, kill })
   try {
     const pool = await LanePool.start({
       lanes: config.LANES,
-      models: shelf.served,
+      models: models.served,
       warmModel: config.DEFAULT_MODEL,
       modelMemoryBytes: config.MODEL_MEMORY_MB * 2 ** 20,
       codec: await chooseCodec(config.CODEC, log),
@@ -87,7 +87,7 @@ export async function serve(
       log,
     })
     try {
-      await serveWith(config, { shelf, pool, wall, log, signal: AbortSignal.any([signal, wall.signal]) })
+      await serveWith(config, { models, pool, wall, log, signal: AbortSignal.any([signal, wall.signal]) })
     } finally {
       wall.release()
       await pool.close()
@@ -97,9 +97,9 @@ export async function serve(
   }
 }
 
-type Ground = Pick<ServeOptions, "log" | "signal"> & { shelf: ModelShelf; pool: LanePool; wall: Wall }
+type Ground = Pick<ServeOptions, "log" | "signal"> & { models: ModelWatcher; pool: LanePool; wall: Wall }
 
-async function serveWith(config: ClassifierConfig, { shelf, pool, wall, log, signal }: Ground): Promise<void> {
+async function serveWith(config: ClassifierConfig, { models, pool, wall, log, signal }: Ground): Promise<void> {
   const reachability = new Reachability(log)
   const waker = new Waker()
   const active = new ActiveJobs(() => waker.wake())
@@ -117,12 +117,12 @@ async function serveWith(config: ClassifierConfig, { shelf, pool, wall, log, sig
     problem: () => readiness.problem(),
     models: () => ({
       models: reportModels(pool),
-      broken: shelf.broken.map(({ id, folder, code, message }) => ({ id, folder, code, message })),
+      broken: models.broken.map(({ id, folder, code, message }) => ({ id, folder, code, message })),
     }),
     log,
   })
   await work(config, {
-    shelf,
+    models,
     pool,
     wall,
     active,
@@ -149,7 +149,7 @@ type Parts = Ground & {
 }
 
 async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
-  const { shelf, pool, active, waker, metrics, reachability, redis, log, signal } = parts
+  const { models, pool, active, waker, metrics, reachability, redis, log, signal } = parts
   const keys = createKeys()
   const sealer = sealerOf(config)
   const store = new JobStore(redis, keys, storeLimits(config), sealer)
@@ -184,8 +184,8 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
     if (signal.aborted) return
     throw error
   }
-  const models = pool.models.map(({ id, version }) => `${id}@${version}`)
-  log.info("classifier.ready", { worker, lanes: pool.lanes, models, health: parts.health })
+  const served = pool.models.map(({ id, version }) => `${id}@${version}`)
+  log.info("classifier.ready", { worker, lanes: pool.lanes, models: served, health: parts.health })
 
   // Active jobs outlive the signal: their leases are renewed, and Redis is tried, until all have ended or time is up.
   const giveUp = new AbortController()
@@ -213,7 +213,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const renewing = renewLeases({ store, active, leaseMs, now, reachability }, giveUp.signal)
   // The lanes first, then those who send jobs for what is new; an outage is made up for by the next enrolment.
   const onModels = async () => {
-    pool.setModels(shelf.served)
+    pool.setModels(models.served)
     waker.wake()
     await untilReached(enroll, { reachability, signal })
   }
@@ -221,7 +221,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
     listener.ended,
     every(CLOCK_LOOK_MS, signal, () => clock.keep(CLOCK_MS)),
     every(ENROLL_MS, signal, enroll),
-    shelf.watch(config.MODEL_LOOK_MS, onModels, signal),
+    models.watch(config.MODEL_LOOK_MS, onModels, signal),
   ]
   const claiming = runClaimLoop(
     {
@@ -237,7 +237,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
       leaseMs,
       active,
       waker,
-      broken: () => shelf.broken,
+      broken: () => models.broken,
       knownEmpty: listener.knownEmpty,
       isListening: listener.isListening,
       // Who has not noticed the step yet writes leases by the old time.

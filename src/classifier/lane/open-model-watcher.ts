@@ -1,15 +1,18 @@
 import type { Log } from "../../lib/log.ts"
 import { makeCopiesFolder } from "../models/copies-folder.ts"
 import { findModels } from "../models/find-models.ts"
-import { ModelShelf } from "../models/model-watcher.ts"
+import { ModelWatcher } from "../models/model-watcher.ts"
 import { entryOf } from "./lane-pool.ts"
 import { inspectModels } from "./model-inspector.ts"
 
 /** Checks all models below the roots, for a process that serves them. @throws when none can be served */
-export async function openShelf(roots: readonly string[], log: Log): Promise<{ shelf: ModelShelf; close: () => void }> {
+export async function openModelWatcher(
+  roots: readonly string[],
+  log: Log,
+): Promise<{ models: ModelWatcher; close: () => void }> {
   const copies = openCopies(log)
   const firstTime = sayOnce(log)
-  const shelf = await ModelShelf.open({
+  const models = await ModelWatcher.open({
     find: () => findModels(roots, firstTime),
     inspect: async (folders) => {
       const inspected = await inspectModels(folders, { entry: entryOf({}), copyTo: copies.path })
@@ -20,9 +23,9 @@ export async function openShelf(roots: readonly string[], log: Log): Promise<{ s
     },
     log,
   })
-  if (shelf.served.length > 0) return { shelf, close: copies.remove }
+  if (models.served.length > 0) return { models, close: copies.remove }
   copies.remove()
-  const reasons = shelf.broken.map(({ id, message }) => `${id}: ${message}`).join("; ")
+  const reasons = models.broken.map(({ id, message }) => `${id}: ${message}`).join("; ")
   throw new Error(`No model could be loaded: ${reasons || "no model folder was found"}`)
 }
 

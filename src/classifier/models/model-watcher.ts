@@ -5,7 +5,7 @@ import type { ModelFolder } from "./find-models.ts"
 import { folderSignature } from "./folder-signature.ts"
 import type { BrokenModel, Inspected, ServedFolder } from "./served-folder.ts"
 
-export type ModelShelfOptions = {
+export type ModelWatcherOptions = {
   /** The model folders there are now. */
   find: () => readonly ModelFolder[]
   inspect: (folders: readonly ModelFolder[]) => Promise<Inspected>
@@ -28,20 +28,20 @@ const OUTGOING_LOOKS = 60
  * The models that are served, as their folders change. A folder is loaded and checked when two looks in a row find it
  * the same, so that one which is half copied is left alone; until a new version has passed, the old one is served.
  */
-export class ModelShelf {
-  readonly #options: ModelShelfOptions
+export class ModelWatcher {
+  readonly #options: ModelWatcherOptions
   readonly #entries = new Map<string, Entry>()
   #outgoing: { copy: string; sinceLook: number }[] = []
   #looks = 0
 
   /** Loads and checks all there is. */
-  static async open(options: ModelShelfOptions): Promise<ModelShelf> {
-    const shelf = new ModelShelf(options)
-    await shelf.look({ settle: false })
-    return shelf
+  static async open(options: ModelWatcherOptions): Promise<ModelWatcher> {
+    const models = new ModelWatcher(options)
+    await models.look({ settle: false })
+    return models
   }
 
-  private constructor(options: ModelShelfOptions) {
+  private constructor(options: ModelWatcherOptions) {
     this.#options = options
   }
 

@@ -14,7 +14,7 @@ const folder = (id: string, { version = "1", bytes = 10, copy, folder }: Folder 
 }
 
 /** Folders are named id@version; those named "gone" cannot be loaded. */
-function shelfOf(budgetBytes: number) {
+function laneModelsOf(budgetBytes: number) {
   const seen = { held: [] as HeldModel[], loads: 0, unloads: 0, disposed: [] as string[] }
   const load = async (id: string, place: string): Promise<LoadedModel> => {
     if (place === "gone") throw new ModelError("missing_file", "Cannot find it")
@@ -31,7 +31,7 @@ function shelfOf(budgetBytes: number) {
 const ids = (held: readonly HeldModel[]) => held.map(({ id, version }) => `${id}@${version}`)
 
 test("LaneModels loads once, and lets the least recently used go for want of memory", async () => {
-  const { models, seen } = shelfOf(25)
+  const { models, seen } = laneModelsOf(25)
   const a = await models.take(folder("a"))
   await models.take(folder("b"))
   expect(await models.take(folder("a"))).toBe(a)
@@ -41,14 +41,14 @@ test("LaneModels loads once, and lets the least recently used go for want of mem
 })
 
 test("LaneModels holds one that is larger than the budget, alone", async () => {
-  const { models, seen } = shelfOf(25)
+  const { models, seen } = laneModelsOf(25)
   await models.take(folder("a"))
   await models.take(folder("huge", { bytes: 1000 }))
   expect(ids(seen.held)).toEqual(["huge@1"])
 })
 
 test("LaneModels lets the old version go first when a new one comes", async () => {
-  const { models, seen } = shelfOf(25)
+  const { models, seen } = laneModelsOf(25)
   await models.take(folder("a"))
   await models.take(folder("b"))
   await models.take(folder("b", { version: "2" }))
@@ -56,7 +56,7 @@ test("LaneModels lets the old version go first when a new one comes", async () =
 })
 
 test("LaneModels takes the folder where the copy is gone or holds another version, and throws when both do", async () => {
-  const { models, seen } = shelfOf(25)
+  const { models, seen } = laneModelsOf(25)
   await models.take(folder("a", { copy: "a@0" }))
   expect(ids(seen.held)).toEqual(["a@1"])
   expect(seen.disposed).toEqual(["a@0"])

@@ -33,9 +33,9 @@ function copyOf(folder: string, version: string): string | null {
   return copy
 }
 
-function open(roots = [root]): Promise<ModelShelf> {
+function open(roots = [root]): Promise<ModelWatcher> {
   const log = createLog({ server: "t", script: "t", write: (line) => events.push(JSON.parse(line)) })
-  return ModelShelf.open({
+  return ModelWatcher.open({
     find: () => findModels(roots, silentLog),
     inspect: async (folders) => {
       const all = folders.map(({ id, folder }) => ({
@@ -70,81 +70,81 @@ function open(roots = [root]): Promise<ModelShelf> {
   })
 }
 
-const servedBy = (shelf: ModelShelf) => shelf.served.map(({ info }) => `${info.id}@${info.version}`)
+const servedBy = (models: ModelWatcher) => models.served.map(({ info }) => `${info.id}@${info.version}`)
 
-describe("ModelShelf", () => {
+describe("ModelWatcher", () => {
   test("loads a folder again only when something in it changed, and not before two looks agree", async () => {
     write("a", "1")
-    const shelf = await open()
-    expect(await shelf.look()).toBe(false)
+    const models = await open()
+    expect(await models.look()).toBe(false)
     expect(inspected).toEqual(["a"])
     write("a", "22")
-    expect(await shelf.look()).toBe(false)
+    expect(await models.look()).toBe(false)
     write("a", "333")
-    expect(await shelf.look()).toBe(false)
-    expect(servedBy(shelf)).toEqual(["a@1"])
-    expect(await shelf.look()).toBe(true)
-    expect(servedBy(shelf)).toEqual(["a@333"])
-    expect(await shelf.look()).toBe(false)
+    expect(await models.look()).toBe(false)
+    expect(servedBy(models)).toEqual(["a@1"])
+    expect(await models.look()).toBe(true)
+    expect(servedBy(models)).toEqual(["a@333"])
+    expect(await models.look()).toBe(false)
     expect(inspected).toEqual(["a", "a"])
   })
 
   test("serves the old version while the new one is broken, says so once, and takes the mended one", async () => {
     write("a", "1")
     write("b", "1")
-    const shelf = await open()
+    const models = await open()
     write("a", "bad")
     const looks: boolean[] = []
-    for (let look = 0; look < 4; look++) looks.push(await shelf.look())
+    for (let look = 0; look < 4; look++) looks.push(await models.look())
     expect(looks).toEqual([false, true, false, false])
-    expect(servedBy(shelf)).toEqual(["a@1", "b@1"])
-    expect(shelf.broken).toMatchObject([{ id: "a", code: "shard_size" }])
+    expect(servedBy(models)).toEqual(["a@1", "b@1"])
+    expect(models.broken).toMatchObject([{ id: "a", code: "shard_size" }])
     expect(events.filter(({ event }) => event === "model.broken")).toMatchObject([{ model: "a", serving: "1" }])
     write("a", "2")
-    await shelf.look()
-    expect(await shelf.look()).toBe(true)
-    expect(servedBy(shelf)).toEqual(["a@2", "b@1"])
-    expect(shelf.broken).toEqual([])
+    await models.look()
+    expect(await models.look()).toBe(true)
+    expect(servedBy(models)).toEqual(["a@2", "b@1"])
+    expect(models.broken).toEqual([])
   })
 
   test("does not take what was written while it was read", async () => {
     write("a", "1")
-    const shelf = await open()
+    const models = await open()
     write("a", "2")
-    await shelf.look()
+    await models.look()
     duringInspection = () => write("a", "4444")
-    expect(await shelf.look()).toBe(false)
-    expect(servedBy(shelf)).toEqual(["a@1"])
+    expect(await models.look()).toBe(false)
+    expect(servedBy(models)).toEqual(["a@1"])
     duringInspection = () => undefined
-    await shelf.look()
-    await shelf.look()
-    expect(servedBy(shelf)).toEqual(["a@4444"])
+    await models.look()
+    await models.look()
+    expect(servedBy(models)).toEqual(["a@4444"])
   })
 
   test("takes in a new folder, and lets one go that two looks in a row miss", async () => {
     write("a", "1")
     write("b", "1")
-    const shelf = await open()
+    const models = await open()
     write("c", "1")
     rmSync(join(root, "b"), { recursive: true })
-    await shelf.look()
-    expect(servedBy(shelf)).toEqual(["a@1", "b@1"])
-    expect(await shelf.look()).toBe(true)
-    expect(servedBy(shelf)).toEqual(["a@1", "c@1"])
+    await models.look()
+    expect(servedBy(models)).toEqual(["a@1", "b@1"])
+    expect(await models.look()).toBe(true)
+    expect(servedBy(models)).toEqual(["a@1", "c@1"])
     expect(events.map(({ event }) => event)).toContain("model.removed")
   })
 
   test("keeps on serving what is renamed away and replaced between two looks", async () => {
     write("a", "1")
-    const shelf = await open()
+    const models = await open()
     write(".new", "2")
     renameSync(join(root, "a"), join(root, ".old"))
-    await shelf.look()
-    expect(servedBy(shelf)).toEqual(["a@1"])
+    await models.look()
+    expect(servedBy(models)).toEqual(["a@1"])
     renameSync(join(root, ".new"), join(root, "a"))
-    await shelf.look()
-    await shelf.look()
-    expect(servedBy(shelf)).toEqual(["a@2"])
+    await models.look()
+    await models.look()
+    expect(servedBy(models)).toEqual(["a@2"])
   })
 
   test("removes the copy of what it serves no longer, and nothing of its owner's", async () => {
@@ -152,28 +152,28 @@ describe("ModelShelf", () => {
     mkdirSync(join(root, ".copies"))
     mkdirSync(join(other, "a"))
     writeFileSync(join(other, "a", "model.json"), "1")
-    const shelf = await open([root, other])
-    expect(servedBy(shelf)).toEqual(["a@1"])
+    const models = await open([root, other])
+    expect(servedBy(models)).toEqual(["a@1"])
     // A folder of the same name in the first root takes its place.
     write("a", "2")
-    for (let look = 0; look < 70; look++) await shelf.look()
-    expect(servedBy(shelf)).toEqual(["a@2"])
+    for (let look = 0; look < 70; look++) await models.look()
+    expect(servedBy(models)).toEqual(["a@2"])
     expect(readFileSync(join(other, "a", "model.json"), "utf8")).toBe("1")
     expect(readdirSync(join(root, ".copies"))).toEqual(["a@2"])
   })
 
   test("watch() goes on when a look fails", async () => {
     write("a", "1")
-    const shelf = await open()
+    const models = await open()
     const stop = new AbortController()
     let failures = 0
     duringInspection = () => {
       if (failures++ === 0) throw new Error("the disk is gone for a moment")
     }
     write("a", "2")
-    await new Promise<void>((resolve) => void shelf.watch(5, async () => resolve(), stop.signal))
+    await new Promise<void>((resolve) => void models.watch(5, async () => resolve(), stop.signal))
     stop.abort()
-    expect(servedBy(shelf)).toEqual(["a@2"])
+    expect(servedBy(models)).toEqual(["a@2"])
     expect(events.map(({ event }) => event)).toContain("model.look_failed")
   })
 })
