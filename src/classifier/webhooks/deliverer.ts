@@ -7,7 +7,7 @@ import { DELIVERY_LEASE_MS, type Outbox, type Recorded, type Taken } from "../..
 import { retryDelayMs } from "../../lib/webhooks/webhook-schedule.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import { Waker } from "../loops/waker.ts"
-import { ReceiverRooms } from "./receiver-rooms.ts"
+import { ReceiverRooms } from "./receiver-capacity.ts"
 import type { Sent } from "./send-webhook.ts"
 
 /** An idle look is billed as the script and one command in it: twelve an hour. */
