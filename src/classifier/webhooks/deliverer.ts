@@ -7,7 +7,7 @@ import { DELIVERY_LEASE_MS, type Outbox, type Recorded, type Taken } from "../..
 import { retryDelayMs } from "../../lib/webhooks/webhook-schedule.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import { Waker } from "../loops/waker.ts"
-import { ReceiverRooms } from "./receiver-capacity.ts"
+import { ReceiverCapacity } from "./receiver-capacity.ts"
 import type { Sent } from "./send-webhook.ts"
 
 /** An idle look is billed as the script and one command in it: twelve an hour. */
@@ -40,7 +40,7 @@ export type DelivererOptions = {
 export class Deliverer {
   readonly #options: DelivererOptions
   readonly #waker: Pick<Waker, "wake" | "sleep">
-  readonly #rooms = new ReceiverRooms()
+  readonly #capacity = new ReceiverCapacity()
   readonly #running = new Set<Promise<void>>()
   readonly #giveUp = new AbortController()
   #lookMs = 0
@@ -61,7 +61,7 @@ export class Deliverer {
   async run(signal: AbortSignal): Promise<void> {
     const { now, isListening } = this.#options
     while (!signal.aborted) {
-      const waitMs = this.#rooms.free === 0 ? IDLE_LOOK_MS : this.#lookMs - now()
+      const waitMs = this.#capacity.free === 0 ? IDLE_LOOK_MS : this.#lookMs - now()
       if (waitMs > 0) await this.#waker.sleep(waitMs, signal)
       else {
         // Said before looking: what comes due meanwhile makes it earlier again.
@@ -83,48 +83,48 @@ export class Deliverer {
   async #takeDue(signal: AbortSignal): Promise<void> {
     const { outbox, now, reachability } = this.#options
     const token = newJobId(now())
-    let rooms: Record<string, number> = {}
+    let capacity: Record<string, number> = {}
     const take = () => {
-      rooms = this.#rooms.rooms()
+      capacity = this.#capacity.limited()
       return outbox.take({
         nowMs: now(),
         leaseMs: DELIVERY_LEASE_MS,
         token,
-        max: Math.min(MAX_PER_TAKE, this.#rooms.free),
-        perReceiver: this.#rooms.perReceiver,
-        rooms,
+        max: Math.min(MAX_PER_TAKE, this.#capacity.free),
+        perReceiver: this.#capacity.perReceiver,
+        rooms: capacity,
       })
     }
     try {
       const { entries, nextDueMs } = await untilReached(take, { reachability, signal })
       for (const entry of entries) this.#start(entry)
-      if (this.#hasMoreRoom(rooms, entries)) this.look()
+      if (this.#canTakeMore(capacity, entries)) this.look()
       if (nextDueMs !== null) this.#lookAt(nextDueMs)
     } catch (error) {
       if (!signal.aborted) throw error
     }
   }
 
-  /** Whether somebody got all that there was room for, and has room again: attempts ended while we asked. */
-  #hasMoreRoom(asked: Readonly<Record<string, number>>, entries: readonly Taken[]): boolean {
+  /** Whether a receiver got all that it had capacity for, and has capacity again: attempts ended while we asked. */
+  #canTakeMore(asked: Readonly<Record<string, number>>, entries: readonly Taken[]): boolean {
     const countOf = (receiver: string) => entries.filter((taken) => taken.receiver === receiver).length
     const receivers = new Set([...Object.keys(asked), ...entries.map((taken) => taken.receiver)])
     return [...receivers].some((receiver) => {
-      const isFull = countOf(receiver) >= (asked[receiver] ?? this.#rooms.perReceiver)
-      return isFull && this.#rooms.roomOf(receiver) > 0
+      const isFull = countOf(receiver) >= (asked[receiver] ?? this.#capacity.perReceiver)
+      return isFull && this.#capacity.freeFor(receiver) > 0
     })
   }
 
   #start(taken: Taken): void {
     const { receiver } = taken
-    this.#rooms.enter(receiver)
+    this.#capacity.acquire(receiver)
     const work = this.#deliver(taken).then((failed) => {
-      const wasFull = this.#rooms.roomOf(receiver) === 0
-      const wasAllFull = this.#rooms.free === 0
-      this.#rooms.leave(receiver, { failed })
+      const wasFull = this.#capacity.freeFor(receiver) === 0
+      const wasAllFull = this.#capacity.free === 0
+      this.#capacity.release(receiver, { failed })
       this.#running.delete(work)
       // Only who was kept out can be waiting.
-      if (wasFull && this.#rooms.roomOf(receiver) > 0) this.look()
+      if (wasFull && this.#capacity.freeFor(receiver) > 0) this.look()
       if (wasAllFull) this.#waker.wake()
     })
     this.#running.add(work)

@@ -193,28 +193,28 @@ describe("webhookBody()", () => {
   )
 })
 
-describe("ReceiverRooms", () => {
+describe("ReceiverCapacity", () => {
   it("gives each receiver its own, and a failing one a single place until it answers well", () => {
-    const rooms = new ReceiverRooms()
-    for (let i = 0; i < rooms.perReceiver; i++) rooms.enter("a")
-    expect(rooms.rooms()).toEqual({ a: 0 })
-    expect(rooms.roomOf("b")).toBe(rooms.perReceiver)
-    for (let i = 0; i < rooms.perReceiver; i++) rooms.leave("a", { failed: true })
-    expect(rooms.rooms()).toEqual({ a: 1 })
-    rooms.enter("a")
-    expect(rooms.rooms()).toEqual({ a: 0 })
-    rooms.leave("a", { failed: false })
-    expect(rooms.rooms()).toEqual({})
-    expect(rooms.inFlight).toBe(0)
+    const capacity = new ReceiverCapacity()
+    for (let i = 0; i < capacity.perReceiver; i++) capacity.acquire("a")
+    expect(capacity.limited()).toEqual({ a: 0 })
+    expect(capacity.freeFor("b")).toBe(capacity.perReceiver)
+    for (let i = 0; i < capacity.perReceiver; i++) capacity.release("a", { failed: true })
+    expect(capacity.limited()).toEqual({ a: 1 })
+    capacity.acquire("a")
+    expect(capacity.limited()).toEqual({ a: 0 })
+    capacity.release("a", { failed: false })
+    expect(capacity.limited()).toEqual({})
+    expect(capacity.inFlight).toBe(0)
   })
 
   it("remembers no more failing receivers than it must", () => {
-    const rooms = new ReceiverRooms()
+    const capacity = new ReceiverCapacity()
     for (let i = 0; i < 1_000; i++) {
-      rooms.enter(`r${i}`)
-      rooms.leave(`r${i}`, { failed: true })
+      capacity.acquire(`r${i}`)
+      capacity.release(`r${i}`, { failed: true })
     }
-    expect(Object.keys(rooms.rooms())).toHaveLength(200)
-    expect(rooms.roomOf("r999")).toBe(1)
+    expect(Object.keys(capacity.limited())).toHaveLength(200)
+    expect(capacity.freeFor("r999")).toBe(1)
   })
 })
