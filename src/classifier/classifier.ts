@@ -43,8 +43,8 @@ const CLOCK_MS = 60_000
 /** How soon this machine's own clocks are seen to disagree. */
 const CLOCK_LOOK_MS = 1_000
 const ENROLL_MS = 3_600_000
-/** How long active jobs may still try to reach Redis once the process is asked to leave. */
-const LEAVE_MS = 20_000
+/** How long active jobs may still try to reach Redis once the process shuts down. */
+const SHUTDOWN_MS = 20_000
 
 export type ServeOptions = {
   modelRoots: readonly string[]
@@ -194,7 +194,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const tracer = createTracer(traceTarget(config, "classifier"), { part: "classifier", log })
   const runner: JobRunner = {
     ...{ store, pool, source, outputs, now, meter, isBacklogged, metrics, reachability, log, tracer },
-    leave: signal,
+    shutdown: signal,
     giveUp: giveUp.signal,
   }
   const isListening = () => listener.isListening()
@@ -253,14 +253,14 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   )
   // A loop that throws ends the process: its supervisor starts a better one.
   await Promise.race([claiming, Promise.all([renewing, claiming, delivering, feeding])])
-  log.info("classifier.leaving", { active: active.size })
-  const timer = setTimeout(() => giveUp.abort(), LEAVE_MS)
+  log.info("classifier.stopping", { active: active.size })
+  const timer = setTimeout(() => giveUp.abort(), SHUTDOWN_MS)
   await active.drained()
   await source.close()
   clearTimeout(timer)
   giveUp.abort()
   await Promise.all([...chores, renewing, delivering, feeding])
-  await registry.leave(worker).catch((error: unknown) => log.warn("classifier.left_unseen", { error }))
+  await registry.leave(worker).catch((error: unknown) => log.warn("classifier.not_withdrawn", { error }))
   allDone.abort()
   await flushing
 }

@@ -28,14 +28,14 @@ async function main(): Promise<number> {
   // Who reads our log may go before we do; the work goes on.
   process.stdout.on("error", () => undefined)
   const log = createLog({ server: hostname(), script: "deliverer", write, level: config.LOG_LEVEL })
-  const leave = new AbortController()
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => leave.abort())
+  const shutdown = new AbortController()
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => shutdown.abort())
   try {
-    await deliver(config, log, leave.signal)
-    log.info("deliverer.left")
+    await deliver(config, log, shutdown.signal)
+    log.info("deliverer.stopped")
     return 0
   } catch (error) {
-    if (leave.signal.aborted) return 0
+    if (shutdown.signal.aborted) return 0
     log.error("deliverer.failed", { error })
     return 1
   }

@@ -14,12 +14,12 @@ async function main(): Promise<number> {
   // Who reads our log may go before we do; the work goes on.
   process.stdout.on("error", () => undefined)
   const log = createLog({ server: hostname(), script: "classifier", write, level: config.LOG_LEVEL })
-  const leave = new AbortController()
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => leave.abort())
+  const shutdown = new AbortController()
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => shutdown.abort())
   try {
     const modelRoots = [OWN_MODELS, ...config.CLAIMCHECK_MODELS]
-    await serve(config, { modelRoots, log, signal: leave.signal })
-    log.info("classifier.left")
+    await serve(config, { modelRoots, log, signal: shutdown.signal })
+    log.info("classifier.stopped")
     return 0
   } catch (error) {
     if (error instanceof ConfigError) throw error

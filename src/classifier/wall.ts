@@ -1,7 +1,7 @@
 import type { Log } from "../lib/log.ts"
 import { sleep } from "../lib/sleep.ts"
 import type { ActiveJobs } from "./jobs/active-jobs.ts"
-import { Left } from "./jobs/load-picture.ts"
+import { ShuttingDown } from "./jobs/load-picture.ts"
 import { OverMemory } from "./lane/lane-crash.ts"
 import type { LanePool } from "./lane/lane-pool.ts"
 
@@ -10,7 +10,7 @@ const LOOK_MS = 100
 const GIVE_BACK_MS = 500
 /** How long other lanes may finish their jobs beside one that is stuck, and then all of it. */
 const FINISH_MS = 15_000
-const LEAVE_MS = 20_000
+const SHUTDOWN_MS = 20_000
 
 export type WallOptions = {
   /** Of the whole process. */
@@ -27,7 +27,7 @@ export type WallOptions = {
  */
 export class Wall {
   readonly #options: WallOptions
-  readonly #leave = new AbortController()
+  readonly #shutdown = new AbortController()
   #guarded: { pool: Pick<LanePool, "abandon" | "busy">; active: Pick<ActiveJobs, "drained"> } | undefined
   #looking: NodeJS.Timeout | undefined
 
@@ -37,7 +37,7 @@ export class Wall {
 
   /** Aborted when the process is to claim no more. */
   get signal(): AbortSignal {
-    return this.#leave.signal
+    return this.#shutdown.signal
   }
 
   /** Looks at the memory from now on, until it is released. */
@@ -59,10 +59,13 @@ export class Wall {
   /** A lane that was ended does not go: the others finish what they work on. */
   onStuck(): void {
     if (this.signal.aborted) return
-    this.#leave.abort()
-    this.#guarded?.pool.abandon({ waiting: new Left() })
-    setTimeout(() => this.#guarded?.pool.abandon({ waiting: new Left(), working: new Left() }), FINISH_MS)
-    setTimeout(() => this.#options.kill(), LEAVE_MS)
+    this.#shutdown.abort()
+    this.#guarded?.pool.abandon({ waiting: new ShuttingDown() })
+    setTimeout(
+      () => this.#guarded?.pool.abandon({ waiting: new ShuttingDown(), working: new ShuttingDown() }),
+      FINISH_MS,
+    )
+    setTimeout(() => this.#options.kill(), SHUTDOWN_MS)
   }
 
   /** Whose memory it is cannot be told unless one lane alone is at work: then its attempt counts. */
@@ -72,8 +75,8 @@ export class Wall {
     const { maxMemoryBytes, log, kill } = this.#options
     const busy = pool?.busy ?? 0
     log.error("classifier.over_memory", { rssMb: inMb(bytes), maxMb: inMb(maxMemoryBytes), busy })
-    this.#leave.abort()
-    pool?.abandon({ waiting: new Left(), working: new OverMemory(busy === 1) })
+    this.#shutdown.abort()
+    pool?.abandon({ waiting: new ShuttingDown(), working: new OverMemory(busy === 1) })
     await Promise.race([active?.drained(), sleep(GIVE_BACK_MS)])
     kill()
   }

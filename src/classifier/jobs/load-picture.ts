@@ -7,13 +7,13 @@ export type PictureMeans = {
   store: Pick<JobStore, "getPayload">
   /** Where pictures come from that are named by URL. */
   source: Pick<PictureSource, "fetch" | "inspect">
-  /** Aborted when the process is asked to leave: what is still being fetched is left to others. */
-  leave: AbortSignal
+  /** Aborted when the process shuts down: what is still being fetched is left to other classifiers. */
+  shutdown: AbortSignal
 }
 
 type Load = { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> }
 
-/** The bytes that a job is about. @throws AppError for what is an outcome of the job, Left, the signal's reason */
+/** The bytes that a job is about. @throws AppError for what is an outcome of the job, ShuttingDown, the signal's reason */
 export async function loadPicture(
   means: PictureMeans,
   { payloadId, input: { source } }: ClaimedJob,
@@ -25,7 +25,7 @@ export async function loadPicture(
     throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
   }
   if (source === undefined) throw new AppError("payload_expired", "The job names no image")
-  return unlessLeft(means, signal, (until) => means.source.fetch(source.url, until))
+  return unlessShutDown(means, signal, (until) => means.source.fetch(source.url, until))
 }
 
 /** What is known of a picture by its URL. @throws as loadPicture() */
@@ -34,21 +34,21 @@ export function inspectElsewhere(
   picture: { url: string; wantsHash: boolean },
   signal: AbortSignal,
 ): Promise<ImageInfo> {
-  return unlessLeft(means, signal, (until) => means.source.inspect(picture, until))
+  return unlessShutDown(means, signal, (until) => means.source.inspect(picture, until))
 }
 
-async function unlessLeft<T>(
-  { leave }: PictureMeans,
+async function unlessShutDown<T>(
+  { shutdown }: PictureMeans,
   signal: AbortSignal,
   call: (until: AbortSignal) => Promise<T>,
 ): Promise<T> {
   try {
-    return await call(AbortSignal.any([signal, leave]))
+    return await call(AbortSignal.any([signal, shutdown]))
   } catch (error) {
-    if (leave.aborted && !signal.aborted) throw new Left()
+    if (shutdown.aborted && !signal.aborted) throw new ShuttingDown()
     throw error
   }
 }
 
-/** The process leaves while the picture is still being fetched. */
-export class Left extends Error {}
+/** The process shuts down while the picture is still being fetched. */
+export class ShuttingDown extends Error {}

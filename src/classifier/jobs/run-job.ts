@@ -12,7 +12,7 @@ import { keepOutput } from "../outputs/keep-output.ts"
 import type { OutputStore } from "../outputs/output-store.ts"
 import { JobStopped } from "./active-jobs.ts"
 import { JobTrace } from "./job-trace.ts"
-import { inspectElsewhere, Left, loadPicture, type PictureMeans } from "./load-picture.ts"
+import { inspectElsewhere, loadPicture, type PictureMeans, ShuttingDown } from "./load-picture.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 
 export type JobRunner = PictureMeans & {
@@ -67,8 +67,8 @@ const DIED: Again = { reason: "the lane died", counts: true }
  * A second time tells whether it was the job; a third would tell nothing more. Whose lane was ended has harmed nobody; a lane that
  * is stuck takes the process with it, which leaves by now.
  */
-function tooLong({ leave }: JobRunner): Again {
-  const how = leave.aborted ? { alone: true } : { timedOut: true }
+function tooLong({ shutdown }: JobRunner): Again {
+  const how = shutdown.aborted ? { alone: true } : { timedOut: true }
   return { reason: "the lane took too long", counts: true, onceMore: true, ...how }
 }
 
@@ -159,7 +159,7 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
     return { timings, outcome: { state: "succeeded", result } }
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    if (error instanceof Left) return { retry: LEAVES }
+    if (error instanceof ShuttingDown) return { retry: LEAVES }
     if (error instanceof OverMemory) return { retry: overMemory(error) }
     if (error instanceof LaneCrash) return { retry: DIED }
     // No outcome of the job: its lease runs out, and another attempt stores what this one could not.

@@ -15,8 +15,8 @@ const IDLE_LOOK_MS = 600_000
 /** Without wake-ups somebody has to look. */
 const BLIND_LOOK_MS = 10_000
 const MAX_PER_TAKE = 16
-/** How long running attempts may go on once the process is asked to leave. */
-const LEAVE_MS = 10_000
+/** How long running attempts may go on once the process shuts down. */
+const SHUTDOWN_MS = 10_000
 
 export type DelivererOptions = {
   outbox: Outbox
@@ -30,7 +30,7 @@ export type DelivererOptions = {
   count?: (outcome: Recorded["outcome"]) => void
   random?: () => number
   waker?: Pick<Waker, "wake" | "sleep">
-  leaveMs?: number
+  shutdownMs?: number
 }
 
 /**
@@ -69,8 +69,11 @@ export class Deliverer {
         await this.#takeDue(signal)
       }
     }
-    await Promise.race([Promise.all(this.#running), sleep(this.#options.leaveMs ?? LEAVE_MS, this.#giveUp.signal)])
-    this.#giveUp.abort(new DelivererLeaves())
+    await Promise.race([
+      Promise.all(this.#running),
+      sleep(this.#options.shutdownMs ?? SHUTDOWN_MS, this.#giveUp.signal),
+    ])
+    this.#giveUp.abort(new DelivererShutdown())
     await Promise.all(this.#running)
   }
 
@@ -199,7 +202,7 @@ export class Deliverer {
   }
 }
 
-/** The process is asked to leave, and an attempt did not end in time. */
-class DelivererLeaves extends Error {
-  override readonly name = "DelivererLeaves"
+/** The process shuts down, and an attempt did not end in time. */
+class DelivererShutdown extends Error {
+  override readonly name = "DelivererShutdown"
 }

@@ -90,7 +90,7 @@ export async function startBilledClassifier(
     log: silentLog,
     source: noSource,
     tracer: silentTracer,
-    leave: signal,
+    shutdown: signal,
     giveUp: signal,
   }
   const every = async (ms: number, chore: () => Promise<unknown>) => {

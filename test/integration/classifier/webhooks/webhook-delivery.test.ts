@@ -71,7 +71,7 @@ async function open(...args: Parameters<typeof startReceiver>): Promise<WebhookR
   return one
 }
 function deliver(change: DelivererChange = {}): RunningDeliverer {
-  const deliverer = startDeliverer(harness, clock, { leaveMs: 50, ...change })
+  const deliverer = startDeliverer(harness, clock, { shutdownMs: 50, ...change })
   deliverers.push(deliverer)
   return deliverer
 }
@@ -484,7 +484,7 @@ describe("deliverers", () => {
     receiver.behave((response, n) => {
       if (n === 0) answer = () => response.writeHead(204).end()
     })
-    const leaving = deliver({ leaveMs: 3_000 })
+    const leaving = deliver({ shutdownMs: 3_000 })
     await end("a")
     await end("b")
     leaving.look()
