@@ -36,7 +36,7 @@ import { Reachability, untilReached } from "./loops/until-reached.ts"
 import { Waker } from "./loops/waker.ts"
 import type { ModelWatcher } from "./models/model-watcher.ts"
 import { createOutputStore, keepsInRedis } from "./outputs/create-output-store.ts"
-import { Wall } from "./wall.ts"
+import { Wall } from "./jobs/forced-shutdown.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
 const CLOCK_MS = 60_000

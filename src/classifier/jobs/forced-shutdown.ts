@@ -1,9 +1,9 @@
-import type { Log } from "../lib/log.ts"
-import { sleep } from "../lib/sleep.ts"
-import type { ActiveJobs } from "./jobs/active-jobs.ts"
-import { ShuttingDown } from "./jobs/load-picture.ts"
-import { OverMemory } from "./lane/lane-crash.ts"
-import type { LanePool } from "./lane/lane-pool.ts"
+import type { Log } from "../../lib/log.ts"
+import { sleep } from "../../lib/sleep.ts"
+import type { ActiveJobs } from "./active-jobs.ts"
+import { ShuttingDown } from "./load-picture.ts"
+import { OverMemory } from "../lane/lane-crash.ts"
+import type { LanePool } from "../lane/lane-pool.ts"
 
 const LOOK_MS = 100
 /** How long jobs may take to be given back while memory grows on. */
