@@ -26,6 +26,7 @@ import { EvictionWatch, Readiness } from "./health/readiness.ts"
 import { chooseCodec } from "./image/open-codec.ts"
 import { ActiveJobs } from "./jobs/active-jobs.ts"
 import { runClaimLoop } from "./jobs/claim-loop.ts"
+import { ForcedShutdown } from "./jobs/forced-shutdown.ts"
 import { listenToQueue } from "./jobs/queue-listener.ts"
 import { renewLeases } from "./jobs/renew-leases.ts"
 import { type JobRunner, runJob } from "./jobs/run-job.ts"
@@ -36,7 +37,6 @@ import { Reachability, untilReached } from "./loops/until-reached.ts"
 import { Waker } from "./loops/waker.ts"
 import type { ModelWatcher } from "./models/model-watcher.ts"
 import { createOutputStore, keepsInRedis } from "./outputs/create-output-store.ts"
-import { Wall } from "./jobs/forced-shutdown.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
 const CLOCK_MS = 60_000
@@ -65,7 +65,7 @@ export async function serve(
   if (wanted !== undefined && !models.served.some(({ info }) => info.id === wanted))
     log.warn("model.default_missing", { model: wanted, served: models.served.map(({ info }) => info.id) })
   const kill = () => process.kill(process.pid, "SIGKILL")
-  const wall = new Wall({ maxMemoryBytes: memoryLimitBytes(config), log, kill })
+  const forced = new ForcedShutdown({ maxMemoryBytes: memoryLimitBytes(config), log, kill })
   try {
     const pool = await LanePool.start({
       lanes: config.LANES,
@@ -82,14 +82,14 @@ export async function serve(
       jobTimeoutMs: config.JOB_TIMEOUT_MS,
       // Every active job may come to wait for a lane.
       maxWaiting: config.FETCHES + 2 * config.LANES,
-      onStuck: () => wall.onStuck(),
+      onStuck: () => forced.onStuck(),
       ...(laneEntry && { entry: laneEntry }),
       log,
     })
     try {
-      await serveWith(config, { models, pool, wall, log, signal: AbortSignal.any([signal, wall.signal]) })
+      await serveWith(config, { models, pool, forced, log, signal: AbortSignal.any([signal, forced.signal]) })
     } finally {
-      wall.release()
+      forced.release()
       await pool.close()
     }
   } finally {
@@ -97,13 +97,13 @@ export async function serve(
   }
 }
 
-type Ground = Pick<ServeOptions, "log" | "signal"> & { models: ModelWatcher; pool: LanePool; wall: Wall }
+type Ground = Pick<ServeOptions, "log" | "signal"> & { models: ModelWatcher; pool: LanePool; forced: ForcedShutdown }
 
-async function serveWith(config: ClassifierConfig, { models, pool, wall, log, signal }: Ground): Promise<void> {
+async function serveWith(config: ClassifierConfig, { models, pool, forced, log, signal }: Ground): Promise<void> {
   const reachability = new Reachability(log)
   const waker = new Waker()
   const active = new ActiveJobs(() => waker.wake())
-  wall.guard(pool, active)
+  forced.guard(pool, active)
   const metrics = createMetrics({ lanes: () => pool.lanes, free: () => pool.free, active: () => active.size })
   addModelMetrics(metrics.registry, pool)
   const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN, download })
@@ -124,7 +124,7 @@ async function serveWith(config: ClassifierConfig, { models, pool, wall, log, si
   await work(config, {
     models,
     pool,
-    wall,
+    forced,
     active,
     waker,
     metrics,

@@ -8,7 +8,7 @@ import { type FetchFailure, failureOfError, failureOfStatus } from "./to-fetch-f
 const MAX_REDIRECTS = 5
 const MAX_TRIES = 4
 
-export type FetchMeans = {
+export type FetchDeps = {
   fetch: GuardedFetch["fetch"]
   gates: HostGates
   /** Of one try, once there is room at its host. */
@@ -33,15 +33,15 @@ type Tried = { response: GuardedResponse } | (FetchFailure & { askedToWaitMs: nu
  * its host has room for others meanwhile.
  * @throws AppError url_refused, url_not_found, fetch_failed, fetch_timeout, image_too_large; the signal's reason
  */
-export async function fetchWithRetries(means: FetchMeans, asked: Asked, signal: AbortSignal): Promise<GuardedResponse> {
-  const { gates, deadlineMs, now, sleep, random = Math.random } = means
+export async function fetchWithRetries(deps: FetchDeps, asked: Asked, signal: AbortSignal): Promise<GuardedResponse> {
+  const { gates, deadlineMs, now, sleep, random = Math.random } = deps
   const { origin } = new URL(asked.url)
   let endMs = Number.POSITIVE_INFINITY
   for (let tries = 1; ; tries++) {
     const tried = await gates.through(origin, signal, () => {
       // The wait for room is the host's other pictures' time, not this one's.
       if (tries === 1) endMs = now() + deadlineMs
-      return tryOnce(means, { ...asked, origin, leftMs: endMs - now() }, signal)
+      return tryOnce(deps, { ...asked, origin, leftMs: endMs - now() }, signal)
     })
     if ("response" in tried) return tried.response
     const waitMs = tried.askedToWaitMs ?? fullJitterMs(tries, { baseMs: 250, capMs: 10_000 }, random)
@@ -52,7 +52,7 @@ export async function fetchWithRetries(means: FetchMeans, asked: Asked, signal: 
 }
 
 async function tryOnce(
-  { fetch, tryTimeoutMs, now }: FetchMeans,
+  { fetch, tryTimeoutMs, now }: FetchDeps,
   { url, origin, leftMs, statuses, headers, ...limits }: Asked & { origin: string; leftMs: number },
   signal: AbortSignal,
 ): Promise<Tried> {

@@ -1,7 +1,7 @@
 import { refuseLargeImage, type SizeLimits, seenImage } from "../../lib/images/image-header.ts"
 import type { ImageInfo } from "../../lib/queue/job.ts"
 import { fetchPicture, fetchStart } from "./fetch-picture.ts"
-import type { FetchMeans } from "./fetch-with-retries.ts"
+import type { FetchDeps } from "./fetch-with-retries.ts"
 import { inspectUrl } from "./inspect-url.ts"
 
 export type InspectPicture = SizeLimits & { url: string; wantsHash: boolean; maxBytes: number }
@@ -11,13 +11,13 @@ export type InspectPicture = SizeLimits & { url: string; wantsHash: boolean; max
  * @throws AppError unsupported_image, invalid_image, empty_body, side_too_long, too_many_pixels, and as fetchWithRetries()
  */
 export async function inspectPicture(
-  means: FetchMeans,
+  deps: FetchDeps,
   { url, wantsHash, maxBytes, ...limits }: InspectPicture,
   signal: AbortSignal,
 ): Promise<ImageInfo> {
   const { header, ...facts } = await inspectUrl({
-    fetchStart: (bytes) => fetchStart(means, { url, bytes }, signal),
-    fetchAll: () => fetchPicture(means, { url, maxBytes }, signal),
+    fetchStart: (bytes) => fetchStart(deps, { url, bytes }, signal),
+    fetchAll: () => fetchPicture(deps, { url, maxBytes }, signal),
     wantsHash,
   })
   refuseLargeImage(header, limits)

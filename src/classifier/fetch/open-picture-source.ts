@@ -32,7 +32,7 @@ export function openPictureSource(config: PictureSourceConfig): PictureSource {
     maxInFlight: config.FETCHES,
     maxConnectionsPerOrigin: config.FETCHES_PER_HOST,
   })
-  const means = {
+  const deps = {
     fetch: guarded.fetch,
     gates: new HostGates(config.FETCHES_PER_HOST),
     tryTimeoutMs: config.FETCH_TIMEOUT_MS,
@@ -42,8 +42,8 @@ export function openPictureSource(config: PictureSourceConfig): PictureSource {
   }
   const limits = { maxBytes: config.MAX_IMAGE_BYTES, ...sizeLimits(config) }
   return {
-    fetch: (url, signal) => fetchPicture(means, { url, ...limits }, signal),
-    inspect: (picture, signal) => inspectPicture(means, { ...picture, ...limits }, signal),
+    fetch: (url, signal) => fetchPicture(deps, { url, ...limits }, signal),
+    inspect: (picture, signal) => inspectPicture(deps, { ...picture, ...limits }, signal),
     close: () => guarded.close(),
   }
 }

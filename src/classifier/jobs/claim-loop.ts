@@ -2,7 +2,7 @@ import type { Log } from "../../lib/log.ts"
 import type { Claimed } from "../../lib/queue/job-store.ts"
 import type { Metrics } from "../health/metrics.ts"
 import type { Waker } from "../loops/waker.ts"
-import { type ClaimMeans, claimOnce } from "./claim-once.ts"
+import { type ClaimDeps, claimOnce } from "./claim-once.ts"
 import { logMoved } from "./log-moved.ts"
 import { type Kind, planClaim } from "./plan-claim.ts"
 
@@ -22,7 +22,7 @@ const REAP_MS = 2_000
 /** Without wake-ups the queue is looked at ever more seldom, up to this. */
 const BLIND_POLL_MS = 5_000
 
-export type ClaimLoop = ClaimMeans & {
+export type ClaimLoop = ClaimDeps & {
   /** The queues that it takes jobs from: those of uploads, and those of URLs. */
   queues: (kind: { urls: boolean }) => readonly string[]
   /** Woken when something may have come into a queue, and when a job ends. */

@@ -8,7 +8,7 @@ import type { KnownEmptyQueues } from "./known-empty-queues.ts"
 import type { ClaimPlan } from "./plan-claim.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 
-export type ClaimMeans = {
+export type ClaimDeps = {
   store: JobStore
   worker: string
   lanes: number
@@ -39,37 +39,37 @@ type OneClaim = {
 
 /** One claim, repeated under its token until Redis answers; null when the signal is aborted meanwhile. */
 export async function claimOnce(
-  means: ClaimMeans,
+  deps: ClaimDeps,
   { queues, max, ahead }: ClaimPlan,
   { signal, looksAtAll, beat, reaps, turn }: OneClaim,
 ): Promise<Claimed | null> {
-  const token = newJobId(means.now())
+  const token = newJobId(deps.now())
   // Asked for before it is sent: what is heard from now on may have come after its answer.
-  const known = means.knownEmpty.toSkip()
+  const known = deps.knownEmpty.toSkip()
   const skip = looksAtAll ? [] : known
   const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
-  const beatText = beat && JSON.stringify(describeWorker(means, beat))
+  const beatText = beat && JSON.stringify(describeWorker(deps, beat))
   try {
     const claimed = await untilReached(
       (attempt) =>
-        means.store.claim({
-          worker: means.worker,
+        deps.store.claim({
+          worker: deps.worker,
           queues: rotated,
           skip,
           max,
-          nowMs: means.now(),
-          leaseMs: means.leaseMs,
+          nowMs: deps.now(),
+          leaseMs: deps.leaseMs,
           token,
-          handEmpty: means.active.size === 0,
+          handEmpty: deps.active.size === 0,
           ahead,
           again: attempt > 0,
           reap: reaps,
           ...(beatText !== null && { beat: beatText }),
         }),
-      { reachability: means.reachability, signal },
+      { reachability: deps.reachability, signal },
     )
     const asked = rotated.filter((queue) => !skip.includes(queue))
-    means.knownEmpty.found(asked, claimed.dry)
+    deps.knownEmpty.found(asked, claimed.dry)
     return claimed
   } catch (error) {
     if (signal.aborted) return null
@@ -78,7 +78,7 @@ export async function claimOnce(
 }
 
 function describeWorker(
-  { meter, lanes, fetches, broken }: ClaimMeans,
+  { meter, lanes, fetches, broken }: ClaimDeps,
   { served, untilMs }: NonNullable<OneClaim["beat"]>,
 ): WorkerBeat {
   return {

@@ -1,9 +1,9 @@
 import type { Log } from "../../lib/log.ts"
 import { sleep } from "../../lib/sleep.ts"
-import type { ActiveJobs } from "./active-jobs.ts"
-import { ShuttingDown } from "./load-picture.ts"
 import { OverMemory } from "../lane/lane-crash.ts"
 import type { LanePool } from "../lane/lane-pool.ts"
+import type { ActiveJobs } from "./active-jobs.ts"
+import { ShuttingDown } from "./load-picture.ts"
 
 const LOOK_MS = 100
 /** How long jobs may take to be given back while memory grows on. */
@@ -12,7 +12,7 @@ const GIVE_BACK_MS = 500
 const FINISH_MS = 15_000
 const SHUTDOWN_MS = 20_000
 
-export type WallOptions = {
+export type ForcedShutdownOptions = {
   /** Of the whole process. */
   maxMemoryBytes: number
   log: Log
@@ -25,13 +25,13 @@ export type WallOptions = {
  * What cannot be ended inside the process ends with it: a thread stuck in native code, and memory past the limit. Jobs are given
  * back first; the supervisor starts the next process (docs/decisions/0014-heavy-work.md).
  */
-export class Wall {
-  readonly #options: WallOptions
+export class ForcedShutdown {
+  readonly #options: ForcedShutdownOptions
   readonly #shutdown = new AbortController()
   #guarded: { pool: Pick<LanePool, "abandon" | "busy">; active: Pick<ActiveJobs, "drained"> } | undefined
   #looking: NodeJS.Timeout | undefined
 
-  constructor(options: WallOptions) {
+  constructor(options: ForcedShutdownOptions) {
     this.#options = options
   }
 

@@ -3,7 +3,7 @@ import type { ClaimedJob, ImageInfo } from "../../lib/queue/job.ts"
 import type { JobStore } from "../../lib/queue/job-store.ts"
 import type { PictureSource } from "../fetch/open-picture-source.ts"
 
-export type PictureMeans = {
+export type PictureDeps = {
   store: Pick<JobStore, "getPayload">
   /** Where pictures come from that are named by URL. */
   source: Pick<PictureSource, "fetch" | "inspect">
@@ -15,30 +15,30 @@ type Load = { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise
 
 /** The bytes that a job is about. @throws AppError for what is an outcome of the job, ShuttingDown, the signal's reason */
 export async function loadPicture(
-  means: PictureMeans,
+  deps: PictureDeps,
   { payloadId, input: { source } }: ClaimedJob,
   { signal, reach }: Load,
 ): Promise<Uint8Array> {
   if (payloadId !== undefined) {
-    const bytes = await reach(() => means.store.getPayload(payloadId))
+    const bytes = await reach(() => deps.store.getPayload(payloadId))
     if (bytes !== null) return bytes
     throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
   }
   if (source === undefined) throw new AppError("payload_expired", "The job names no image")
-  return unlessShutDown(means, signal, (until) => means.source.fetch(source.url, until))
+  return unlessShutDown(deps, signal, (until) => deps.source.fetch(source.url, until))
 }
 
 /** What is known of a picture by its URL. @throws as loadPicture() */
 export function inspectElsewhere(
-  means: PictureMeans,
+  deps: PictureDeps,
   picture: { url: string; wantsHash: boolean },
   signal: AbortSignal,
 ): Promise<ImageInfo> {
-  return unlessShutDown(means, signal, (until) => means.source.inspect(picture, until))
+  return unlessShutDown(deps, signal, (until) => deps.source.inspect(picture, until))
 }
 
 async function unlessShutDown<T>(
-  { shutdown }: PictureMeans,
+  { shutdown }: PictureDeps,
   signal: AbortSignal,
   call: (until: AbortSignal) => Promise<T>,
 ): Promise<T> {

@@ -12,10 +12,10 @@ import { keepOutput } from "../outputs/keep-output.ts"
 import type { OutputStore } from "../outputs/output-store.ts"
 import { JobStopped } from "./active-jobs.ts"
 import { JobTrace } from "./job-trace.ts"
-import { inspectElsewhere, loadPicture, type PictureMeans, ShuttingDown } from "./load-picture.ts"
+import { inspectElsewhere, loadPicture, type PictureDeps, ShuttingDown } from "./load-picture.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 
-export type JobRunner = PictureMeans & {
+export type JobRunner = PictureDeps & {
   store: JobStore
   pool: Pick<LanePool, "run">
   outputs: OutputStore
@@ -121,13 +121,13 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
   return outcome.state
 }
 
-type Means = Attempted & { reach: <T>(call: () => Promise<T>) => Promise<T> }
+type InferDeps = Attempted & { reach: <T>(call: () => Promise<T>) => Promise<T> }
 type Timings = { fetch: number; decode: number; infer: number }
 type Inferred =
   | { outcome: Outcome; retry?: undefined; timings: Timings }
   | { outcome?: undefined; retry: Again; timings?: undefined }
 
-async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach }: Means): Promise<Inferred> {
+async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach }: InferDeps): Promise<Inferred> {
   const { operation, source, image: sent } = job.input
   const fetchStart = performance.now()
   let fetch = 0

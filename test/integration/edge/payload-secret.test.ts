@@ -69,7 +69,7 @@ async function classifyWith(
     tracer: silentTracer,
     log: createLog({ server: "test", script: "classifier", write: (line) => lines.push(line) }),
     source: noSource,
-    leave: done.signal,
+    shutdown: done.signal,
     giveUp: done.signal,
   }
   const active = new ActiveJobs(() => undefined)
