@@ -3,7 +3,7 @@ import type { Claimed } from "../../lib/queue/job-store.ts"
 import type { Metrics } from "../health/metrics.ts"
 import type { Waker } from "../loops/waker.ts"
 import { type ClaimDeps, claimOnce } from "./claim-once.ts"
-import { logMoved } from "./log-moved.ts"
+import { logMoved } from "./log-reclaimed.ts"
 import { type Kind, planClaim } from "./plan-claim.ts"
 
 /**
