@@ -15,7 +15,7 @@ import { sleep } from "../lib/sleep.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer } from "../lib/trace/tracer.ts"
-import { Feeder } from "./batches/batch-enqueuer.ts"
+import { BatchEnqueuer } from "./batches/batch-enqueuer.ts"
 import { type ClassifierConfig, memoryLimitBytes } from "./config.ts"
 import { download } from "./fetch/download.ts"
 import { openPictureSource } from "./fetch/open-picture-source.ts"
@@ -158,7 +158,7 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const onStep = (byMs: number) => {
     log.warn("clock.stepped", { byMs })
     deliverer.look()
-    feeder.look()
+    enqueuer.look()
     waker.wake()
   }
   const clock = new RedisClock(redis, { onStep })
@@ -201,15 +201,15 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
   const count = (outcome: string) => metrics.webhooks.inc({ outcome })
   const deliverer = await createDeliverer(config, { redis, keys, now, isListening, reachability, log, tracer, count })
   const batches = new BatchStore(redis, keys, storeLimits(config), sealer)
-  const feeder = new Feeder({ store: batches, now, isListening, reachability, log })
+  const enqueuer = new BatchEnqueuer({ store: batches, now, isListening, reachability, log })
   const onOutbox = () => deliverer.look()
-  const onBatches = () => feeder.look()
+  const onBatches = () => enqueuer.look()
   const channel = keys.wakeChannel
   const listener = listenToQueue({ redis, channel, active, waker, onOutbox, onBatches, signal, log })
   const delivering = deliverer.run(signal)
   const allDone = new AbortController()
   const flushing = flushOften(tracer, allDone.signal)
-  const feeding = feeder.run(signal)
+  const enqueuing = enqueuer.run(signal)
   const renewing = renewLeases({ store, active, leaseMs, now, reachability }, giveUp.signal)
   // The lanes first, then those who send jobs for what is new; an outage is made up for by the next enrolment.
   const onModels = async () => {
@@ -252,14 +252,14 @@ async function work(config: ClassifierConfig, parts: Parts): Promise<void> {
     signal,
   )
   // A loop that throws ends the process: its supervisor starts a better one.
-  await Promise.race([claiming, Promise.all([renewing, claiming, delivering, feeding])])
+  await Promise.race([claiming, Promise.all([renewing, claiming, delivering, enqueuing])])
   log.info("classifier.stopping", { active: active.size })
   const timer = setTimeout(() => giveUp.abort(), SHUTDOWN_MS)
   await active.drained()
   await source.close()
   clearTimeout(timer)
   giveUp.abort()
-  await Promise.all([...chores, renewing, delivering, feeding])
+  await Promise.all([...chores, renewing, delivering, enqueuing])
   await registry.leave(worker).catch((error: unknown) => log.warn("classifier.not_withdrawn", { error }))
   allDone.abort()
   await flushing

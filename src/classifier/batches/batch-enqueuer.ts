@@ -11,11 +11,11 @@ import { ListReader } from "./list-reader.ts"
 const IDLE_LOOK_MS = 600_000
 /** Without wake-ups somebody has to look. */
 const BLIND_LOOK_MS = 5_000
-const MAX_LENT = 4
+const MAX_LEASED = 4
 /** A list that is gone, or that no secret opens, is not there later either. */
 const LOST: ReadonlySet<string> = new Set(["list_expired", "payload_unreadable"])
 
-export type FeederOptions = {
+export type BatchEnqueuerOptions = {
   store: Pick<BatchStore, "lend" | "feed" | "end" | "getChunk">
   now: () => number
   /** Whether wake-ups arrive now. */
@@ -25,16 +25,16 @@ export type FeederOptions = {
 }
 
 /**
- * Keeps batches fed: puts their next pictures into the queue as those before them are done. Any number of feeders may run; a
- * batch is lent to one of them at a time, and what one has begun and lost is begun by another under the same ids.
+ * Keeps batches going: enqueues their next pictures as those before them are done. Any number of classifiers may do so; a
+ * batch is leased to one of them at a time, and another repeats under the same ids what one has begun and lost.
  */
-export class Feeder {
-  readonly #options: FeederOptions
+export class BatchEnqueuer {
+  readonly #options: BatchEnqueuerOptions
   readonly #waker = new Waker()
   readonly #lists: ListReader
   #lookMs = 0
 
-  constructor(options: FeederOptions) {
+  constructor(options: BatchEnqueuerOptions) {
     this.#options = options
     this.#lists = new ListReader(options.store)
   }
@@ -44,7 +44,7 @@ export class Feeder {
     this.#lookAt(0)
   }
 
-  /** Feeds until the signal is aborted. A batch that was lent then comes due again by itself. */
+  /** Enqueues until the signal is aborted. A batch that was leased then comes due again by itself. */
   async run(signal: AbortSignal): Promise<void> {
     const { now, isListening } = this.#options
     while (!signal.aborted) {
@@ -53,7 +53,7 @@ export class Feeder {
       else {
         // Said before looking: what comes due meanwhile makes it earlier again.
         this.#lookMs = now() + (isListening() ? IDLE_LOOK_MS : BLIND_LOOK_MS)
-        await this.#feedDue(signal)
+        await this.#enqueueDue(signal)
       }
     }
   }
@@ -64,31 +64,31 @@ export class Feeder {
     this.#waker.wake()
   }
 
-  async #feedDue(signal: AbortSignal): Promise<void> {
+  async #enqueueDue(signal: AbortSignal): Promise<void> {
     const { store, now, reachability } = this.#options
     const token = newJobId(now())
     const within = { reachability, signal }
     try {
-      const lend = () => store.lend({ nowMs: now(), token, max: MAX_LENT })
-      const { lent, unreadable, nextDueMs } = await untilReached(lend, within)
+      const lease = () => store.lend({ nowMs: now(), token, max: MAX_LEASED })
+      const { lent, unreadable, nextDueMs } = await untilReached(lease, within)
       for (const { id, error } of unreadable) this.#options.log.error("batch.unreadable", { batchId: id, error })
       if (nextDueMs !== null) this.#lookAt(nextDueMs)
-      await Promise.all(lent.map((batch) => this.#feedOne(batch, signal)))
+      await Promise.all(lent.map((batch) => this.#enqueueNext(batch, signal)))
     } catch (error) {
       if (!signal.aborted) throw error
     }
   }
 
-  /** A batch that cannot be fed must not keep the others from it. */
-  async #feedOne(lent: LentBatch, signal: AbortSignal): Promise<void> {
+  /** A batch that cannot go on must not hold up the others. */
+  async #enqueueNext(leased: LentBatch, signal: AbortSignal): Promise<void> {
     const { log } = this.#options
-    const { batch, deadlineMs } = lent
+    const { batch, deadlineMs } = leased
     const about = { batchId: batch.plan.id }
     try {
       const { ended, finishedMs } = batch.progress
       if (finishedMs !== undefined) return
       if (ended !== undefined || this.#options.now() >= deadlineMs) await this.#end(batch, ended ?? "expired", signal)
-      else await this.#feed(lent, signal)
+      else await this.#enqueue(leased, signal)
     } catch (error) {
       if (signal.aborted) throw error
       if (error instanceof AppError && LOST.has(error.code)) {
@@ -102,22 +102,22 @@ export class Feeder {
     }
   }
 
-  async #feed(lent: LentBatch, signal: AbortSignal): Promise<void> {
+  async #enqueue(leased: LentBatch, signal: AbortSignal): Promise<void> {
     const { store, now, reachability, log } = this.#options
-    const { plan, progress } = lent.batch
+    const { plan, progress } = leased.batch
     const within = { reachability, signal }
     let room = plan.size - (progress.cursor - doneOf(progress))
     for (let cursor = progress.cursor; ; ) {
       const count = Math.max(1, Math.min(MAX_FED_AT_ONCE, room))
       const pictures = await untilReached(() => this.#lists.read(plan, cursor, count), within)
-      const fed = await untilReached(() => store.feed(lent, { cursor, pictures, nowMs: now() }), within)
-      if (fed.cursor > cursor) {
-        log.debug("batch.fed", { batchId: plan.id, from: cursor, to: fed.cursor })
-        room -= fed.cursor - cursor
+      const enqueued = await untilReached(() => store.feed(leased, { cursor, pictures, nowMs: now() }), within)
+      if (enqueued.cursor > cursor) {
+        log.debug("batch.enqueued", { batchId: plan.id, from: cursor, to: enqueued.cursor })
+        room -= enqueued.cursor - cursor
       }
-      if (fed.dueMs !== null) this.#lookAt(fed.dueMs)
-      if (fed.status !== "more") return
-      cursor = fed.cursor
+      if (enqueued.dueMs !== null) this.#lookAt(enqueued.dueMs)
+      if (enqueued.status !== "more") return
+      cursor = enqueued.cursor
       if (room <= 0) room = MAX_FED_AT_ONCE
     }
   }

@@ -6,7 +6,7 @@ const MAX_CHUNKS_HELD = 8
 
 type Chunk = { firstPicture: number; pictures: Picture[] }
 
-/** Reads the pictures of batches from their lists. Keeps the chunks that it used last: a feeder comes back to them. */
+/** Reads the pictures of batches from their lists. Keeps the chunks that it used last: a enqueuer comes back to them. */
 export class ListReader {
   readonly #store: Pick<BatchStore, "getChunk">
   readonly #held = new Map<string, Chunk>()

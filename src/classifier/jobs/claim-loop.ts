@@ -3,12 +3,12 @@ import type { Claimed } from "../../lib/queue/job-store.ts"
 import type { Metrics } from "../health/metrics.ts"
 import type { Waker } from "../loops/waker.ts"
 import { type ClaimDeps, claimOnce } from "./claim-once.ts"
-import { logMoved } from "./log-reclaimed.ts"
+import { logReclaimed } from "./log-reclaimed.ts"
 import { type Kind, planClaim } from "./plan-claim.ts"
 
 /**
  * An idle look is billed as the script, the beat, the leases, and all queues together: 150 commands an hour at this pace. With
- * the clock's 60, the deliverer's 12 and the feeder's looks at batches, 240 are the budget.
+ * the clock's 60, the deliverer's 12 and the enqueuer's looks at batches, 240 are the budget.
  */
 const IDLE_LOOK_MS = 96_000
 /** How late a beat may be before its worker counts as gone. */
@@ -91,7 +91,7 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
     jobsSinceBeat = claimed.jobs.length + (beats ? 0 : jobsSinceBeat)
     if (reaps) reapDueMs = nowMs + REAP_MS
     loop.metrics.claims.inc({ found: claimed.status })
-    for (const job of claimed.moved) logMoved(loop.log, job)
+    for (const job of claimed.moved) logReclaimed(loop.log, job)
     for (const about of claimed.unreadable) loop.log.error("job.unreadable", about)
     for (const job of claimed.jobs) loop.start(job)
 

@@ -3,7 +3,7 @@ import type { Job } from "../../lib/queue/job.ts"
 import { parseTraceparent } from "../../lib/trace/trace-context.ts"
 
 /** What a claim did with a job whose lease had run out or that had waited too long, under its own id. */
-export function logMoved(log: Log, job: Job): void {
+export function logReclaimed(log: Log, job: Job): void {
   const { id: jobId, queue, attempts: attempt } = job
   const trace = parseTraceparent(job.input.trace)
   const about = { jobId, queue, attempt, ...(trace && { traceId: trace.traceId }) }

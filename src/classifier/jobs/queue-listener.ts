@@ -20,7 +20,7 @@ export function listenToQueue(options: {
   waker: Waker
   /** Something came into the outbox. */
   onOutbox: () => void
-  /** A batch may be fed. */
+  /** A batch may have room. */
   onBatches: () => void
   signal: AbortSignal
   log: Log

@@ -115,7 +115,7 @@ export async function startBilledClassifier(
     reachability,
     log: silentLog,
   })
-  const feeder = new Feeder({
+  const feeder = new BatchEnqueuer({
     store: new BatchStore(watched, keys, DEFAULT_STORE_LIMITS),
     now,
     isListening: () => listener.isListening(),

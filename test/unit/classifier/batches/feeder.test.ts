@@ -13,7 +13,7 @@ it.each(["payload_unreadable", "list_expired"] as const)("a batch whose list is 
   const stop = new AbortController()
   const ended: string[] = []
   let lent = 0
-  const feeder = new Feeder({
+  const enqueuer = new BatchEnqueuer({
     store: {
       lend: async () => ({
         lent: lent++ === 0 ? [{ batch, token: "t", deadlineMs: Number.MAX_SAFE_INTEGER }] : [],
@@ -26,13 +26,13 @@ it.each(["payload_unreadable", "list_expired"] as const)("a batch whose list is 
         ended.push(`${id} ${how}`)
         return { status: "ended", inFlight: 0, batch }
       },
-    } as ConstructorParameters<typeof Feeder>[0]["store"],
+    } as ConstructorParameters<typeof BatchEnqueuer>[0]["store"],
     now: () => Date.now(),
     isListening: () => true,
     reachability: new Reachability(log),
     log,
   })
-  const run = feeder.run(stop.signal)
+  const run = enqueuer.run(stop.signal)
   await expect.poll(() => ended).toEqual(["b expired"])
   expect(lines.some((line) => line.includes("batch.list_lost") && line.includes(code))).toBe(true)
   stop.abort()

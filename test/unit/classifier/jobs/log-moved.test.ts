@@ -20,11 +20,11 @@ const JOB = {
 }
 const logged = (job: object) => {
   const lines: string[] = []
-  logMoved(createLog({ server: "s", script: "classifier", write: (line) => lines.push(line) }), job as Job)
+  logReclaimed(createLog({ server: "s", script: "classifier", write: (line) => lines.push(line) }), job as Job)
   return lines.map((line) => JSON.parse(line))
 }
 
-it("logMoved() writes a line that is found by the job and by its trace", () => {
+it("logReclaimed() writes a line that is found by the job and by its trace", () => {
   const about = { jobId: "a", queue: "m", attempt: 3, traceId: TRACE_ID }
   const error = { code: "attempts_exhausted", message: "Given up after 3 attempts" }
   expect(logged({ ...JOB, state: "queued" })).toMatchObject([{ event: "job.retried", ...about }])
