@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { createMetrics } from "../../../src/classifier/health/metrics.ts"
-import { Hand } from "../../../src/classifier/jobs/hand.ts"
+import { ActiveJobs } from "../../../src/classifier/jobs/active-jobs.ts"
 import { runJob } from "../../../src/classifier/jobs/run-job.ts"
 import { ServiceMeter } from "../../../src/classifier/jobs/service-meter.ts"
 import { Reachability } from "../../../src/classifier/loops/until-reached.ts"

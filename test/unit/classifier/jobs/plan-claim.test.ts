@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { DryQueues } from "../../../../src/classifier/jobs/dry-queues.ts"
+import { KnownEmptyQueues } from "../../../../src/classifier/jobs/known-empty-queues.ts"
 import { type Kind, planClaim } from "../../../../src/classifier/jobs/plan-claim.ts"
 
 const QUEUES = { uploads: ["m", "@inspect"], urls: ["m@url"] }

@@ -1,7 +1,7 @@
 import { Webhook } from "standardwebhooks"
 import { describe, expect, it } from "vitest"
 import { readClassifierConfig } from "../../../../src/classifier/config.ts"
-import { ReceiverRooms } from "../../../../src/classifier/webhooks/receiver-rooms.ts"
+import { ReceiverCapacity } from "../../../../src/classifier/webhooks/receiver-capacity.ts"
 import { importSigningKey, signWebhook } from "../../../../src/classifier/webhooks/sign-webhook.ts"
 import { webhookBody } from "../../../../src/classifier/webhooks/webhook-body.ts"
 import { encodeJob, type Job, type OutputInfo } from "../../../../src/lib/queue/job.ts"

@@ -3,7 +3,7 @@ import { basename, join } from "node:path"
 import { beforeEach, describe, expect, test } from "vitest"
 import { makeCopiesFolder } from "../../../../src/classifier/models/copies-folder.ts"
 import { findModels } from "../../../../src/classifier/models/find-models.ts"
-import { ModelShelf } from "../../../../src/classifier/models/model-shelf.ts"
+import { ModelWatcher } from "../../../../src/classifier/models/model-watcher.ts"
 import { createLog, silentLog } from "../../../../src/lib/log.ts"
 import { newRoot } from "../../../support/models/tiny-model.ts"
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest"
-import { DryQueues } from "../../../../src/classifier/jobs/dry-queues.ts"
+import { KnownEmptyQueues } from "../../../../src/classifier/jobs/known-empty-queues.ts"
 
 describe("KnownEmptyQueues", () => {
   it("skips what a claim found empty, until something is heard of it", () => {

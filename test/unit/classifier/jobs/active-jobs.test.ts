@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest"
-import { Hand, JobStopped } from "../../../../src/classifier/jobs/hand.ts"
+import { ActiveJobs, JobStopped } from "../../../../src/classifier/jobs/active-jobs.ts"
 import type { ClaimedJob } from "../../../../src/lib/queue/job.ts"
 
 const claim = (leaseToken: string) => ({ id: "a", leaseToken, attempts: 1, maxAttempts: 3 }) as ClaimedJob

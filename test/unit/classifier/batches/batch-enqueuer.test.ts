@@ -1,5 +1,5 @@
 import { expect, it } from "vitest"
-import { Feeder } from "../../../../src/classifier/batches/feeder.ts"
+import { BatchEnqueuer } from "../../../../src/classifier/batches/batch-enqueuer.ts"
 import { Reachability } from "../../../../src/classifier/loops/until-reached.ts"
 import { AppError } from "../../../../src/lib/app-error.ts"
 import type { Batch } from "../../../../src/lib/batches/batch.ts"
