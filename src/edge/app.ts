@@ -100,7 +100,7 @@ export function createApp(services: Services, { clientAddress, ownHosts, waitUnt
       return refuse(c, error)
     }
     services.log.error("request.failed", { ...request, error })
-    return refuse(c, new AppError("internal", "Something broke on our side; it was logged"))
+    return refuse(c, new AppError("internal", "An internal error occurred; it was logged"))
   })
   return app
 }

@@ -13,30 +13,30 @@ const commonOptionsSchema = z.object({
   operation: z
     .enum(operationNames, `must be one of ${operationNames.join(", ")}`)
     .default("classify")
-    .meta({ description: "What is done with each picture" }),
-  model: z.string().min(1).max(64).optional().meta({ description: "Which model; without it the server's default" }),
+    .meta({ description: "Operation on each image" }),
+  model: z.string().min(1).max(64).optional().meta({ description: "Model; default: the server's" }),
   batch_size: wholeNumberOption(1, MAX_BATCH_SIZE)
     .default(64)
-    .meta({ description: "How many pictures of the batch may be in the queue or in work at the same time" }),
+    .meta({ description: "Maximum number of images of the batch that are queued or in work at the same time" }),
   on_invalid: z
     .enum(["reject", "skip"], "must be reject or skip")
     .default("reject")
-    .meta({ description: "`skip` leaves out rows that cannot be taken; with `reject` one of them refuses the list" }),
+    .meta({ description: "`skip` returns invalid rows as failed; `reject` refuses a list that has any" }),
   url_column: z.string().min(1).max(200).optional().meta({
-    description: "Name of the column or JSON field with the URLs. Without it, one named like `url` or `image_url`",
+    description: "Column or JSON field with the URLs. Default: one named like `url` or `image_url`",
   }),
   format: z
     .enum(["csv", "tsv", "json", "jsonl"], "must be csv, tsv, json or jsonl")
     .optional()
-    .meta({ description: "What the list is. Without it the content type decides, then how the list begins" }),
+    .meta({ description: "Format of the list. Default: from the content type, else from the first bytes" }),
   deadline_ms: wholeNumberOption(1, MAX_DEADLINE_MS)
     .default(MAX_DEADLINE_MS)
-    .meta({ description: "Milliseconds from now. What is not done by then fails" }),
+    .meta({ description: "Milliseconds from now. Images that are not done by then fail" }),
   webhook_url: webhookUrlOrNoneSchema.optional().meta({
-    description: "Where the batch's ticket is sent when it is done. Empty: nowhere, even if the API key has a default",
+    description: "URL that receives the batch's ticket when it is done. Empty: none, even if the API key has a default",
   }),
   webhook_every: wholeNumberOption(1, 1_000_000).optional().meta({
-    description: "Sends `batch.progress` too, each time that so many more pictures are done; 100 times at most",
+    description: "Also sends `batch.progress` each time this many more images are done, at most 100 times",
   }),
 })
 export type BatchOptions = Omit<z.output<typeof commonOptionsSchema>, "operation"> & { operation: Operation }

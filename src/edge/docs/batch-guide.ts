@@ -1,11 +1,11 @@
 /** A list as one request. */
 export const BATCH_GUIDE = {
   id: "batch",
-  title: "Batches: send a list, get its rows back",
+  title: "Submit a list",
   text: [
-    "A list is CSV, TSV, JSON Lines or a JSON array of up to 100,000 rows, with a column named like `url` or `image_url`; your other columns come back with their row. One request, one ticket, one table of results, in the order of the list.",
-    "The pictures are fetched by the classifier: by https from public addresses, from others if its operator allows them. A list with a row that cannot be taken is refused and says which; `on_invalid=skip` takes the rest.",
-    "Options stand in the query: `operation`, `model`, `top_k`, `batch_size`, `webhook_url`, … Rows can be read while the batch runs: `Next-After` says where to go on, `Results-Complete` whether there will be more.",
+    "A list is CSV, TSV, JSON Lines or a JSON array of up to 100,000 rows, with a column named like `url` or `image_url`. You get one ticket and one table of results, in the order of the list, with your other columns.",
+    "The classifier fetches the images: by https from public addresses, and from others if the operator allows them. A list with invalid rows is refused, and the response names them; `on_invalid=skip` accepts the other rows.",
+    "Options go in the query: `operation`, `model`, `top_k`, `batch_size`, `webhook_url`, … You can read rows while the batch runs: continue with `Next-After` until `Results-Complete` is true.",
   ],
   examples: [
     {

@@ -12,12 +12,12 @@ export type Guide = { id: string; title: string; text: readonly string[]; exampl
 export const GUIDES: readonly Guide[] = [
   {
     id: "submit",
-    title: "Submit a picture",
+    title: "Submit an image",
     text: [
-      "Send the bytes of an image as they are. The answer is a ticket, 202, or 200 if it is done already because the same picture was asked about before.",
-      "Where an API key is needed, send `Authorization: Bearer <key>` with every request. Options stand in the query: `?top_k=3`. A form with the file field `image` does as well.",
-      'A picture that is elsewhere is named: `{"image_url": "https://…"}` as JSON, `claimcheck.submit({ imageUrl })` with the client. A classifier fetches it; what cannot be fetched fails its ticket and says why.',
-      "Under an `Idempotency-Key` a request can be sent again after a lost reply: it is the same ticket.",
+      "Send the bytes of an image as the request body. You get a ticket with status 202, or 200 if the result is already cached.",
+      "If the server requires an API key, send `Authorization: Bearer <key>` with every request. Options go in the query: `?top_k=3`. A form with the file field `image` works too.",
+      'To classify an image at a URL, send JSON: `{"image_url": "https://…"}`, or call `claimcheck.submit({ imageUrl })` with the client. A classifier fetches it. If that fails, the ticket fails with the reason.',
+      "Send an `Idempotency-Key` to retry safely after a lost response: requests with the same key return the same ticket.",
     ],
     examples: [
       {
@@ -54,10 +54,10 @@ print(ticket["id"], ticket["status"])`,
   },
   {
     id: "poll",
-    title: "Poll, when the server says so",
+    title: "Poll for the result",
     text: [
-      "Loop until `done` is true, whatever the `status` is called. Between two questions wait for `poll_after_ms`, which every answer carries also as the header `Poll-After-Ms`, and in whole seconds as `Retry-After`: it comes from the queue's length and speed, so that most tickets need one question.",
-      "`Prefer: wait=10` holds an answer back until the ticket is done, for up to 10 of at most 30 seconds. The answer comes earlier, and without `Preference-Applied`, where the wait is in vain: at once where the queue is too long for it, after two seconds where no classifier is there. With `If-None-Match: <ETag>` an unchanged ticket is a 304 without a body.",
+      "Poll until `done` is true; do not wait for a certain `status`. Between requests, wait `poll_after_ms`, which every response also has as the header `Poll-After-Ms`, and in whole seconds as `Retry-After`. The server computes it from the length and speed of the queue, so most tickets need a single poll.",
+      "`Prefer: wait=10` waits up to 10 seconds (at most 30) until the ticket is done. The response comes earlier, without `Preference-Applied`, if waiting cannot help: at once when the queue is too long, after two seconds when no classifier is running. With `If-None-Match: <ETag>` an unchanged ticket is a 304 without a body.",
     ],
     examples: [
       {
@@ -74,7 +74,7 @@ cat ticket.json`,
       },
       {
         language: "javascript",
-        title: "JavaScript, with the client: it polls, and tries again what is safe to try again",
+        title: "JavaScript, with the client: it polls and retries",
         code: `import { readFile } from "node:fs/promises"
 import { Claimcheck } from "claimcheck/client"
 
@@ -108,23 +108,23 @@ else:
   BATCH_GUIDE,
   {
     id: "loop",
-    title: "Many files of your own",
+    title: "Many files",
     text: [
-      "Submit all pictures first, a few at the same time, and only then collect: the queue works while you upload. Keep the ids; they are all that is needed to go on after a restart.",
-      "429 and 503 mean that there is too much for now: wait for `Retry-After` seconds and send the same request again, under the same `Idempotency-Key`. The key may be made from the file's name and content, so that a second run of the whole loop costs nothing.",
+      "Submit all images first, a few at a time, and then collect the results: the queue works while you upload. Store the ids to continue after a restart.",
+      "429 and 503 mean that the server is busy: wait `Retry-After` seconds and repeat the request with the same `Idempotency-Key`. Derive the key from the file's name and content, and you can run the whole loop again at no cost.",
     ],
     examples: [
       {
         language: "sh",
-        title: "curl and xargs: four at the same time",
+        title: "curl and xargs: four at a time",
         code: `ls *.jpg | xargs -P 4 -I {} curl -sS --fail-with-body --retry 5 \\
   --data-binary @{} -H 'content-type: image/jpeg' -H 'prefer: wait=30' \\
   -o {}.json {origin}/v1/classifications
-grep -L '"done":true' *.jpg.json  # what took longer than half a minute`,
+grep -L '"done":true' *.jpg.json  # unfinished after 30 seconds`,
       },
       {
         language: "javascript",
-        title: "JavaScript, with the client: it waits out 429 and 503 by itself",
+        title: "JavaScript, with the client: it retries 429 and 503",
         code: `import { readdir, readFile } from "node:fs/promises"
 import { Claimcheck } from "claimcheck/client"
 
@@ -179,11 +179,11 @@ for name, ticket in tickets.items():
   },
   {
     id: "webhook",
-    title: "Be called back, and verify who calls",
+    title: "Receive a webhook, and verify it",
     text: [
-      "With `webhook_url` the finished ticket is sent to you as `{type, timestamp, data}`, where `data` is the ticket, or that of a batch. It is signed after the Standard Webhooks specification. The secret starts with `whsec_`: `claimcheck webhook secret` prints that of the stack on your machine; for others, ask who runs them.",
-      "Verify before you believe: the signature is an HMAC-SHA256 over `id.timestamp.body`, the body byte for byte as it came. Refuse timestamps that are more than five minutes off. The same `webhook-id` may come twice: do its work once. Answer 2xx soon; anything else is tried again for about three days.",
-      "`GET /v1/classifications/{id}/deliveries`, for a batch `GET /v1/batches/{id}/deliveries`, lists every attempt; `POST` there sends the latest event again.",
+      "With `webhook_url` the server sends you the finished ticket as `{type, timestamp, data}`; `data` is the ticket of the image or batch. Webhooks are signed as in Standard Webhooks. The secret starts with `whsec_`: `claimcheck webhook secret` prints that of a local stack; for other servers, ask the operator.",
+      "Verify every request: the signature is an HMAC-SHA256 over `id.timestamp.body`, with the raw body. Refuse timestamps that are more than five minutes off. The same `webhook-id` can arrive twice: process it once. Respond with 2xx within 20 seconds; anything else is retried for about three days.",
+      "`GET /v1/classifications/{id}/deliveries` and `GET /v1/batches/{id}/deliveries` list every attempt. `POST` to the same path sends the latest event again.",
     ],
     examples: [
       {
@@ -243,7 +243,7 @@ HTTPServer(("127.0.0.1", int(os.environ["PORT"])), Receiver).serve_forever()`,
       },
       {
         language: "sh",
-        title: "curl: ask to be called back",
+        title: "curl: request a webhook",
         code: `curl -sS --fail-with-body -F image=@picture.jpg -F "webhook_url=$WEBHOOK_URL" \\
   {origin}/v1/classifications`,
       },

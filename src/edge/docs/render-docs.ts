@@ -19,11 +19,11 @@ export function renderDocs(document: OpenApiDocument, origin: string) {
 <body>
 <header>
 <h1>claimcheck</h1>
-<p>Upload an image, get a ticket, collect the answer. The same as a document: <a href="/openapi.json">OpenAPI 3.1</a>.</p>
+<p>Upload an image, get a ticket, collect the result. Also available as <a href="/openapi.json">OpenAPI 3.1</a>.</p>
 <nav aria-label="On this page"><ul>
 ${GUIDES.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}
-<li><a href="#reference">Every operation</a></li>
-<li><a href="#webhooks">Every webhook</a></li>
+<li><a href="#reference">Reference</a></li>
+<li><a href="#webhooks">Webhooks</a></li>
 <li><a href="#errors">Errors</a></li>
 </ul></nav>
 </header>
@@ -33,7 +33,7 @@ ${GUIDES.map((guide) => renderGuide(guide, origin))}
 ${renderWebhooks(document)}
 ${renderErrors()}
 </main>
-<footer><p>Within /v1 fields, headers and codes are added, and none is removed or changes its meaning.</p></footer>
+<footer><p>Within /v1, fields, headers and codes may be added. None is removed or changes its meaning.</p></footer>
 </body>
 </html>
 `
@@ -55,8 +55,8 @@ function renderExample({ language, title, code }: Example, origin: string) {
 function renderErrors() {
   return html`<section aria-labelledby="errors">
 <h2 id="errors">Errors</h2>
-<p>${prose("Every refusal is `application/problem+json` with `status`, a stable `code` to branch on, and `detail`, which says what to change. A 429 or 503 carries `Retry-After`.")}</p>
-<div class="wide"><table><thead><tr><th>Code</th><th>Status</th><th>What it means</th></tr></thead><tbody>
+<p>${prose("Errors are `application/problem+json` with `status`, a stable `code` to branch on, and `detail`, which says what to change. 429 and 503 have `Retry-After`.")}</p>
+<div class="wide"><table><thead><tr><th>Code</th><th>Status</th><th>Meaning</th></tr></thead><tbody>
 ${Object.entries(ERRORS).map(([code, [status, title]]) => html`<tr><td><code>${code}</code></td><td>${status}</td><td>${title}</td></tr>`)}
 </tbody></table></div>
 </section>`

@@ -48,7 +48,7 @@ ${Object.entries(responses).map(([status, answer]) => renderAnswer(status, answe
 }
 
 function renderParameters(parameters: readonly Parameter[]) {
-  return html`<div class="wide"><table><thead><tr><th>Name</th><th>In</th><th>Type</th><th>What it is</th></tr></thead><tbody>
+  return html`<div class="wide"><table><thead><tr><th>Name</th><th>In</th><th>Type</th><th>Description</th></tr></thead><tbody>
 ${parameters.map(
   ({ name, in: place, required, description = "", schema }) =>
     html`<tr><td><code>${name}</code>${required ? " *" : ""}</td><td>${place}</td><td>${typeOf(schema)}</td><td>${prose(description)}</td></tr>`,
@@ -73,7 +73,7 @@ ${renderFields(fields)}
 export function renderWebhooks({ webhooks }: OpenApiDocument) {
   return html`<section aria-labelledby="webhooks">
 <h2 id="webhooks">Webhooks</h2>
-<p>${prose("What is sent to a `webhook_url`. Types may be added: ignore those that you do not know.")}</p>
+<p>${prose("Requests that the server sends to a `webhook_url`. Types may be added: ignore unknown ones.")}</p>
 ${Object.entries(webhooks).map(([type, { post }]) => {
   const { summary, requestBody } = post as { summary: string; requestBody: { content: Content } }
   const example = requestBody.content["application/json"]?.example

@@ -18,11 +18,11 @@ export type OpenApiDocument = {
   components: { schemas: Record<string, JsonSchema> } & JsonSchema
 } & JsonSchema
 
-const DESCRIPTION = `Upload an image, get a ticket, collect the answer.
+const DESCRIPTION = `Upload an image, get a ticket, collect the result.
 
-Loop until \`done\`, and wait between two questions for as long as \`Poll-After-Ms\` says. Everything may be repeated safely; a submit
-with the same \`Idempotency-Key\` is the same ticket. Errors are \`application/problem+json\` with a stable \`code\`. Fields, headers and
-codes may be added; none is removed or changes its meaning within /v1.`
+Poll until \`done\`, and wait \`Poll-After-Ms\` between requests. Every request is safe to repeat; a submit with the same
+\`Idempotency-Key\` returns the same ticket. Errors are \`application/problem+json\` with a stable \`code\`. Fields, headers and codes may
+be added, but within /v1 none is removed or changes its meaning.`
 
 export type ApiFacts = { allowAnonymous: boolean; publicUrl?: string | undefined }
 

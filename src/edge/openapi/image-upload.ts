@@ -2,7 +2,9 @@ import * as z from "zod"
 import { submitOptionsSchema } from "../uploads/submit-options.ts"
 import type { ApiRoute } from "./api-route.ts"
 
-const IMAGE = { description: "The bytes of the image; what they are is told by them, not by the content type" }
+const IMAGE = {
+  description: "The bytes of the image. The format is detected from the bytes, not from the content type",
+}
 
 const form = submitOptionsSchema
   .partial()
@@ -15,7 +17,7 @@ const json = submitOptionsSchema.partial().extend({
     .meta({ description: "The image as a `data:` URL", examples: ["data:image/png;base64,iVBORw0K…"] }),
   image_url: z.string().optional().meta({
     description:
-      "Where a classifier fetches the image from; by https, from public addresses, unless the server allows others",
+      "URL from which a classifier fetches the image: https on a public address, unless the server allows others",
   }),
 })
 
@@ -23,7 +25,7 @@ const json = submitOptionsSchema.partial().extend({
 export const imageUpload = {
   options: submitOptionsSchema,
   body: {
-    description: "The image as it is, in a form with the file field `image`, or named in JSON",
+    description: "The raw image, a form with the file field `image`, or JSON",
     required: true,
     content: {
       "image/*": IMAGE,
@@ -42,21 +44,22 @@ export const submitHeadersSchema = z.object({
     .max(255, "must have 1 to 255 characters")
     .optional()
     .meta({
-      description: "Submits with the same key are one ticket; another image or other options under it are refused",
+      description:
+        "Submits with the same key return the same ticket. Another image or other options with that key are refused",
     }),
   prefer: z
     .string()
     .optional()
     .meta({
       description:
-        "`wait=N`: answer with the result if it comes within N seconds, at most 30; with the ticket, earlier, where the wait is in vain",
+        "`wait=N`: wait up to N seconds, at most 30, for the result. Returns earlier if the result cannot be ready in time",
       examples: ["wait=10"],
     }),
   "cache-control": z
     .string()
     .optional()
     .meta({
-      description: "`no-cache`: infer again, even if the answer to these bytes is known",
+      description: "`no-cache`: run inference even if the result is cached",
       examples: ["no-cache"],
     }),
 })

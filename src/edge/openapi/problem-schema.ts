@@ -4,9 +4,9 @@ import * as z from "zod"
 export const problemSchema = z
   .object({
     type: z.literal("about:blank"),
-    title: z.string().meta({ description: "What the code means" }),
+    title: z.string().meta({ description: "Meaning of the code" }),
     status: z.number().int().min(400).max(599),
-    code: z.string().meta({ description: "The stable name of what went wrong: branch on this" }),
-    detail: z.string().meta({ description: "What to change, and which limit it ran into; for people" }),
+    code: z.string().meta({ description: "Stable name of the error; branch on it" }),
+    detail: z.string().meta({ description: "For people: what to change, and which limit was exceeded" }),
   })
   .meta({ id: "Problem" })

@@ -5,43 +5,44 @@ type Described = { description: string; schema: JsonSchema }
 
 /** Every header that answers carry and a client may rely on; described once, named by the routes. */
 export const RESPONSE_HEADERS = {
-  "Accept-Ranges": { description: "Parts can be asked for with `Range`", schema: { type: "string" } },
-  Allow: { description: "The methods that the address takes", schema: { type: "string" } },
-  "Cache-Control": { description: "Who may keep the answer, and for how long", schema: { type: "string" } },
-  "Content-Range": { description: "Which bytes these are, and of how many", schema: { type: "string" } },
+  "Accept-Ranges": { description: "`bytes`: `Range` is supported", schema: { type: "string" } },
+  Allow: { description: "Allowed methods", schema: { type: "string" } },
+  "Cache-Control": { description: "Who may cache the response, and for how long", schema: { type: "string" } },
+  "Content-Range": { description: "Range of the bytes, and the total size", schema: { type: "string" } },
   ETag: {
     description:
-      "Changes when what is told does; a ticket's place in the queue and hints do not count. Send it as `If-None-Match`",
+      "Version of the content; it does not change with the position in the queue or the polling hints. Send it as `If-None-Match`",
     schema: { type: "string", pattern: '^(W/)?".*"$' },
   },
-  Link: { description: 'Where more of it will be, `rel="next"`', schema: { type: "string" } },
-  "Next-After": { description: "The last row in the answer: where to go on", schema: { type: "integer", minimum: 0 } },
+  Link: { description: 'URL of the next page, `rel="next"`', schema: { type: "string" } },
+  "Next-After": {
+    description: "Number of the last row of this page; pass it as `after`",
+    schema: { type: "integer", minimum: 0 },
+  },
   "Results-Complete": {
-    description: "Whether no row will come after these",
+    description: "Whether this is the last page",
     schema: { type: "string", enum: ["true", "false"] },
   },
-  Location: { description: "Where to ask for the result", schema: { type: "string", format: "uri-reference" } },
+  Location: { description: "URL of the ticket", schema: { type: "string", format: "uri-reference" } },
   "Poll-After-Ms": {
-    description:
-      "When to ask again, in milliseconds: the server's own estimate. Absent when there is nothing to wait for",
+    description: "Milliseconds to wait before the next poll, estimated by the server. Absent when the ticket is done",
     schema: { type: "integer", minimum: 1 },
   },
   "Preference-Applied": {
-    description:
-      "The `Prefer: wait` that was honoured; not there where the answer came earlier and the ticket is not done",
+    description: "The `Prefer: wait` that was honoured. Absent if the wait ended early with an unfinished ticket",
     schema: { type: "string" },
   },
   RateLimit: {
     description:
-      "How many ordinary pictures are left (`r`; others count by their work), and in how many seconds all will be again (`t`)",
+      "Units that are left (`r`; an ordinary image is one unit), and seconds until all are available again (`t`)",
     schema: { type: "string", examples: ['"submit";r=99;t=1'] },
   },
   "RateLimit-Policy": {
-    description: "How many ordinary pictures (`q`) in how many seconds (`w`); absent where there is no limit",
+    description: "Units (`q`) per window in seconds (`w`). Absent without a limit",
     schema: { type: "string", examples: ['"submit";q=100;w=60'] },
   },
-  "Retry-After": { description: "When to ask again, in whole seconds", schema: { type: "integer", minimum: 0 } },
-  "WWW-Authenticate": { description: "How to say who you are", schema: { type: "string" } },
+  "Retry-After": { description: "Seconds to wait before the next request", schema: { type: "integer", minimum: 0 } },
+  "WWW-Authenticate": { description: "The authentication scheme", schema: { type: "string" } },
 } as const satisfies Record<string, Described>
 
 export type ResponseHeader = keyof typeof RESPONSE_HEADERS

@@ -13,7 +13,7 @@ export const batchParamsSchema = z.object({ id: z.string().meta({ description: "
 export const readHeadersSchema = z.object({
   prefer: z.string().optional().meta({
     description:
-      "`wait=N`: answer as soon as the ticket is done, or after N seconds, at most 30; earlier where the wait is in vain",
+      "`wait=N`: wait up to N seconds, at most 30, until the ticket is done. Returns earlier if it cannot be done in time",
   }),
-  "if-none-match": z.string().optional().meta({ description: "An `ETag`: 304 while the ticket is what it was" }),
+  "if-none-match": z.string().optional().meta({ description: "An `ETag`: returns 304 while the ticket is unchanged" }),
 })

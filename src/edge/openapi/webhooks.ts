@@ -18,20 +18,23 @@ const header = (name: string, description: string, required = true) => ({
 
 /** Standard Webhooks (https://github.com/standard-webhooks/standard-webhooks). */
 const HEADERS = [
-  header("webhook-id", "Names the event; the same at every attempt, so that a repetition can be told"),
-  header("webhook-timestamp", "Unix seconds of this attempt. Refuse what is more than five minutes off"),
+  header("webhook-id", "Id of the event, the same for every attempt; use it to detect duplicates"),
+  header(
+    "webhook-timestamp",
+    "Time of this attempt in Unix seconds. Refuse values that are more than five minutes off",
+  ),
   header(
     "webhook-signature",
-    "Space-separated list. `v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body`, one for each secret in force",
+    "List separated by spaces: `v1,` and the base64 of an HMAC-SHA256 over `id.timestamp.body`, for each current secret",
   ),
-  header("traceparent", "The trace of the request that asked for the work (W3C Trace Context)", false),
+  header("traceparent", "Trace of the request that submitted the job (W3C Trace Context)", false),
 ]
 
 const RESPONSES = {
-  "2XX": { description: "Received. Answer within 20 seconds, before the work that it starts" },
-  410: { description: "No more attempts for this event" },
+  "2XX": { description: "Received. Respond within 20 seconds, before you process the event" },
+  410: { description: "Stops the retries of this event" },
   default: {
-    description: "Sent again, ten times over three days; `Retry-After` is heeded. Redirects are not followed",
+    description: "Retried: ten attempts in three days, obeying `Retry-After`. Redirects are not followed",
   },
 }
 
@@ -46,7 +49,7 @@ export function describeWebhooks(schemas: SchemaStore) {
         summary: WEBHOOK_EVENTS[type].when,
         parameters: HEADERS,
         requestBody: {
-          description: "Less than 20 kB. Verify the signature over these bytes before you parse them",
+          description: "Less than 20 kB. Verify the signature over the raw bytes before you parse them",
           required: true,
           content: {
             "application/json": {

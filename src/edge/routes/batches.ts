@@ -33,12 +33,12 @@ const MAX_STOP_CALLS = 16
 
 const params = batchParamsSchema
 const json = { "application/json": batchTicketSchema }
-const LIST = { type: "string", description: "One row a picture, or several URLs in one cell" }
-const ROWS = { type: "string", description: "The columns of the list, then those of the results" }
+const LIST = { type: "string", description: "One row per image, or several URLs in a cell" }
+const ROWS = { type: "string", description: "The columns of the list, followed by the result columns" }
 /** Options in a form must stand before its file, which generated clients do not know: the query is described for them. */
 const form = z.object({
   file: z.unknown().meta({
-    description: "The list. Options are in the query; as fields of the form they have to stand before the file",
+    description: "The list. Options go in the query, or in form fields before the file",
     type: "string",
     format: "binary",
   }),
@@ -49,10 +49,10 @@ const create = createRoute({
   path: "/v1/batches",
   operationId: "createBatch",
   tag: "Batches",
-  summary: "Send a list of pictures, get a ticket",
+  summary: "Submit a list of image URLs",
   description:
     "The list is CSV, TSV, JSON Lines or a JSON array, as the body or as the form field `file`. A column named like `url`, " +
-    "`image_url` or `Input Image URLs` holds the pictures; all others come back with their row.",
+    "`image_url` or `Input Image URLs` contains the URLs; all other columns are returned with their row.",
   access: "caller",
   request: {
     options: batchOptionsSchema,
@@ -72,14 +72,14 @@ const create = createRoute({
               { type: "object", additionalProperties: true },
             ],
           },
-          description: "URLs, or objects with one in a field named as a column would be",
+          description: "URLs, or objects with a URL in such a field",
         },
         "multipart/form-data": form,
       },
     },
   },
   responses: {
-    202: { description: "Accepted; ask at `Location`", content: json, headers: ["Location", ...TICKET_HEADERS] },
+    202: { description: "Accepted; poll `Location`", content: json, headers: ["Location", ...TICKET_HEADERS] },
   },
   errors: [
     ...BODY_ERRORS,
@@ -92,19 +92,19 @@ const create = createRoute({
     ...ENQUEUE_ERRORS,
   ],
   problem: problemSchema.extend({
-    invalid_rows: z.number().int().optional().meta({ description: "How many rows cannot be taken" }),
+    invalid_rows: z.number().int().optional().meta({ description: "Number of invalid rows" }),
     rows: z
       .array(
         z.object({
-          row: z.number().int().meta({ description: "Counted from 1, without the header" }),
-          line: z.number().int().meta({ description: "Line of the text that it begins in" }),
+          row: z.number().int().meta({ description: "Row number from 1, without the header" }),
+          line: z.number().int().meta({ description: "Line of the text on which the row starts" }),
           column: z.string(),
-          value: z.string().meta({ description: "What stands there, cut to 100 characters" }),
+          value: z.string().meta({ description: "The value, cut to 100 characters" }),
           reason: z.string(),
         }),
       )
       .optional()
-      .meta({ description: "The first hundred of them" }),
+      .meta({ description: "The first hundred invalid rows" }),
   }),
 })
 
@@ -113,12 +113,12 @@ const read = createRoute({
   path: "/v1/batches/{id}",
   operationId: "readBatch",
   tag: "Batches",
-  summary: "How far a batch has come",
+  summary: "Read a batch",
   access: "caller",
   request: { params, headers: readHeadersSchema.pick({ "if-none-match": true }) },
   responses: {
     200: { description: "The ticket of the batch", content: json, headers: TICKET_HEADERS },
-    304: { description: "Nothing more is done yet; the hints are new", headers: TICKET_HEADERS },
+    304: { description: "The batch is unchanged; the polling headers are current", headers: TICKET_HEADERS },
   },
   errors: ["not_found", ...REDIS_ERRORS],
 })
@@ -128,8 +128,8 @@ const cancel = createRoute({
   path: "/v1/batches/{id}",
   operationId: "cancelBatch",
   tag: "Batches",
-  summary: "Cancel what is left of a batch",
-  description: "What is done stays done, and can be read. Canceling again is a success.",
+  summary: "Cancel a batch",
+  description: "Finished rows stay readable. Canceling again succeeds.",
   access: "caller",
   request: { params },
   responses: { 200: { description: "The ticket of the batch", content: json, headers: TICKET_HEADERS } },
@@ -141,11 +141,11 @@ const results = createRoute({
   path: "/v1/batches/{id}/results",
   operationId: "readBatchResults",
   tag: "Batches",
-  summary: "The rows that are done, in the order of the list",
+  summary: "Read the finished rows, in the order of the list",
   description:
-    "One row for each row of the list: its own columns, then its results. Rows come as soon as they and all before them are done; " +
-    "`Next-After` says where to go on, and `Results-Complete` whether there will be more. The names of the columns come only " +
-    "without `after`, so that answers can be put one behind the other.",
+    "One row per row of the list: its columns, followed by its results. Contains rows up to the first unfinished one; " +
+    "continue with `Next-After` until `Results-Complete` is true. Column names appear only " +
+    "without `after`, so you can concatenate the pages.",
   access: "caller",
   request: {
     params,
@@ -153,21 +153,21 @@ const results = createRoute({
       format: z
         .enum(["csv", "tsv", "jsonl"], "must be csv, tsv or jsonl")
         .default("csv")
-        .meta({ description: "What the rows come as" }),
+        .meta({ description: "Format of the rows" }),
       after: z
         .string()
         .regex(/^\d{1,9}$/, "must be a row's number")
         .transform(Number)
         .pipe(z.int())
         .optional()
-        .meta({ description: "Rows after this one: the `Next-After` of the answer before" }),
+        .meta({ description: "Return rows after this one: the `Next-After` of the previous page" }),
       limit: z
         .string()
         .regex(/^[1-9]\d{0,8}$/, "must be a whole number from 1")
         .transform(Number)
         .pipe(z.int())
         .optional()
-        .meta({ description: "How many rows at most; all that are done unless said" }),
+        .meta({ description: "Maximum number of rows; default: all finished rows" }),
     }),
   },
   responses: {
@@ -179,7 +179,7 @@ const results = createRoute({
         "application/jsonl": {
           type: "string",
           description:
-            "One JSON object a line: `row`, counted from 1; `input`, its columns; `results`, one a picture, with `url`, `status` and what a ticket has",
+            "One JSON object per line: `row`, from 1; `input`, its columns; `results`, one per image, with `url`, `status` and the fields of a ticket",
         },
       },
       headers: ["Next-After", "Results-Complete", "Link", "Cache-Control"],

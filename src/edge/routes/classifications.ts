@@ -27,8 +27,8 @@ const create = createRoute({
   access: "caller",
   request: { ...imageUpload, headers: submitHeadersSchema },
   responses: {
-    200: { description: "Done already: the answer was known, or came in time", content: json, headers: TICKET_HEADERS },
-    202: { description: "Accepted; ask at `Location`", content: json, headers: ["Location", ...TICKET_HEADERS] },
+    200: { description: "Done: the result was cached, or ready in time", content: json, headers: TICKET_HEADERS },
+    202: { description: "Accepted; poll `Location`", content: json, headers: ["Location", ...TICKET_HEADERS] },
   },
   errors: [...UPLOAD_ERRORS, ...ENQUEUE_ERRORS, "idempotency_mismatch"],
 })
@@ -43,7 +43,7 @@ const read = createRoute({
   request: { params: ticketParamsSchema, headers: readHeadersSchema },
   responses: {
     200: { description: "The ticket", content: json, headers: TICKET_HEADERS },
-    304: { description: "The ticket is what it was; the hints are new", headers: TICKET_HEADERS },
+    304: { description: "The ticket is unchanged; the polling headers are current", headers: TICKET_HEADERS },
   },
   errors: ["not_found", ...REDIS_ERRORS],
 })
@@ -53,8 +53,8 @@ const cancel = createRoute({
   path: "/v1/classifications/{id}",
   operationId: "cancelClassification",
   tag: "Classifications",
-  summary: "Cancel what has not finished",
-  description: "Canceling again what is canceled is a success.",
+  summary: "Cancel a job",
+  description: "Canceling a canceled ticket again succeeds.",
   access: "caller",
   request: { params: ticketParamsSchema },
   responses: { 200: { description: "The ticket, canceled", content: json, headers: TICKET_HEADERS } },

@@ -19,8 +19,9 @@ const read = createRoute({
   path: "/v1/classifications/{id}/deliveries",
   operationId: "listDeliveries",
   tag: "Classifications",
-  summary: "How a ticket's webhook fares",
-  description: "Every attempt, with what the receiver answered. Outlives the ticket: the schedule runs for 76 hours.",
+  summary: "List the webhook attempts of a ticket",
+  description:
+    "Every attempt with the response of the receiver. Kept longer than the ticket, because retries take up to 76 hours.",
   access: "caller",
   request: { params: ticketParamsSchema },
   responses: { 200: { description: "The deliveries", content, headers: ["Cache-Control"] } },
@@ -32,7 +33,7 @@ const readOfBatch = createRoute({
   path: "/v1/batches/{id}/deliveries",
   operationId: "listBatchDeliveries",
   tag: "Batches",
-  summary: "How a batch's webhooks fare",
+  summary: "List the webhook attempts of a batch",
   request: { params: batchParamsSchema },
 })
 
@@ -41,10 +42,10 @@ const resend = createRoute({
   path: "/v1/classifications/{id}/deliveries",
   operationId: "resendDelivery",
   tag: "Classifications",
-  summary: "Send a ticket's webhook again",
+  summary: "Resend the webhook of a ticket",
   access: "caller",
   request: { params: ticketParamsSchema },
-  responses: { 202: { description: "It is on its way", content, headers: ["Cache-Control"] } },
+  responses: { 202: { description: "The webhook is due now", content, headers: ["Cache-Control"] } },
   errors: ["not_found", "not_finished", ...REDIS_ERRORS],
 })
 
@@ -53,7 +54,7 @@ const resendOfBatch = createRoute({
   path: "/v1/batches/{id}/deliveries",
   operationId: "resendBatchDelivery",
   tag: "Batches",
-  summary: "Send a batch's latest webhook again",
+  summary: "Resend the latest webhook of a batch",
   request: { params: batchParamsSchema },
 })
 

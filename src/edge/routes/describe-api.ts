@@ -10,7 +10,7 @@ const readDocument = createRoute({
   path: "/openapi.json",
   operationId: "readApi",
   tag: "About",
-  summary: "This document",
+  summary: "Get this document",
   access: "public",
   responses: {
     200: {
@@ -27,7 +27,7 @@ const readDocs = createRoute({
   path: "/docs",
   operationId: "readDocs",
   tag: "About",
-  summary: "This document as a page, with guides",
+  summary: "Show this document as a page with guides",
   access: "public",
   responses: {
     200: { description: "HTML", content: { "text/html": { type: "string" } }, headers: ["Cache-Control"] },

@@ -7,8 +7,8 @@ import { newRouter } from "../router.ts"
 const json = (schema: z.ZodObject) => ({ "application/json": schema })
 const readySchema = z.object({
   status: z.literal("ready"),
-  classifiers: z.number().int().meta({ description: "Classifiers that are there now; 0: what is sent waits for one" }),
-  paused: z.boolean().meta({ description: "An operator paused the queue: what is sent waits until it is resumed" }),
+  classifiers: z.number().int().meta({ description: "Running classifiers. With 0, uploads wait" }),
+  paused: z.boolean().meta({ description: "Whether the queue is paused. Uploads then wait until it is resumed" }),
 })
 
 const alive = createRoute({
@@ -16,9 +16,9 @@ const alive = createRoute({
   path: "/healthz",
   operationId: "isAlive",
   tag: "About",
-  summary: "The process is alive",
+  summary: "Check that the process is alive",
   access: "public",
-  responses: { 200: { description: "It is", content: json(z.object({ status: z.literal("ok") })) } },
+  responses: { 200: { description: "Alive", content: json(z.object({ status: z.literal("ok") })) } },
   errors: [],
 })
 
@@ -27,11 +27,10 @@ const ready = createRoute({
   path: "/readyz",
   operationId: "isReady",
   tag: "About",
-  summary:
-    "Work can be accepted: Redis takes it and keeps it, classifiers read what this edge writes, and somebody may send it",
-  description: "Whether somebody is there to do the work is in `classifiers` and `paused`, and is no part of it.",
+  summary: "Check that the edge can accept uploads: Redis stores them, the schema matches, and a caller is allowed",
+  description: "Does not require a running classifier: see `classifiers` and `paused`.",
   access: "public",
-  responses: { 200: { description: "It can", content: json(readySchema) } },
+  responses: { 200: { description: "Ready", content: json(readySchema) } },
   errors: ["schema_mismatch", ...REDIS_ERRORS, "redis_evicts", "no_keys", "shutting_down"],
 })
 

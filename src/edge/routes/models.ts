@@ -6,12 +6,12 @@ import { newRouter } from "../router.ts"
 
 const modelSchema = z
   .object({
-    id: z.string().meta({ description: "What the option `model` takes" }),
+    id: z.string().meta({ description: "Value for the option `model`" }),
     name: z.string(),
     version: z.string(),
     input: z.object({ width: z.number().int(), height: z.number().int() }),
-    labels: z.number().int().meta({ description: "How many classes it tells apart" }),
-    languages: z.array(z.string()).meta({ description: "What the option `lang` takes, where the model brings it" }),
+    labels: z.number().int().meta({ description: "Number of classes" }),
+    languages: z.array(z.string()).meta({ description: "Values for the option `lang`" }),
     classifiers: z.number().int().meta({ description: "Classifiers that serve it now" }),
   })
   .meta({ id: "Model" })
@@ -19,7 +19,7 @@ const modelSchema = z
 const unservedSchema = z
   .object({
     id: z.string(),
-    last_seen: z.iso.datetime().meta({ description: "When a classifier last said that it serves it" }),
+    last_seen: z.iso.datetime().meta({ description: "Time of the last heartbeat of a classifier that served it" }),
   })
   .meta({ id: "UnservedModel" })
 
@@ -28,7 +28,7 @@ const list = createRoute({
   path: "/v1/models",
   operationId: "listModels",
   tag: "The whole",
-  summary: "The models that living classifiers serve",
+  summary: "List the models that classifiers serve",
   access: "caller",
   responses: {
     200: {
@@ -37,7 +37,7 @@ const list = createRoute({
         "application/json": z.object({
           models: z.array(modelSchema),
           unserved: z.array(unservedSchema).meta({
-            description: "Served within a day, and by nobody now: what is sent for one waits until somebody does",
+            description: "Models that no classifier serves now, but one did within the last day. Uploads for them wait",
           }),
         }),
       },

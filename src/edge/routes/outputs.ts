@@ -9,7 +9,7 @@ import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { type EdgeContext, newRouter } from "../router.ts"
 
-const file = { description: "The file, byte by byte" }
+const file = { description: "The bytes of the file" }
 /** What operations make (src/lib/operations/). */
 const content = {
   "image/jpeg": file,
@@ -18,18 +18,18 @@ const content = {
   "image/avif": file,
   "image/gif": file,
   "application/json": {
-    description: "Rows of pixels of red, green and blue",
+    description: "Rows of pixels, each red, green, blue",
     type: "array",
     items: { type: "array", items: { type: "array", items: { type: "integer" } } },
   },
-  "application/x-npy": { description: "The same as NumPy stores it: shape [height, width, 3], uint8" },
+  "application/x-npy": { description: "The same in NumPy's format: shape [height, width, 3], uint8" },
 }
 const HEADERS = ["ETag", "Cache-Control", "Accept-Ranges"] as const
 
 const headersSchema = z.object({
-  range: z.string().optional().meta({ description: "`bytes=first-last`: one part of the file" }),
-  "if-range": z.string().optional().meta({ description: "The `ETag` that the other parts came with" }),
-  "if-none-match": z.string().optional().meta({ description: "An `ETag`: 304 for what you have" }),
+  range: z.string().optional().meta({ description: "`bytes=first-last`: one range of the file" }),
+  "if-range": z.string().optional().meta({ description: "The `ETag` of the ranges that you already have" }),
+  "if-none-match": z.string().optional().meta({ description: "An `ETag`: returns 304 if the content is unchanged" }),
 })
 
 const read = createRoute({
@@ -37,9 +37,9 @@ const read = createRoute({
   path: "/v1/outputs/{id}",
   operationId: "readOutput",
   tag: "Classifications",
-  summary: "Fetch what an operation has made",
+  summary: "Download the output of an operation",
   description:
-    "The `output.url` of a ticket, where it lies in no bucket. Lives as long as the ticket; under one id it never changes.",
+    "The `output.url` of a ticket, unless outputs are in a bucket. It is kept as long as the ticket and never changes.",
   access: "caller",
   request: {
     params: z.object({ id: z.string().meta({ description: "The `output.id` of a ticket" }) }),
@@ -48,11 +48,11 @@ const read = createRoute({
   responses: {
     200: { description: "The whole file", content, headers: HEADERS },
     206: {
-      description: "The part that was asked for",
+      description: "The requested range",
       content: { ...content, "application/json": file },
       headers: [...HEADERS, "Content-Range"],
     },
-    304: { description: "It is what you have", headers: ["ETag", "Cache-Control"] },
+    304: { description: "Unchanged", headers: ["ETag", "Cache-Control"] },
   },
   errors: ["not_found", "range_not_satisfiable", "payload_unreadable", ...REDIS_ERRORS],
 })

@@ -28,11 +28,11 @@ const readPage = createRoute({
   path: "/",
   operationId: "readPage",
   tag: "About",
-  summary: "The web page",
+  summary: "Show the web page",
   access: "public",
   responses: {
     200: { description: "HTML", content: { "text/html": text }, headers: HEADERS },
-    304: { description: "It is what you have", headers: HEADERS },
+    304: { description: "Unchanged", headers: HEADERS },
   },
   errors: [],
 })
@@ -42,9 +42,9 @@ const readFile = createRoute({
   path: "/page/{name}",
   operationId: "readPageFile",
   tag: "About",
-  summary: "A file of the web page, or a sample",
+  summary: "Download a file of the web page, or a sample",
   access: "public",
-  request: { params: z.object({ name: z.string().meta({ description: "Holds the hash of its content" }) }) },
+  request: { params: z.object({ name: z.string().meta({ description: "Contains the hash of the content" }) }) },
   responses: {
     200: {
       description: "The file",

@@ -23,16 +23,16 @@ const create = createRoute({
   path: "/predict",
   operationId: "predict",
   tag: "Tutorial",
-  summary: "Upload an image, wait for the answer",
-  description: `The contract of the Keras + Redis + Flask tutorial: its clients run here unchanged. Waits up to ${MAX_WAIT_S} s.`,
+  summary: "Upload an image and wait for the result",
+  description: `Compatible with clients of the Keras + Redis + Flask tutorial. Waits up to ${MAX_WAIT_S} s.`,
   access: "caller",
   request: imageUpload,
-  responses: { 200: { description: "The answer", content: { "application/json": answerSchema } } },
+  responses: { 200: { description: "The result", content: { "application/json": answerSchema } } },
   errors: [...UPLOAD_ERRORS, ...ENQUEUE_ERRORS, ...JOB_ERRORS, "result_pending", "already_finished"],
   problem: problemSchema
     .extend({
       success: z.literal(false),
-      ticket: z.string().optional().meta({ description: "Where the answer will be, when it was not there in time" }),
+      ticket: z.string().optional().meta({ description: "Path of the ticket, if the result was not ready in time" }),
     })
     .meta({ id: "PredictProblem" }),
 })

@@ -8,7 +8,7 @@ import { reasonsOf } from "../reasons-of.ts"
 
 /** Options that every submit has. */
 const commonOptionsSchema = z.object({
-  model: z.string().min(1).max(64).optional().meta({ description: "Which model; without it the server's default" }),
+  model: z.string().min(1).max(64).optional().meta({ description: "Model; default: the server's" }),
   deadline_ms: wholeNumberOption(1, MAX_DEADLINE_MS).optional().meta({
     description: "Milliseconds from now. Not started by then means failed; an hour unless the server says otherwise",
   }),

@@ -14,11 +14,11 @@ export const batchTicketSchema = z
     id: z.string().meta({ description: "The capability to read and cancel this batch" }),
     status: z.enum(["queued", "processing", "succeeded", "failed", "canceled"]).meta({
       description:
-        "`succeeded` when the list was worked through and at least one picture succeeded; `failed` when none did, or the deadline came",
+        "`succeeded`: finished, and at least one image succeeded. `failed`: none succeeded, or the deadline passed",
     }),
-    done: z.boolean().meta({ description: "Whether the ticket will change no more" }),
-    operation: z.string().meta({ description: "What is done with each picture" }),
-    model: z.object({ id: z.string() }).optional().meta({ description: "Not there where the operation needs none" }),
+    done: z.boolean().meta({ description: "Whether the ticket is final" }),
+    operation: z.string().meta({ description: "Operation on each image" }),
+    model: z.object({ id: z.string() }).optional().meta({ description: "Absent if the operation uses no model" }),
     created_at: instant,
     started_at: instant.optional(),
     finished_at: instant.optional(),
@@ -33,25 +33,30 @@ export const batchTicketSchema = z
       .object({
         total: z.number().int(),
         done: z.number().int(),
-        queued: z.number().int().meta({ description: "Not in the queue yet" }),
-        processing: z.number().int().meta({ description: "In the queue or in work: at most `batch_size`" }),
+        queued: z.number().int().meta({ description: "Not queued yet" }),
+        processing: z.number().int().meta({ description: "Queued or in work: at most `batch_size`" }),
         succeeded: z.number().int(),
         failed: z.number().int(),
         canceled: z.number().int(),
       })
-      .meta({ description: "Different URLs, by state: the same URL twice is one picture" }),
+      .meta({ description: "Distinct URLs by state" }),
     batch_size: z.number().int(),
-    per_second: z.number().nullable().meta({ description: "Pictures that were done a second, of late" }),
-    eta_ms: z.number().int().nullable().optional().meta({ description: "Until all are done, by that rate" }),
+    per_second: z.number().nullable().meta({ description: "Images finished per second, recently" }),
+    eta_ms: z
+      .number()
+      .int()
+      .nullable()
+      .optional()
+      .meta({ description: "Milliseconds until all are done, at that rate" }),
     notice: z
       .string()
       .optional()
-      .meta({ description: "Says so where no classifier is there for it, or the queue is paused" }),
-    poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
+      .meta({ description: "Present when no classifier serves the queue, or the queue is paused" }),
+    poll_after_ms: z.number().int().optional().meta({ description: "Milliseconds to wait before the next poll" }),
     failures: z
       .array(z.object({ row: z.number().int(), url: z.string(), code: z.string(), message: z.string() }))
-      .meta({ description: "The first ten pictures that failed" }),
-    results_url: z.string().meta({ description: "Where the rows are: add `?format=csv`, `tsv` or `jsonl`" }),
+      .meta({ description: "The first ten failed images" }),
+    results_url: z.string().meta({ description: "URL of the rows; add `?format=csv`, `tsv` or `jsonl`" }),
   })
   .meta({ id: "BatchTicket" })
 export type BatchTicket = z.infer<typeof batchTicketSchema>

@@ -6,10 +6,8 @@ export const usesModel = true
 export const makesFile = false
 
 export const options = z.strictObject({
-  top_k: wholeNumberOption(1, 1_000).default(5).meta({ description: "How many predictions, best first" }),
-  threshold: numberOption(0, 1)
-    .optional()
-    .meta({ description: "Leaves out predictions that are less probable than this" }),
+  top_k: wholeNumberOption(1, 1_000).default(5).meta({ description: "Number of predictions, best first" }),
+  threshold: numberOption(0, 1).optional().meta({ description: "Drops predictions below this probability" }),
   output: z
     .enum(["predictions", "scores"], "must be predictions or scores")
     .default("predictions")
@@ -18,7 +16,7 @@ export const options = z.strictObject({
     .string()
     .regex(/^[a-zA-Z]{2,3}(-[a-zA-Z0-9]{2,8})*$/, "must be a language tag such as de")
     .optional()
-    .meta({ description: "Language of the labels, where the model brings it" }),
+    .meta({ description: "Language of the labels, if the model has it" }),
 })
 
 export const schema = z.object({

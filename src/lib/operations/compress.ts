@@ -15,9 +15,9 @@ export const options = z.strictObject({
   quality: qualityOption,
   scale: numberOption(0.001, 1)
     .default(1)
-    .meta({ description: "Of both sides: 0.5 is half the width and half the height" }),
+    .meta({ description: "Factor for both sides: 0.5 halves the width and the height" }),
   format: formatSchema.optional().meta({
-    description: `Without it the input's own: JPEG, WebP or AVIF; anything else becomes JPEG, or WebP if it has alpha. ${outputCapsText}`,
+    description: `Default: the input's own for JPEG, WebP and AVIF; otherwise JPEG, or WebP with transparency. ${outputCapsText}`,
   }),
 })
 

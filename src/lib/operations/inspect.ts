@@ -8,7 +8,7 @@ export const makesFile = false
 export const options = z.strictObject({
   sha256: booleanOption
     .optional()
-    .meta({ description: "Reads all of a picture that is named by its URL, for its hash, which may be missing else" }),
+    .meta({ description: "Read the whole image at a URL, so that its hash is always present" }),
 })
 
 export const schema = z.object({ name: z.literal("inspect"), sha256: z.boolean().optional() })

@@ -26,4 +26,4 @@ export const booleanOption = z
 
 export const qualityOption = wholeNumberOption(1, 100)
   .optional()
-  .meta({ description: "1 is worst and 100 best; `compress` takes 50 and `resize` 80 unless said" })
+  .meta({ description: "1 (worst) to 100 (best); default 50 for `compress`, 80 for `resize`" })

@@ -19,16 +19,16 @@ export const options = z
   .strictObject({
     width: wholeNumberOption(1, MAX_SIDE_PX)
       .optional()
-      .meta({ description: "Pixels; follows from `height` unless said. One of the two is needed" }),
+      .meta({ description: "Pixels; default: from `height`. One of the two is required" }),
     height: wholeNumberOption(1, MAX_SIDE_PX)
       .optional()
-      .meta({ description: "Pixels; follows from `width` unless said. One of the two is needed" }),
+      .meta({ description: "Pixels; default: from `width`. One of the two is required" }),
     fit: fitSchema.default("cover").meta({
       description:
         "`cover` crops, `contain` pads with black, `fill` stretches, `inside` keeps the shape and may be smaller",
     }),
     format: formatSchema.optional().meta({
-      description: `Without it the input's own; \`json\` and \`npy\` are the pixels, [height, width, 3] from 0 to 255. ${outputCapsText}`,
+      description: `Default: the input's own. \`json\` and \`npy\` are the pixels, [height, width, 3] from 0 to 255. ${outputCapsText}`,
     }),
     quality: qualityOption,
   })

@@ -10,32 +10,27 @@ const LOOKED_AT = 32
 
 const oneQueueSchema = z.object({
   id: z.string(),
-  depth: z.number().int().meta({ description: "Jobs that wait in it" }),
-  oldest_age_ms: z
-    .number()
-    .int()
-    .nullable()
-    .meta({ description: "Age of the oldest job that waits; null when none does" }),
-  classifiers: z.number().int().meta({ description: "Classifiers that take jobs from it now" }),
-  per_second: z.number().meta({ description: "Answers a second that they can give" }),
-  eta_ms: z.number().int().nullable().meta({ description: "Until a job that comes now would be answered" }),
+  depth: z.number().int().meta({ description: "Waiting jobs" }),
+  oldest_age_ms: z.number().int().nullable().meta({ description: "Age of the oldest waiting job, or null" }),
+  classifiers: z.number().int().meta({ description: "Classifiers that serve it now" }),
+  per_second: z.number().meta({ description: "Jobs that they can finish per second" }),
+  eta_ms: z.number().int().nullable().meta({ description: "Milliseconds until a job submitted now would be done" }),
 })
 
 /** The queue as a whole, as it stands on the wire. */
 export const queueStatsSchema = z
   .object({
-    depth: z.number().int().meta({ description: "Jobs that wait" }),
-    bytes: z.number().int().meta({ description: "Bytes of the images that wait" }),
+    depth: z.number().int().meta({ description: "Waiting jobs" }),
+    bytes: z.number().int().meta({ description: "Bytes of waiting images" }),
     processing: z.number().int(),
-    dead: z.number().int().meta({ description: "Jobs that failed every time they were tried" }),
+    dead: z.number().int().meta({ description: "Dead letters: jobs that used up their attempts" }),
     paused: z.boolean(),
     classifiers: z.number().int(),
     models: z.array(oneQueueSchema).meta({
-      description: "Uploads that wait for each model that is served, was within a day, or has something waiting",
+      description: "Uploads per model that is served, was served within the last day, or has waiting jobs",
     }),
     others: z.array(oneQueueSchema).meta({
-      description:
-        "What waits for an operation without a model, or to be fetched from its URL (`@url`), where something does",
+      description: "Non-empty queues of operations without a model, and of images at a URL (`@url`)",
     }),
   })
   .meta({ id: "Queue" })

@@ -7,42 +7,41 @@ const instant = z.iso.datetime()
 /** A ticket as it stands on the wire. `done` is what a client loops on, so that a status added later can hang nobody. */
 export const ticketSchema = z
   .object({
-    id: z.string().meta({ description: "The capability to read and cancel this ticket" }),
+    id: z.string().meta({ description: "Id of the ticket; whoever has it may read and cancel an anonymous ticket" }),
     status: z
       .enum(["queued", "processing", "succeeded", "failed", "canceled"])
-      .meta({ description: "For people and for `error`; loop on `done`" }),
-    done: z.boolean().meta({ description: "Whether the ticket will change no more" }),
+      .meta({ description: "State of the job; poll until `done`, not for a status" }),
+    done: z.boolean().meta({ description: "Whether the ticket is final" }),
     operation: z.string().meta({ description: "What is done with the picture", examples: ["classify"] }),
     model: z
       .object({ id: z.string(), version: z.string().optional() })
       .optional()
-      .meta({ description: "Not there where the operation needs none" }),
+      .meta({ description: "Absent if the operation uses no model" }),
     created_at: instant,
     started_at: instant.optional().meta({
-      description:
-        "When a classifier took it, for the last time. Before `created_at` where it shares the work of an earlier ticket",
+      description: "Time of the latest claim. Earlier than `created_at` if the ticket shares the job of an earlier one",
     }),
     finished_at: instant.optional(),
-    attempts: z.number().int().meta({ description: "How many times a classifier took it" }),
-    cached: z.boolean().optional().meta({ description: "The answer was known from an earlier upload of yours" }),
+    attempts: z.number().int().meta({ description: "Number of attempts" }),
+    cached: z.boolean().optional().meta({ description: "The result was cached from an earlier upload of yours" }),
     queue: z
       .object({
-        position: z.number().int().nullable().meta({ description: "Jobs that are claimed before this one" }),
-        eta_ms: z.number().int().nullable().meta({ description: "Until it is done, by the measured speed" }),
+        position: z.number().int().nullable().meta({ description: "Number of jobs before this one" }),
+        eta_ms: z.number().int().nullable().meta({ description: "Estimated milliseconds until it is done" }),
         classifiers: z.number().int().meta({ description: "Classifiers that serve the model now" }),
         notice: z
           .string()
           .optional()
-          .meta({ description: "Says so where there is no classifier, or the queue is paused" }),
+          .meta({ description: "Present when no classifier serves the model, or the queue is paused" }),
       })
       .optional(),
-    poll_after_ms: z.number().int().optional().meta({ description: "When to ask again, in milliseconds" }),
+    poll_after_ms: z.number().int().optional().meta({ description: "Milliseconds to wait before the next poll" }),
     predictions: z
       .array(
         z.object({
           label: z.string(),
           probability: z.number().meta({ description: "0 to 1" }),
-          class_index: z.number().int().meta({ description: "Place of the label in the model's list, from 0" }),
+          class_index: z.number().int().meta({ description: "Index of the class, from 0" }),
         }),
       )
       .optional()
@@ -50,7 +49,7 @@ export const ticketSchema = z
     scores: z.array(z.number()).optional().meta({ description: "The probability of every class, by class index" }),
     output: z
       .object({
-        url: z.string().meta({ description: "Where it is fetched: a path of this server, or a link to a bucket" }),
+        url: z.string().meta({ description: "URL of the file: on this server, or in a bucket" }),
         content_type: z.string(),
         bytes: z.number().int(),
         sha256: z.string(),
@@ -58,7 +57,7 @@ export const ticketSchema = z
         height: z.number().int().optional(),
       })
       .optional()
-      .meta({ description: "The picture that was made" }),
+      .meta({ description: "The file that the operation made" }),
     image: z
       .object({
         format: z.string(),
@@ -68,13 +67,13 @@ export const ticketSchema = z
         sha256: z
           .string()
           .optional()
-          .meta({ description: "Not there for a picture elsewhere whose header was enough" }),
+          .meta({ description: "Absent for an image at a URL of which only the header was read" }),
         orientation: z.number().int(),
         frames: z.number().int().optional(),
       })
       .optional()
-      .meta({ description: "Not there before a picture that is named by its URL was fetched" }),
-    image_url: z.string().optional().meta({ description: "Where the picture is fetched from" }),
+      .meta({ description: "Absent until an image at a URL was fetched" }),
+    image_url: z.string().optional().meta({ description: "URL of the image" }),
     timings_ms: z
       .object({
         queued: z.number(),
@@ -84,11 +83,11 @@ export const ticketSchema = z
         total: z.number(),
       })
       .optional()
-      .meta({ description: "Milliseconds from `created_at` to the end, and the parts of them that were measured" }),
+      .meta({ description: "Milliseconds from `created_at` to the end, and its measured parts" }),
     error: z
       .object({ code: z.string().meta({ description: "Branch on this" }), message: z.string() })
       .optional()
-      .meta({ description: "Why it failed" }),
+      .meta({ description: "Reason of the failure" }),
   })
   .meta({ id: "Ticket" })
 export type Ticket = z.infer<typeof ticketSchema>

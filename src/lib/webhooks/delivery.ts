@@ -83,15 +83,15 @@ const instant = z.iso.datetime()
 /** The deliveries of a ticket as they stand on the wire. */
 export const deliveriesSchema = z
   .object({
-    url: z.string().meta({ description: "Where the webhook goes" }),
+    url: z.string().meta({ description: "URL of the receiver" }),
     deliveries: z
       .array(
         z.object({
-          id: z.string().meta({ description: "The `webhook-id` header of every attempt" }),
+          id: z.string().meta({ description: "The `webhook-id` header of all attempts" }),
           type: z.string().meta({ description: "The type of the event", examples: ["classification.succeeded"] }),
           state: z.enum(["pending", "delivered", "gone", "given_up"]).meta({
             description:
-              "`gone`: the receiver answered 410 and gets no more attempts. `given_up`: the last attempt failed, or the address may not be reached",
+              "`gone`: the receiver answered 410. `given_up`: the last attempt failed, or the URL is not allowed",
           }),
           created_at: instant,
           next_attempt_at: instant.nullable(),
@@ -99,7 +99,7 @@ export const deliveriesSchema = z
             z.object({
               at: instant,
               duration_ms: z.number(),
-              status: z.number().int().nullable().meta({ description: "What the receiver answered, if it did" }),
+              status: z.number().int().nullable().meta({ description: "Status of the response, if there was one" }),
               error: z.object({ code: z.string(), message: z.string() }).optional(),
             }),
           ),

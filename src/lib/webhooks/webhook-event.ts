@@ -7,26 +7,26 @@ const classification = ticketSchema
   .omit({ scores: true })
   .extend({
     predictions_omitted: z.number().int().optional().meta({
-      description: "How many of the least probable predictions did not fit into 20 kB; the ticket has them all",
+      description: "Number of predictions that did not fit into 20 kB; the ticket has all",
     }),
   })
   .meta({ id: "TicketOfEvent" })
 
 /** What is sent to a `webhook_url`: when, and what `data` is. The one place that knows every type of event. */
 export const WEBHOOK_EVENTS = {
-  "classification.succeeded": { when: "A picture has its result", data: classification },
-  "classification.failed": { when: "A picture has failed; `data.error` says why", data: classification },
-  "classification.canceled": { when: "A picture was canceled before it was done", data: classification },
-  "batch.progress": { when: "`webhook_every` more pictures of a batch are done", data: batchTicketSchema },
+  "classification.succeeded": { when: "An image has its result", data: classification },
+  "classification.failed": { when: "An image has failed; see `data.error`", data: classification },
+  "classification.canceled": { when: "An image was canceled", data: classification },
+  "batch.progress": { when: "`webhook_every` more images of a batch are done", data: batchTicketSchema },
   "batch.succeeded": {
-    when: "A batch has been worked through and at least one picture succeeded; `data.results_url` has the rows",
+    when: "A batch is finished and at least one image succeeded; `data.results_url` has the rows",
     data: batchTicketSchema,
   },
   "batch.failed": {
-    when: "A batch has ended without a picture that succeeded, or its deadline came",
+    when: "A batch is finished and no image succeeded, or its deadline passed",
     data: batchTicketSchema,
   },
-  "batch.canceled": { when: "A batch was canceled; what was done before is in its results", data: batchTicketSchema },
+  "batch.canceled": { when: "A batch was canceled; its results have the finished rows", data: batchTicketSchema },
 } as const
 
 export type WebhookEventType = keyof typeof WEBHOOK_EVENTS
@@ -38,7 +38,7 @@ export const isWebhookEventType = (type: string): type is WebhookEventType => Ob
 export function webhookEventSchema<T extends WebhookEventType>(type: T) {
   return z.object({
     type: z.literal(type),
-    timestamp: z.iso.datetime().meta({ description: "When it happened; the same at every attempt" }),
+    timestamp: z.iso.datetime().meta({ description: "Time of the event, the same for every attempt" }),
     data: WEBHOOK_EVENTS[type].data as (typeof WEBHOOK_EVENTS)[T]["data"],
   })
 }
