@@ -21,7 +21,7 @@ export async function assertReady(services: Services): Promise<void> {
 
 async function lookWhyNot({ redis, keys, apiKeys, config, evictionLook }: Services): Promise<AppError | null> {
   // Writes nothing, and is refused where a write would be.
-  const tryWrite = () => redis.call((sdk) => sdk.setrange(keys.schema, 0, ""))
+  const tryWrite = () => redis.setrange(keys.schema, 0, "")
   const [found] = await Promise.all([readOtherSchema(redis, keys), tryWrite()])
   const eviction = await evictionLook.read(() => findEviction(redis), EVICTION_MAX_AGE_MS)
   if (eviction !== null && !config.ALLOW_EVICTION) return eviction

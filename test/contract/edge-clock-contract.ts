@@ -73,9 +73,9 @@ export function edgeClockContract(name: string, { startBackend }: Pick<EdgeRunti
         expect(await (await edge.request(path)).json()).toMatchObject({ status: "queued", done: false })
       }
       const key = classifier.keys.job((path.split("cls_")[1] ?? "").slice(0, 26))
-      const job = JSON.parse((await classifier.redis.call((sdk) => sdk.get<string>(key))) ?? "")
+      const job = JSON.parse((await classifier.redis.get<string>(key)) ?? "")
       const late = JSON.stringify({ ...job, deadlineMs: Date.now() - 1 })
-      await classifier.redis.call((sdk) => sdk.set(key, late, { keepTtl: true }))
+      await classifier.sdk.set(key, late, { keepTtl: true })
       clock.nowMs = Date.now()
       expect(await (await edge.request(path)).json()).toMatchObject({
         status: "failed",

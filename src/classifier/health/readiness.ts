@@ -8,7 +8,7 @@ import type { Reachability } from "../loops/until-reached.ts"
 const FRESH_MS = 10_000
 
 export type ReadinessOptions = {
-  redis: Pick<RedisRest, "call">
+  redis: Pick<RedisRest, "ping">
   reachability: Reachability
   /** That Redis may drop jobs, where that is known. */
   eviction: () => AppError | null
@@ -37,7 +37,7 @@ export class Readiness {
   async #ask(): Promise<void> {
     const { redis, reachability } = this.#options
     try {
-      await redis.call((sdk) => sdk.ping())
+      await redis.ping()
       reachability.report(null)
     } catch (error) {
       if (!isOutage(error)) throw error

@@ -50,7 +50,7 @@ export class BatchStore {
   async dropChunks(listId: string, count: number): Promise<void> {
     if (count === 0) return
     const keys = Array.from({ length: count }, (_none, index) => this.#keys.listChunk(listId, index))
-    await this.#redis.call((sdk) => sdk.unlink(...keys))
+    await this.#redis.unlink(...keys)
   }
 
   /** @throws AppError list_expired, payload_unreadable */
@@ -92,16 +92,16 @@ export class BatchStore {
   }
 
   async read(id: string): Promise<Batch | null> {
-    const fields = await this.#redis.call((sdk) => sdk.hgetall(this.#keys.batch(id)))
+    const fields = await this.#redis.hgetall(this.#keys.batch(id))
     return isEmpty(fields) ? null : decodeBatch(pairsOf(fields))
   }
 
   /** Batches that are not done. One that cannot be read is left out. */
   async open(): Promise<Batch[]> {
-    const ids = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.batches, 0, -1))
+    const ids = await this.#redis.zrange<string[]>(this.#keys.batches, 0, -1)
     const batches: Batch[] = []
     for (const id of ids) {
-      const fields = await this.#redis.call((sdk) => sdk.hgetall(this.#keys.batch(id)))
+      const fields = await this.#redis.hgetall(this.#keys.batch(id))
       // A newer edge may have written what is not known here.
       const plan = batchPlanSchema.safeParse(JSON.parse(pairsOf(fields ?? {}).plan ?? "null"))
       if (plan.success) batches.push(decodeBatch(pairsOf(fields)))
@@ -113,14 +113,14 @@ export class BatchStore {
   async moveTo({ plan }: Batch, { model, queue }: { model: string; queue: string }): Promise<void> {
     const moved = { ...plan, model, queue }
     const fields = { plan: JSON.stringify(moved), eventPlan: eventPlan(moved) }
-    await this.#redis.call((sdk) => sdk.hset(this.#keys.batch(plan.id), fields))
+    await this.#redis.hset(this.#keys.batch(plan.id), fields)
   }
 
   /** The lowest picture that is in the queue or in work, or null when none is. */
   async firstInFlight(id: string): Promise<number | null> {
-    const [, score] = await this.#redis.call((sdk) =>
-      sdk.zrange<(string | number)[]>(this.#keys.batchFlight(id), 0, 0, { withScores: true }),
-    )
+    const [, score] = await this.#redis.zrange<(string | number)[]>(this.#keys.batchFlight(id), 0, 0, {
+      withScores: true,
+    })
     return score === undefined ? null : Number(score)
   }
 
@@ -128,7 +128,7 @@ export class BatchStore {
   readJobs(id: string, pictures: readonly number[]): Promise<(string | null)[]> {
     const keys = pictures.map((picture) => this.#keys.job(pictureJobId(id, picture)))
     if (keys.length === 0) return Promise.resolve([])
-    return this.#redis.call((sdk) => sdk.mget<(string | null)[]>(...keys))
+    return this.#redis.mget<(string | null)[]>(...keys)
   }
 
   /** Takes batches that are due, to feed them. */
@@ -201,7 +201,7 @@ export class BatchStore {
 
   /** Says to all feeders that some batch may be due. A hint: it may be lost, or be for nothing. */
   async wakeFeeders(): Promise<void> {
-    await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, "batches"))
+    await this.#redis.publish(this.#keys.wakeChannel, "batches")
   }
 
   #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {

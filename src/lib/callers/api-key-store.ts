@@ -49,7 +49,7 @@ export class ApiKeyStore {
 
   /** One command. */
   async find(sha256: string): Promise<ApiKeyRecord | null> {
-    const text = await this.#redis.call((sdk) => sdk.hget<string>(this.#keys.apiKeys, sha256))
+    const text = await this.#redis.hget<string>(this.#keys.apiKeys, sha256)
     return typeof text === "string" ? recordSchema.parse(JSON.parse(text)) : null
   }
 
@@ -57,9 +57,9 @@ export class ApiKeyStore {
   async list(): Promise<{ keys: ListedApiKey[]; revoked: RevokedApiKey[] }> {
     const { apiKeys, apiKeyNames, apiKeyUse } = this.#keys
     const [texts, names, days] = await Promise.all([
-      this.#redis.call((sdk) => sdk.hvals(apiKeys)) as Promise<string[]>,
-      this.#redis.call((sdk) => sdk.hgetall(apiKeyNames)).then(toMap),
-      this.#redis.call((sdk) => sdk.hgetall(apiKeyUse)).then(toMap),
+      this.#redis.hvals(apiKeys) as Promise<string[]>,
+      this.#redis.hgetall(apiKeyNames).then(toMap),
+      this.#redis.hgetall(apiKeyUse).then(toMap),
     ])
     const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
     const records = texts.map((text) => recordSchema.parse(JSON.parse(text)))
@@ -72,13 +72,13 @@ export class ApiKeyStore {
 
   /** Whether there is any key. */
   async any(): Promise<boolean> {
-    return (await this.#redis.call((sdk) => sdk.hlen(this.#keys.apiKeys))) > 0
+    return (await this.#redis.hlen(this.#keys.apiKeys)) > 0
   }
 
   async noteUse(name: string, day: string): Promise<void> {
     const { apiKeyUse } = this.#keys
     try {
-      await this.#redis.call((sdk) => sdk.hset(apiKeyUse, { [name]: day }))
+      await this.#redis.hset(apiKeyUse, { [name]: day })
     } catch (error) {
       // Nobody is kept out because it cannot be written down.
       if (!(error instanceof AppError && error.code === "redis_full")) throw error

@@ -121,7 +121,7 @@ export class StoredOutputs {
   async #throwIfWorthRepeating(reservation: Reservation, error: unknown): Promise<void> {
     if (!isOutage(error)) return
     try {
-      await this.#redis.call((sdk) => sdk.ping())
+      await this.#redis.ping()
     } catch (outage) {
       reservation.refusals = 0
       throw outage

@@ -165,7 +165,7 @@ export class JobStore {
     const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)]).catch(async (error) => {
       // Nothing was written, and its bytes are what Redis has no room for.
       if (error instanceof AppError && error.code === "redis_full" && job.payloadId !== undefined)
-        await this.#redis.call((sdk) => sdk.unlink(this.#keys.payload(job.payloadId as string)))
+        await this.#redis.unlink(this.#keys.payload(job.payloadId as string))
       throw error
     })
     const [status, text, position, whole] = reply as [string, string, number, string]
@@ -283,19 +283,19 @@ export class JobStore {
 
   /** The job as stored, or null. */
   async read(jobId: string): Promise<Job | null> {
-    const text = await this.#redis.call((sdk) => sdk.get(this.#keys.job(jobId)))
+    const text = await this.#redis.get(this.#keys.job(jobId))
     return typeof text === "string" ? decodeJob(text) : null
   }
 
   /** How many jobs of its queue are claimed before this one, or null when it does not wait. */
   async position(job: Job): Promise<number | null> {
     const member = `${job.id} ${job.bytes} ${job.caller}`
-    return this.#redis.call((sdk) => sdk.zrank(this.#keys.queue(job.queue), member))
+    return this.#redis.zrank(this.#keys.queue(job.queue), member)
   }
 
   /** Says to all classifiers that something may be in the queue. A hint: it may be lost, or be for nothing. */
   async wakeClassifiers(queue: string): Promise<void> {
-    await this.#redis.call((sdk) => sdk.publish(this.#keys.wakeChannel, `queued:${queue}`))
+    await this.#redis.publish(this.#keys.wakeChannel, `queued:${queue}`)
   }
 
   #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {

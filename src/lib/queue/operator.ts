@@ -24,15 +24,14 @@ export class Operator {
 
   /** Dead letters, the latest first. */
   async listDead({ offset = 0, count = 100 }: { offset?: number; count?: number } = {}): Promise<DeadLetter[]> {
-    const rows = await this.#redis.call((sdk) =>
-      sdk.zrange<(string | number)[]>(this.#keys.dead, offset, offset + count - 1, { rev: true, withScores: true }),
-    )
+    const rows = await this.#redis.zrange<(string | number)[]>(this.#keys.dead, offset, offset + count - 1, {
+      rev: true,
+      withScores: true,
+    })
     const dead: { id: string; diedMs: number }[] = []
     for (let i = 0; i + 1 < rows.length; i += 2) dead.push({ id: String(rows[i]), diedMs: Number(rows[i + 1]) })
     if (dead.length === 0) return []
-    const texts = await this.#redis.call((sdk) =>
-      sdk.mget<(string | null)[]>(...dead.map(({ id }) => this.#keys.job(id))),
-    )
+    const texts = await this.#redis.mget<(string | null)[]>(...dead.map(({ id }) => this.#keys.job(id)))
     return dead.map((letter, i) => {
       const text = texts[i]
       if (typeof text !== "string") return { ...letter, job: null }
@@ -42,7 +41,7 @@ export class Operator {
   }
 
   countDead(): Promise<number> {
-    return this.#redis.call((sdk) => sdk.zcard(this.#keys.dead))
+    return this.#redis.zcard(this.#keys.dead)
   }
 
   /** Sends a dead letter again, with a fresh set of attempts. Its ticket goes back to queued. */
@@ -59,7 +58,7 @@ export class Operator {
 
   /** How many jobs wait in a queue. */
   countWaiting(queue: string): Promise<number> {
-    return this.#redis.call((sdk) => sdk.zcard(this.#keys.queue(queue)))
+    return this.#redis.zcard(this.#keys.queue(queue))
   }
 
   /** Fails what waits in a queue, whoever sent it. Gives how many jobs that were. */
@@ -96,17 +95,17 @@ export class Operator {
   async drain(isDraining: boolean): Promise<void> {
     const { registry } = this.#keys
     if (isDraining) await this.#redis.script(RUN_WHEN_FULL, [registry], ["HSET", registry, DRAINING, "1"])
-    else await this.#redis.call((sdk) => sdk.hdel(registry, DRAINING))
+    else await this.#redis.hdel(registry, DRAINING)
   }
 
   /** What would be left behind by a new schema number: jobs, lists, and receivers that a webhook is still to be sent to. */
   async countLeft() {
     const { counters, leases, batches, outbox } = this.#keys
     const [fields, processing, open, receivers] = await Promise.all([
-      this.#redis.call((sdk) => sdk.hmget(counters, counterFields.waiting, counterFields.paused)) as Promise<unknown>,
-      this.#redis.call((sdk) => sdk.zcount(leases, "-inf", "(+inf")),
-      this.#redis.call((sdk) => sdk.zcard(batches)),
-      this.#redis.call((sdk) => sdk.zcard(outbox)),
+      this.#redis.hmget(counters, counterFields.waiting, counterFields.paused) as Promise<unknown>,
+      this.#redis.zcount(leases, "-inf", "(+inf"),
+      this.#redis.zcard(batches),
+      this.#redis.zcard(outbox),
     ])
     const [n, paused] = fields as (string | null)[]
     return { waiting: Number(n ?? 0), processing, batches: open, receivers, paused: paused === "1" }

@@ -47,9 +47,9 @@ export async function readQueueStats(
   const { waiting, bytes: waitingBytes, paused: isPaused, waitingIn } = counterFields
   const fields = [waiting, waitingBytes, isPaused, ...names.map(waitingIn)]
   const [counters, processing, dead] = await Promise.all([
-    redis.call((sdk) => sdk.hmget(keys.counters, ...fields)) as Promise<unknown>,
-    redis.call((sdk) => sdk.zcount(keys.leases, "-inf", "(+inf")),
-    redis.call((sdk) => sdk.zcard(keys.dead)),
+    redis.hmget(keys.counters, ...fields) as Promise<unknown>,
+    redis.zcount(keys.leases, "-inf", "(+inf"),
+    redis.zcard(keys.dead),
   ])
   const [n, bytes, paused, ...depths] = counters as (string | null)[]
 
@@ -87,10 +87,10 @@ async function oldestCreatedMs(
   { redis, keys }: { redis: RedisRest; keys: Keys },
   queue: string,
 ): Promise<number | null> {
-  const members = await redis.call((sdk) => sdk.zrange<string[]>(keys.queue(queue), 0, LOOKED_AT - 1))
+  const members = await redis.zrange<string[]>(keys.queue(queue), 0, LOOKED_AT - 1)
   const jobKeys = members.map((member) => keys.job(member.split(" ")[0] ?? ""))
   if (jobKeys.length === 0) return null
-  const texts = await redis.call((sdk) => sdk.mget<(string | null)[]>(...jobKeys))
+  const texts = await redis.mget<(string | null)[]>(...jobKeys)
   const created = texts.flatMap((text) => (text === null ? [] : (decodeIfReadable(text)?.createdMs ?? [])))
   return created.length === 0 ? null : Math.min(...created)
 }

@@ -77,7 +77,7 @@ export class Registry {
     ]
     const entries = models.flatMap((model) => [MODEL + model.id, JSON.stringify({ ...model, seenMs: nowMs })])
     await this.#redis.script(ENROLL, [this.#key], [REGISTRY_TTL_MS, ...entries])
-    if (gone.length > 0) await this.#redis.call((sdk) => sdk.hdel(this.#key, ...gone))
+    if (gone.length > 0) await this.#redis.hdel(this.#key, ...gone)
     for (const { id } of known.models) {
       if (models.some((model) => model.id === id)) continue
       for (const queue of queuesOfModel(id)) {
@@ -91,9 +91,7 @@ export class Registry {
     const ids = known.models.filter((model) => !isRemembered(known, model, nowMs)).map(({ id }) => id)
     if (ids.length === 0) return []
     const queues = ids.flatMap((model) => queuesOfModel(model))
-    const depths = (await this.#redis.call((sdk) =>
-      sdk.hmget(this.#counters, ...queues.map(counterFields.waitingIn)),
-    )) as unknown
+    const depths = (await this.#redis.hmget(this.#counters, ...queues.map(counterFields.waitingIn))) as unknown
     return ids.filter((_id, at) =>
       [0, 1].every((kind) => Number((depths as (string | null)[])[2 * at + kind] ?? 0) <= 0),
     )
@@ -107,16 +105,16 @@ export class Registry {
 
   /** A worker that leaves in good order is not counted any longer. */
   async leave(worker: string): Promise<void> {
-    await this.#redis.call((sdk) => sdk.hdel(this.#key, WORKER + worker))
+    await this.#redis.hdel(this.#key, WORKER + worker)
   }
 
   /** Whether an operator stopped the queue: then nothing is claimed. */
   async isPaused(): Promise<boolean> {
-    return (await this.#redis.call((sdk) => sdk.hget(this.#counters, counterFields.paused))) === "1"
+    return (await this.#redis.hget(this.#counters, counterFields.paused)) === "1"
   }
 
   async read(): Promise<RegistrySnapshot> {
-    const fields = await this.#redis.call((sdk) => sdk.hgetall(this.#key))
+    const fields = await this.#redis.hgetall(this.#key)
     const snapshot: RegistrySnapshot = { models: [], workers: [] }
     for (const [name, text] of pairs(fields)) {
       // What another release tells in a way that is not known here hides nobody else.

@@ -9,7 +9,7 @@ const TTL_MS = 10 * 86_400_000
  * sees what the other does. Null when it is ours, or nobody has come yet. @throws AppError redis_unavailable
  */
 export async function readOtherSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
-  return unlessOurs(await redis.call((sdk) => sdk.get<string>(keys.schema)))
+  return unlessOurs(await redis.get<string>(keys.schema))
 }
 
 /** Says which version we come with, and returns the one before where it was another. @throws AppError redis_unavailable */

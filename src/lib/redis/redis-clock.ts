@@ -65,7 +65,7 @@ export class RedisClock {
   async #ask(): Promise<void> {
     const askedMs = this.#monotonicMs()
     const gapMs = this.#wallMs() - askedMs
-    const [seconds, micros] = (await this.#redis.call((sdk) => sdk.time())).map(Number)
+    const [seconds, micros] = (await this.#redis.time()).map(Number)
     const roundTripMs = this.#monotonicMs() - askedMs
     const sample = {
       offsetMs: Number(seconds) * 1_000 + Number(micros) / 1_000 - askedMs - roundTripMs / 2,

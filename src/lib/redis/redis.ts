@@ -19,10 +19,18 @@ export type Download = (
   init: { headers: Record<string, string>; signal: AbortSignal },
 ) => Promise<AsyncIterable<Uint8Array>>
 
-/** What we use of Redis, over the Upstash REST protocol. Every call makes one request and is never repeated in here. */
-export type RedisRest = {
-  /** One command through the official client. @throws AppError as all of these do: redis_unavailable, redis_full, redis_unauthorized */
-  call<T>(use: (sdk: Redis) => Promise<T>): Promise<T>
+/** The commands that we use. */
+// biome-ignore format: a list
+export const REDIS_COMMANDS = [
+  "get", "hdel", "hget", "hgetall", "hkeys", "hlen", "hmget", "hset", "hvals", "mget", "ping", "publish", "setrange", "time",
+  "unlink", "zcard", "zcount", "zrange", "zrank",
+] as const satisfies readonly (keyof Redis)[]
+
+/**
+ * What we use of Redis, over the Upstash REST protocol: commands as the official client has them, and what it cannot do. Every call
+ * makes one request and is never repeated in here. @throws AppError redis_unavailable, redis_full, redis_unauthorized
+ */
+export type RedisRest = Pick<Redis, (typeof REDIS_COMMANDS)[number]> & {
   /** Runs a script by its SHA-1, and sends its text when Redis does not know it. */
   script(script: Script, keys: readonly string[], args: readonly (string | number)[]): Promise<unknown>
   /** Stores bytes as they are: the SDK's JSON would damage them. */
@@ -59,7 +67,7 @@ export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBo
     fetchOk(base + path, { ...init, headers: { ...headers, ...init.headers } })
 
   return {
-    call: (use) => guard(() => use(sdk)),
+    ...guarded(sdk),
 
     script({ text, sha1, plainSha1 }, keys, args) {
       const all = args.map(String)
@@ -123,6 +131,16 @@ export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBo
         return response.body
       }),
   }
+}
+
+/** The commands, whose errors go through guard(). */
+function guarded(sdk: Redis): Pick<Redis, (typeof REDIS_COMMANDS)[number]> {
+  const commands = sdk as unknown as Record<string, (...args: unknown[]) => Promise<unknown>>
+  const wrapped = REDIS_COMMANDS.map((name) => [
+    name,
+    (...args: unknown[]) => guard(async () => commands[name]?.(...args)),
+  ])
+  return Object.fromEntries(wrapped)
 }
 
 async function fetchOk(url: string, init: RequestInit): Promise<Response> {

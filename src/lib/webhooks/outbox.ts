@@ -85,7 +85,7 @@ export class Outbox {
 
   /** What the ticket has to tell, or null when nothing (yet, or any longer). */
   async read(jobId: string): Promise<Delivery | null> {
-    const text = await this.#redis.call((sdk) => sdk.get(this.#keys.delivery(jobId)))
+    const text = await this.#redis.get(this.#keys.delivery(jobId))
     return typeof text === "string" ? decodeDelivery(text) : null
   }
 
@@ -104,12 +104,10 @@ export class Outbox {
 
   /** What was given up, or refused by a 410, the latest first. */
   async listUndelivered({ offset = 0, count = 100 }: { offset?: number; count?: number } = {}): Promise<Undelivered[]> {
-    const rows = await this.#redis.call((sdk) =>
-      sdk.zrange<(string | number)[]>(this.#keys.undelivered, offset, offset + count - 1, {
-        rev: true,
-        withScores: true,
-      }),
-    )
+    const rows = await this.#redis.zrange<(string | number)[]>(this.#keys.undelivered, offset, offset + count - 1, {
+      rev: true,
+      withScores: true,
+    })
     const found: { eventId: string; sinceMs: number }[] = []
     for (let i = 0; i + 1 < rows.length; i += 2) found.push({ eventId: String(rows[i]), sinceMs: Number(rows[i + 1]) })
     return this.#withRecords(found)
@@ -117,10 +115,10 @@ export class Outbox {
 
   /** What failed and is tried again, the next first; of each receiver as much as `count`. */
   async listRetried({ count = 100 }: { count?: number } = {}): Promise<Undelivered[]> {
-    const receivers = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.outbox, 0, -1))
+    const receivers = await this.#redis.zrange<string[]>(this.#keys.outbox, 0, -1)
     const retried: Undelivered[] = []
     for (const receiver of receivers) {
-      const members = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.line(receiver), 0, count - 1))
+      const members = await this.#redis.zrange<string[]>(this.#keys.line(receiver), 0, count - 1)
       // One that is being sent has its lease's token behind it.
       const found = members.map((member) => ({ eventId: String(member).split(":")[0] ?? "", sinceMs: 0 }))
       for (const entry of await this.#withRecords(found)) {
@@ -136,7 +134,7 @@ export class Outbox {
     for (let from = 0; from < found.length; from += MAX_RECORDS_READ) {
       const page = found.slice(from, from + MAX_RECORDS_READ)
       const keys = page.map(({ eventId }) => this.#keys.delivery(jobIdOfEvent(eventId)))
-      texts.push(...(await this.#redis.call((sdk) => sdk.mget<(string | null)[]>(...keys))))
+      texts.push(...(await this.#redis.mget<(string | null)[]>(...keys)))
     }
     return found.flatMap(({ eventId, sinceMs }, i) => {
       const text = texts[i]
@@ -149,7 +147,7 @@ export class Outbox {
 
   /** Sends all that was given up or refused again. Returns how many events that are. */
   async resendUndelivered(nowMs: number): Promise<number> {
-    const eventIds = await this.#redis.call((sdk) => sdk.zrange<string[]>(this.#keys.undelivered, 0, -1))
+    const eventIds = await this.#redis.zrange<string[]>(this.#keys.undelivered, 0, -1)
     let sent = 0
     for (const eventId of eventIds) {
       if ((await this.resend(jobIdOfEvent(eventId), { nowMs, eventId })) !== null) sent++
@@ -158,7 +156,7 @@ export class Outbox {
   }
 
   countUndelivered(): Promise<number> {
-    return this.#redis.call((sdk) => sdk.zcard(this.#keys.undelivered))
+    return this.#redis.zcard(this.#keys.undelivered)
   }
 
   /**

@@ -36,7 +36,7 @@ export class WebhookSettingsStore {
   }
 
   async read(caller: string): Promise<WebhookSettings> {
-    const text = await this.#redis.call((sdk) => sdk.hget<string>(this.#key, caller))
+    const text = await this.#redis.hget<string>(this.#key, caller)
     return parseSettings(text)
   }
 
@@ -74,7 +74,7 @@ export class WebhookSettingsStore {
 
   /** Callers that have settings. */
   callers(): Promise<string[]> {
-    return this.#redis.call((sdk) => sdk.hkeys(this.#key))
+    return this.#redis.hkeys(this.#key)
   }
 
   /** @param url null for none */
@@ -96,13 +96,13 @@ export class WebhookSettingsStore {
   }
 
   async remove(caller: string): Promise<void> {
-    await this.#redis.call((sdk) => sdk.hdel(this.#key, caller))
+    await this.#redis.hdel(this.#key, caller)
   }
 
   /** A secret that lies open among sealed ones would be refused by those who seal. */
   async #assertMaySeal(): Promise<void> {
     if (this.#sealer.overheadBytes > 0) return
-    const all = (await this.#redis.call((sdk) => sdk.hvals(this.#key))) as unknown[]
+    const all = (await this.#redis.hvals(this.#key)) as unknown[]
     if (!all.some((text) => parseSettings(text).secrets.some(isSealedText))) return
     const message = "Cannot make a secret: those in Redis are sealed, and PAYLOAD_SECRET is not set here"
     throw new AppError("payload_unreadable", message)

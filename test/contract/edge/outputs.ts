@@ -94,7 +94,7 @@ export function outputContract(client: EdgeClient): void {
       for (const wrong of [forged, path.toUpperCase(), `${path}0`, ...odd.map((id) => `/v1/outputs/${id}`)]) {
         await expectProblem(await get(wrong), 404, "not_found")
       }
-      await client.classifier.redis.call((sdk) => sdk.del(client.classifier.keys.output(ticket.id.slice(4, 30))))
+      await client.classifier.sdk.del(client.classifier.keys.output(ticket.id.slice(4, 30)))
       await expectProblem(await get(path), 404, "not_found")
     })
   })

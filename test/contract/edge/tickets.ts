@@ -65,7 +65,7 @@ export function ticketContract(client: EdgeClient): void {
         await expectProblem(await get(`/v1/classifications/${id}`), 404, "not_found")
       }
       const jobId = ticket.id.slice(4, 30)
-      await client.classifier.redis.call((sdk) => sdk.pexpire(client.classifier.keys.job(jobId), 1))
+      await client.classifier.sdk.pexpire(client.classifier.keys.job(jobId), 1)
       await until(async () => (await get(`/v1/classifications/${ticket.id}`)).status === 404)
       await expectProblem(await get(`/v1/classifications/${ticket.id}`), 404, "not_found")
       await expectProblem(await drop(ticket), 404, "not_found")

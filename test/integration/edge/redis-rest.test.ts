@@ -4,10 +4,11 @@ import type { AddressInfo } from "node:net"
 import { afterAll, beforeAll, describe, expect, it } from "vitest"
 import { download } from "../../../src/classifier/fetch/download.ts"
 import { AppError } from "../../../src/lib/app-error.ts"
-import { connectRedis, type RedisRest } from "../../../src/lib/redis/redis.ts"
+import { connectRedis, REDIS_COMMANDS, type RedisRest } from "../../../src/lib/redis/redis.ts"
 import type { Script } from "../../../src/lib/redis/script.ts"
 import { startBackend } from "../../support/edge/edge-backend.ts"
 import type { Backend } from "../../support/edge/edge-runtime.ts"
+import { redisSdk } from "../../support/redis/redis-sdk.ts"
 
 let backend: Backend
 let redis: RedisRest
@@ -73,7 +74,7 @@ describe.each([
 
   it("let the bytes go after their time", async () => {
     await redis.setBytes("short", Uint8Array.of(1), 60_000)
-    const ttlMs = await redis.call((sdk) => sdk.pttl("short"))
+    const ttlMs = await redisSdk(backend).pttl("short")
     expect(ttlMs).toBeGreaterThan(50_000)
     expect(ttlMs).toBeLessThanOrEqual(60_000)
   })
@@ -82,9 +83,9 @@ describe.each([
 describe("script()", () => {
   it("sends the text of a script that Redis does not know, once", async () => {
     const script = scriptOf("return { KEYS[1], ARGV[1], ARGV[2] }")
-    await redis.call((sdk) => sdk.scriptFlush())
+    await redisSdk(backend).scriptFlush()
     for (let i = 0; i < 2; i++) expect(await redis.script(script, ["k"], ["a", 7])).toEqual(["k", "a", "7"])
-    await redis.call((sdk) => sdk.scriptFlush())
+    await redisSdk(backend).scriptFlush()
     expect(await redis.script(script, ["k"], ["a", 7])).toEqual(["k", "a", "7"])
   })
 
@@ -117,17 +118,17 @@ describe("script()", () => {
   })
 })
 
-describe("call()", () => {
+describe("a command", () => {
   it("throws without the command in it, wherever one looks", async () => {
-    await redis.call((sdk) => sdk.set("text", "x"))
-    const error = await failureOf(redis.call((sdk) => sdk.hset("text", { field: "hunter2" })))
+    await redisSdk(backend).set("text", "x")
+    const error = await failureOf(redis.hset("text", { field: "hunter2" }))
     expect(textOf(error)).not.toContain("hunter2")
     expect(textOf(error)).toContain("WRONGTYPE")
   })
 
   it("throws redis_unauthorized for a token that is not right, without the token", async () => {
     const stranger = connectRedis({ url: backend.url, token: "hunter2" })
-    for (const call of [() => stranger.call((sdk) => sdk.ping()), () => stranger.getBytes("a")]) {
+    for (const call of [() => stranger.ping(), () => stranger.getBytes("a")]) {
       const error = await failureOf(call())
       expect(error.code).toBe("redis_unauthorized")
       expect(textOf(error)).not.toContain("hunter2")
@@ -138,7 +139,7 @@ describe("call()", () => {
     const { server, url, count } = await listen((socket) => socket.destroy())
     const broken = connectRedis({ url, token: "t" })
     const calls = [
-      () => broken.call((sdk) => sdk.incr("n")),
+      ...REDIS_COMMANDS.map((name) => () => (broken[name] as (...args: unknown[]) => Promise<unknown>)("a", {}, "b")),
       () => broken.setBytes("a", Uint8Array.of(1), 1_000),
       () => broken.getBytes("a"),
       () => broken.script(scriptOf("return 1"), [], []),
@@ -153,7 +154,7 @@ describe("call()", () => {
   it("gives up after its time, never with an empty answer", async () => {
     const { server, url } = await listen(() => undefined)
     const silent = connectRedis({ url, token: "t", timeoutMs: 50 })
-    for (const call of [() => silent.call((sdk) => sdk.get("a")), () => silent.script(scriptOf("return 1"), [], [])]) {
+    for (const call of [() => silent.get("a"), () => silent.script(scriptOf("return 1"), [], [])]) {
       expect((await failureOf(call())).code).toBe("redis_unavailable")
     }
     server.closeAllConnections()
@@ -175,7 +176,7 @@ describe("call()", () => {
   ])("takes HTTP %i with %s for %s", async (status, body, code) => {
     const { server, url } = await listen((_socket, answer) => answer(status, body))
     const strange = connectRedis({ url, token: "t" })
-    expect((await failureOf(strange.call((sdk) => sdk.get("a")))).code).toBe(code)
+    expect((await failureOf(strange.get("a"))).code).toBe(code)
     server.closeAllConnections()
     server.close()
   })

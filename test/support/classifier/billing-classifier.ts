@@ -22,6 +22,7 @@ import type { RedisRest } from "../../../src/lib/redis/redis.ts"
 import { sleep } from "../../../src/lib/sleep.ts"
 import { silentTracer } from "../../../src/lib/trace/tracer.ts"
 import { Outbox } from "../../../src/lib/webhooks/outbox.ts"
+import { aroundRedis } from "../redis/redis-sdk.ts"
 import { DEFAULT_STORE_LIMITS } from "../store/store-limits.ts"
 import { noOutputs } from "./no-outputs.ts"
 import { noSource } from "./no-source.ts"
@@ -57,18 +58,12 @@ export async function startBilledClassifier(
   let inFlight = 0
   let sent = 0
   let done = 0
-  const busy = async <T>(call: Promise<T>): Promise<T> => {
+  const busy = async (call: () => Promise<unknown>) => {
     inFlight++
     sent++
-    return call.finally(() => inFlight--)
+    return call().finally(() => inFlight--)
   }
-  const watched: RedisRest = {
-    call: (use) => busy(redis.call(use)),
-    script: (...args) => busy(redis.script(...args)),
-    setBytes: (...args) => busy(redis.setBytes(...args)),
-    getBytes: (...args) => busy(redis.getBytes(...args)),
-    subscribe: (...args) => busy(redis.subscribe(...args)),
-  }
+  const watched = aroundRedis(redis, busy)
   const store = new JobStore(watched, keys, DEFAULT_STORE_LIMITS)
   const registry = new Registry(watched, keys)
   const reachability = new Reachability(silentLog)
@@ -139,7 +134,7 @@ export async function startBilledClassifier(
     listener.ended,
     deliverer.run(signal),
     feeder.run(signal),
-    every(CLOCK_MS, () => watched.call((sdk) => sdk.time())),
+    every(CLOCK_MS, () => watched.time()),
     every(ENROLL_MS, enroll),
     renewLeases({ store, active, leaseMs: LEASE_MS, now, reachability }, signal),
     runClaimLoop(

@@ -4,6 +4,7 @@ import { JobStore, type Outcome } from "../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../src/lib/queue/keys.ts"
 import { Registry, type ServedModel, type WorkerBeat } from "../../../src/lib/queue/registry.ts"
 import { connectRedis, type RedisRest } from "../../../src/lib/redis/redis.ts"
+import { redisSdk } from "../redis/redis-sdk.ts"
 import { DEFAULT_STORE_LIMITS } from "../store/store-limits.ts"
 
 /** Lives as long as its classifier. */
@@ -31,12 +32,14 @@ const servedModel = (id: string): Omit<ServedModel, "seenMs"> => ({
 /** Answers jobs through the real store, without looking at a picture. It claims only when a test tells it to. */
 export class FakeClassifier {
   readonly redis: RedisRest
+  readonly sdk: ReturnType<typeof redisSdk>
   readonly keys = createKeys()
   readonly store: JobStore
   #claims = 0
 
   constructor({ url, token }: { url: string; token: string }) {
     this.redis = connectRedis({ url, token })
+    this.sdk = redisSdk({ url, token })
     this.store = new JobStore(this.redis, this.keys, DEFAULT_STORE_LIMITS)
   }
 
@@ -84,10 +87,9 @@ export class FakeClassifier {
     return done
   }
 
-  /** Names of the keys that hold images. */
-  /** Sorted: KEYS has no order of its own. */
+  /** Names of the keys that hold images, sorted: KEYS has no order of its own. */
   async payloadKeys(): Promise<string[]> {
-    return (await this.redis.call((sdk) => sdk.keys(this.keys.payload("*")))).sort()
+    return (await this.sdk.keys(this.keys.payload("*"))).sort()
   }
 }
 

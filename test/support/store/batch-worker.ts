@@ -4,6 +4,7 @@ import type { ClaimedJob } from "../../../src/lib/queue/job.ts"
 import { JobStore, type Outcome } from "../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../src/lib/queue/keys.ts"
 import { connectRedis } from "../../../src/lib/redis/redis.ts"
+import { redisSdk } from "../redis/redis-sdk.ts"
 import { DEFAULT_STORE_LIMITS } from "./store-limits.ts"
 
 /** The edge reads the clock of Redis, by half a round trip: on a busy machine what it made is due a little after our own now. */
@@ -16,10 +17,12 @@ export class BatchWorker {
   readonly batches: BatchStore
   readonly #lists: ListReader
   readonly #redis
+  readonly #sdk
   #tokens = 0
 
   constructor({ url, token }: { url: string; token: string }) {
     this.#redis = connectRedis({ url, token, timeoutMs: 20_000 })
+    this.#sdk = redisSdk({ url, token })
     this.store = new JobStore(this.#redis, this.keys, DEFAULT_STORE_LIMITS)
     this.batches = new BatchStore(this.#redis, this.keys, DEFAULT_STORE_LIMITS)
     this.#lists = new ListReader(this.batches)
@@ -67,7 +70,7 @@ export class BatchWorker {
 
   /** Names of the keys that begin like this one. */
   keysLike(start: string): Promise<string[]> {
-    return this.#redis.call((sdk) => sdk.keys(`${start}*`))
+    return this.#sdk.keys(`${start}*`)
   }
 }
 

@@ -4,6 +4,7 @@ import { type OutputLimits, StoredOutputs } from "../../../../src/lib/outputs/st
 import { createKeys } from "../../../../src/lib/queue/keys.ts"
 import { connectRedis, type RedisRest } from "../../../../src/lib/redis/redis.ts"
 import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
+import { redisSdk } from "../../../support/redis/redis-sdk.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../../../support/redis/redis-server.ts"
 
 const HOUR_MS = 3_600_000
@@ -13,18 +14,20 @@ const LIMITS: OutputLimits = { maxBytes: 1_000_000, maxAllBytes: 10_000_000, ttl
 let server: TestRedis
 let gateway: TestGateway
 let redis: RedisRest
+let sdk: ReturnType<typeof redisSdk>
 const keys = createKeys("test")
 
 beforeAll(async () => {
   server = await startRedis()
   gateway = await startGateway({ redisUrl: server.url })
   redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
+  sdk = redisSdk(gateway)
 })
 afterAll(async () => {
   await gateway.close()
   await server.stop()
 })
-beforeEach(() => redis.call((sdk) => sdk.flushall()))
+beforeEach(() => sdk.flushall())
 
 const output = (bytes: Uint8Array, caller = "key:alice") => ({
   bytes,
@@ -43,22 +46,22 @@ describe("StoredOutputs", () => {
       expect(await store().read("one")).toEqual(output(bytes))
     }
     expect(await store().read("two")).toBeNull()
-    const ttlMs = await redis.call((sdk) => sdk.pttl(keys.output("one")))
+    const ttlMs = await sdk.pttl(keys.output("one"))
     expect(ttlMs).toBeGreaterThan(LIMITS.ttlMs - 60_000)
     expect(ttlMs).toBeLessThanOrEqual(LIMITS.ttlMs)
   })
 
   test("lives as long as its result, where that is longer", async () => {
     await store().put("one", output(noise(10)), { nowMs: T0, keepUntilMs: T0 + 48 * HOUR_MS })
-    expect(await redis.call((sdk) => sdk.pttl(keys.output("one")))).toBeGreaterThan(47 * HOUR_MS)
+    expect(await sdk.pttl(keys.output("one"))).toBeGreaterThan(47 * HOUR_MS)
   })
 
   test("leaves no key without a TTL, and puts a repeated attempt over the first", async () => {
     await store().put("one", output(noise(10)), { nowMs: T0 })
     await store().put("one", output(noise(20)), { nowMs: T0 })
-    const all = await redis.call((sdk) => sdk.keys("*"))
+    const all = await sdk.keys("*")
     expect(all.sort()).toEqual([keys.output("one"), keys.outputBytes, keys.outputBytesOf("key:alice")].sort())
-    for (const key of all) expect(await redis.call((sdk) => sdk.pttl(key))).toBeGreaterThan(0)
+    for (const key of all) expect(await sdk.pttl(key)).toBeGreaterThan(0)
     expect((await store().read("one"))?.bytes).toHaveLength(20)
   })
 
@@ -66,7 +69,7 @@ describe("StoredOutputs", () => {
     await expect(store({ maxBytes: 9 }).put("one", output(noise(10)), { nowMs: T0 })).rejects.toMatchObject({
       code: "output_too_large",
     })
-    expect(await redis.call((sdk) => sdk.dbsize())).toBe(0)
+    expect(await sdk.dbsize()).toBe(0)
   })
 
   test("refuses what all outputs together have no room for, until some have expired", async () => {
@@ -101,10 +104,10 @@ describe("StoredOutputs", () => {
     const outage = new AppError("redis_unavailable", "Cannot reach the queue's Redis")
     const setBytes = vi.fn<RedisRest["setBytes"]>().mockRejectedValue(outage)
     let isUp = false
-    const call: RedisRest["call"] = (use) => (isUp ? redis.call(use) : Promise.reject(outage))
-    const outputs = new StoredOutputs({ ...redis, setBytes, call }, keys, LIMITS)
+    const ping = () => (isUp ? redis.ping() : Promise.reject(outage))
+    const outputs = new StoredOutputs({ ...redis, setBytes, ping } as RedisRest, keys, LIMITS)
     const put = () => outputs.put("one", output(noise(1_000)), { nowMs: T0 })
-    const taken = async () => Number((await redis.call((sdk) => sdk.hvals(keys.outputBytes)))[0])
+    const taken = async () => Number((await redis.hvals(keys.outputBytes))[0])
     // An outage is waited for, as long as it lasts.
     for (let i = 0; i < 20; i++) await expect(put()).rejects.toBe(outage)
     const once = await taken()
@@ -133,7 +136,7 @@ describe("StoredOutputs", () => {
     await expect(outputs.put("one", output(noise(10)), { nowMs: T0 })).rejects.toMatchObject({
       code: "output_not_stored",
     })
-    expect(await redis.call((sdk) => sdk.hvals(keys.outputBytes))).toEqual(["0"])
+    expect(await redis.hvals(keys.outputBytes)).toEqual(["0"])
   })
 
   test("with a secret, an output that somebody wrote into Redis unsealed is handed to nobody", async () => {
@@ -152,7 +155,7 @@ describe("StoredOutputs", () => {
     await expect(store({}, ["another secret of 32 characters.."]).read("one")).rejects.toMatchObject({
       code: "payload_unreadable",
     })
-    await redis.call((sdk) => sdk.rename(keys.output("one"), keys.output("two")))
+    await sdk.rename(keys.output("one"), keys.output("two"))
     await expect(store({}, [secret]).read("two")).rejects.toMatchObject({ code: "payload_unreadable" })
   })
 })

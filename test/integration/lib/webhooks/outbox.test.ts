@@ -571,15 +571,15 @@ describe("WebhookSettingsStore", () => {
     const [OLD, NEW] = ["an older secret, of 32 characters", "a newer secret, of 32 characters"]
     const sealed = (secrets: string[], options = {}) =>
       new WebhookSettingsStore(harness.redis, harness.keys, createSealer(secrets, options))
-    const lying = async () => JSON.stringify(await harness.redis.call((sdk) => sdk.hgetall(harness.keys.webhooks)))
+    const lying = async () => JSON.stringify(await harness.redis.hgetall(harness.keys.webhooks))
 
     it("leaves no secret in Redis that could be read there, and opens them for their own caller alone", async () => {
       const { secret: first } = await sealed([NEW]).rotateSecret("key:a")
       const { secret: second } = await sealed([NEW]).rotateSecret("key:a")
       expect(await sealed([NEW]).readSecrets("key:a")).toEqual([second, first])
       expect(await lying()).not.toContain("whsec_")
-      const stolen = String(await harness.redis.call((sdk) => sdk.hget(harness.keys.webhooks, "key:a")))
-      await harness.redis.call((sdk) => sdk.hset(harness.keys.webhooks, { "key:b": stolen }))
+      const stolen = String(await harness.redis.hget(harness.keys.webhooks, "key:a"))
+      await harness.redis.hset(harness.keys.webhooks, { "key:b": stolen })
       await expect(sealed([NEW]).readSecrets("key:b")).rejects.toMatchObject({ code: "payload_unreadable" })
     })
 
