@@ -21,12 +21,11 @@ Examples:
   $ curl -s https://example.com/photo.jpg | claimcheck classify -
   $ claimcheck classify --json *.jpg | jq -r '[.file, .predictions[0].label] | @tsv'
 
-Every file that is named is one line, or one block, of answer, or one line of failure; the last line counts both. Ctrl-C says
-which tickets go on at the server, and how to ask for them.
+Prints one line or block per file, and a summary. Ctrl-C lists the tickets that continue on the server.
 
-With --json there is one line a file: {"file": …, …ticket}, or {"file": …, "error": {"code", "message"}}.
+With --json, one line per file: {"file": …, …ticket}, or {"file": …, "error": {"code", "message"}}.
 
-Exit codes: 0 every file was classified, 1 at least one was not, 2 the command was not understood, 130 interrupted.`
+Exit codes: 0 every file was classified, 1 at least one was not, 2 the command is invalid, 130 interrupted.`
 
 type Options = EdgeOptions & {
   model?: string
@@ -45,19 +44,19 @@ type Options = EdgeOptions & {
 export function addClassifyCommand(program: Command): void {
   const command = program
     .command("classify")
-    .summary("classify pictures")
-    .description("Send pictures, wait for their tickets, and print what is on them.")
-    .argument("<file...>", "pictures, folders of them, patterns in quotes, URLs, sample:NAME, or - for standard input")
+    .summary("classify images")
+    .description("Submit images, wait for the results, and print them.")
+    .argument("<file...>", "images, folders, quoted patterns, URLs, sample:NAME, or - for standard input")
     .option("--model <id>", "model to classify with (default: the server's)")
-    .option("--top-k <n>", "how many predictions (default: 5)", parseCount)
-    .option("--threshold <p>", "leave out what is less probable than this: 0.3", parseProbability)
-    .option("--lang <tag>", "language of the labels, where the model brings it: de")
-    .option("-c, --concurrency <n>", "how many at once", parseCount, 4)
-    .option("-r, --recursive", "look in the folders of a folder, too")
-    .option("--no-cache", "infer again what is known already")
-    .option("--timeout <duration>", "wait no longer for a file's answer: 90s, 15min (default: no end)", parseDurationMs)
-    .option("--shrink", "send a smaller copy (1,024 pixels) of a picture that is too large for the server")
-    .option("--webhook-url <url>", "send each answer there, too: signed, and again until it is taken")
+    .option("--top-k <n>", "number of predictions (default: 5)", parseCount)
+    .option("--threshold <p>", "drop predictions below this probability: 0.3", parseProbability)
+    .option("--lang <tag>", "language of the labels, if the model has it: de")
+    .option("-c, --concurrency <n>", "uploads at once", parseCount, 4)
+    .option("-r, --recursive", "include subfolders")
+    .option("--no-cache", "run inference even if the result is cached")
+    .option("--timeout <duration>", "wait at most this long per file: 90s, 15min (default: no limit)", parseDurationMs)
+    .option("--shrink", "send a smaller copy (1,024 pixels) of an image that is too large for the server")
+    .option("--webhook-url <url>", "also send each result there, signed and with retries")
     .addOption(new Option("--webhook <url>").hideHelp())
   alias(command, "webhook", "webhookUrl")
   withEdgeOptions(command)

@@ -10,5 +10,5 @@ export function withEdgeOptions(command: Command): Command {
   return command
     .addOption(new Option("--url <url>", "address of the server").env("CLAIMCHECK_URL").default(DEFAULT_URL))
     .addOption(new Option("--key <key>", "API key").env("CLAIMCHECK_KEY"))
-    .option("--json", "print what the server said, as JSON")
+    .option("--json", "print the response as JSON")
 }

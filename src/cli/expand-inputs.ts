@@ -49,7 +49,7 @@ function leftOut(others: readonly string[], folders: readonly string[]): string 
   const named = others.slice(0, MAX_NAMED).join(", ")
   const more = others.length > MAX_NAMED ? ", …" : ""
   return [
-    others.length > 0 && `left out ${countOf(others.length, "file")} not named like a picture: ${named}${more}`,
+    others.length > 0 && `left out ${countOf(others.length, "file")} not named like an image: ${named}${more}`,
     folders.length > 0 && `did not look in its ${countOf(folders.length, "folder")} (--recursive does)`,
   ]
     .filter(Boolean)

@@ -19,23 +19,23 @@ import { addTicketCommand } from "./ticket-command.ts"
 import { addWebhookCommand } from "./webhook/webhook-command.ts"
 
 const HELP = `
-Exit codes: 0 all went well, 1 something failed, 2 the command was not understood, 130 interrupted.
-Environment: CLAIMCHECK_URL and CLAIMCHECK_KEY stand for --url and --key; NO_COLOR turns colours off.`
+Exit codes: 0 success, 1 something failed, 2 the command is invalid, 130 interrupted.
+Environment: CLAIMCHECK_URL and CLAIMCHECK_KEY are the defaults of --url and --key; NO_COLOR disables colours.`
 
 /** What the system says of a file that a command has no words of its own for. */
 const SYSTEM: Record<string, string> = {
-  ENOENT: "there is no such file or folder",
-  ENOTDIR: "a part of its path is a file, no folder",
+  ENOENT: "no such file or folder",
+  ENOTDIR: "part of its path is a file, not a folder",
   EISDIR: "it is a folder",
   EACCES: "permission denied",
   EPERM: "permission denied",
-  EROFS: "the file system cannot be written",
+  EROFS: "the file system is read-only",
   ENOSPC: "the disk is full",
 }
 
 async function main(argv: readonly string[]): Promise<number> {
   const program = new Command("claimcheck")
-    .description("Your own image classifier behind an edge API.")
+    .description("Command line of claimcheck, an image classifier behind an edge API.")
     .version(readVersion())
     .addHelpText("after", HELP)
     .showHelpAfterError("(add --help for the options)")

@@ -6,7 +6,7 @@ const ADVICE: Record<string, string> = {
   ENOTDIR: "a part of the path is a file",
   EACCES: "it may not be made; check the permissions",
   EPERM: "it may not be made; check the permissions",
-  EROFS: "the file system cannot be written",
+  EROFS: "the file system is read-only",
 }
 
 /** Makes a folder that somebody named, by an option or a variable, unless it is there. @throws CliError */

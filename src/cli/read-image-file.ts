@@ -8,8 +8,8 @@ export type ImageFile = { bytes: Uint8Array<ArrayBuffer>; contentType: string }
 
 const ADVICE: Record<string, string> = {
   ENOENT: "there is no such file",
-  ENOTDIR: "a part of its path is a file, no folder",
-  EISDIR: `it is a folder that has no picture (${listFormats()})`,
+  ENOTDIR: "part of its path is a file, not a folder",
+  EISDIR: `it is a folder without images (${listFormats()})`,
   EACCES: "it may not be read; check its permissions",
   EPERM: "it may not be read; check its permissions",
 }
@@ -20,7 +20,7 @@ export const STDIN = "-"
 /** @throws CliError unreadable */
 export async function readImageFile(path: string): Promise<ImageFile> {
   if (path === STDIN && process.stdin.isTTY) {
-    throw new CliError("Cannot read standard input: it is a terminal; pipe a picture in", { code: "unreadable" })
+    throw new CliError("Cannot read standard input: it is a terminal; pipe an image in", { code: "unreadable" })
   }
   try {
     const bytes = new Uint8Array(path === STDIN ? await buffer(process.stdin) : await readFile(path))

@@ -28,7 +28,7 @@ function facts(
     ["place", queue?.position == null ? undefined : placeText(queue.position)],
     ["answer", queue?.notice === undefined && queue?.eta_ms != null ? `in about ${humanMs(queue.eta_ms)}` : undefined],
     ["note", queue?.notice && noticeText(queue.notice)],
-    ["picture", ticket.done && image ? pictureText(image) : undefined],
+    ["image", ticket.done && image ? pictureText(image) : undefined],
     ["output", output && outputText(output, image)],
     ["url", output?.url],
     ["model", model?.id],

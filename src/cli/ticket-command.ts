@@ -25,10 +25,10 @@ Examples:
   $ claimcheck ticket --cancel cls_7z3k…
   $ claimcheck ticket bat_4f6h…
 
-With --json there is one line a ticket: the ticket, or {"id": …, "error": {"code", "message"}}.
+With --json, one line per ticket: the ticket, or {"id": …, "error": {"code", "message"}}.
 
-Exit codes: 0 every ticket was shown or canceled, or with --wait or --out has succeeded; 1 one has not, or is not known; 2 the
-command was not understood; 130 interrupted.`
+Exit codes: 0 every ticket was shown or canceled, or with --wait or --out has succeeded; 1 one has not, or is not known;
+2 the command is invalid; 130 interrupted.`
 
 type Options = EdgeOptions & { wait?: true; cancel?: true; timeout?: number; out?: string; force?: true }
 
@@ -36,17 +36,17 @@ export function addTicketCommand(program: Command): void {
   const command = program
     .command("ticket")
     .summary("show tickets, wait for them, or cancel them")
-    .description("Show tickets: their answers, or where their jobs stand. A batch has one, too.")
-    .argument("<id...>", "ids of tickets: cls_…, or bat_… of batches")
+    .description("Show tickets of images and batches: their results, or their progress.")
+    .argument("<id...>", "ticket ids: cls_…, or bat_… for batches")
     .addOption(new Option("-w, --wait", "wait until it is done").conflicts("cancel"))
-    .option("--cancel", "cancel what has not finished")
-    .option("--timeout <duration>", "wait no longer than 90s, 15min (default: no end)", parseDurationMs)
+    .option("--cancel", "cancel jobs that are not done")
+    .option("--timeout <duration>", "wait at most this long: 90s, 15min (default: no limit)", parseDurationMs)
     .addOption(
-      new Option("-o, --out <folder>", "save what compress and resize made there, under the ticket's id").conflicts(
+      new Option("-o, --out <folder>", "save the outputs of compress and resize there, named by ticket id").conflicts(
         "cancel",
       ),
     )
-    .option("--force", "write over files that are there")
+    .option("--force", "overwrite existing files")
   withEdgeOptions(command)
     .addHelpText("after", HELP)
     .action(async (ids: string[], options: Options) => {

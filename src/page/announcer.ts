@@ -32,7 +32,7 @@ export function announceProgress(album: Album): void {
       const open = pictures.filter((picture) => !isDone(picture))
       // What was refused at once belongs to those that it came with; what an earlier visit left is no news.
       for (const { id } of pictures.filter(isNew)) ours.add(id)
-      if (open.length > 0) region.textContent = `${countOf(open.length, "picture")} handed in.`
+      if (open.length > 0) region.textContent = `${countOf(open.length, "picture")} submitted.`
       else if (ours.size > 0) tell()
     },
     changed: (picture) => {

@@ -81,7 +81,7 @@ export class Follower {
         onShrink: (copy) => this.#album.shrunk(id, copy),
       }
       const ticket = await this.#edge.use((client) => client.submit(image, options))
-      if (ticket.latest === undefined) throw new ClaimcheckError("bad_response", "The answer is not a ticket")
+      if (ticket.latest === undefined) throw new ClaimcheckError("bad_response", "The response is not a ticket")
       const isWanted = this.#album.get(id)?.progress.phase === "uploading"
       if (isWanted) this.#album.progress(id, { phase: "ticket", ticket: ticket.latest })
       else if (!ticket.latest.done) await ticket.cancel()
@@ -92,7 +92,7 @@ export class Follower {
   async #imageOf({ id, url }: Picture): Promise<Image> {
     if (url !== undefined) return { imageUrl: url }
     const file = await this.#album.file(id)
-    if (file === undefined) throw new ClaimcheckError("not_uploaded", "The bytes are gone")
+    if (file === undefined) throw new ClaimcheckError("not_uploaded", "The file is no longer available")
     await assertReadable(file)
     return file
   }
@@ -124,7 +124,7 @@ export class Follower {
     const refusal =
       error instanceof ClaimcheckError
         ? { code: error.code, message: error.message }
-        : { code: "internal", message: "Something broke in this page" }
+        : { code: "internal", message: "An error occurred in this page" }
     const { progress } = picture
     const ticket = progress.phase === "ticket" ? progress.ticket : undefined
     this.#album.progress(id, { phase: "refused", error: refusal, ...(ticket !== undefined && { ticket }) })

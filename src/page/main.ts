@@ -106,7 +106,7 @@ async function main(): Promise<void> {
 
 /** Private windows and strict settings: what is shown is gone with the page, and it says so. */
 function forget(): History {
-  byId("kept-note").textContent = "This browser keeps nothing: they are gone with the page."
+  byId("kept-note").textContent = "This browser stores nothing: pictures are lost when you close the page."
   return openForgetfulHistory()
 }
 

@@ -26,18 +26,18 @@ export class QueueView {
   }
 
   showAway(): void {
-    byId("queue-note").textContent = "No news from the queue."
+    byId("queue-note").textContent = "The queue cannot be reached."
     const pulse = byId("pulse")
-    pulse.textContent = "no news"
+    pulse.textContent = "unreachable"
     pulse.dataset.state = "bad"
   }
 }
 
 function noteOf({ paused, classifiers, dead }: QueueStats): string {
   const notes = [
-    paused && "The queue is paused: pictures wait until somebody resumes it.",
-    !paused && classifiers === 0 && "No classifier is there: pictures wait until one comes.",
-    dead > 0 && `${countOf(dead, "picture")} failed every time and ${dead === 1 ? "is" : "are"} set aside.`,
+    paused && "The queue is paused. Pictures wait until it is resumed.",
+    !paused && classifiers === 0 && "No classifier is running. Pictures wait until one starts.",
+    dead > 0 && `${countOf(dead, "picture")} used up all attempts.`,
   ]
   return notes.filter(Boolean).join(" ")
 }

@@ -2,25 +2,25 @@ import type { Shrunk } from "../lib/client/claimcheck.ts"
 import { failureOf, isDone, isSucceeded, type Picture, type Refusal } from "./picture.ts"
 
 const SENTENCES: Record<string, string> = {
-  image_too_large: "This file is larger than the server takes.",
-  side_too_long: "This picture is wider or higher than the server takes.",
-  too_many_pixels: "This picture has more pixels than the server takes.",
+  image_too_large: "This file is larger than the server allows.",
+  side_too_long: "This picture is wider or higher than the server allows.",
+  too_many_pixels: "This picture has more pixels than the server allows.",
   not_a_picture: "This is neither a picture nor a list of pictures.",
-  unsupported_image: "This is not a picture that the server can read.",
+  unsupported_image: "The server does not support this file format.",
   empty_body: "This file is empty.",
   invalid_image: "This picture is damaged and cannot be decoded.",
-  unknown_model: "The server has never served this model.",
+  unknown_model: "The server does not know this model.",
   not_found: "The server no longer knows this ticket; it may have expired.",
   network: "The server could not be reached.",
-  bad_response: "Something other than claimcheck answered.",
-  queue_full: "The queue is full. Try again in a while.",
-  draining: "The server is being upgraded. Try again in a while.",
-  caller_queue_full: "Too many of your pictures are waiting already. Try again in a while.",
-  redis_full: "The server has no room left. Try again in a while.",
-  caller_bytes_full: "You keep too much here already. Try again when some of it has expired.",
-  redis_unavailable: "The server cannot reach its queue. Try again in a while.",
-  deadline_exceeded: "Nobody came to this picture before its deadline.",
-  attempts_exhausted: "This picture failed every time it was tried.",
+  bad_response: "The response does not come from claimcheck.",
+  queue_full: "The queue is full. Try again later.",
+  draining: "The server is being upgraded. Try again later.",
+  caller_queue_full: "Too many of your pictures are waiting. Try again later.",
+  redis_full: "The server is full. Try again later.",
+  caller_bytes_full: "Your storage is full. Try again when earlier results have expired.",
+  redis_unavailable: "The server cannot reach its queue. Try again later.",
+  deadline_exceeded: "No classifier started this picture before its deadline.",
+  attempts_exhausted: "All attempts for this picture failed.",
   canceled: "Canceled.",
   unreadable: "The browser could not read this file.",
   not_uploaded: "The page was closed before this picture was uploaded.",
@@ -36,7 +36,7 @@ export function stateWords(picture: Picture): string {
   const failure = failureOf(picture)
   if (failure !== null) return failure.code === "canceled" ? "canceled" : "failed"
   const { progress } = picture
-  if (progress.phase === "waiting") return "waiting for its upload"
+  if (progress.phase === "waiting") return "waiting to upload"
   if (progress.phase !== "ticket") return "uploading"
   const { status, queue, predictions } = progress.ticket
   const [first] = predictions ?? []

@@ -23,7 +23,7 @@ export function renderSteps(picture: Picture): HTMLOListElement {
       isNow && element("span", { class: "more" }, moreOf(picture)),
     )
   })
-  return element("ol", { class: "steps", "aria-label": "How far it has come" }, ...items)
+  return element("ol", { class: "steps", "aria-label": "Progress" }, ...items)
 }
 
 function reachedBeforeFailure({ progress }: Picture): number {

@@ -133,7 +133,7 @@ function blankTicket(): HTMLElement[] {
       "div",
       { class: "photo" },
       element("h2", { id: "ticket-title" }, "No ticket yet"),
-      element("p", {}, "Your picture will be here, and below it what the model sees."),
+      element("p", {}, "Your picture appears here, with the predictions of the model."),
     ),
     element("div", { class: "stub" }, answer(undefined)),
   ]
@@ -160,7 +160,7 @@ function answer(ticket: TicketData | undefined): HTMLElement {
       bar,
     )
   })
-  return element("ol", { class: "bars", "aria-label": "What the model sees" }, ...rows)
+  return element("ol", { class: "bars", "aria-label": "Predictions" }, ...rows)
 }
 
 function shortId(id: string): string {

@@ -211,7 +211,7 @@ describe("claimcheck dead", () => {
     const asked = await cli("dead", "drop", "--all")
     expect([asked.code, asked.stderr]).toEqual([
       2,
-      "error Drop 1 dead letter with the pictures, for good. Nobody can be asked here: add --yes to do it\n",
+      "error Drop 1 dead letter with their images, permanently. Nobody can be asked here: add --yes to do it\n",
     ])
     expect(await ok("dead", "drop", ticket, "--yes")).toBe("1 dead letter dropped\n")
     expect(await ok("dead", "list")).toBe("There are no dead letters.\n")

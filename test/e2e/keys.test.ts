@@ -57,7 +57,7 @@ test("a stack that takes keys alone says what is missing, until the first one is
   expect((await cli("classify", newPicture(), "--key", key)).code).toBe(0)
   const again = await cli("keys", "create", "alice")
   expect(again).toMatchObject({ code: 1, stdout: "" })
-  expect(again.stderr).toContain("there is a key of that name")
+  expect(again.stderr).toContain("the name is taken")
 })
 
 test("a key can be revoked by who says so", async () => {
@@ -107,7 +107,7 @@ test("a revoked key is refused soon after, and its name is gone", async () => {
   const status = async () => (await fetch(`${stack.url}/v1/models`, { headers })).status
   await expect.poll(status, { timeout: 40_000, interval: 250 }).toBe(401)
   expect((await cli("models", "--key", revoked)).stderr).toContain("not known, or revoked")
-  expect((await cli("keys", "create", "erin")).stderr).toContain("names are given once")
+  expect((await cli("keys", "create", "erin")).stderr).toContain("names are never reused")
   const { stdout } = await cli("keys", "list", "--json")
   const list = JSON.parse(stdout) as { keys: { name: string }[]; revoked: object[] }
   expect(list.keys.map((entry) => entry.name)).not.toContain("erin")

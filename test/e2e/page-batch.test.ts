@@ -116,7 +116,7 @@ test("a list can be taken back while it is sent, and what is left of it canceled
   await expect.poll(() => requests.filter(({ method }) => method === "DELETE").length).toBe(1)
   await press(page, "Start")
   await says(page, ".batch .count", /: 0 of 2 pictures/)
-  await press(page, "Cancel what is left")
+  await press(page, "Cancel the rest")
   await says(page, ".batch .count", /: 2 pictures · .*canceled$/)
   await says(page, "#batch-announcer", /^twice\.csv was canceled\.$/)
   expect(await page.locator(".batch dl").innerText()).toMatch(/canceled\s+2$/)
@@ -158,7 +158,7 @@ test("a list that is dropped is watched over a reload, rests while hidden, and h
   expect(await page.locator(".batch dl").innerText()).toMatch(/^succeeded\s+11\s+failed\s+1\s+left\s+4$/)
   expect(await page.locator(".batch progress").getAttribute("value")).toBe("0.75")
   expect(await seriousFindings(page)).toEqual([])
-  const part = await download(page, "Download what is done")
+  const part = await download(page, "Download finished rows")
   expect(part.rows.map(({ name }) => name)).toEqual(numbers.slice(0, 12).map((number) => `picture ${number}`))
 
   await page.clock.install()
@@ -179,7 +179,7 @@ test("a list that is dropped is watched over a reload, rests while hidden, and h
   pictures.release()
   await page.clock.runFor(10_000)
   await says(page, "#batch-announcer", /^photos\.csv is done: 15 pictures, 1 failed\.$/)
-  await page.getByText("What failed first").click()
+  await page.getByText("First failures").click()
   await says(page, ".findings li", /^Row 8: .*404[\s\S]*\/7\.jpg$/)
   const results = "**/v1/batches/*/results?*"
   await page.route(results, (route) => route.fulfill({ status: 404, json: { code: "not_found", detail: "Gone" } }))
@@ -218,7 +218,7 @@ test("rows that cannot be taken are named, and the rest is classified for who wa
   ]
   await page.setInputFiles("#choose-list", list("mixed.tsv", lines))
   await press(page, "Start")
-  await says(page, ".batch .count", /^2 rows of it cannot be taken\.$/)
+  await says(page, ".batch .count", /^2 rows cannot be accepted\.$/)
   const bottom = () => page.locator(".batch").evaluate((card) => card.getBoundingClientRect().bottom)
   expect(await bottom()).toBeLessThanOrEqual(viewport.height)
   expect(await page.locator(".bad-rows tbody tr").allInnerTexts()).toEqual([
@@ -229,7 +229,7 @@ test("rows that cannot be taken are named, and the rest is classified for who wa
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
   // What is left to choose is there after a reload, too.
   await page.reload()
-  await press(page, "Take the rest")
+  await press(page, "Accept the other rows")
   await says(page, ".batch .count", /^what is in each picture: 2 pictures · 4 rows · 2 left out · in /)
   expect(await seriousFindings(page)).toEqual([])
   const { rows } = await download(page, "Download results")

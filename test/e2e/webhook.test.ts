@@ -106,7 +106,7 @@ test("a receiver that wants no more is listed, and the event can be sent again o
     code: 2,
     stderr: expect.stringContaining("Send 1 webhook (1 given up) again, to their receivers. Nobody can be asked here"),
   })
-  expect((await cli("webhook", "resend", event)).stdout).toBe("1 webhook on the way again\n")
+  expect((await cli("webhook", "resend", event)).stdout).toBe("1 webhook will be sent again\n")
   const attempts = async () => JSON.parse((await cli("webhook", "show", "--json", id)).stdout).deliveries[0].attempts
   await expect.poll(attempts, { timeout: 30_000 }).toHaveLength(2)
   await expect.poll(listed, { timeout: 30_000 }).toContain(event)

@@ -26,8 +26,8 @@ import { renderSummary } from "./render-batch.ts"
 import { startRun } from "./start-run.ts"
 
 const HELP = `
-The list is CSV, TSV, JSON Lines or a JSON array. A column named like url, image_url or "Input Image URLs" holds the pictures,
-one or several in a cell; all other columns come back with their row.
+The list is CSV, TSV, JSON Lines or a JSON array. A column named like url, image_url or "Input Image URLs" contains the image
+URLs, one or several in a cell. All other columns are returned with their row.
 
 Examples:
   $ claimcheck batch photos.csv
@@ -36,10 +36,10 @@ Examples:
   $ claimcheck batch products.csv --operation resize --width 640 --download small/ --name-column sku
   $ claimcheck batch photos.csv --resume
 
-Options are called as in the API, with - for _; docs/operations.md says what those of an operation take.
-Ctrl-C leaves the batch running at the server; --resume goes on where the results end, --cancel stops it.
+Options are named as in the API, with - for _; docs/operations.md describes those of an operation.
+Ctrl-C leaves the batch running on the server; --resume continues where the results end, --cancel stops the batch.
 
-Exit codes: 0 every row succeeded, 1 at least one did not, 2 the command was not understood, 130 interrupted.`
+Exit codes: 0 every row succeeded, 1 at least one did not, 2 the command is invalid, 130 interrupted.`
 
 type Options = EdgeOptions & {
   operation: string
@@ -70,25 +70,25 @@ const OPERATION_OPTIONS = Object.keys(operationOptions).map((name) => ({
 export function addBatchCommand(program: Command): void {
   const command = program
     .command("batch")
-    .summary("work through a list of pictures")
-    .description("Send a list of picture URLs, wait, and write one row of results for each of its rows.")
+    .summary("process a list of image URLs")
+    .description("Submit a list of image URLs, wait, and write one row of results per row.")
     .argument("<file>", "the list, or - for standard input")
-    .option("--operation <name>", `what to do with each picture: ${operationNames.join(", ")}`, "classify")
+    .option("--operation <name>", `operation on each image: ${operationNames.join(", ")}`, "classify")
     .option(
       "-o, --out <file>",
-      "where the results go: .csv, .tsv or .jsonl (default: photos.results.csv for photos.csv)",
+      "file for the results: .csv, .tsv or .jsonl (default: photos.results.csv for photos.csv)",
     )
     .option("--model <id>", "model to classify with (default: the server's)")
-    .option("--batch-size <n>", "how many pictures at once (default: 64)", parseCount)
-    .option("--url-column <name>", "column with the URLs (default: guessed by its name)")
-    .option("--on-invalid <how>", "skip takes the rows that can be taken (default: reject)")
-    .option("--webhook-url <url>", "tell this address when the batch is done, signed")
-    .option("--webhook-every <n>", "and each time that so many pictures are done", parseCount)
-    .option("--download <folder>", "fetch the files that compress and resize make, too")
-    .option("--name-column <name>", "column that names those files (default: the last part of the URL)")
-    .option("--resume", "go on with a run that broke off")
-    .option("--cancel", "stop a run that broke off, and fetch what is done")
-    .option("--force", "write over results that are there")
+    .option("--batch-size <n>", "images in progress at once (default: 64)", parseCount)
+    .option("--url-column <name>", "column with the URLs (default: found by its name)")
+    .option("--on-invalid <how>", "skip: accept a list with invalid rows (default: reject)")
+    .option("--webhook-url <url>", "send a signed webhook there when the batch is done")
+    .option("--webhook-every <n>", "also each time this many images are done", parseCount)
+    .option("--download <folder>", "also download the outputs of compress and resize")
+    .option("--name-column <name>", "column to name those files after (default: the last part of the URL)")
+    .option("--resume", "continue an interrupted run")
+    .option("--cancel", "cancel an interrupted run, and fetch the finished rows")
+    .option("--force", "overwrite existing results")
     .addOption(new Option("--op <name>").hideHelp())
     .addOption(new Option("--option <name=value>").argParser(collectOption).default([]).hideHelp())
     .addOption(new Option("--skip-invalid").hideHelp())
@@ -212,7 +212,7 @@ function interruptedWords(
   const howFar =
     seen === undefined
       ? ""
-      : `, ${seen.pictures.done.toLocaleString("en-US")} of ${countOf(seen.pictures.total, "picture")} done`
+      : `, ${seen.pictures.done.toLocaleString("en-US")} of ${countOf(seen.pictures.total, "image")} done`
   if (seen?.done)
     return `Interrupted: the server is done with ${ticketId}; not all of its results are fetched.\n${resume}    fetches them`
   return [

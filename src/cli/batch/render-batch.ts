@@ -24,10 +24,7 @@ export function renderBatch(batch: BatchTicket, { paint }: { paint: Paint }): st
   const { pictures, rows, per_second: perSecond, eta_ms: etaMs } = batch
   const { done, total, failed } = pictures
   const facts: [string, string | false][] = [
-    [
-      "done",
-      `${done.toLocaleString("en-US")} of ${countOf(total, "picture")}${failed > 0 ? `, ${failed} failed` : ""}`,
-    ],
+    ["done", `${done.toLocaleString("en-US")} of ${countOf(total, "image")}${failed > 0 ? `, ${failed} failed` : ""}`],
     ["left", !batch.done && batch.notice === undefined && etaMs != null && `about ${humanMs(etaMs)}`],
     ["speed", !batch.done && perSecond !== null && perSecond > 0 && `${perSecond.toFixed(1)}/s`],
     ["note", batch.notice !== undefined && noticeText(batch.notice)],
@@ -50,7 +47,7 @@ export function renderSummary(
   const told = Object.entries(counts).filter(([what, count]) => count > 0 || what === "done")
   const head = [
     status === "canceled" && "canceled",
-    `${countOf(rows.total, "row")}, ${countOf(total, "picture")}: ${told.map(([what, count]) => `${count.toLocaleString("en-US")} ${what}`).join(", ")}`,
+    `${countOf(rows.total, "row")}, ${countOf(total, "image")}: ${told.map(([what, count]) => `${count.toLocaleString("en-US")} ${what}`).join(", ")}`,
     rows.skipped > 0 && `${countOf(rows.skipped, "row")} left out`,
     humanMs(ms),
     status !== "canceled" && `${((succeeded + failed) / (ms / 1_000)).toFixed(1)}/s`,

@@ -23,8 +23,8 @@ const CONTENT_TYPES: Record<string, string> = {
 
 const ADVICE: Record<string, string> = {
   ENOENT: "there is no such file",
-  ENOTDIR: "a part of its path is a file, no folder",
-  EISDIR: "it is a folder; a list is a file of URLs, and `claimcheck classify` takes folders of pictures",
+  ENOTDIR: "part of its path is a file, not a folder",
+  EISDIR: "it is a folder; a list is a file of URLs, and `claimcheck classify` takes folders of images",
   EACCES: "it may not be read; check its permissions",
 }
 

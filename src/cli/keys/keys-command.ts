@@ -11,10 +11,10 @@ import { parseWebhookUrl } from "../webhook/settings-command.ts"
 import { renderKeyList } from "./render-keys.ts"
 
 const HELP = `
-A key is shown once, when it is made; only its hash is kept. One that is revoked stops working everywhere within 15
-seconds. A name is given once and never again: the tickets of a revoked key are nobody's.
-These commands talk to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and
-UPSTASH_REDIS_REST_TOKEN. Keys in the server's API_KEYS are not listed here.
+A key is shown once, when it is created; only its hash is stored. A revoked key stops working everywhere within 15 seconds.
+Names are never reused, and nobody can read the tickets of a revoked key.
+These commands connect to the Redis of the local stack, or to UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN. Keys
+in the server's API_KEYS are not listed here.
 
 Examples:
   $ claimcheck keys create alice
@@ -23,8 +23,8 @@ Examples:
   $ claimcheck keys list
   $ claimcheck keys revoke alice
 
-Exit codes: 0 done, 1 the name is taken or not known, or the queue cannot be reached, 2 the command was not understood, or
---yes is missing where nobody can be asked, 130 interrupted.`
+Exit codes: 0 done, 1 the name is taken or not known, or the queue cannot be reached, 2 the command is invalid, or
+--yes is missing without a terminal, 130 interrupted.`
 
 type CreateOptions = {
   weight?: number
@@ -37,8 +37,8 @@ type CreateOptions = {
 export function addKeysCommand(program: Command): void {
   const keys = program
     .command("keys")
-    .summary("make API keys, list and revoke them")
-    .description("Make API keys, list and revoke them.")
+    .summary("create, list and revoke API keys")
+    .description("Create, list and revoke API keys.")
     .addHelpText("after", HELP)
   addCreate(keys)
   addList(keys)
@@ -48,13 +48,13 @@ export function addKeysCommand(program: Command): void {
 function addCreate(keys: Command): void {
   keys
     .command("create")
-    .description("Make a key and print it, once.")
+    .description("Create a key and print it once.")
     .argument("<name>", "letters, digits, _ . and -", parseKeyName)
-    .option("--weight <n>", "share of a busy queue; 1 unless said", parseWeight)
-    .option("--rate <limit>", "how often it may submit, like 100/60s, instead of RATE_LIMIT", parseRate)
-    .option("--max-depth <n>", "how many of its jobs may wait, instead of MAX_QUEUE_DEPTH_PER_CALLER", parseCount)
-    .option("--webhook-url <url>", "where its webhooks go, unless a submit says otherwise", parseWebhookUrl)
-    .option("--json", "print it as JSON")
+    .option("--weight <n>", "share of a busy queue (default: 1)", parseWeight)
+    .option("--rate <limit>", "rate limit, such as 100/60s, instead of RATE_LIMIT", parseRate)
+    .option("--max-depth <n>", "limit of waiting jobs, instead of MAX_QUEUE_DEPTH_PER_CALLER", parseCount)
+    .option("--webhook-url <url>", "default URL of its webhooks", parseWebhookUrl)
+    .option("--json", "print JSON")
     .action((name: string, { weight = 1, rate, maxDepth, webhookUrl, json }: CreateOptions) =>
       operate(async ({ apiKeys, webhooks }) => {
         const key = await newApiKey()
@@ -62,7 +62,7 @@ function addCreate(keys: Command): void {
         const outcome = await apiKeys.create({ ...record, createdMs: Date.now() }, await hashApiKey(key))
         if (outcome !== "created") throw nameGiven(name, outcome)
         // Printed first: whatever fails from here on, the key is made.
-        if (!json) printError("The key, shown only now:")
+        if (!json) printError("The key, shown only once:")
         print(json ? JSON.stringify({ ...record, key }) : key)
         if (webhookUrl !== undefined) await webhooks.setUrl(keyCaller(name), webhookUrl)
       }),
@@ -72,8 +72,8 @@ function addCreate(keys: Command): void {
 function addList(keys: Command): void {
   keys
     .command("list")
-    .description("List keys with their limits, and those that were revoked.")
-    .option("--json", "print it as JSON")
+    .description("List keys with their limits, and revoked keys.")
+    .option("--json", "print JSON")
     .action(({ json }: { json?: true }) =>
       operate(async ({ apiKeys }) => {
         const list = await apiKeys.list()
@@ -85,10 +85,10 @@ function addList(keys: Command): void {
 function addRevoke(keys: Command): void {
   keys
     .command("revoke")
-    .description("End a key for good. What it has submitted is finished, and then nobody's.")
+    .description("Revoke a key permanently. Its jobs still run, but nobody can read their tickets.")
     .argument("<name>", "of the key", parseKeyName)
-    .option("-y, --yes", "do not ask")
-    .option("--json", "print what was done, as JSON")
+    .option("-y, --yes", "do not ask for confirmation")
+    .option("--json", "print the outcome as JSON")
     .action((name: string, { yes, json }: { yes?: true; json?: true }) =>
       operate(async ({ apiKeys }, signal) => {
         await confirm(`Revoke ${name}: nobody can read its tickets any more, and the name stays taken.`, {
@@ -96,16 +96,14 @@ function addRevoke(keys: Command): void {
           signal,
         })
         const outcome = await apiKeys.revoke(name, Date.now())
-        if (outcome === "missing")
-          throw new CliError(`There is no key ${name}: claimcheck keys list shows those there are`)
+        if (outcome === "missing") throw new CliError(`There is no key ${name}: see claimcheck keys list`)
         print(json ? JSON.stringify({ name, revoked: true }) : `${name} is revoked: it is refused within 15 s`)
       }),
     )
 }
 
 function nameGiven(name: string, outcome: "taken" | "revoked"): CliError {
-  const why =
-    outcome === "taken" ? "there is a key of that name" : "a key of that name was revoked, and names are given once"
+  const why = outcome === "taken" ? "the name is taken" : "a key of that name was revoked, and names are never reused"
   return new CliError(`Cannot make the key ${name}: ${why}. Choose another name`, {
     code: `name_${outcome}`,
     exitCode: EXIT.failed,

@@ -10,26 +10,24 @@ import { renderTable } from "../text-table.ts"
 import { type CheckReport, runCheck } from "./run-check.ts"
 
 const HELP = `
-It loads the folder as a classifier would, and says what it found, and where. No server is needed.
+Loads the folder like a classifier, and prints each setting with its source. Needs no server.
 
 Examples:
   $ claimcheck models check models/my-model --picture photo.jpg
   $ claimcheck models check ~/Downloads/tm-my-image-model --json | jq .facts
 
-Exit codes: 0 the model can be served, 1 it cannot, 2 the command was not understood, 130 interrupted.`
+Exit codes: 0 the model can be served, 1 it cannot, 2 the command is invalid, 130 interrupted.`
 
 type Options = { picture?: string; runs?: number; json?: true }
 
 export function addCheckCommand(models: Command): void {
   models
     .command("check")
-    .summary("load a model's folder, try it, and say what was found")
-    .description(
-      "Load a model's folder, run a picture through it, and say what was found, how fast it is, and what it holds.",
-    )
+    .summary("load a model folder, run it, and print what was found")
+    .description("Load a model folder, classify an image, and print its settings, speed and memory.")
     .argument("<folder>", "folder of the model")
-    .option("--picture <file>", "picture to run (default: one that is made up)")
-    .option("--runs <n>", "how often, for the times (default: 10)", parseCount)
+    .option("--picture <file>", "image to classify (default: a generated one)")
+    .option("--runs <n>", "number of runs to time (default: 10)", parseCount)
     .option("--json", "print the report as JSON")
     .addHelpText("after", HELP)
     .action((folder: string, options: Options) =>
@@ -57,7 +55,7 @@ export function renderReport(report: Extract<CheckReport, { ok: true }>, paint: 
     renderTable([["what", "found", "where"], ...facts], paint),
     "",
     ...predictions,
-    `speed   ${times}, ${perSecond.toFixed(1)} pictures/s on one lane; loaded in ${humanMs(report.loadMs)}`,
+    `speed   ${times}, ${perSecond.toFixed(1)} images/s on one lane; loaded in ${humanMs(report.loadMs)}`,
     `memory  model ${humanBytes(memory.weightBytes)}, WASM heap ${humanBytes(memory.wasmBytes)}, process ${humanBytes(memory.processBytes)}`,
   ].join("\n")
 }

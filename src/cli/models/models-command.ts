@@ -31,8 +31,8 @@ type Broken = { id: string; code: string; message: string; classifiers: number }
 export function addModelsCommand(program: Command): void {
   const command = program
     .command("models")
-    .summary("list the models that are served; check a folder, or pull a model")
-    .description("List the models that live classifiers serve, and folders that they cannot serve, with the reason.")
+    .summary("list served models; check a folder, or pull a model")
+    .description("List the models that classifiers serve, and broken model folders with the reason.")
     // What follows the name of a subcommand is that one's.
     .enablePositionalOptions()
   refuseOtherWords(withEdgeOptions(command))

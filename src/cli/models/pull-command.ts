@@ -14,28 +14,28 @@ import { type Pulled, pullModel } from "./pull-model.ts"
 import { runCheck } from "./run-check.ts"
 
 const HELP = `
-Without a name it lists what there is. What is fetched goes into models/ (or the first folder of CLAIMCHECK_MODELS), where a
-classifier finds it at once. The first pull of a model writes its hashes into models.lock.json beside it; a later one that
-brings anything else is refused. A pull that was broken off goes on where it was.
+Without a name it lists the available models. Models are saved in models/ (or the first folder of CLAIMCHECK_MODELS), where
+classifiers find them at once. The first pull writes the hashes to models.lock.json; later pulls with other bytes are refused.
+An interrupted pull resumes where it stopped.
 
 Examples:
   $ claimcheck models pull
   $ claimcheck models pull mobilenet_v2
   $ claimcheck models pull mobilenet_v2 --from https://mirror.example.com/tfjs-models/ --into /srv/models
 
-Exit codes: 0 it is there, 1 it is not, 2 the command was not understood, 130 interrupted.`
+Exit codes: 0 success, 1 failure, 2 the command is invalid, 130 interrupted.`
 
 type Options = { from: string; into?: string; force?: true; json?: true }
 
 export function addPullCommand(models: Command): void {
   models
     .command("pull")
-    .summary("fetch a well-known model by name")
-    .description("Fetch a well-known model from its publisher, check it, and put it where classifiers find it.")
-    .argument("[name]", "which model")
+    .summary("download a known model by name")
+    .description("Download a known model from its publisher, check it, and save it where classifiers find it.")
+    .argument("[name]", "name of the model")
     .addOption(new Option("--from <url>", "address of a mirror").env("CLAIMCHECK_MODELS_URL").default(PUBLISHER))
-    .option("--into <folder>", "folder of model folders")
-    .option("--force", "replace a folder of that name")
+    .option("--into <folder>", "parent folder of models")
+    .option("--force", "replace an existing folder")
     .option("--json", "print what was pulled as JSON")
     .addHelpText("after", HELP)
     .action((name: string | undefined, options: Options) =>
@@ -90,7 +90,7 @@ function say(row: CatalogueRow, { base, into }: { base: string; into: string }):
 /** What came must be a model that can be served: said here, before it is. */
 async function loadOnce(folder: string, id: string, signal: AbortSignal): Promise<void> {
   const report = await runCheck(folder, { id, runs: 1, signal })
-  if (!report.ok) throw new CliError(`What came cannot be served: ${report.message}`, { code: report.code })
+  if (!report.ok) throw new CliError(`The downloaded model cannot be served: ${report.message}`, { code: report.code })
 }
 
 /** The labels of ImageNet's classes, in their usual order: those of the model that we bring. */

@@ -11,8 +11,8 @@ import { renderDead, renderDeadList } from "./render-dead.ts"
 import { checkWhich, reportFailures, type Which, withWhich } from "./which.ts"
 
 const HELP = `
-A job that used up its attempts is kept with its picture for a week (DEAD_TTL_S) and can be sent again. These commands
-talk to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.
+A job that used up its attempts is kept with its image for a week (DEAD_TTL_S) and can be retried. These commands
+connect to the Redis of the local stack, or to UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN.
 An id is that of a job or of a ticket (cls_…).
 
 Examples:
@@ -21,16 +21,16 @@ Examples:
   $ claimcheck dead retry --all --deadline 6h
   $ claimcheck dead drop 7z3k0v5c8mq2x9r4t6w1y8a0bd --yes
 
-Exit codes: 0 done, 1 an id is not among the dead or the answer was no, 2 the command was not understood, or --yes is
-missing where nobody can be asked, 130 interrupted.`
+Exit codes: 0 done, 1 an id is not a dead letter or you did not confirm, 2 the command is invalid, or --yes is missing
+without a terminal, 130 interrupted.`
 
 const HOUR_MS = 3_600_000
 
 export function addDeadCommand(program: Command): void {
   const dead = program
     .command("dead")
-    .summary("look at jobs that failed for good; send them again or drop them")
-    .description("Look at dead letters: jobs that used up their attempts. Send them again, or drop them.")
+    .summary("list, retry or drop jobs that used up their attempts")
+    .description("List, retry or drop dead letters: jobs that used up their attempts.")
     .addHelpText("after", HELP)
   addList(dead)
   addShow(dead)
@@ -43,9 +43,9 @@ type JsonOption = { json?: true }
 function addList(dead: Command): void {
   dead
     .command("list")
-    .description("List dead letters, the latest first.")
-    .option("--limit <n>", "how many at most", parseCount, 50)
-    .option("--json", "print one JSON line for each")
+    .description("List dead letters, latest first.")
+    .option("--limit <n>", "maximum number", parseCount, 50)
+    .option("--json", "print one JSON line per item")
     .action(({ limit, json }: JsonOption & { limit: number }) =>
       operate(async ({ operator }) => {
         const letters = await operator.listDead({ count: limit })
@@ -61,9 +61,9 @@ function addList(dead: Command): void {
 function addShow(dead: Command): void {
   dead
     .command("show")
-    .description("Show all that is known of a dead letter.")
+    .description("Show a dead letter.")
     .argument("<id>", "a job's or a ticket's", parseJobId)
-    .option("--json", "print it as JSON")
+    .option("--json", "print JSON")
     .action((id: string, { json }: JsonOption) =>
       operate(async (operations) => {
         const letter = await findDead(operations, id)
@@ -74,7 +74,7 @@ function addShow(dead: Command): void {
 }
 
 function addRetry(dead: Command): void {
-  withIds(dead.command("retry").description("Send dead letters again, with a fresh set of attempts."))
+  withIds(dead.command("retry").description("Retry dead letters, with new attempts."))
     .addOption(
       new Option("--deadline <duration>", "fail what is not started within 90s, 15min, 6h")
         .argParser(parseDurationMs)
@@ -92,27 +92,26 @@ function addRetry(dead: Command): void {
         if (options.json) print(JSON.stringify(done))
         else print(`${countOf(done.queued.length, "job")} back in the queue`)
         reportFailures([
-          [done.missing, "not among the dead letters"],
-          [done.payloadMissing, "cannot be sent again: the picture has expired"],
+          [done.missing, "not a dead letter"],
+          [done.payloadMissing, "cannot be retried: the image has expired"],
         ])
       }),
     )
 }
 
 function addDrop(dead: Command): void {
-  withIds(
-    dead.command("drop").description("Forget dead letters and their pictures. Their tickets stay failed."),
-  ).action((ids: string[], options: Which) =>
-    operate(async (operations, signal) => {
-      const chosen = await choose(operations, ids, options)
-      if (chosen.length === 0) return
-      const what = `Drop ${countOf(chosen.length, "dead letter")} with the pictures, for good.`
-      await confirm(what, { yes: options.yes === true, signal })
-      const done = await dropDead(operations.operator, chosen)
-      if (options.json) print(JSON.stringify(done))
-      else print(`${countOf(done.dropped.length, "dead letter")} dropped`)
-      reportFailures([[done.missing, "not among the dead letters"]])
-    }),
+  withIds(dead.command("drop").description("Delete dead letters and their images. Their tickets stay failed.")).action(
+    (ids: string[], options: Which) =>
+      operate(async (operations, signal) => {
+        const chosen = await choose(operations, ids, options)
+        if (chosen.length === 0) return
+        const what = `Drop ${countOf(chosen.length, "dead letter")} with their images, permanently.`
+        await confirm(what, { yes: options.yes === true, signal })
+        const done = await dropDead(operations.operator, chosen)
+        if (options.json) print(JSON.stringify(done))
+        else print(`${countOf(done.dropped.length, "dead letter")} dropped`)
+        reportFailures([[done.missing, "not a dead letter"]])
+      }),
   )
 }
 

@@ -11,21 +11,19 @@ const SEEN_MS = 15_000
 const LOOK_MS = 1_000
 
 const HELP = `
-For an upgrade that raises the schema number (docs/versions.md). Ctrl-C stops the waiting alone: nothing is accepted until
-\`claimcheck drain --off\`. It talks to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and
+For an upgrade that raises the schema number (docs/versions.md). Ctrl-C only stops waiting: uploads stay refused until
+\`claimcheck drain --off\`. It connects to the Redis of the local stack, or to UPSTASH_REDIS_REST_URL with
 UPSTASH_REDIS_REST_TOKEN.
 
-Exit codes: 0 empty, 1 the queue is paused or Redis is away, 130 interrupted.`
+Exit codes: 0 empty, 1 the queue is paused or Redis is down, 130 interrupted.`
 
 export function addDrainCommand(program: Command): void {
   program
     .command("drain")
-    .summary("accept nothing more, and wait until the queue is empty")
-    .description(
-      "Let edges refuse what is new (503 draining), and wait until nothing waits, is worked on or is to be sent.",
-    )
-    .option("--off", "accept again")
-    .option("--json", "print what is left as JSON, a line each second")
+    .summary("refuse uploads, and wait until the queue is empty")
+    .description("Let edges refuse uploads (503 draining), and wait until no job waits or runs and no webhook is due.")
+    .option("--off", "accept uploads again")
+    .option("--json", "print the remaining work as a JSON line per second")
     .addHelpText("after", HELP)
     .action(({ off, json }: { off?: true; json?: true }) =>
       operate(async (operations, signal) => {

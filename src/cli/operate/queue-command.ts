@@ -18,7 +18,7 @@ Examples:
   $ claimcheck queue move old-model new-model
   $ claimcheck queue drop old-model --yes
 
-"a new one takes": until a picture that comes now would be answered, by the measured rate.`
+"a new one takes": the estimated time until an image submitted now is done.`
 
 const WATCH_EVERY_MS = 1_000
 
@@ -27,11 +27,11 @@ type Options = EdgeOptions & { watch?: true }
 export function addQueueCommand(program: Command): void {
   const command = program
     .command("queue")
-    .summary("how full the queue is, and how fast it empties; drop or move what waits")
-    .description("Show what waits, for how long, and who works on it.")
+    .summary("show depth and speed of the queue; drop or move waiting jobs")
+    .description("Show waiting jobs, their age, and the classifiers that serve them.")
     // What follows the name of a subcommand is that one's.
     .enablePositionalOptions()
-    .option("-w, --watch", "look again every second, until Ctrl-C")
+    .option("-w, --watch", "refresh every second, until Ctrl-C")
   refuseOtherWords(withEdgeOptions(command))
     .addHelpText("after", HELP)
     .action(async (options: Options) => {

@@ -8,20 +8,20 @@ import type { Operations } from "./open-operator.ts"
 import { operate } from "./operate.ts"
 
 const HELP = `
-For jobs that nobody comes for, as after a model's folder was removed. This talks to the queue's Redis: that of the stack on this
-machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.
+For jobs of a model that no classifier serves, for example because its folder was removed. It connects to the Redis of
+the local stack, or to UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN.
 
-Exit codes: 0 done, 1 the answer was no or the model is not served, 2 the command was not understood, or --yes is missing where
-nobody can be asked, 130 interrupted.`
+Exit codes: 0 done, 1 you did not confirm or the model is not served, 2 the command is invalid, or --yes is missing
+without a terminal, 130 interrupted.`
 
 type Options = { yes?: true; json?: true }
 
 /** What a person does to the jobs that wait for a model: `queue drop` and `queue move`. */
 export function addWaitingCommands(queue: Command): void {
   withAnswers(queue.command("drop"))
-    .summary("fail what waits for a model")
+    .summary("fail the waiting jobs of a model")
     .description(
-      "Fail what waits for a model: its tickets end as job_dropped, its lists as canceled, webhooks are sent.",
+      "Fail the waiting jobs of a model: tickets fail with job_dropped, batches are canceled, webhooks are sent.",
     )
     .argument("<model>", "as `claimcheck queue` lists it")
     .action((model: string, options: Options) =>
@@ -35,10 +35,10 @@ export function addWaitingCommands(queue: Command): void {
       }),
     )
   withAnswers(queue.command("move"))
-    .summary("have what waits for a model done by another")
-    .description("Have what waits for a model done by another one that is served. Deadlines stay.")
+    .summary("move the waiting jobs of a model to another model")
+    .description("Move the waiting jobs of a model to another one that is served. Deadlines stay.")
     .argument("<model>", "as `claimcheck queue` lists it")
-    .argument("<to>", "model that is served")
+    .argument("<to>", "a served model")
     .action((model: string, to: string, options: Options) =>
       operate(async (operations, signal) => {
         await assertServed(operations, model, to)
@@ -53,7 +53,10 @@ export function addWaitingCommands(queue: Command): void {
 }
 
 const withAnswers = (command: Command) =>
-  command.option("-y, --yes", "do not ask").option("--json", "print what was done, as JSON").addHelpText("after", HELP)
+  command
+    .option("-y, --yes", "do not ask for confirmation")
+    .option("--json", "print the outcome as JSON")
+    .addHelpText("after", HELP)
 
 type Batches = Awaited<ReturnType<Operations["batches"]["open"]>>
 type Waiting = { queues: string[]; jobs: number; batches: Batches }

@@ -9,8 +9,8 @@ export function withWhich(command: Command, argument: string, description: strin
   return command
     .argument(argument, description)
     .option("--all", "all of them")
-    .option("-y, --yes", "do not ask")
-    .option("--json", "print what was done, as JSON")
+    .option("-y, --yes", "do not ask for confirmation")
+    .option("--json", "print the outcome as JSON")
 }
 
 /** @throws CliError unless it is one of the two */

@@ -30,10 +30,10 @@ Examples:
   $ curl -s https://example.com/b | claimcheck compress -    writes stdin-compressed.jpg here
   $ claimcheck compress --quality 30 --format webp --out small/ holiday/ --recursive
 
-A result is never larger than its input and holds no metadata: no place, no camera, no thumbnail.`
+An output is never larger than its input, and contains no metadata.`
 
 const EXIT_CODES = `
-Exit codes: 0 all went well, 1 at least one picture failed, 2 the command was not understood, 130 interrupted.`
+Exit codes: 0 success, 1 at least one image failed, 2 the command is invalid, 130 interrupted.`
 
 const RESIZE_HELP = `
 Examples:
@@ -44,19 +44,19 @@ Examples:
 export function addOperationCommands(program: Command): void {
   const inspect = program
     .command("inspect")
-    .summary("tell format, size, frames and orientation of pictures")
-    .description("Tell format, size, frames and orientation of pictures.")
-    .option("--sha256", "read all of a URL's picture, for the hash that --json shows")
+    .summary("print format, size, frames and orientation of images")
+    .description("Print format, size, frames and orientation of images.")
+    .option("--sha256", "read the whole image at a URL, for the hash in --json")
   withFiles(inspect)
     .addHelpText("after", EXIT_CODES)
     .action((files: string[], given: Given) => runOperation(files, given, { name: "inspect", options: ["sha256"] }))
 
   const compress = program
     .command("compress")
-    .summary("make pictures smaller, and leave their metadata out")
-    .description("Make pictures smaller, and leave their metadata out.")
-    .option("--quality <n>", "1 is worst and 100 best (default: 50)")
-    .option("--scale <factor>", "of both sides, above 0 and at most 1: 0.5, not 50%, is half as wide and half as high")
+    .summary("make image files smaller, without metadata")
+    .description("Make image files smaller, without metadata.")
+    .option("--quality <n>", "1 (worst) to 100 (best) (default: 50)")
+    .option("--scale <factor>", "factor for both sides, above 0 and at most 1: 0.5 halves width and height")
     .option("--format <format>", "jpeg, webp or avif (default: the input's own)")
   withOut(withFiles(compress))
     .addHelpText("after", COMPRESS_HELP + EXIT_CODES)
@@ -66,13 +66,13 @@ export function addOperationCommands(program: Command): void {
 
   const resize = program
     .command("resize")
-    .summary("make pictures of another size, or arrays of their pixels")
-    .description("Make pictures of another size, or arrays of their pixels.")
-    .option("--width <px>", "follows from the height unless said")
-    .option("--height <px>", "follows from the width unless said")
+    .summary("resize images, or write their pixels as arrays")
+    .description("Resize images, or write their pixels as arrays.")
+    .option("--width <px>", "default: from the height")
+    .option("--height <px>", "default: from the width")
     .option("--fit <how>", "cover crops, contain pads, fill stretches, inside may be smaller (default: cover)")
     .option("--format <format>", "jpeg, png, webp, avif, json or npy (default: the input's own)")
-    .option("--quality <n>", "of an image: 1 is worst and 100 best (default: 80)")
+    .option("--quality <n>", "1 (worst) to 100 (best) (default: 80)")
   withOut(withFiles(resize))
     .addHelpText("after", RESIZE_HELP + EXIT_CODES)
     .action((files: string[], given: Given) =>
@@ -86,19 +86,19 @@ export function addOperationCommands(program: Command): void {
 
 function withFiles(command: Command): Command {
   return withEdgeOptions(command)
-    .argument("<file...>", "pictures, folders of them, patterns in quotes, URLs, or - for standard input")
-    .option("-c, --concurrency <n>", "how many at once", parseCount, 4)
-    .option("-r, --recursive", "look in the folders of a folder, too")
-    .option("--timeout <duration>", "wait no longer for a file's answer: 90s, 15min (default: no end)", parseDurationMs)
+    .argument("<file...>", "images, folders, quoted patterns, URLs, or - for standard input")
+    .option("-c, --concurrency <n>", "uploads at once", parseCount, 4)
+    .option("-r, --recursive", "include subfolders")
+    .option("--timeout <duration>", "wait at most this long per file: 90s, 15min (default: no limit)", parseDurationMs)
 }
 
 function withOut(command: Command): Command {
   return command
     .option(
       "-o, --out <folder>",
-      "where results go, in sub-folders as the inputs are (default: beside the inputs; of a URL or standard input, here)",
+      "folder for outputs, with the subfolders of the inputs (default: next to the inputs; for URLs and standard input, here)",
     )
-    .option("--force", "write over files that are there; never over an input")
+    .option("--force", "overwrite existing files, but never an input")
 }
 
 type Operation = { name: string; suffix?: string; options?: readonly string[] }

@@ -11,22 +11,23 @@ import { listenForInterrupts } from "./processes/interrupts.ts"
 import { runAlone } from "./processes/run-alone.ts"
 
 const HELP = `
-Every classifier delivers webhooks, too; several deliverers share the work. This one serves the queue of the stack on this
-machine, or that of UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN. It signs with WEBHOOK_SECRETS (default: the local
-stack's) and reaches private addresses only where ALLOW_ADDRESSES names them.
+Classifiers deliver webhooks too; several deliverers share the work. This one connects to the Redis of the local stack,
+or to
+UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN. It signs with WEBHOOK_SECRETS (default: the local stack's) and reaches
+private addresses only if ALLOW_ADDRESSES lists them.
 
 Examples:
   $ claimcheck deliver
   $ ALLOW_ADDRESSES=127.0.0.1:9000 claimcheck deliver
   $ claimcheck deliver --json | jq 'select(.level != "info")'
 
-Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 it died, 2 its configuration is wrong.`
+Exit codes: 0 stopped by Ctrl-C or SIGTERM, 1 it crashed, 2 its configuration is invalid.`
 
 export function addDeliverCommand(program: Command): void {
   program
     .command("deliver")
-    .summary("deliver webhooks in a process of its own")
-    .description("Deliver webhooks in a process of its own, until Ctrl-C.")
+    .summary("deliver webhooks in a separate process")
+    .description("Deliver webhooks in a separate process, until Ctrl-C.")
     .option("--json", "print events as JSON lines")
     .addHelpText("after", HELP)
     .action(async (options: { json?: true }) => {

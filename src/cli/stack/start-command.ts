@@ -7,8 +7,7 @@ import { listenForInterrupts } from "./processes/interrupts.ts"
 import { startStack } from "./start-stack.ts"
 
 const HELP = `
-What it runs: Redis, a REST gateway before it, the API, a classifier. Their data and secrets are in .claimcheck
-(CLAIMCHECK_HOME: another folder).
+Runs Redis, the REST gateway, the API and a classifier. Data and secrets are in .claimcheck (or CLAIMCHECK_HOME).
 
 Examples:
   $ claimcheck start
@@ -22,7 +21,7 @@ export function addStartCommand(program: Command): void {
     .summary("run the whole stack on this machine")
     .description("Run the whole stack on this machine, until Ctrl-C.")
     .addOption(new Option("--edge <runtime>", "what runs the API").choices(["workerd", "node"]).default("workerd"))
-    .option("--inspect", "let a debugger connect to the API, at INSPECTOR_PORT: it can read its secrets")
+    .option("--inspect", "allow a debugger to connect to the API at INSPECTOR_PORT; it can read secrets")
     .option("--json", "print events as JSON lines, as the parts wrote them")
     .addHelpText("after", HELP)
     .action(async ({ json, ...options }: StackOptions & { json?: true }) => {

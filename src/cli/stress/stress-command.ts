@@ -15,33 +15,32 @@ import { runStress } from "./run-stress.ts"
 import { renderReport, summarize } from "./stress-report.ts"
 
 const HELP = `
-Each client uploads a picture, polls its ticket as the server says, and starts over with the next; several pictures take
-turns. A latency is the time from the begin of an upload until its answer is there. No answer comes from the cache, unless
---cached: then the same picture is inferred once.
+Each client uploads an image, polls its ticket as hinted, and repeats; several images take turns. Latency is the time from the
+start of the upload to the result. Results are not cached unless you pass --cached.
 
 Examples:
   $ claimcheck stress -n 500 -c 50 photo.jpg
   $ claimcheck stress --rate 50ms -n 500 photos/
   $ claimcheck stress --json photo.jpg | jq .latency_ms.p99
 
-Exit codes: 0 every request was answered, 1 at least one was not, 2 the command was not understood, 130 interrupted.`
+Exit codes: 0 every request was answered, 1 at least one was not, 2 the command is invalid, 130 interrupted.`
 
 type Options = EdgeOptions & { requests: number; clients: number; rate?: number; cached?: true; model?: string }
 
 export function addStressCommand(program: Command): void {
   const command = program
     .command("stress")
-    .summary("send many requests, wait for all, and say how it went")
-    .description("Send many requests, wait for all of their answers, and show throughput, polls and latencies.")
-    .argument("<file...>", "JPEG or PNG files, folders of them, or patterns in quotes")
-    .option("-n, --requests <n>", "how many requests", parseCount, 500)
-    .option("-c, --clients <n>", "how many clients at once", parseCount, 50)
+    .summary("send many requests and report throughput and latency")
+    .description("Send many requests, wait for all results, and report throughput, polls and latencies.")
+    .argument("<file...>", "JPEG or PNG files, folders, or quoted patterns")
+    .option("-n, --requests <n>", "number of requests", parseCount, 500)
+    .option("-c, --clients <n>", "number of concurrent clients", parseCount, 50)
     .addOption(
       new Option("--rate <duration>", "start one every so often instead, as 50ms or 2s, however many are open")
         .argParser(parseDurationMs)
         .conflicts("clients"),
     )
-    .option("--cached", "let known answers come from the cache")
+    .option("--cached", "allow cached results")
     .option("--model <id>", "model to classify with (default: the server's)")
   withEdgeOptions(command)
     .addHelpText("after", HELP)
@@ -58,7 +57,7 @@ async function stress(inputs: readonly string[], options: Options, signal: Abort
   const paint = paintFor(process.stdout)
   if (!json) {
     const how = rate === undefined ? `by ${countOf(Math.min(clients, requests), "client")}` : `one every ${rate} ms`
-    const shown = `${countOf(requests, "request")} ${how}, ${countOf(images.length, "picture")}, ${options.url}`
+    const shown = `${countOf(requests, "request")} ${how}, ${countOf(images.length, "image")}, ${options.url}`
     if (process.stderr.isTTY) printError(paint("dim", shown))
   }
   const progress = showProgress(requests)

@@ -9,18 +9,18 @@ import { startReceiver } from "./receiver.ts"
 import { receivedJson, renderReceived } from "./render-received.ts"
 
 const HELP = `
-It listens on 127.0.0.1, verifies each request as Standard Webhooks has it, and answers 204; 401 when no signature fits. A
-stack reaches this private address only when it is allowed to: ALLOW_ADDRESSES=127.0.0.1:9000 npm start
-Better than --secret, which the process list shows, is WEBHOOK_SECRETS; a stack on this machine needs neither.
+Listens on 127.0.0.1, verifies each request as in Standard Webhooks, and answers 204, or 401 if no signature matches. Allow
+the stack to reach this private address: ALLOW_ADDRESSES=127.0.0.1:9000 npm start
+The local stack's secret is found automatically. For others use WEBHOOK_SECRETS; --secret is visible in the process list.
 
 Examples:
   $ claimcheck webhook listen
   $ claimcheck webhook listen --fail 2
   $ claimcheck webhook listen --json | jq '.event.data.predictions[0]'
 
-With --json there is one line a request: {"time", "verified", "answered", "id", "event"}, or "reason" when it was refused.
+With --json, one line per request: {"time", "verified", "answered", "id", "event"}, with "reason" if it was refused.
 
-Exit codes: 1 the port is taken, 2 the command was not understood or there is no secret, 130 interrupted.`
+Exit codes: 1 the port is taken, 2 the command is invalid or there is no secret, 130 interrupted.`
 
 type Options = { port: number; secret?: string; fail: number; json?: true }
 
@@ -33,8 +33,8 @@ export function addListenCommand(webhook: Command): void {
     .addOption(
       new Option("--secret <whsec_…>", "what they are signed with (default: the local stack's)").env("WEBHOOK_SECRETS"),
     )
-    .option("--fail <n>", "answer 500 to so many first, to see them come again", parseCount, 0)
-    .option("--json", "print one JSON line for each")
+    .option("--fail <n>", "answer 500 to the first <n> requests, to test retries", parseCount, 0)
+    .option("--json", "print one JSON line per item")
     .addHelpText("after", HELP)
     .action(async ({ port, secret, fail, json }: Options) => {
       survivesGoneReader(() => process.exit())

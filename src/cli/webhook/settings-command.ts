@@ -9,11 +9,11 @@ import { operate } from "../operate/operate.ts"
 import { print, printError } from "../terminal.ts"
 
 const HELP = `
-A key's name is the one in the list of claimcheck keys, or in API_KEYS. Without secrets of its own, its webhooks are signed
-with the deployment's.
-Rotating: the secret before goes on signing beside the new one, so that receivers can go over; --drop-old ends that. A new
-secret is shown once, here. A change is in force within a minute.
-It talks to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.
+The key is one of claimcheck keys list, or of API_KEYS. Without a secret of its own, its webhooks are signed with the
+deployment's secret.
+After --rotate the old secret keeps signing next to the new one, until --drop-old. A new secret is shown once. Changes apply
+within a minute.
+It connects to the Redis of the local stack, or to UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN.
 
 Examples:
   $ claimcheck webhook settings alice
@@ -21,7 +21,7 @@ Examples:
   $ claimcheck webhook settings alice --drop-old
   $ claimcheck webhook settings alice --rotate --json | jq -r .secret > alice.secret
 
-Exit codes: 0 shown or changed, 1 the queue cannot be reached, 2 the command was not understood, 130 interrupted.`
+Exit codes: 0 shown or changed, 1 the queue cannot be reached, 2 the command is invalid, 130 interrupted.`
 
 /** @property url false for --no-url */
 type Options = { url?: string | false; rotate?: true; dropOld?: true; json?: true }
@@ -29,14 +29,14 @@ type Options = { url?: string | false; rotate?: true; dropOld?: true; json?: tru
 export function addSettingsCommand(webhook: Command): void {
   webhook
     .command("settings")
-    .summary("an API key's default URL and its secrets")
-    .description("Show or change where an API key's webhooks go by default, and what they are signed with.")
+    .summary("show or change an API key's default URL and secrets")
+    .description("Show or change the default webhook URL and the webhook secrets of an API key.")
     .argument("<key-name>", "name of the API key", parseKeyName)
-    .option("--url <url>", "send them there, unless a submit says otherwise", parseWebhookUrl)
-    .option("--no-url", "send none, unless a submit says so")
-    .option("--rotate", "make a new secret and print it, once")
-    .option("--drop-old", "from now on let the newest secret sign alone")
-    .option("--json", "print it as JSON")
+    .option("--url <url>", "default URL of its webhooks", parseWebhookUrl)
+    .option("--no-url", "no default URL")
+    .option("--rotate", "create a new secret and print it once")
+    .option("--drop-old", "sign with the newest secret only")
+    .option("--json", "print JSON")
     .addHelpText("after", HELP)
     .action((name: string, options: Options) =>
       operate(async ({ webhooks, apiKeys }) => {
@@ -57,7 +57,7 @@ export function addSettingsCommand(webhook: Command): void {
         }
         print(renderSettings(name, settings))
         if (secret === undefined) return
-        printError("\nThe new secret, shown only now:")
+        printError("\nThe new secret, shown only once:")
         print(secret)
       }),
     )
@@ -79,7 +79,7 @@ export function noteOnKey(
   if (isChange)
     return `note: claimcheck keys list has no ${name}; this is for a key of that name in the server's API_KEYS`
   throw new CliError(
-    `There is no key ${name}: claimcheck keys list shows those there are; for one of the server's API_KEYS nothing is set`,
+    `There is no key ${name}: see claimcheck keys list; for one of the server's API_KEYS nothing is set`,
   )
 }
 

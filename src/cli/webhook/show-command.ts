@@ -11,13 +11,13 @@ Examples:
   $ claimcheck webhook show cls_7z3k0v5c8mq2x9r4t6w1y8a0bd1f3h5j7k9m1n3p
   $ claimcheck webhook show --json cls_7z3k… | jq '.deliveries[0].attempts'
 
-Exit codes: 0 shown, 1 there is no such ticket or it has no webhook, 2 the command was not understood, 130 interrupted.`
+Exit codes: 0 shown, 1 there is no such ticket or it has no webhook, 2 the command is invalid, 130 interrupted.`
 
 export function addShowCommand(webhook: Command): void {
   const command = webhook
     .command("show")
-    .summary("show how a ticket's webhook fares")
-    .description("Show how a ticket's webhook fares: every attempt, and when the next one comes.")
+    .summary("show the webhook attempts of a ticket")
+    .description("Show every webhook attempt of a ticket or batch, and the time of the next one.")
     .argument("<ticket>", "the id of a ticket, cls_…, or of a batch, bat_…")
   withEdgeOptions(command)
     .addHelpText("after", HELP)

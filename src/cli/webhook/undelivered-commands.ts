@@ -16,25 +16,25 @@ import {
 } from "./undelivered.ts"
 
 const REACH = `
-It talks to the queue's Redis: that of the stack on this machine, or UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN.`
+It connects to the Redis of the local stack, or to UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN.`
 
 const HELP_LIST = `
-A webhook that failed is tried again: ten times over 76 hours. Then it is given up, and at once when its receiver answers 410; it is kept
-for a week. \`resend --all\` and \`drop --all\` mean all that this lists.${REACH}
+A failed webhook is retried, ten attempts in 76 hours, and then given up; 410 gives up at once. It is kept for a week.
+\`resend --all\` and \`drop --all\` apply to all webhooks in this list.${REACH}
 
 Examples:
   $ claimcheck webhook undelivered
   $ claimcheck webhook undelivered --json | jq -r 'select(.receiver == "https://example.com") | .id'`
 
 const HELP_RESEND = `
-Each is sent at once, with the same webhook-id and a fresh schedule.${REACH}
+Each is sent at once, with the same webhook-id and a new retry schedule.${REACH}
 
 Examples:
   $ claimcheck webhook resend msg_7z3k0v5c8mq2x9r4t6w1y8a0bd_1767225600000
   $ claimcheck webhook resend --all
 
-Exit codes: 0 done, 1 an event is not known or the answer was no, 2 the command was not understood, or --yes is missing where
-nobody can be asked, 130 interrupted.`
+Exit codes: 0 done, 1 an event is unknown or you did not confirm, 2 the command is invalid, or --yes is missing without
+a terminal, 130 interrupted.`
 
 const NOTHING = "There are no undelivered webhooks."
 
@@ -47,12 +47,10 @@ export function addUndeliveredCommands(webhook: Command): void {
 function addList(webhook: Command): void {
   webhook
     .command("undelivered")
-    .summary("list what has not arrived")
-    .description(
-      "List webhooks that failed: those that are tried again, the next first; then those that were given up, the latest first.",
-    )
-    .option("--limit <n>", "how many at most", parseCount, 50)
-    .option("--json", "print one JSON line for each")
+    .summary("list undelivered webhooks")
+    .description("List undelivered webhooks: those being retried, next first; then those given up, latest first.")
+    .option("--limit <n>", "maximum number", parseCount, 50)
+    .option("--json", "print one JSON line per item")
     .addHelpText("after", HELP_LIST)
     .action(({ limit, json }: { limit: number; json?: true }) =>
       operate(async ({ outbox }) => {
@@ -70,8 +68,8 @@ function addList(webhook: Command): void {
 function addResend(webhook: Command): void {
   const resend = webhook
     .command("resend")
-    .summary("send webhooks again")
-    .description("Send webhooks again, whether they arrived or not; with --all, those that did not.")
+    .summary("resend webhooks")
+    .description("Resend webhooks, delivered or not; with --all, all undelivered ones.")
     .addHelpText("after", HELP_RESEND)
   withEvents(resend).action((ids: string[], which: Which) =>
     operate(async ({ outbox }, signal) => {
@@ -81,7 +79,7 @@ function addResend(webhook: Command): void {
       if (which.all) await confirm(`Send ${what} again, to their receivers.`, { yes: which.yes === true, signal })
       const done = await resendEvents(outbox, chosen, Date.now())
       const sent = done.missing.length === 0 ? what : countOf(done.resent.length, "webhook")
-      print(which.json ? JSON.stringify(done) : `${sent} on the way again`)
+      print(which.json ? JSON.stringify(done) : `${sent} will be sent again`)
       reportFailures([[done.missing, "there is no such event, or its record has expired"]])
     }),
   )
@@ -90,16 +88,14 @@ function addResend(webhook: Command): void {
 function addDrop(webhook: Command): void {
   const drop = webhook
     .command("drop")
-    .summary("forget webhooks that have not arrived")
-    .description(
-      "Take webhooks off the list of undelivered ones: they are not tried again. Their tickets keep what was tried, until it expires.",
-    )
+    .summary("drop undelivered webhooks")
+    .description("Stop retrying undelivered webhooks. Their recorded attempts are kept until they expire.")
     .addHelpText("after", REACH)
   withEvents(drop).action((ids: string[], which: Which) =>
     operate(async ({ outbox }, signal) => {
       const { chosen, what } = await choose(outbox, ids, which)
       if (chosen.length === 0) return
-      await confirm(`Drop ${what}, for good.`, { yes: which.yes === true, signal })
+      await confirm(`Drop ${what} permanently.`, { yes: which.yes === true, signal })
       const done = await dropEvents(outbox, chosen)
       const dropped = done.missing.length === 0 ? what : countOf(done.dropped.length, "webhook")
       print(which.json ? JSON.stringify(done) : `${dropped} dropped`)

@@ -19,8 +19,8 @@ Examples:
 export function addWebhookCommand(program: Command): void {
   const webhook = program
     .command("webhook")
-    .summary("receive webhooks here; look after those that did not arrive")
-    .description("Receive webhooks on this machine, follow their deliveries, and look after those that did not arrive.")
+    .summary("receive webhooks locally; retry undelivered ones")
+    .description("Receive webhooks on this machine, show deliveries, and retry or drop undelivered ones.")
     .addHelpText("after", HELP)
   addListenCommand(webhook)
   addSecretCommand(webhook)

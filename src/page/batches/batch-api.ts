@@ -49,7 +49,7 @@ export function createBatchApi(edge: Edge) {
 
   async function askTicket(path: string, init: RequestInit & { signal: AbortSignal }): Promise<BatchTicket> {
     const ticket = (await (await ask(path, init)).json()) as BatchTicket
-    if (typeof ticket.id !== "string") throw new ClaimcheckError("bad_response", "The answer is not a ticket")
+    if (typeof ticket.id !== "string") throw new ClaimcheckError("bad_response", "The response is not a ticket")
     return ticket
   }
 
@@ -75,7 +75,7 @@ export function createBatchApi(edge: Edge) {
       const response = await ask(`/v1/batches/${id}/results?format=csv&after=${after}&limit=${limit}`, { signal })
       const nextAfter = Number(response.headers.get("next-after") ?? Number.NaN)
       if (!Number.isSafeInteger(nextAfter))
-        throw new ClaimcheckError("bad_response", "The answer is not a page of rows")
+        throw new ClaimcheckError("bad_response", "The response is not a page of rows")
       return { body: await response.blob(), nextAfter, isComplete: response.headers.get("results-complete") === "true" }
     },
   }
@@ -92,7 +92,7 @@ async function refusalOf(response: Response): Promise<ClaimcheckError> {
   const { status, headers } = response
   // A proxy answers with a page of its own.
   const problem = ((await response.json().catch(() => null)) ?? {}) as Problem
-  const { code = `http_${status}`, detail = `The server answered ${status}`, invalid_rows: count, rows } = problem
+  const { code = `http_${status}`, detail = `The server responded with ${status}`, invalid_rows: count, rows } = problem
   if (rows !== undefined && count !== undefined) return new BadRowsError(detail, { count, rows })
   return new ClaimcheckError(code, detail, { status, retryAfterMs: retryAfterMs(headers, Date.now()) ?? undefined })
 }

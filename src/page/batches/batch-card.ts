@@ -65,9 +65,9 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     if (asked !== undefined && !number.reportValidity()) return
     actions.start({ operation: operation.value, options: asked === undefined ? {} : { [asked.option]: number.value } })
   })
-  const skip = button("Take the rest", "button primary", () => actions.start({ skipsInvalid: true }))
+  const skip = button("Accept the other rows", "button primary", () => actions.start({ skipsInvalid: true }))
   const retry = button("Try again", "button primary", () => actions.start({}))
-  const cancel = button("Cancel what is left", "button", actions.cancel)
+  const cancel = button("Cancel the rest", "button", actions.cancel)
   const remove = button("Remove", "button", actions.remove)
   const download = createDownload(actions.download)
   const root = element(
@@ -104,7 +104,7 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     retry.hidden = batch.progress.phase !== "refused" || !skip.hidden || !mayRetry(batch)
     download.render(ticket === undefined ? "none" : isOver ? "all" : ticket.pictures.done > 0 ? "part" : "none")
     cancel.hidden = !isRunning(batch)
-    cancel.textContent = phase === "sending" ? "Cancel" : "Cancel what is left"
+    cancel.textContent = phase === "sending" ? "Cancel" : "Cancel the rest"
     remove.hidden = isRunning(batch)
   }
   return { root, render: (batch) => keepFocus(root, () => render(batch)) }
@@ -141,7 +141,7 @@ function countsOf({ total, done, succeeded, failed, canceled }: Pictures): HTMLE
     )
 }
 
-const LABELS = { none: "", part: "Download what is done", all: "Download results" }
+const LABELS = { none: "", part: "Download finished rows", all: "Download results" }
 
 function createDownload(download: BatchActions["download"]) {
   const button = element("button", { type: "button", class: "button" })

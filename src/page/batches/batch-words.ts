@@ -64,7 +64,7 @@ export function announcementOf({ name, progress }: Batch): string {
 
 function badRowsWords({ count, rows }: { count: number; rows: readonly BadRow[] }): string {
   const which = count > rows.length ? `; these are the first ${rows.length}.` : "."
-  return `${countOf(count, "row")} of it cannot be taken${which}`
+  return `${countOf(count, "row")} cannot be accepted${which}`
 }
 
 function etaWords(etaMs: number): string {

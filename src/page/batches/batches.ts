@@ -120,7 +120,7 @@ export class Batches {
     const batch = this.#batches.get(id)
     if (batch?.progress.phase !== "sending") return
     const { file, progress } = batch
-    if (file === undefined) throw new ClaimcheckError("not_uploaded", "The bytes are gone")
+    if (file === undefined) throw new ClaimcheckError("not_uploaded", "The file is no longer available")
     await assertReadable(file)
     const { idempotencyKey, skipsInvalid } = progress
     const ticket = await this.#api.submit({ ...batch, file }, idempotencyKey, { skipsInvalid, signal })
@@ -147,7 +147,7 @@ export class Batches {
     const refusal =
       error instanceof ClaimcheckError
         ? { code: error.code, message: error.message }
-        : { code: "internal", message: "Something broke in this page" }
+        : { code: "internal", message: "An error occurred in this page" }
     const badRows = error instanceof BadRowsError ? error.badRows : undefined
     this.#put({
       ...batch,

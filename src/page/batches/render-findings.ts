@@ -25,7 +25,7 @@ function failureList(failures: BatchTicket["failures"], { open }: { open: boolea
       element("span", { class: "note" }, url),
     ),
   )
-  return element("details", { open }, element("summary", {}, "What failed first"), element("ol", {}, ...items))
+  return element("details", { open }, element("summary", {}, "First failures"), element("ol", {}, ...items))
 }
 
 function badRowsTable(name: string, rows: readonly BadRow[]): HTMLElement {
@@ -42,7 +42,7 @@ function badRowsTable(name: string, rows: readonly BadRow[]): HTMLElement {
   // It scrolls, so a keyboard must get there.
   return element(
     "div",
-    { class: "bad-rows", role: "region", tabindex: "0", "aria-label": `Rows of ${name} that cannot be taken` },
+    { class: "bad-rows", role: "region", tabindex: "0", "aria-label": `Invalid rows of ${name}` },
     element("table", {}, element("thead", {}, element("tr", {}, ...head)), element("tbody", {}, ...body)),
   )
 }

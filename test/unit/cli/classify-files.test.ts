@@ -220,7 +220,7 @@ describe("expandInputs()", () => {
     const said: string[] = []
     await expandInputs([album, photo], { say: (sentence) => said.push(sentence) })
     await expandInputs([album], { recursive: true, say: (sentence) => said.push(sentence) })
-    const left = `${album}: left out 1 file not named like a picture: notes.txt`
+    const left = `${album}: left out 1 file not named like an image: notes.txt`
     expect(said).toEqual([`${left}; did not look in its 1 folder (--recursive does)`, left])
   })
 
@@ -241,9 +241,9 @@ describe("expandInputs()", () => {
     const outcomes = await classify(scripted({ body: succeeded }), files)
     expect(outcomes.map((outcome) => ("error" in outcome ? outcome.error.message : outcome.ticket.status))).toEqual([
       "Cannot read none.jpg: there is no such file",
-      `Cannot read ${empty}: it is a folder that has no picture (JPEG, PNG, WebP, AVIF, GIF or TIFF)`,
+      `Cannot read ${empty}: it is a folder without images (JPEG, PNG, WebP, AVIF, GIF or TIFF)`,
       `Cannot read ${pattern}: no file matches it`,
-      `Cannot read ${photo}/: a part of its path is a file, no folder`,
+      `Cannot read ${photo}/: part of its path is a file, not a folder`,
       "succeeded",
     ])
   })

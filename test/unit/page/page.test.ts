@@ -42,7 +42,7 @@ describe("the page's files", () => {
 
 describe("stateWords()", () => {
   test.each([
-    [picture({ phase: "waiting" }), "waiting for its upload"],
+    [picture({ phase: "waiting" }), "waiting to upload"],
     [picture({ phase: "uploading" }), "uploading"],
     [
       withTicket({ status: "queued", done: false, predictions: [], queue: { position: 0, eta_ms: 1, classifiers: 1 } }),
@@ -82,7 +82,7 @@ describe("stateWords()", () => {
 describe("failureSentence()", () => {
   test("knows the codes that people meet, and shows what the server says of others", () => {
     expect(failureSentence({ code: "image_too_large", message: "Cannot accept" })).toBe(
-      "This file is larger than the server takes.",
+      "This file is larger than the server allows.",
     )
     expect(failureSentence({ code: "a_later_one", message: "The moon is down" })).toBe("The moon is down.")
     expect(failureSentence({ code: "a_later_one", message: "Why?" })).toBe("Why?")

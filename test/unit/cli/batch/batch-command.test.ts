@@ -149,7 +149,7 @@ it("at Ctrl-C says that the batch goes on, how far it is, and how to come back",
   expect((await interrupted).said).toBe(
     [
       "accepted as bat_1",
-      "Interrupted: bat_1 goes on at the server, 0 of 1 picture done.",
+      "Interrupted: bat_1 goes on at the server, 0 of 1 image done.",
       `  ${again} --resume --url ${url}    goes on here`,
       `  ${again} --cancel --url ${url}    stops it`,
       `  claimcheck ticket bat_1 --url ${url}    shows how far it is`,
@@ -163,7 +163,7 @@ it("a canceled batch says how much of it was done", () => {
   const canceled = { ...ticket(true), rows: { total: 60, skipped: 3 }, pictures }
   const told = renderSummary(canceled, { failedRows: 0, failures: {} }, { out: "out.csv", ms: 284, paint: plain })
   expect(told).toBe(
-    "canceled · 60 rows, 57 pictures: 12 done, 1 failed, 44 canceled · 3 rows left out · 284 ms · out.csv",
+    "canceled · 60 rows, 57 images: 12 done, 1 failed, 44 canceled · 3 rows left out · 284 ms · out.csv",
   )
 })
 
@@ -206,7 +206,7 @@ it("without a terminal says in one line how it went and where the results are, w
   isDone = true
   const out = join(folder, "not/yet/out.csv")
   const { said } = await run(list, "--out", out)
-  expect(said).toMatch(/^accepted as bat_1\n1 row, 1 picture: 1 done · .* · \S+not\/yet\/out\.csv\n$/)
+  expect(said).toMatch(/^accepted as bat_1\n1 row, 1 image: 1 done · .* · \S+not\/yet\/out\.csv\n$/)
   expect(await readFile(out, "utf8")).toBe("url,status\r\nu,\r\n")
 })
 
