@@ -1,6 +1,6 @@
 import type { HttpBindings } from "@hono/node-server"
 import { type Context, Hono } from "hono"
-import { isAllowedHost } from "../lib/allowed-hosts.ts"
+import { hostnameOf, isAllowedHost } from "../lib/allowed-hosts.ts"
 import { type Log, silentLog } from "../lib/log.ts"
 import { asksForResp2, createAnswer, errorResponse } from "./answer.ts"
 import { createTokenCheck } from "./bearer-token.ts"
@@ -61,7 +61,7 @@ export function createGateway({
   const app = new Hono<NodeEnv>()
   app.use(async ({ req }, next) => {
     // Who has the token may use any name. A page that had its own name lead here has none.
-    if (!isAllowedHost(new URL(req.url).hostname, hosts)) checkToken(req.raw)
+    if (!isAllowedHost(hostnameOf(req.url), hosts)) checkToken(req.raw)
     await next()
   })
   for (const path of ["/healthz", "/readyz"]) {

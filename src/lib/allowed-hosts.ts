@@ -12,6 +12,11 @@ export const allowedHosts = () =>
     ),
   )
 
+/** The name that a request was sent to, as its URL has it; empty where its Host header names no host. */
+export function hostnameOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname : ""
+}
+
 const MAX_NAME_CHARS = 253
 
 /**

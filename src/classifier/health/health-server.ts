@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { isAllowedHost } from "../../lib/allowed-hosts.ts"
+import { hostnameOf, isAllowedHost } from "../../lib/allowed-hosts.ts"
 import type { AppError } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
 import type { Metrics } from "./metrics.ts"
@@ -58,7 +58,7 @@ async function answer(
   response: ServerResponse,
   { allowedHosts, metrics, problem, models }: HealthOptions,
 ): Promise<void> {
-  if (!isAllowedHost(hostnameOf(request), allowedHosts)) {
+  if (!isAllowedHost(hostnameOf(`http://${request.headers.host ?? ""}`), allowedHosts)) {
     const error = "Neither HEALTH_HOST nor ALLOWED_HOSTS has the name that this was sent to"
     return answerJson(response, 421, { error })
   }
@@ -99,11 +99,6 @@ function boundConnections(server: Server): void {
 }
 
 /** "" for none, and for what is no name. */
-function hostnameOf({ headers }: IncomingMessage): string {
-  const address = `http://${headers.host ?? ""}`
-  return URL.canParse(address) ? new URL(address).hostname : ""
-}
-
 function listen(server: Server, host: string, port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once("error", reject)

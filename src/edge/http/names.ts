@@ -1,6 +1,6 @@
 import type { MiddlewareHandler } from "hono"
 import { createMiddleware } from "hono/factory"
-import { isAllowedHost } from "../../lib/allowed-hosts.ts"
+import { hostnameOf, isAllowedHost } from "../../lib/allowed-hosts.ts"
 import { AppError } from "../../lib/app-error.ts"
 import type { EdgeConfig } from "../config.ts"
 import type { EdgeContext, EdgeEnv } from "../router.ts"
@@ -14,7 +14,11 @@ export function refuseOtherHosts(config: EdgeConfig, ownHosts: readonly string[]
   const named = PUBLIC_URL === undefined ? [] : [new URL(PUBLIC_URL).hostname]
   const allowed = [...(ALLOWED_HOSTS ?? (ALLOW_ANONYMOUS ? ownHosts : ["*"])), ...named]
   return createMiddleware<EdgeEnv>(async (c, next) => {
-    if (!isAllowedHost(new URL(c.req.url).hostname, allowed)) {
+    const hostname = hostnameOf(c.req.url)
+    if (hostname === "") {
+      throw new AppError("bad_request", "Cannot accept the request: its Host header is not the name of a host")
+    }
+    if (!isAllowedHost(hostname, allowed)) {
       throw new AppError(
         "host_not_allowed",
         "Cannot accept the request: neither PUBLIC_URL nor ALLOWED_HOSTS has the name that it was sent to",

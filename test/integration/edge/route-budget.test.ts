@@ -212,7 +212,7 @@ describe("Redis commands of a request, as Upstash bills them", () => {
     expect(bill.total).toBeGreaterThanOrEqual(Math.floor(most * 0.6))
   })
 
-  it("are none for a wait beyond those that are held for one caller: its ticket comes at once", async () => {
+  it("are none for a wait beyond those that are held for one caller: its ticket comes at once, from /predict too", async () => {
     const heldWaits = new HeldWaits(Date.now)
     const full = openInProcess(env, { heldWaits })
     const ended = new AbortController()
@@ -224,6 +224,15 @@ describe("Redis commands of a request, as Upstash bills them", () => {
     const response = await get(ticket(id), WAIT, full)
     expect(response.headers.get("preference-applied")).toBeNull()
     expect(await response.json()).toMatchObject({ status: "queued", done: false })
+    const predicted = await post("/predict", {}, full)
+    const problem = await predicted.json()
+    expect(predicted.status).toBe(503)
+    expect(problem).toMatchObject({
+      code: "result_pending",
+      success: false,
+      detail: expect.stringContaining("within 0 s"),
+    })
+    expect((await get(ticket((problem as { ticket: string }).ticket), {}, full)).status).toBe(200)
     ended.abort()
     await Promise.all(held)
     await classifier.work()
