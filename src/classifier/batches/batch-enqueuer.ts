@@ -2,6 +2,7 @@ import { AppError } from "../../lib/app-error.ts"
 import { type Batch, doneOf } from "../../lib/batches/batch.ts"
 import { type BatchStore, type LentBatch, MAX_FED_AT_ONCE } from "../../lib/batches/batch-store.ts"
 import type { Log } from "../../lib/log.ts"
+import type { JobError } from "../../lib/queue/job.ts"
 import { newJobId } from "../../lib/queue/job-id.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import { Waker } from "../loops/waker.ts"
@@ -87,13 +88,14 @@ export class BatchEnqueuer {
     try {
       const { ended, finishedMs } = batch.progress
       if (finishedMs !== undefined) return
-      if (ended !== undefined || this.#options.now() >= deadlineMs) await this.#end(batch, ended ?? "expired", signal)
+      if (ended !== undefined || this.#options.now() >= deadlineMs)
+        await this.#end(batch, ended ?? "expired", signal, batch.progress.error)
       else await this.#enqueue(leased, signal)
     } catch (error) {
       if (signal.aborted) throw error
       if (error instanceof AppError && LOST.has(error.code)) {
         log.error("batch.list_lost", { ...about, error })
-        await this.#end(batch, "expired", signal)
+        await this.#end(batch, "expired", signal, { code: error.code, message: error.message })
       } else {
         // Its lease runs out, and it is tried again.
         log.error("batch.stalled", { ...about, error })
@@ -122,11 +124,11 @@ export class BatchEnqueuer {
     }
   }
 
-  async #end({ plan }: Batch, how: "canceled" | "expired", signal: AbortSignal): Promise<void> {
+  async #end({ plan }: Batch, how: "canceled" | "expired", signal: AbortSignal, why?: JobError): Promise<void> {
     const { store, now, reachability, log } = this.#options
     const within = { reachability, signal }
     for (;;) {
-      const { inFlight } = await untilReached(() => store.end(plan.id, how, now()), within)
+      const { inFlight } = await untilReached(() => store.end(plan.id, how, now(), why), within)
       if (inFlight === 0) break
     }
     log.info("batch.ended", { batchId: plan.id, how })

@@ -17,9 +17,12 @@ export function readPictureResult({ progress }: Batch, picture: number, text: st
   if (text === null) {
     // Past the cursor there never was a job.
     if (picture < progress.cursor) return failed("payload_expired", "The result has expired")
-    return progress.ended === "canceled"
-      ? { status: "canceled" }
-      : failed("deadline_exceeded", "The batch had reached its deadline")
+    if (progress.ended === "canceled") return { status: "canceled" }
+    const { code, message } = progress.error ?? {
+      code: "deadline_exceeded",
+      message: "The batch had reached its deadline",
+    }
+    return failed(code, message)
   }
   const { state, model, input, result, error } = JSON.parse(text) as StoredEnd
   const { source } = JSON.parse(input) as { source?: { url: string } }

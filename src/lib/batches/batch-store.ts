@@ -1,4 +1,5 @@
 import { AppError } from "../app-error.ts"
+import type { JobError } from "../queue/job.ts"
 import { CALLER_SHARE, type StoreLimits } from "../queue/job-store.ts"
 import type { Keys } from "../queue/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
@@ -193,8 +194,9 @@ export class BatchStore {
   }
 
   /** Stops a page of what is in flight, and keeps the rest from beginning. Call again while any is in flight. */
-  async end(id: string, how: "canceled" | "expired", nowMs: number): Promise<Ended> {
-    const args = [id, how, nowMs, this.#limits.resultTtlMs, MAX_STOPPED_AT_ONCE]
+  async end(id: string, how: "canceled" | "expired", nowMs: number, error?: JobError): Promise<Ended> {
+    const why = error === undefined ? "" : JSON.stringify(error)
+    const args = [id, how, nowMs, this.#limits.resultTtlMs, MAX_STOPPED_AT_ONCE, why]
     const [status, inFlight, fields] = (await this.#run(END_BATCH, args)) as [Ended["status"], number, string[]]
     return { status, inFlight: Number(inFlight), batch: fields.length === 0 ? null : decodeBatch(pairsOf(fields)) }
   }

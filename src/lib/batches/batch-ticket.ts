@@ -53,6 +53,10 @@ export const batchTicketSchema = z
       .optional()
       .meta({ description: "Present when no classifier serves the queue, or the queue is paused" }),
     poll_after_ms: z.number().int().optional().meta({ description: "Milliseconds to wait before the next poll" }),
+    error: z.object({ code: z.string(), message: z.string() }).optional().meta({
+      description:
+        "Present when the list was lost (`list_expired`) or was changed in Redis (`payload_unreadable`): the batch has failed",
+    }),
     failures: z
       .array(z.object({ row: z.number().int(), url: z.string(), code: z.string(), message: z.string() }))
       .meta({ description: "The first ten failed images" }),
@@ -68,7 +72,7 @@ export function toBatchTicket(
   wait: { classifiers?: number | undefined; isPaused?: boolean } = {},
 ): BatchTicket {
   const { plan, progress } = batch
-  const { cursor, ended, startedMs, finishedMs } = progress
+  const { cursor, ended, error, startedMs, finishedMs } = progress
   const done = doneOf(progress)
   const queued = ended === undefined ? plan.pictures - cursor : 0
   const perSecond = rateOf(batch, nowMs)
@@ -97,6 +101,7 @@ export function toBatchTicket(
     per_second: perSecond,
     ...(!isDone && { eta_ms: etaMs, poll_after_ms: pollAfterMs(etaMs) }),
     ...(!isDone && withNotice(plan.model ?? plan.operation.name, plan.deadlineMs, wait)),
+    ...(error !== undefined && { error }),
     failures: progress.failures.map(({ row, url, error }) => ({ row, url, ...error })),
     results_url: `${plan.origin}/v1/batches/${plan.ticketId}/results`,
   }

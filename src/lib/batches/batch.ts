@@ -62,6 +62,11 @@ const progressSchema = z.object({
   canceled: count,
   /** Canceled by its caller, or given up at its deadline: what is past the cursor will not be worked on. */
   ended: z.enum(["canceled", "expired"]).optional(),
+  /** Why it was given up, where that was not its deadline. */
+  error: z
+    .string()
+    .transform((text) => jobErrorSchema.parse(JSON.parse(text)))
+    .optional(),
   startedMs: z.coerce.number().optional(),
   finishedMs: z.coerce.number().optional(),
   /** An instant and how many were done then, for the rate. */

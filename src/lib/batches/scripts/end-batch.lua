@@ -4,6 +4,7 @@
 --
 -- KEYS[1] prefix
 -- ARGV[1] id   ARGV[2] "canceled" | "expired"   ARGV[3] now, ms   ARGV[4] TTL of a stopped job, ms   ARGV[5] page
+-- ARGV[6] why it is given up, JSON: code and message; "" where its deadline came
 --
 -- Returns { status, how many are still in flight, fields and values }; status is "ended", "finished" (it was done, or
 -- ended in another way) or "missing".
@@ -15,6 +16,7 @@
 --- include "list-ledgers"
 
 local id, how, nowMs, ttlMs, page = ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local why = (ARGV[6] or "") ~= "" and ARGV[6] or nil
 local key = keys.batch(id)
 local batch = readProgress(id)
 if not batch then return { "missing", 0, {} } end
@@ -45,11 +47,12 @@ if not batch.ended then
   if how == "canceled" and batch.list then dropList(cjson.decode(batch.list), batch.succeeded + batch.failed > 0) end
   local rest = batch.pictures - batch.cursor
   redis.call("HSET", key, "ended", how, state, batch[state] + rest)
+  if why then redis.call("HSET", key, "error", why) end
   -- If this is broken off, a classifier goes on with it.
   redis.call("ZADD", keys.batches, nowMs + 5000, id)
   if batch.done + rest == batch.pictures then finishBatch(id, nowMs) end
 end
-local outcome = { state = state, error = state == "failed" and LATE or nil, finishedMs = nowMs }
+local outcome = { state = state, error = state == "failed" and (why or LATE) or nil, finishedMs = nowMs }
 for _, jobId in ipairs(redis.call("ZRANGE", keys.batchFlight(id), 0, page - 1)) do
   local job = loadJob(jobId)
   if isOpen(job) then

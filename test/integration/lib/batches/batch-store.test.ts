@@ -1,11 +1,15 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { BatchEnqueuer } from "../../../../src/classifier/batches/batch-enqueuer.ts"
+import { Reachability } from "../../../../src/classifier/loops/until-reached.ts"
 import { createApp } from "../../../../src/edge/app.ts"
+import { readPictureResult } from "../../../../src/edge/batches/picture-result.ts"
 import { createServices } from "../../../../src/edge/services.ts"
 import type { BatchPlan } from "../../../../src/lib/batches/batch.ts"
 import { BatchStore } from "../../../../src/lib/batches/batch-store.ts"
 import { batchETag, toBatchTicket } from "../../../../src/lib/batches/batch-ticket.ts"
 import { encodeChunk } from "../../../../src/lib/batches/list-chunk.ts"
+import { silentLog } from "../../../../src/lib/log.ts"
 import { newJobId } from "../../../../src/lib/queue/job-id.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../../src/lib/queue/keys.ts"
@@ -580,5 +584,32 @@ describe("a list, with a PAYLOAD_SECRET", () => {
     await expect(sealing().getChunk("l", 0)).rejects.toMatchObject({ code: "payload_unreadable" })
     await harness.redis.setBytes(harness.keys.listChunk("l", 1), await sealer.seal(chunk, "list:l:0"), 60_000)
     await expect(sealing().getChunk("l", 1)).rejects.toMatchObject({ code: "payload_unreadable" })
+  })
+
+  it("that was swapped fails its batch with that code on its ticket, on its webhook and on each row that is left", async () => {
+    const sealed = sealing()
+    await createBatch(sealed, planOf("b", { webhookUrl: "https://hooks.example/" }))
+    const foreign = encodeChunk([], Array(PICTURES).fill("https://evil.example/"))
+    await harness.client.sendCommand(["SET", harness.keys.listChunk("list-of-b", 0), foreign, "KEEPTTL"])
+    const stop = new AbortController()
+    const reachability = new Reachability(silentLog)
+    const enqueuer = new BatchEnqueuer({
+      store: sealed,
+      now: () => T0,
+      isListening: () => true,
+      reachability,
+      log: silentLog,
+    })
+    const fed = enqueuer.run(stop.signal)
+    await expect.poll(async () => (await progressOf("b"))?.finishedMs).toBeDefined()
+    stop.abort()
+    await fed
+    const batch = await sealed.read("b")
+    if (batch === null) throw new Error("There is no batch")
+    const unreadable = expect.objectContaining({ code: "payload_unreadable" })
+    expect(toBatchTicket(batch, T0)).toMatchObject({ status: "failed", done: true, error: unreadable })
+    expect(readPictureResult(batch, 3, null)).toEqual({ status: "failed", error: unreadable })
+    const [event] = decodeDelivery((await harness.client.get(harness.keys.delivery("b"))) ?? "").events
+    expect(event && tellEvent(event).data).toMatchObject({ error: unreadable })
   })
 })

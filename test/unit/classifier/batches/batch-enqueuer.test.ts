@@ -5,36 +5,39 @@ import { AppError } from "../../../../src/lib/app-error.ts"
 import type { Batch } from "../../../../src/lib/batches/batch.ts"
 import { createLog } from "../../../../src/lib/log.ts"
 
-it.each(["payload_unreadable", "list_expired"] as const)("a batch whose list is %s is ended", async (code) => {
-  const lines: string[] = []
-  const log = createLog({ server: "test", script: "classifier", write: (line) => void lines.push(line) })
-  const plan = { id: "b", listId: "l", pictures: 3, rows: 3, size: 2, chunks: [[0, 0]] }
-  const batch = { plan, progress: { cursor: 0, succeeded: 0, failed: 0, canceled: 0 } } as unknown as Batch
-  const stop = new AbortController()
-  const ended: string[] = []
-  let lent = 0
-  const enqueuer = new BatchEnqueuer({
-    store: {
-      lend: async () => ({
-        lent: lent++ === 0 ? [{ batch, token: "t", deadlineMs: Number.MAX_SAFE_INTEGER }] : [],
-        unreadable: [],
-        nextDueMs: null,
-      }),
-      feed: () => Promise.reject(new Error("nothing can be fed")),
-      getChunk: () => Promise.reject(new AppError(code, "the list")),
-      end: async (id, how) => {
-        ended.push(`${id} ${how}`)
-        return { status: "ended", inFlight: 0, batch }
-      },
-    } as ConstructorParameters<typeof BatchEnqueuer>[0]["store"],
-    now: () => Date.now(),
-    isListening: () => true,
-    reachability: new Reachability(log),
-    log,
-  })
-  const run = enqueuer.run(stop.signal)
-  await expect.poll(() => ended).toEqual(["b expired"])
-  expect(lines.some((line) => line.includes("batch.list_lost") && line.includes(code))).toBe(true)
-  stop.abort()
-  await run
-})
+it.each(["payload_unreadable", "list_expired"] as const)(
+  "a batch whose list is %s is ended, and says so",
+  async (code) => {
+    const lines: string[] = []
+    const log = createLog({ server: "test", script: "classifier", write: (line) => void lines.push(line) })
+    const plan = { id: "b", listId: "l", pictures: 3, rows: 3, size: 2, chunks: [[0, 0]] }
+    const batch = { plan, progress: { cursor: 0, succeeded: 0, failed: 0, canceled: 0 } } as unknown as Batch
+    const stop = new AbortController()
+    const ended: string[] = []
+    let lent = 0
+    const enqueuer = new BatchEnqueuer({
+      store: {
+        lend: async () => ({
+          lent: lent++ === 0 ? [{ batch, token: "t", deadlineMs: Number.MAX_SAFE_INTEGER }] : [],
+          unreadable: [],
+          nextDueMs: null,
+        }),
+        feed: () => Promise.reject(new Error("nothing can be fed")),
+        getChunk: () => Promise.reject(new AppError(code, "the list")),
+        end: async (id, how, _nowMs, error) => {
+          ended.push(`${id} ${how} ${error?.code}`)
+          return { status: "ended", inFlight: 0, batch }
+        },
+      } as ConstructorParameters<typeof BatchEnqueuer>[0]["store"],
+      now: () => Date.now(),
+      isListening: () => true,
+      reachability: new Reachability(log),
+      log,
+    })
+    const run = enqueuer.run(stop.signal)
+    await expect.poll(() => ended).toEqual([`b expired ${code}`])
+    expect(lines.some((line) => line.includes("batch.list_lost") && line.includes(code))).toBe(true)
+    stop.abort()
+    await run
+  },
+)

@@ -4,7 +4,7 @@
 -- The hash of a batch holds `plan` (JSON that no script reads), `eventPlan` (what of it goes into its webhook events: each
 -- has a copy), what of it the scripts need (caller, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery, list:
 -- JSON, its id, caller, chunks, bytes and hour of expiry), how far it has come (cursor, succeeded, failed, canceled, failures,
--- ended, startedMs, finishedMs), the token of its lease, and for the rate an instant and how many were done then (markMs,
+-- ended, error, startedMs, finishedMs), the token of its lease, and for the rate an instant and how many were done then (markMs,
 -- markDone) and the next such pair (nextMs, nextDone).
 --- include "lifetimes"
 --- include "outbox"
@@ -24,7 +24,7 @@ end
 
 -- Counts only: a list can have a hundred thousand characters of names, and a batch posts a hundred events. The event at the end
 -- has what failed.
-local EVENT_FIELDS = { "cursor", "succeeded", "failed", "canceled", "ended", "startedMs", "finishedMs", "markMs", "markDone" }
+local EVENT_FIELDS = { "cursor", "succeeded", "failed", "canceled", "ended", "error", "startedMs", "finishedMs", "markMs", "markDone" }
 local function postBatch(id, nowMs, kind)
   local values = redis.call("HMGET", keys.batch(id), "webhookUrl", "caller", "eventPlan", "plan", "failures", unpack(EVENT_FIELDS))
   if not values[1] then return end
