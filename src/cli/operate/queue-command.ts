@@ -18,6 +18,7 @@ Examples:
   $ claimcheck queue move old-model new-model
   $ claimcheck queue drop old-model --yes
 
+A classifier that died without a word is counted for two minutes after its last report.
 "a new one takes": the estimated time until an image submitted now is done.`
 
 const WATCH_EVERY_MS = 1_000

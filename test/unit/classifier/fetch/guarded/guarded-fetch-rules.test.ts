@@ -273,6 +273,17 @@ describe("reachOf()", () => {
   })
 })
 
+describe("what is said of a refusal", () => {
+  it.each([
+    ["https://hooks.invalid/x", "its name does not resolve on the public internet"],
+    ["https://printer/x", "its name does not resolve on the public internet"],
+    ["https://10.0.0.1/x", "its address is not public"],
+  ])("of %s is that %s", (url, why) => {
+    const rules = { allowList: parseAllowList([]), ports: [443] }
+    expect(() => reachOf(parseClientUrl(url), rules)).toThrow(why)
+  })
+})
+
 describe("reachOf() with an allow-list", () => {
   it.each([
     ["http://127.0.0.1:9000/", ["127.0.0.1:9000"], "listed"],
