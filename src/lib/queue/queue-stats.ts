@@ -25,12 +25,9 @@ export const queueStatsSchema = z
     processing: z.number().int(),
     dead: z.number().int().meta({ description: "Dead letters: jobs that used up their attempts" }),
     paused: z.boolean(),
-    classifiers: z
-      .number()
-      .int()
-      .meta({
-        description: "Classifiers that are there; one that died is counted for two minutes after its last report",
-      }),
+    classifiers: z.number().int().meta({
+      description: "Classifiers that are there; one that died is counted for two minutes after its last report",
+    }),
     models: z.array(oneQueueSchema).meta({
       description: "Uploads per model that is served, was served within the last day, or has waiting jobs",
     }),
