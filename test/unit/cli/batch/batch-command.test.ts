@@ -158,6 +158,20 @@ it("at Ctrl-C says that the batch goes on, how far it is, and how to come back",
   )
 })
 
+it("at Ctrl-C says that the server is done, where not all of its results are fetched yet", async () => {
+  isEndless = true
+  isDone = true
+  const list = join(folder, "list.csv")
+  await writeFile(list, "url\nu")
+  const interrupted = run(list, "--out", join(folder, "out.csv"))
+  await expect.poll(() => asked.some((request) => request.includes("/results"))).toBe(true)
+  process.emit("SIGINT")
+  const { said } = await interrupted
+  expect(said).toContain("Interrupted: the server is done with bat_1; not all of its results are fetched.")
+  expect(said).toContain("--resume")
+  expect(said).not.toContain("--cancel")
+})
+
 it("a canceled batch says how much of it was done", () => {
   const pictures = { total: 57, done: 57, queued: 0, processing: 0, succeeded: 12, failed: 1, canceled: 44 }
   const canceled = { ...ticket(true), rows: { total: 60, skipped: 3 }, pictures }
