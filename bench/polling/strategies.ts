@@ -1,5 +1,5 @@
 import { fullJitterMs } from "../../src/lib/backoff.ts"
-import { HINT_JITTER } from "../../src/lib/client/ticket.ts"
+import { HINT_JITTER } from "../../src/lib/client/ticket-poll.ts"
 import { LOOK, type Progress, pollHint } from "../../src/lib/queue/poll-hint.ts"
 import type { ServiceRate } from "../../src/lib/queue/registry.ts"
 
@@ -23,7 +23,7 @@ export const STRATEGIES: readonly Strategy[] = [
   { name: "hinted", waitMs: ({ progress, rate }) => pollHint(progress, rate).pollAfterMs },
   {
     name: "hinted, held up to 1 s",
-    // src/lib/client/ticket.ts
+    // src/lib/client/ticket-poll.ts
     waitMs: ({ progress, rate, random }) => pollHint(progress, rate).pollAfterMs * (1 - random() * HINT_JITTER),
     hold: {
       ms: 1_000,

@@ -1,27 +1,8 @@
-import * as z from "zod"
+import { modelListSchema } from "../../lib/queue/model-list.ts"
 import { isRemembered, serviceRate } from "../../lib/queue/registry.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { newRouter } from "../router.ts"
-
-const modelSchema = z
-  .object({
-    id: z.string().meta({ description: "Value for the option `model`" }),
-    name: z.string(),
-    version: z.string(),
-    input: z.object({ width: z.number().int(), height: z.number().int() }),
-    labels: z.number().int().meta({ description: "Number of classes" }),
-    languages: z.array(z.string()).meta({ description: "Values for the option `lang`" }),
-    classifiers: z.number().int().meta({ description: "Classifiers that serve it now" }),
-  })
-  .meta({ id: "Model" })
-
-const unservedSchema = z
-  .object({
-    id: z.string(),
-    last_seen: z.iso.datetime().meta({ description: "Time of the last heartbeat of a classifier that served it" }),
-  })
-  .meta({ id: "UnservedModel" })
 
 const list = createRoute({
   method: "get",
@@ -34,12 +15,7 @@ const list = createRoute({
     200: {
       description: "By id",
       content: {
-        "application/json": z.object({
-          models: z.array(modelSchema),
-          unserved: z.array(unservedSchema).meta({
-            description: "Models that no classifier serves now, but one did within the last day. Uploads for them wait",
-          }),
-        }),
+        "application/json": modelListSchema,
       },
     },
   },

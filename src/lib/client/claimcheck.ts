@@ -1,74 +1,52 @@
+import type { BatchTicket } from "../batches/batch-ticket.ts"
 import { DEFAULT_MAX_IMAGE_BYTES } from "../images/too-large.ts"
+import type { ModelList } from "../queue/model-list.ts"
+import type { QueueStats } from "../queue/queue-stats.ts"
 import type { Ticket as TicketData } from "../tickets/ticket.ts"
 import { assertOptions } from "./assert-options.ts"
-import { ClaimcheckError } from "./claimcheck-error.ts"
-import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts"
+import { Batch, type BatchRow, type ResultPage, type ResultsOptions } from "./batch.ts"
+import { ClaimcheckError, type InvalidRow, type Problem } from "./claimcheck-error.ts"
+import { type Connection, type ConnectionOptions, createConnection, LIST_TRY_TIMEOUT_MS } from "./connection.ts"
 import { type Image, type ImageBody, smallerCopy, toImageBody } from "./image.ts"
+import { type List, toListBody } from "./list.ts"
+import { type OperationOptions, type OperationWork, toSubmitOptions } from "./operation-options.ts"
+import { readFile, readObject } from "./read-response.ts"
 import {
-  isTicket,
-  RESULT_OPTIONS,
-  type ResultOptions,
-  readTimeoutMs,
-  SHORT_WAIT,
-  SHORT_WAIT_MS,
-  Ticket,
-} from "./ticket.ts"
+  BATCH_OPTIONS,
+  type BatchOptions,
+  newIdempotencyKey,
+  type Shrunk,
+  SUBMIT_OPTIONS,
+  type SubmitOptions,
+  toQuery,
+} from "./submit-options.ts"
+import { type ResultOptions, Ticket } from "./ticket.ts"
+import { readTicket, readTimeoutMs, SHORT_WAIT, SHORT_WAIT_MS, WAIT_OPTIONS, type WaitOptions } from "./ticket-poll.ts"
 
+export type {
+  BatchOptions,
+  BatchRow,
+  BatchTicket,
+  ConnectionOptions,
+  Image,
+  InvalidRow,
+  List,
+  ModelList,
+  OperationOptions,
+  Problem,
+  QueueStats,
+  ResultOptions,
+  ResultPage,
+  ResultsOptions,
+  Shrunk,
+  SubmitOptions,
+  TicketData,
+  WaitOptions,
+}
 // The names that `claimcheck/client` gives to the world.
-export { ClaimcheckError, type ConnectionOptions, type Image, type ResultOptions, Ticket, type TicketData }
+export { Batch, ClaimcheckError, Ticket }
 
-export type SubmitOptions = {
-  /** What is to be done with the image: `classify` unless said. */
-  operation?: string | undefined
-  /** Options of that operation, as the API names them: `{ quality: 50 }`. */
-  options?: Readonly<Record<string, string | number>> | undefined
-  /** Which model; the server has a default. */
-  model?: string | undefined
-  /** How many predictions; 5 unless said. */
-  topK?: number | undefined
-  /** Leave out what is less probable than this: 0 to 1. */
-  threshold?: number | undefined
-  /** `scores` adds the probability of every class, by class index. */
-  output?: "predictions" | "scores" | undefined
-  /** Language of the labels, where the model brings it: `de`. */
-  lang?: string | undefined
-  /** Not started by then means failed, in milliseconds from now. */
-  deadlineMs?: number | undefined
-  /** Where the answer is sent as a signed webhook; "" for nowhere, though the API key has a default. */
-  webhookUrl?: string | undefined
-  /** Infer again, even if the answer to these bytes is known. */
-  noCache?: boolean | undefined
-  /** Submits with the same key are one ticket. One is made for each call unless given. */
-  idempotencyKey?: string | undefined
-  /**
-   * Send a smaller copy (a JPEG of 1,024 pixels at most) of a picture that is too large for the server, for `classify` alone: of
-   * more than 8 MB, or refused as `image_too_large` or `too_many_pixels`. `true` needs OffscreenCanvas, as browsers have it;
-   * elsewhere a function makes the copy.
-   */
-  shrink?: boolean | ((picture: Blob) => Promise<Blob>) | undefined
-  /** Called when a smaller copy is sent. */
-  onShrink?: ((copy: Shrunk) => void) | undefined
-  signal?: AbortSignal | undefined
-}
-/** How many bytes the picture has, and how many are sent. */
-export type Shrunk = { bytes: number; sentBytes: number }
-
-const SUBMIT_OPTIONS: Record<keyof SubmitOptions, true> = {
-  operation: true,
-  options: true,
-  model: true,
-  topK: true,
-  threshold: true,
-  output: true,
-  lang: true,
-  deadlineMs: true,
-  webhookUrl: true,
-  noCache: true,
-  idempotencyKey: true,
-  shrink: true,
-  onShrink: true,
-  signal: true,
-}
+type Signal = { signal?: AbortSignal | undefined }
 /** Refusals that a smaller copy may not meet. */
 const TOO_LARGE: ReadonlySet<string> = new Set(["image_too_large", "too_many_pixels"])
 
@@ -100,7 +78,7 @@ export class Claimcheck {
    * @throws ClaimcheckError; TypeError for what is no picture, and for an option that there is not
    */
   async classify(image: Image, options: SubmitOptions & ResultOptions = {}): Promise<TicketData> {
-    assertOptions(options, { ...SUBMIT_OPTIONS, ...RESULT_OPTIONS })
+    assertOptions(options, { ...SUBMIT_OPTIONS, ...WAIT_OPTIONS })
     const { signal, onUpdate } = options
     const timeoutMs = readTimeoutMs(options)
     const { now } = this.#connection
@@ -109,21 +87,88 @@ export class Claimcheck {
     return ticket.result({ signal, timeoutMs: Math.max(0, untilMs - now()), onUpdate })
   }
 
+  /** Format, size, frames and orientation of an image: `image` of the ticket that it resolves to. @throws as classify() */
+  async inspect(image: Image, options: OperationOptions["inspect"] & OperationWork = {}): Promise<TicketData> {
+    return this.classify(image, toSubmitOptions("inspect", options))
+  }
+
+  /** A smaller file of an image: `output()` fetches it by the ticket that this resolves to. @throws as classify() */
+  async compress(image: Image, options: OperationOptions["compress"] & OperationWork = {}): Promise<TicketData> {
+    return this.classify(image, toSubmitOptions("compress", options))
+  }
+
+  /** An image of another size, in pixels, or the array of its pixels: `output()` fetches it by the ticket. @throws as classify() */
+  async resize(image: Image, options: OperationOptions["resize"] & OperationWork): Promise<TicketData> {
+    return this.classify(image, toSubmitOptions("resize", options))
+  }
+
   /** The ticket of an earlier submit. Nothing is asked yet. */
   ticket(id: string): Ticket {
     return new Ticket(this.#connection, id)
   }
 
   /**
-   * Fetches what an operation has made, with the key where the edge keeps it.
+   * Fetches what an operation has made, by its ticket or a picture in a batch's row, with the key where the edge keeps it. A file that
+   * comes shorter than it is, is fetched again.
    * @throws ClaimcheckError `not_found` when it has expired; TypeError for a ticket without an output
    */
-  async output({ output }: TicketData, { signal }: { signal?: AbortSignal | undefined } = {}): Promise<Blob> {
+  async output(
+    { output }: { output?: { url: string; bytes?: number } | undefined },
+    { signal }: Signal = {},
+  ): Promise<Blob> {
     if (output === undefined) throw new TypeError("Cannot fetch the output: the ticket has none")
     // Where PUBLIC_URL is not the address of this client, it is the same edge all the same.
     const path = /\/v1\/outputs\/[\w.-]+$/.exec(output.url)?.[0] ?? output.url
-    const { blob } = await this.#connection.request(path, { signal, isFile: true })
-    return blob as Blob
+    return this.#connection.request(path, {
+      headers: { accept: "*/*" },
+      signal,
+      read: readFile(output.bytes),
+      tryTimeoutMs: LIST_TRY_TIMEOUT_MS,
+    })
+  }
+
+  /**
+   * Sends a list of pictures' URLs, for work in the background. A reply that is lost is asked for again, and finds the same batch.
+   * @throws ClaimcheckError, with `problem.rows` where rows cannot be taken; TypeError for what is no list, and for an option that
+   *         there is not
+   */
+  async submitBatch(list: List, options: BatchOptions = {}): Promise<Batch> {
+    assertOptions(options, BATCH_OPTIONS)
+    const { idempotencyKey = newIdempotencyKey(), signal } = options
+    const { contentType, body } = await toListBody(list)
+    const reply = await this.#connection.request(`/v1/batches${toQuery(options)}`, {
+      method: "POST",
+      headers: { "content-type": contentType, "idempotency-key": idempotencyKey },
+      body,
+      signal,
+      read: readTicket,
+      tryTimeoutMs: LIST_TRY_TIMEOUT_MS,
+    })
+    return new Batch(this.#connection, String(reply.body?.id), reply)
+  }
+
+  /** The batch of an earlier submit. Nothing is asked yet. */
+  batch(id: string): Batch {
+    return new Batch(this.#connection, id)
+  }
+
+  /** How full the queue is, and how fast it empties. @throws ClaimcheckError */
+  queue(options: Signal = {}): Promise<QueueStats> {
+    return this.#get("/v1/queue", options, ({ depth }) => typeof depth === "number")
+  }
+
+  /** The models that are served. @throws ClaimcheckError */
+  models(options: Signal = {}): Promise<ModelList> {
+    return this.#get("/v1/models", options, ({ models }) => Array.isArray(models))
+  }
+
+  /** Any JSON object of the API that has no method here, by its path from `/`, as the server sends it. @throws ClaimcheckError */
+  get(path: string, options: Signal = {}): Promise<Record<string, unknown>> {
+    return this.#get(path, options)
+  }
+
+  async #get<T>(path: string, { signal }: Signal, isExpected?: (body: Record<string, unknown>) => boolean): Promise<T> {
+    return (await this.#connection.request(path, { signal, read: readObject(isExpected) })).body as T
   }
 
   async #submit(image: Image, options: SubmitOptions, untilMs?: number): Promise<Ticket> {
@@ -161,7 +206,7 @@ export class Claimcheck {
       },
       body,
       signal,
-      isExpected: isTicket,
+      read: readTicket,
       ...(untilMs !== undefined && { untilMs }),
     })
     return new Ticket(this.#connection, String(reply.body?.id), reply)
@@ -176,18 +221,4 @@ async function copyOf(picture: Blob, shrink: true | ((picture: Blob) => Promise<
     if (error instanceof ClaimcheckError) throw error
     return null
   }
-}
-
-/** 128 random bits. `crypto.randomUUID` is missing from pages that came by plain http. */
-function newIdempotencyKey(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
-}
-
-function toQuery({ operation, options = {}, model, topK, threshold, output, lang, ...rest }: SubmitOptions): string {
-  const query = new URLSearchParams(Object.entries(options).map(([name, value]) => [name, String(value)]))
-  const named = { operation, model, top_k: topK, threshold, output, lang, deadline_ms: rest.deadlineMs }
-  for (const [name, value] of Object.entries({ ...named, webhook_url: rest.webhookUrl })) {
-    if (value !== undefined) query.set(name, String(value))
-  }
-  return query.size === 0 ? "" : `?${query}`
 }

@@ -1,11 +1,13 @@
 import { fullJitterMs } from "../backoff.ts"
-import { retryAfterMs } from "../retry-after.ts"
 import { sleep as realSleep } from "../sleep.ts"
 import { assertOptions } from "./assert-options.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
+import { type ReadResponse, readRefusal } from "./read-response.ts"
 
 /** Time-out of one try; a picture of 8 MB on a slow line needs a while. */
 const TRY_TIMEOUT_MS = 60_000
+/** A list of 32 MB, or a page of its results, on such a line. */
+export const LIST_TRY_TIMEOUT_MS = 300_000
 /** With full jitter up to 10 s between them, this rides out an outage of about two minutes. */
 const RETRIES = 23
 /** A server that wants to be left alone for longer gets its wish: whether to wait so long is for the caller to say. */
@@ -20,7 +22,7 @@ export type ConnectionOptions = {
   url: string | URL
   /** API key. */
   key?: string | undefined
-  /** How long one request may take before it counts as lost, in milliseconds. Default: a minute. */
+  /** How long one request may take before it counts as lost, in milliseconds. Default: a minute; for lists and files, five. */
   tryTimeoutMs?: number
   /**
    * How often a request is sent again that was lost, or refused for now (408, 425, 429, 5xx), with full jitter up to 10 s between
@@ -46,20 +48,19 @@ const CONNECTION_OPTIONS: Record<keyof ConnectionOptions, true> = {
   now: true,
 }
 
-export type RequestOptions = {
+export type RequestOptions<T> = {
   method?: string
   headers?: Record<string, string>
   body?: BodyInit
   signal?: AbortSignal | undefined
-  /** Whether the body is what was asked for; anything else comes from a proxy or a stranger, and is asked for again. */
-  isExpected?: (body: Record<string, unknown>) => boolean
-  /** The body is a file, and comes as `blob`. */
-  isFile?: boolean
+  /** Anything but what was asked for comes from a proxy or a stranger, or is cut short, and is asked for again. */
+  read: ReadResponse<T>
   /** No try starts after it, but for a last look; by the connection's clock. */
   untilMs?: number
+  /** Default of `tryTimeoutMs`, where what is sent or fetched is large. */
+  tryTimeoutMs?: number
 }
 
-export type Reply = { status: number; headers: Headers; body: Record<string, unknown> | null; blob?: Blob }
 export type Connection = ReturnType<typeof createConnection>
 
 /**
@@ -71,8 +72,7 @@ export function createConnection(options: ConnectionOptions) {
     throw new TypeError('Cannot make a client: pass an object with its url, { url: "http://localhost:8787" }')
   }
   assertOptions(options, CONNECTION_OPTIONS)
-  const { fetch: send = fetch, sleep = realSleep, random = Math.random, now = Date.now } = options
-  const { tryTimeoutMs = TRY_TIMEOUT_MS, retries = RETRIES } = options
+  const { fetch: send = fetch, sleep = realSleep, random = Math.random, now = Date.now, retries = RETRIES } = options
   if (!(retries >= 0)) throw new TypeError("Cannot use retries: expected a number from 0")
   const base = readBase(options.url)
   const authorization = options.key ? `Bearer ${readKey(options.key)}` : null
@@ -81,9 +81,10 @@ export function createConnection(options: ConnectionOptions) {
   let hasAnswered = false
 
   /** @throws ClaimcheckError for a final refusal or too many failures in a row; the signal's reason when it is aborted */
-  async function request(path: string, asked: RequestOptions): Promise<Reply> {
+  async function request<T>(path: string, asked: RequestOptions<T>): Promise<T> {
     const { untilMs = Number.POSITIVE_INFINITY } = asked
     const signal = ownSignal(asked.signal)
+    signal?.throwIfAborted()
     let lastLookEndMs: number | undefined
     for (let attempt = 0; ; attempt++) {
       const startedMs = now()
@@ -101,16 +102,16 @@ export function createConnection(options: ConnectionOptions) {
     }
   }
 
-  async function tryOnce(path: string, asked: RequestOptions, leftMs: number): Promise<Reply | ClaimcheckError> {
-    const { method = "GET", body, signal } = asked
-    const headers = new Headers(asked.headers)
-    headers.set("accept", asked.isFile ? "*/*" : "application/json")
+  async function tryOnce<T>(path: string, asked: RequestOptions<T>, leftMs: number): Promise<T | ClaimcheckError> {
+    const { method = "GET", body, signal, tryTimeoutMs = TRY_TIMEOUT_MS } = asked
+    const headers = new Headers({ accept: "application/json", ...asked.headers })
     // A bucket's link is whole, and brings its own proof.
     const isOurs = path.startsWith("/")
     if (authorization !== null && isOurs) headers.set("authorization", authorization)
     // Not AbortSignal.timeout(): its timer would keep a Deno process from ending for a minute after the answer.
     const timeout = new AbortController()
-    const timer = setTimeout(() => timeout.abort(), Math.min(tryTimeoutMs, leftMs))
+    const lost = () => timeout.abort(new DOMException("The request took too long", "TimeoutError"))
+    const timer = setTimeout(lost, Math.min(options.tryTimeoutMs ?? tryTimeoutMs, leftMs))
     try {
       const response = await send(isOurs ? base + path : path, {
         method,
@@ -119,7 +120,10 @@ export function createConnection(options: ConnectionOptions) {
         signal: signal ? AbortSignal.any([signal, timeout.signal]) : timeout.signal,
       })
       hasAnswered = true
-      return await read(response, { ...asked, nowMs: now() })
+      const { status } = response
+      if (!response.ok && status !== 304) return await readRefusal(response, now())
+      const answer = await asked.read(response)
+      return answer ?? new ClaimcheckError("bad_response", "The answer is not from a claimcheck edge", { status })
     } catch (cause) {
       signal?.throwIfAborted()
       const why = isNobodyThere(cause) ? ": nobody listens there" : ""
@@ -142,11 +146,6 @@ function mayPass({ status, code, retryAfterMs = 0 }: ClaimcheckError): boolean {
   return passes && retryAfterMs <= MAX_RETRY_AFTER_MS
 }
 
-/** Said of a refusal that is no problem of ours. */
-export function strangerAnswered(status: number): string {
-  return `Something that is no claimcheck edge answered ${status}: check the address, and any proxy before it`
-}
-
 const NOBODY_THERE = /ECONNREFUSED|ENOTFOUND|ConnectionRefused|connection refused|failed to lookup address/i
 
 /** A refused connection or a host that is not there, as Node, Bun and Deno tell it. A browser does not. */
@@ -154,36 +153,6 @@ function isNobodyThere(cause: unknown): boolean {
   if (!(cause instanceof Error)) return false
   const inner = cause instanceof AggregateError ? cause.errors : [cause.cause]
   return NOBODY_THERE.test(`${(cause as { code?: unknown }).code} ${cause.message}`) || inner.some(isNobodyThere)
-}
-
-type Expected = Pick<RequestOptions, "isExpected" | "isFile"> & { nowMs: number }
-
-async function read(
-  response: Response,
-  { isExpected = () => true, isFile, nowMs }: Expected,
-): Promise<Reply | ClaimcheckError> {
-  const { status, headers } = response
-  if (status === 304) return { status, headers, body: null }
-  if (isFile && response.ok) return { status, headers, body: null, blob: await response.blob() }
-  const body = parseObject(await response.text())
-  if (response.ok) {
-    if (body !== null && isExpected(body)) return { status, headers, body }
-    return new ClaimcheckError("bad_response", "The answer is not from a claimcheck edge", { status })
-  }
-  const code = typeof body?.code === "string" ? body.code : `http_${status}`
-  const message = typeof body?.detail === "string" ? body.detail : strangerAnswered(status)
-  return new ClaimcheckError(code, message, { status, retryAfterMs: retryAfterMs(headers, nowMs) ?? undefined })
-}
-
-function parseObject(text: string): Record<string, unknown> | null {
-  try {
-    const value: unknown = JSON.parse(text)
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? (value as Record<string, unknown>)
-      : null
-  } catch {
-    return null // cut short, or a page of some proxy: the caller tries again
-  }
 }
 
 /** A wrong address fails like a lost connection, so it would be tried for minutes: better said at once. */

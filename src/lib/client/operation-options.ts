@@ -1,0 +1,43 @@
+import type * as z from "zod"
+import type { options as compress } from "../operations/compress.ts"
+import type { options as inspect } from "../operations/inspect.ts"
+import type { options as resize } from "../operations/resize.ts"
+import { assertOptions } from "./assert-options.ts"
+import type { SubmitOptions } from "./submit-options.ts"
+import type { ResultOptions } from "./ticket.ts"
+import { WAIT_OPTIONS } from "./ticket-poll.ts"
+
+/** Options of each operation beside classify; docs/operations.md says what they take. */
+export type OperationOptions = {
+  inspect: Optional<z.output<typeof inspect>>
+  compress: Optional<z.output<typeof compress>>
+  resize: Optional<z.output<typeof resize>>
+}
+type Optional<T> = { [K in keyof T]?: T[K] | undefined }
+/** What each of them takes, too. */
+export type OperationWork = ResultOptions &
+  Pick<SubmitOptions, "deadlineMs" | "webhookUrl" | "noCache" | "idempotencyKey">
+
+const OPERATION_OPTIONS: { [N in keyof OperationOptions]: Record<keyof OperationOptions[N], true> } = {
+  inspect: { sha256: true },
+  compress: { quality: true, scale: true, format: true },
+  resize: { width: true, height: true, fit: true, format: true, quality: true },
+}
+const OPERATION_WORK: Record<keyof OperationWork, true> = {
+  ...WAIT_OPTIONS,
+  deadlineMs: true,
+  webhookUrl: true,
+  noCache: true,
+  idempotencyKey: true,
+}
+
+/** @throws TypeError for an option that there is not */
+export function toSubmitOptions<N extends keyof OperationOptions>(
+  operation: N,
+  given: OperationOptions[N] & OperationWork,
+): SubmitOptions & ResultOptions {
+  assertOptions(given, { ...OPERATION_OPTIONS[operation], ...OPERATION_WORK })
+  const { signal, timeoutMs, onUpdate, deadlineMs, webhookUrl, noCache, idempotencyKey, ...options } = given
+  const work = { signal, timeoutMs, onUpdate, deadlineMs, webhookUrl, noCache, idempotencyKey }
+  return { ...work, operation, options: options as NonNullable<SubmitOptions["options"]> }
+}
