@@ -13,7 +13,7 @@ export type ClassifyOptions = {
   concurrency: number
   submit?: Omit<SubmitOptions, "signal" | "idempotencyKey" | "onShrink">
   /** What is left to do with a file's answer; its failure is the file's. */
-  finish?: ((file: string, ticket: TicketData) => Promise<void>) | undefined
+  finish?: ((file: string, ticket: TicketData, client: Claimcheck) => Promise<void>) | undefined
   /** Folder for what the jobs make, for what is said of a ticket that goes on. */
   out?: string | undefined
   /** How long to wait for a file's answer. */
@@ -58,11 +58,11 @@ async function classifyFile(
   { accepted, shrunk }: Pick<Listener, "accepted" | "shrunk">,
 ): Promise<Outcome> {
   try {
-    const image = await openImage(file, { url, signal })
+    const image = await openImage(file, client, signal)
     const ticket = await client.submit(image, { ...submit, signal, onShrink: (copy) => shrunk(file, copy) })
     accepted(file, ticket)
     const done = await ticket.result({ signal, timeoutMs })
-    await finish?.(file, done)
+    await finish?.(file, done, client)
     return { file, ticket: done }
   } catch (cause) {
     if (signal.aborted) throw cause
@@ -80,9 +80,9 @@ function withAdvice(error: CliError): CliError {
 }
 
 /** What is sent: the URL of a picture elsewhere, the bytes of any other. @throws CliError */
-async function openImage(input: string, edge: { url: string; signal: AbortSignal }): Promise<Image> {
+async function openImage(input: string, client: Claimcheck, signal: AbortSignal): Promise<Image> {
   if (isPictureUrl(input)) return { imageUrl: input }
   const sample = sampleNameOf(input)
-  const { bytes, contentType } = await (sample === null ? readImageFile(input) : readSample(sample, edge))
+  const { bytes, contentType } = await (sample === null ? readImageFile(input) : readSample(sample, client, signal))
   return new Blob([bytes], { type: contentType })
 }

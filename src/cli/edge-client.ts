@@ -1,8 +1,6 @@
-import { z } from "zod"
-import { Claimcheck, ClaimcheckError } from "../lib/client/claimcheck.ts"
+import { Claimcheck, ClaimcheckError, type ConnectionOptions } from "../lib/client/claimcheck.ts"
 import { isOperationName, OPERATIONS } from "../lib/operations/operations.ts"
 import { waitCommand, withFlags } from "./advice.ts"
-import { ApiError, checkUrl, createApi, GIVE_A_KEY, parseBody } from "./api.ts"
 import { CliError, EXIT } from "./cli-error.ts"
 import type { EdgeAddress } from "./edge-options.ts"
 import { humanMs } from "./human-units.ts"
@@ -12,31 +10,47 @@ const PREFLIGHT_TIMEOUT_MS = 5_000
 /** Longer than the client waits by itself; then the sentence has to say it. */
 const WORTH_SAYING_MS = 120_000
 
+const GIVE_A_KEY = "An API key is given with --key or CLAIMCHECK_KEY"
+
 /**
  * A client for an edge that was reached just now: the client rides out an outage of minutes, but who forgot `npm start`
  * should hear it at once.
  */
 export async function openClient(
-  { url, key }: EdgeAddress,
+  address: EdgeAddress,
   { signal, fetchNow = fetch }: { signal: AbortSignal; fetchNow?: typeof fetch },
 ): Promise<Claimcheck> {
-  const client = newClient({ url: checkUrl(url), key }, fetchNow)
+  const client = newClient(address, { fetch: fetchNow })
+  const once = newClient({ url: address.url }, { fetch: fetchNow, retries: 0, tryTimeoutMs: PREFLIGHT_TIMEOUT_MS })
   try {
-    const body = await createApi({ url }, fetchNow)("/healthz", { signal, timeoutMs: PREFLIGHT_TIMEOUT_MS })
-    parseBody(z.looseObject({ status: z.string() }), body)
+    const { status } = await once.get("/healthz", { signal })
+    if (typeof status !== "string")
+      throw new ClaimcheckError("bad_response", "The answer is not from a claimcheck edge")
   } catch (error) {
     // An edge with trouble of its own, or one whose platform keeps this path to itself, is for the client to deal with.
-    if (!(error instanceof ApiError)) throw error
+    if (!(error instanceof ClaimcheckError) || error.code === "network" || error.code === "bad_response") {
+      throw forTerminal(error, address)
+    }
   }
   return client
 }
 
-function newClient(address: EdgeAddress, fetchNow: typeof fetch): Claimcheck {
+/** @throws CliError for an address or a key that cannot be used */
+export function newClient({ url, key }: EdgeAddress, options: Omit<ConnectionOptions, "url" | "key"> = {}): Claimcheck {
+  const base = checkUrl(url)
   try {
-    return new Claimcheck({ ...address, fetch: fetchNow })
+    return new Claimcheck({ url: base, key, ...options })
   } catch (error) {
     throw new CliError(error instanceof Error ? error.message : String(error), { exitCode: EXIT.usage, cause: error })
   }
+}
+
+/** @throws CliError for what is no address */
+export function checkUrl(url: string): string {
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url.replace(/\/+$/, "")
+  throw new CliError("Cannot read --url (or CLAIMCHECK_URL): expected http://host or https://host", {
+    exitCode: EXIT.usage,
+  })
 }
 
 /** The edge, and the folder for what its jobs make. */
@@ -65,7 +79,8 @@ function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError, 
     case "bad_response":
       return "Cannot understand the answer: is a claimcheck edge at that address?"
     default:
-      return `${withFlags(message)} (${code})${retryAfterMs > WORTH_SAYING_MS ? `. Try again in ${humanMs(retryAfterMs)}` : ""}`
+      // What no edge of ours has said has no code of ours.
+      return `${withFlags(message)}${code.startsWith("http_") ? "" : ` (${code})`}${retryAfterMs > WORTH_SAYING_MS ? `. Try again in ${humanMs(retryAfterMs)}` : ""}`
   }
 }
 

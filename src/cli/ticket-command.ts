@@ -1,10 +1,8 @@
 import { join } from "node:path"
 import { type Command, Option } from "commander"
-import type { Claimcheck, Ticket, TicketData } from "../lib/client/claimcheck.ts"
+import type { Batch, BatchTicket, Claimcheck, Ticket, TicketData } from "../lib/client/claimcheck.ts"
 import { ClaimcheckError } from "../lib/client/claimcheck.ts"
-import { sleep } from "../lib/sleep.ts"
 import { waitCommand } from "./advice.ts"
-import { type BatchApi, createBatchApi } from "./batch/batch-api.ts"
 import { renderBatch } from "./batch/render-batch.ts"
 import { CliError, EXIT } from "./cli-error.ts"
 import { forTerminal, openClient } from "./edge-client.ts"
@@ -57,12 +55,11 @@ export function addTicketCommand(program: Command): void {
 
 async function showAll(ids: readonly string[], options: Options, signal: AbortSignal): Promise<void> {
   const client = await openClient(options, { signal })
-  const batches = createBatchApi(options, signal)
   if (options.out !== undefined) await makeFolder(options.out, { named: "--out" })
   let left = ids
   try {
     for (const [i, id] of ids.entries()) {
-      await tellFailure(id, options, () => show(id, { client, batches, options, signal }))
+      await tellFailure(id, options, () => show(id, { client, options, signal }))
       left = ids.slice(i + 1)
     }
   } catch (error) {
@@ -85,12 +82,12 @@ async function tellFailure(id: string, { json }: Options, run: () => Promise<voi
   }
 }
 
-type Show = { client: Claimcheck; batches: BatchApi; options: Options; signal: AbortSignal }
+type Show = { client: Claimcheck; options: Options; signal: AbortSignal }
 
-async function show(id: string, { client, batches, options, signal }: Show): Promise<void> {
+async function show(id: string, { client, options, signal }: Show): Promise<void> {
   const view = { paint: paintFor(process.stdout), columns: process.stdout.columns ?? 80, nowMs: Date.now() }
   if (id.startsWith("bat_")) {
-    const batch = await askBatch(id, { batches, options, signal })
+    const batch = await askBatch(client.batch(id), options, signal)
     print(options.json ? JSON.stringify(batch) : renderBatch(batch, view))
     if (options.wait && batch.status !== "succeeded") process.exitCode = EXIT.failed
     return
@@ -101,7 +98,7 @@ async function show(id: string, { client, batches, options, signal }: Show): Pro
   if ((options.wait || options.out !== undefined) && ticket.status !== "succeeded") process.exitCode = EXIT.failed
   if (options.out === undefined || output === undefined) return
   const path = join(options.out, `${id}.${endingOf(output)}`)
-  await saveOutput(path, { output, edge: options, force: options.force === true, signal })
+  await saveOutput(path, { output, client, force: options.force === true, signal })
   if (!options.json) print(`  saved     ${path}`)
 }
 
@@ -118,19 +115,14 @@ async function ask(ticket: Ticket, options: Options, signal: AbortSignal): Promi
   }
 }
 
-async function askBatch(id: string, { batches, options, signal }: Omit<Show, "client">) {
-  if (options.cancel) return batches.cancel(id)
-  const untilMs = Date.now() + (options.timeout ?? Number.POSITIVE_INFINITY)
-  const tell = sayOnce()
-  for (;;) {
-    const batch = await batches.read(id)
-    if (batch.done || !options.wait) return batch
-    tell(batch.notice)
-    const leftMs = untilMs - Date.now()
-    if (leftMs <= 0)
-      throw new CliError(`The batch is ${batch.status}, and the server goes on with it`, { code: "timeout" })
-    await sleep(Math.min(batch.poll_after_ms ?? 1_000, leftMs), signal)
-    signal.throwIfAborted()
+async function askBatch(batch: Batch, options: Options, signal: AbortSignal): Promise<BatchTicket> {
+  try {
+    if (options.cancel) return await batch.cancel({ signal })
+    if (!options.wait) return await batch.refresh({ signal })
+    const tell = sayOnce()
+    return await batch.wait({ signal, timeoutMs: options.timeout, onUpdate: ({ notice }) => tell(notice) })
+  } catch (error) {
+    throw signal.aborted ? error : forTerminal(error, options)
   }
 }
 

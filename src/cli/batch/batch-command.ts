@@ -3,10 +3,12 @@ import { stat } from "node:fs/promises"
 import { dirname, extname } from "node:path"
 import { type Command, InvalidArgumentError, Option } from "commander"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import type { Batch, Claimcheck } from "../../lib/client/claimcheck.ts"
 import { isOperationName, OPERATIONS, operationNames, operationOptions } from "../../lib/operations/operations.ts"
 import { quoted, urlFlag } from "../advice.ts"
 import { createApi } from "../api.ts"
 import { CliError, EXIT } from "../cli-error.ts"
+import { forTerminal, openClient } from "../edge-client.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { countOf, humanMs, noticeText } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
@@ -17,7 +19,6 @@ import { showProgress } from "../progress.ts"
 import { realPathOf } from "../real-path.ts"
 import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
 import { webhookTrouble } from "../webhook/webhook-trouble.ts"
-import { type BatchApi, createBatchApi } from "./batch-api.ts"
 import { type BatchRun, endRun, isAbsent, readRun, runFileOf } from "./batch-run.ts"
 import type { ResultFormat } from "./count-failures.ts"
 import { downloadOutputs } from "./download-outputs.ts"
@@ -149,22 +150,22 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   if (nameColumn !== undefined && download === undefined)
     throw usage("--name-column names the files that --download fetches: give both, or neither")
 
-  const api = createBatchApi({ url: isAgain && before !== null ? before.url : options.url, key: options.key }, signal)
   const run = {
     ...(isAgain && before !== null ? before : newRun(list, options)),
     ...(download !== undefined && { download }),
     ...(nameColumn !== undefined && { nameColumn }),
   }
   const startedMs = performance.now()
-  await api.isThere()
+  const client = await openClient({ url: run.url, key: options.key }, { signal })
   let seen: BatchTicket | undefined
   try {
     await makeFolder(dirname(out), { named: "--out" })
-    const started = await startRun({ api, run, list, out, nameColumn })
+    const started = await startRun({ client, run, list, out, nameColumn, signal })
     printError(paintFor(process.stderr)("dim", `${isAgain ? "goes on" : "accepted"} as ${started.ticketId}`))
-    if (options.cancel === true) await cancelUnlessDone(api, started.ticketId)
+    const batch = client.batch(started.ticketId)
+    if (options.cancel === true) await cancelUnlessDone(batch, signal)
     const ticket = await followWithBar({
-      api,
+      batch,
       run: started,
       out,
       format,
@@ -173,8 +174,8 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
     })
     if (download !== undefined)
       await downloadWithBar({
-        api,
-        run: started,
+        client,
+        batch,
         ticket,
         folder: download,
         column: nameColumn,
@@ -189,7 +190,8 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
       if (trouble !== null) printError(`${paintFor(process.stderr)("yellow", "webhook")} ${trouble}`)
     }
   } catch (error) {
-    if (signal.aborted) printError(interruptedWords(run.ticketId, seen, { list, options }))
+    if (!signal.aborted) throw forTerminal(error, run)
+    printError(interruptedWords(run.ticketId, seen, { list, options }))
     throw error
   }
 }
@@ -224,8 +226,8 @@ function interruptedWords(
 }
 
 type DownloadWithBar = {
-  api: BatchApi
-  run: { ticketId: string; url: string }
+  client: Claimcheck
+  batch: Batch
   ticket: BatchTicket
   folder: string
   /** The column that names the files. */
@@ -234,13 +236,20 @@ type DownloadWithBar = {
   signal: AbortSignal
 }
 
-async function downloadWithBar({ api, run, ticket, folder, column, options, signal }: DownloadWithBar): Promise<void> {
+async function downloadWithBar({
+  client,
+  batch,
+  ticket,
+  folder,
+  column,
+  options,
+  signal,
+}: DownloadWithBar): Promise<void> {
   const progress = showProgress(ticket.pictures.succeeded)
   try {
     const { files } = await downloadOutputs({
-      api,
-      ticketId: run.ticketId,
-      edge: { url: run.url, key: options.key },
+      client,
+      batch,
       folder,
       column,
       force: options.force === true,
@@ -274,13 +283,13 @@ function newRun(list: string, options: Options): BatchRun {
   return { ...asked, rows: 0, bytes: 0, failures: {}, failedRows: 0 }
 }
 
-async function cancelUnlessDone(api: BatchApi, ticketId: string): Promise<void> {
-  const { done } = await api.read(ticketId)
-  if (!done) await api.cancel(ticketId)
+async function cancelUnlessDone(batch: Batch, signal: AbortSignal): Promise<void> {
+  const { done } = await batch.refresh({ signal })
+  if (!done) await batch.cancel({ signal })
 }
 
 async function followWithBar(follow: Parameters<typeof followBatch>[0]): Promise<BatchTicket> {
-  const first = await follow.api.read(follow.run.ticketId)
+  const first = await follow.batch.refresh({ signal: follow.signal })
   follow.onTicket(first)
   const progress = showProgress(first.pictures.total)
   let isWarned = false

@@ -1,14 +1,13 @@
 import { stat } from "node:fs/promises"
 import { join } from "node:path"
 import * as z from "zod"
+import type { Batch, Claimcheck } from "../../lib/client/claimcheck.ts"
 import { CliError, EXIT } from "../cli-error.ts"
-import type { EdgeAddress } from "../edge-options.ts"
 import { makeFolder } from "../make-folder.ts"
 import { endingOf, saveOutput } from "../operations/save-output.ts"
 import { parseJson } from "../parse-json.ts"
 import { fileNameOf } from "../picture-url.ts"
 import { runInOrder } from "../run-in-order.ts"
-import type { BatchApi } from "./batch-api.ts"
 
 const PAGE_ROWS = 1_000
 const CONCURRENCY = 4
@@ -28,9 +27,8 @@ type Row = z.infer<typeof rowSchema>
 type File = { path: string; output: NonNullable<Row["results"][number]["output"]> }
 
 export type Download = {
-  api: Pick<BatchApi, "results">
-  ticketId: string
-  edge: EdgeAddress
+  client: Pick<Claimcheck, "output">
+  batch: Pick<Batch, "results">
   folder: string
   /** Whose cells name the files; without it the pictures' URLs do. */
   column?: string | undefined
@@ -44,18 +42,18 @@ export type Download = {
  * @throws CliError for a column that the list has not, and for a file that cannot be fetched or written
  */
 export async function downloadOutputs(download: Download): Promise<{ files: number }> {
-  const { api, ticketId, edge, folder, force, signal, onSaved } = download
+  const { client, batch, folder, force, signal, onSaved } = download
   await makeFolder(folder, { named: "--download" })
   const names = new Map<string, number>()
   let saved = 0
   for (let after = 0; ; ) {
-    const page = await api.results(ticketId, { format: "jsonl", after, limit: PAGE_ROWS })
-    const lines = page.text.split("\n").filter((line) => line !== "")
+    const page = await batch.results({ format: "jsonl", after, limit: PAGE_ROWS, signal })
+    const lines = (await page.body.text()).split("\n").filter((line) => line !== "")
     const files = lines.flatMap((line) => filesOf(rowSchema.parse(parseJson(line)), download, names))
     await runInOrder(files, {
       concurrency: CONCURRENCY,
       work: async ({ path, output }) => {
-        if (force || (await sizeOf(path)) !== output.bytes) await saveOutput(path, { output, edge, force, signal })
+        if (force || (await sizeOf(path)) !== output.bytes) await saveOutput(path, { output, client, force, signal })
       },
       tell: () => onSaved(++saved),
     })

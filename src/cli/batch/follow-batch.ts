@@ -1,8 +1,8 @@
 import { type FileHandle, open } from "node:fs/promises"
 import { setTimeout as delay } from "node:timers/promises"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import type { Batch } from "../../lib/client/claimcheck.ts"
 import { CliError } from "../cli-error.ts"
-import type { BatchApi } from "./batch-api.ts"
 import { type BatchRun, saveRun } from "./batch-run.ts"
 import { failuresIn, type ResultFormat } from "./count-failures.ts"
 
@@ -14,8 +14,8 @@ const MAX_REASONS = 1_000
 const MAX_REASON_CHARS = 200
 
 export type FollowBatch = {
-  api: BatchApi
-  run: BatchRun & { ticketId: string }
+  batch: Pick<Batch, "refresh" | "results">
+  run: BatchRun
   out: string
   format: ResultFormat
   signal: AbortSignal
@@ -23,7 +23,7 @@ export type FollowBatch = {
 }
 
 /** Fetches rows as they get done, until there are no more. A run that breaks off goes on behind the last page it has written. */
-export async function followBatch({ api, run, out, format, signal, onTicket }: FollowBatch): Promise<BatchTicket> {
+export async function followBatch({ batch, run, out, format, signal, onTicket }: FollowBatch): Promise<BatchTicket> {
   // Names of columns without a row are written again.
   if (run.rows === 0) run.bytes = 0
   const file = await open(out, run.rows === 0 ? "w" : "r+")
@@ -37,10 +37,10 @@ export async function followBatch({ api, run, out, format, signal, onTicket }: F
     // What was written after the last note of it would come twice.
     await file.truncate(run.bytes)
     for (;;) {
-      const ticket = await api.read(run.ticketId)
+      const ticket = await batch.refresh({ signal })
       onTicket(ticket)
-      const isOver = await fetchPages({ api, run, out, format, file })
-      if (isOver) return api.read(run.ticketId)
+      const isOver = await fetchPages({ batch, run, out, format, signal, file })
+      if (isOver) return batch.refresh({ signal })
       await delay(Math.min(MAX_POLL_MS, ticket.poll_after_ms ?? MAX_POLL_MS), undefined, { signal })
     }
   } finally {
@@ -50,21 +50,23 @@ export async function followBatch({ api, run, out, format, signal, onTicket }: F
 
 /** True when the last row is written. */
 async function fetchPages({
-  api,
+  batch,
   run,
   out,
   format,
+  signal,
   file,
-}: Omit<FollowBatch, "signal" | "onTicket"> & { file: FileHandle }): Promise<boolean> {
+}: Omit<FollowBatch, "onTicket"> & { file: FileHandle }): Promise<boolean> {
   for (;;) {
-    const page = await api.results(run.ticketId, { format, after: run.rows, limit: PAGE_ROWS })
+    const page = await batch.results({ format, after: run.rows, limit: PAGE_ROWS, signal })
     const rows = page.nextAfter - run.rows
     // The names of the columns are written with the first rows.
     if (rows > 0 || page.isComplete) {
-      const bytes = Buffer.from(page.text)
+      const text = await page.body.text()
+      const bytes = Buffer.from(text)
       await file.write(bytes, 0, bytes.length, run.bytes)
       await file.datasync()
-      for (const reason of failuresIn(page.text, format, { hasHeader: run.rows === 0 })) countFailure(run, reason)
+      for (const reason of failuresIn(text, format, { hasHeader: run.rows === 0 })) countFailure(run, reason)
       run.bytes += bytes.length
       run.rows = page.nextAfter
       await saveRun(out, run)

@@ -1,7 +1,7 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import type { Problem } from "../../lib/client/claimcheck.ts"
 import { countOf, humanMs, noticeText } from "../human-units.ts"
 import type { Paint } from "../terminal.ts"
-import type { BadRowsError } from "./batch-api.ts"
 import type { BatchRun } from "./batch-run.ts"
 import { commonest } from "./count-failures.ts"
 
@@ -9,7 +9,7 @@ const MAX_FAILURES = 10
 const MAX_BAD_ROWS = 10
 
 /** What is wrong with the first rows of a list that was refused. */
-export function renderBadRows({ message, rows, count }: BadRowsError): string {
+export function renderBadRows(message: string, { rows = [], invalid_rows: count = 0 }: Problem = {}): string {
   const shown = rows.slice(0, MAX_BAD_ROWS).map(({ row, line, column, value, reason }) => {
     // A JSON array may have all of its rows in one line.
     const where = line < row ? `row ${row}` : `row ${row} (line ${line})`

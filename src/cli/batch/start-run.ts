@@ -4,12 +4,11 @@ import { readFile } from "node:fs/promises"
 import { extname } from "node:path"
 import { buffer } from "node:stream/consumers"
 import { parse } from "csv-parse/sync"
-import { withFlags } from "../advice.ts"
-import { ApiError } from "../api.ts"
+import { type Claimcheck, ClaimcheckError } from "../../lib/client/claimcheck.ts"
 import { CliError, EXIT } from "../cli-error.ts"
+import { forTerminal } from "../edge-client.ts"
 import { STDIN } from "../read-image-file.ts"
 import { printError } from "../terminal.ts"
-import { BadRowsError, type BatchApi, PASSING } from "./batch-api.ts"
 import { type BatchRun, endRun, saveRun } from "./batch-run.ts"
 import { renderBadRows } from "./render-batch.ts"
 
@@ -29,16 +28,24 @@ const ADVICE: Record<string, string> = {
 }
 
 type Start = {
-  api: Pick<BatchApi, "submit">
+  client: Pick<Claimcheck, "submitBatch">
   run: BatchRun
   list: string
   out: string
   /** A column that the list must have. */
   nameColumn?: string | undefined
+  signal: AbortSignal
 }
 
 /** Sends the list unless that was done; sent twice under one key it is one batch. */
-export async function startRun({ api, run, list, out, nameColumn }: Start): Promise<BatchRun & { ticketId: string }> {
+export async function startRun({
+  client,
+  run,
+  list,
+  out,
+  nameColumn,
+  signal,
+}: Start): Promise<BatchRun & { ticketId: string }> {
   const { ticketId } = run
   if (ticketId !== undefined) {
     if (await hasChanged(run, list))
@@ -49,21 +56,20 @@ export async function startRun({ api, run, list, out, nameColumn }: Start): Prom
   run.listSha256 = sha256Of(bytes)
   if (nameColumn !== undefined) assertColumn(bytes, nameColumn)
   await saveRun(out, run)
-  const contentType = CONTENT_TYPES[extname(list).toLowerCase()] ?? "application/octet-stream"
+  const file = new Blob([bytes], { type: CONTENT_TYPES[extname(list).toLowerCase()] ?? "" })
   try {
-    const query = new URLSearchParams(run.query)
-    const ticket = await api.submit(bytes, { contentType, query, idempotencyKey: run.idempotencyKey })
-    const started = Object.assign(run, { ticketId: ticket.id })
+    const options = Object.fromEntries(new URLSearchParams(run.query))
+    const { id } = await client.submitBatch(file, { options, idempotencyKey: run.idempotencyKey, signal })
+    const started = Object.assign(run, { ticketId: id })
     await saveRun(out, started)
     return started
   } catch (error) {
+    if (!(error instanceof ClaimcheckError)) throw error
     // Refused for good; after anything else an earlier try may have made the batch, which is found by its key.
-    if (error instanceof ApiError && error.status < 500 && !PASSING.has(error.status)) await endRun(out)
-    if (error instanceof BadRowsError) {
-      throw new CliError(withFlags(renderBadRows(error)), { code: error.code, cause: error })
-    }
-    if (error instanceof ApiError) throw new CliError(withFlags(error.message), { code: error.code, cause: error })
-    throw error
+    if (!error.isTransient) await endRun(out)
+    const { code, problem } = error
+    const { message } = forTerminal(error, run) as CliError
+    throw new CliError(renderBadRows(message, problem), { code, cause: error })
   }
 }
 

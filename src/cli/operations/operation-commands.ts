@@ -1,6 +1,6 @@
 import { dirname } from "node:path"
 import type { Command } from "commander"
-import type { TicketData } from "../../lib/client/claimcheck.ts"
+import type { Claimcheck, TicketData } from "../../lib/client/claimcheck.ts"
 import { CliError } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { expandInputs } from "../expand-inputs.ts"
@@ -127,12 +127,12 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
         ),
       },
       ...(suffix !== undefined && {
-        finish: async (file: string, { output }: TicketData) => {
+        finish: async (file: string, { output }: TicketData, client: Claimcheck) => {
           if (output === undefined) throw new CliError("The ticket has no output: is the server of another version?")
           const where = { folder: given.out, suffix, below: below.get(file) }
           const path = await claim(outputPath(file, endingOf(output), where), file)
           if (given.out !== undefined) await makeFolder(dirname(path), { named: "--out" })
-          await saveOutput(path, { output, edge: given, force: given.force === true, signal })
+          await saveOutput(path, { output, client, force: given.force === true, signal })
           written.set(file, path)
         },
       }),

@@ -1,13 +1,9 @@
 import { open, readFile, rm } from "node:fs/promises"
 import { basename, dirname, extname, join } from "node:path"
 import { fileURLToPath } from "node:url"
-import type { TicketData } from "../../lib/client/claimcheck.ts"
-import { checkUrl } from "../api.ts"
+import { type Claimcheck, ClaimcheckError, type TicketData } from "../../lib/client/claimcheck.ts"
 import { CliError, describe, EXIT } from "../cli-error.ts"
-import type { EdgeAddress } from "../edge-options.ts"
 import { fileNameOf } from "../picture-url.ts"
-
-const DOWNLOAD_TIMEOUT_MS = 120_000
 
 /** @property below the way from a folder that was named to the input; it is kept in the other folder */
 type Where = { folder?: string | undefined; suffix: string; below?: string | undefined }
@@ -25,8 +21,8 @@ export function outputPath(input: string, ending: string, { folder, suffix, belo
  * What the job has made, as a file.
  * @throws CliError when it cannot be fetched or written, or something is there and `force` is not given
  */
-export async function saveOutput(path: string, { output, edge, force, signal }: SaveOutput): Promise<void> {
-  const bytes = await readOutput(output, edge, signal)
+export async function saveOutput(path: string, { output, client, force, signal }: SaveOutput): Promise<void> {
+  const bytes = await readOutput(output, client, signal)
   try {
     await writeWhole(path, bytes, force)
   } catch (cause) {
@@ -51,32 +47,25 @@ async function writeWhole(path: string, bytes: Uint8Array, force: boolean): Prom
   }
 }
 
-export type Output = Pick<NonNullable<TicketData["output"]>, "url" | "content_type">
+export type Output = Pick<NonNullable<TicketData["output"]>, "url" | "content_type" | "bytes">
 
 const ENDINGS: Readonly<Record<string, string>> = { "image/jpeg": "jpg", "application/x-npy": "npy" }
 /** What a file of this type is called. */
 export const endingOf = ({ content_type: type }: Output) => ENDINGS[type] ?? type.split("/").at(-1) ?? "bin"
 
-export type SaveOutput = { output: Output; edge: EdgeAddress; force: boolean; signal: AbortSignal }
+export type SaveOutput = { output: Output; client: Pick<Claimcheck, "output">; force: boolean; signal: AbortSignal }
 
 async function readOutput(
-  { url }: Output,
-  { url: edgeUrl, key }: EdgeAddress,
+  output: Output,
+  client: Pick<Claimcheck, "output">,
   signal: AbortSignal,
 ): Promise<Uint8Array> {
-  const base = checkUrl(edgeUrl)
-  const address = new URL(url, `${base}/`)
   try {
-    if (address.protocol === "file:") return await readFile(fileURLToPath(address))
-    // The key is for our edge alone; a bucket's link brings its own proof.
-    const headers =
-      key !== undefined && address.origin === new URL(base).origin ? { authorization: `Bearer ${key}` } : {}
-    const within = AbortSignal.any([signal, AbortSignal.timeout(DOWNLOAD_TIMEOUT_MS)])
-    const response = await fetch(address, { headers, signal: within })
-    if (!response.ok) throw new Error(`the server answered ${response.status}`)
-    return new Uint8Array(await response.arrayBuffer())
+    if (output.url.startsWith("file:")) return await readFile(fileURLToPath(output.url))
+    return new Uint8Array(await (await client.output({ output }, { signal })).arrayBuffer())
   } catch (cause) {
     signal.throwIfAborted()
-    throw new CliError(`Cannot fetch the output: ${describe(cause)}`, { cause })
+    const code = cause instanceof ClaimcheckError ? cause.code : undefined
+    throw new CliError(`Cannot fetch the output: ${describe(cause)}`, { code, cause })
   }
 }

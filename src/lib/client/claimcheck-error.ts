@@ -12,6 +12,10 @@ export type Problem = {
 /** `row` counts from 1, without the header; `value` is cut to 100 characters. */
 export type InvalidRow = { row: number; line: number; column: string; value: string; reason: string }
 
+/** Busy, broken for a moment, or in the way: the same request may do better later. */
+const PASSING: ReadonlySet<number | undefined> = new Set([408, 425, 429, 500, 502, 503, 504])
+const OURS: ReadonlySet<string> = new Set(["network", "bad_response", "timeout"])
+
 type Details = {
   status?: number | undefined
   retryAfterMs?: number | undefined
@@ -46,6 +50,11 @@ export class ClaimcheckError extends Error {
     this.retryAfterMs = retryAfterMs
     this.problem = problem
     this.ticket = ticket
+  }
+
+  /** Whether asking again may do better; until then it is not known whether the request has arrived. */
+  get isTransient(): boolean {
+    return OURS.has(this.code) || PASSING.has(this.status)
   }
 
   /** The same error with the ticket that it is about. */

@@ -14,9 +14,6 @@ const RETRIES = 23
 const MAX_RETRY_AFTER_MS = 120_000
 /** When time is up, the answer may be there all the same, and a laptop that wakes up needs a moment to find its network. */
 const LAST_LOOK_MS = 5_000
-/** Busy, broken for a moment, or in the way: the same request may do better later. */
-const PASSING = new Set([408, 425, 429, 500, 502, 503, 504])
-
 export type ConnectionOptions = {
   /** Address of the edge; in a page, a path of its own server may do. */
   url: string | URL
@@ -92,9 +89,10 @@ export function createConnection(options: ConnectionOptions) {
       if (startedMs >= untilMs) lastLookEndMs ??= startedMs + LAST_LOOK_MS
       const outcome = await tryOnce(path, { ...asked, signal }, Math.max(LAST_LOOK_MS, untilMs - startedMs))
       if (!(outcome instanceof ClaimcheckError)) return outcome
-      if (!mayPass(outcome) || attempt >= retries) throw outcome
+      const { isTransient, retryAfterMs = 0 } = outcome
+      if (!isTransient || retryAfterMs > MAX_RETRY_AFTER_MS || attempt >= retries) throw outcome
       if (!hasAnswered && isNobodyThere(outcome.cause)) throw outcome
-      const waitMs = Math.max(outcome.retryAfterMs ?? 0, fullJitterMs(attempt, {}, random))
+      const waitMs = Math.max(retryAfterMs, fullJitterMs(attempt, {}, random))
       const endMs = lastLookEndMs ?? untilMs
       if (lastLookEndMs !== undefined && now() + waitMs >= endMs) throw outcome
       await sleep(Math.min(waitMs, Math.max(0, endMs - now())), signal)
@@ -139,11 +137,6 @@ export function createConnection(options: ConnectionOptions) {
 /** Node warns of a leak when a dozen waits listen to one signal of the caller's. */
 export function ownSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
   return signal && AbortSignal.any([signal])
-}
-
-function mayPass({ status, code, retryAfterMs = 0 }: ClaimcheckError): boolean {
-  const passes = status === undefined || PASSING.has(status) || code === "bad_response"
-  return passes && retryAfterMs <= MAX_RETRY_AFTER_MS
 }
 
 const NOBODY_THERE = /ECONNREFUSED|ENOTFOUND|ConnectionRefused|connection refused|failed to lookup address/i

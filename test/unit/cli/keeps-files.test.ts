@@ -4,7 +4,6 @@ import { join } from "node:path"
 import { pathToFileURL } from "node:url"
 import { Command } from "commander"
 import { afterAll, describe, expect, test } from "vitest"
-import { ApiError } from "../../../src/cli/api.ts"
 import { addBatchCommand } from "../../../src/cli/batch/batch-command.ts"
 import { type BatchRun, readRun } from "../../../src/cli/batch/batch-run.ts"
 import { followBatch } from "../../../src/cli/batch/follow-batch.ts"
@@ -13,6 +12,7 @@ import { expandInputs } from "../../../src/cli/expand-inputs.ts"
 import { installFolder } from "../../../src/cli/models/install-folder.ts"
 import { claimPaths } from "../../../src/cli/operations/claim-paths.ts"
 import { outputPath, saveOutput } from "../../../src/cli/operations/save-output.ts"
+import { Claimcheck, ClaimcheckError } from "../../../src/lib/client/claimcheck.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-keeps-"))
 afterAll(() => rmSync(folder, { recursive: true }))
@@ -24,7 +24,12 @@ describe("a result of an operation", () => {
   const save = (force: boolean) => {
     writeFileSync(path("made.jpg"), "made")
     const output = { url: pathToFileURL(path("made.jpg")).href, content_type: "image/jpeg", bytes: 4, sha256: "" }
-    return saveOutput(path("mine.jpg"), { output, edge: { url: "http://127.0.0.1:1" }, force, signal })
+    return saveOutput(path("mine.jpg"), {
+      output,
+      client: new Claimcheck({ url: "http://127.0.0.1:1" }),
+      force,
+      signal,
+    })
   }
 
   test("is written over a file that is there with --force only", async () => {
@@ -89,15 +94,15 @@ describe("claimcheck batch", () => {
   ])("after %d there is something to resume: %s", async (status, isKept) => {
     writeFileSync(path("list.csv"), "url\n")
     const out = path(`sent-${status}.csv`)
-    const api = { submit: () => Promise.reject(new ApiError("no", { status })) }
-    await expect(startRun({ api, run: { ...run }, list: path("list.csv"), out })).rejects.toThrow("no")
+    const client = { submitBatch: () => Promise.reject(new ClaimcheckError("refused", "no", { status })) }
+    await expect(startRun({ client, run: { ...run }, list: path("list.csv"), out, signal })).rejects.toThrow("no")
     expect((await readRun(out))?.idempotencyKey).toBe(isKept ? "key" : undefined)
   })
 
   test("goes on with no file that is shorter than what it had written", async () => {
     writeFileSync(path("short.csv"), "url,sta")
     const resumed = followBatch({
-      ...{ api: {} as never, run: { ...run, ticketId: "t", rows: 3, bytes: 40 }, out: path("short.csv") },
+      ...{ batch: {} as never, run: { ...run, ticketId: "t", rows: 3, bytes: 40 }, out: path("short.csv") },
       ...{ format: "csv", signal, onTicket: () => undefined },
     })
     await expect(resumed).rejects.toThrow("has 7 bytes and the run had written 40")

@@ -11,6 +11,7 @@ import { renderSummary } from "../../../../src/cli/batch/render-batch.ts"
 import { CliError, EXIT } from "../../../../src/cli/cli-error.ts"
 import { plain } from "../../../../src/cli/terminal.ts"
 import type { BatchTicket } from "../../../../src/lib/batches/batch-ticket.ts"
+import { Claimcheck } from "../../../../src/lib/client/claimcheck.ts"
 
 let folder: string
 let server: Server
@@ -44,7 +45,7 @@ beforeEach(async () => {
     if (request.url?.includes("format=jsonl")) return response.end('{"row":1,"input":{"sku":"a"},"results":[]}\n')
     response.end(
       request.url?.includes("/results")
-        ? `url,status\r\nu,${isDone ? "" : "canceled"}\r\n`
+        ? `url,status\r\n${isEndless ? "" : `u,${isDone ? "" : "canceled"}\r\n`}`
         : JSON.stringify(isDone ? succeeded : ticket(isCanceled)),
     )
   })
@@ -191,14 +192,13 @@ it("--download gives each row's file the name of its cell, which leads nowhere e
     { row: 5, input: { sku: "" }, results: [{ output: output("application/x-npy") }] },
   ]
   const text = rows.map((row) => `${JSON.stringify(row)}\n`).join("")
-  const api = { results: async () => ({ text, nextAfter: 5, isComplete: true }) }
+  const batch = { results: async () => ({ body: new Blob([text]), nextAfter: 5, isComplete: true }) }
   const signal = new AbortController().signal
   const into = join(folder, "files")
   const download = (column: string, force = false) =>
     downloadOutputs({
-      api,
-      ticketId: "bat_1",
-      edge: { url },
+      client: new Claimcheck({ url }),
+      batch,
       folder: into,
       column,
       force,
