@@ -1,10 +1,9 @@
+import type { ModelList } from "../lib/client/claimcheck.ts"
 import { store } from "./access.ts"
 import type { Edge } from "./edge.ts"
 import { byId, element } from "./element.ts"
 
 const STORAGE_KEY = "claimcheck-model"
-
-type ServedModel = { id: string; name: string; labels: number }
 
 /** Which model is asked. Empty stands for the server's choice. */
 export class ModelChoice {
@@ -25,11 +24,11 @@ export class ModelChoice {
     const served = ids.join(" ")
     if (served === this.#shown) return
     this.#shown = served
-    const { models } = await edge.get<{ models: ServedModel[] }>("/v1/models")
+    const { models } = await edge.use((client) => client.models(), { retries: 0 })
     this.#show(models)
   }
 
-  #show(models: readonly ServedModel[]): void {
+  #show(models: ModelList["models"]): void {
     const wished = store(() => localStorage.getItem(STORAGE_KEY)) ?? ""
     const options = models.map(({ id, name, labels }) =>
       element("option", { value: id }, `${name} · ${labels.toLocaleString("en")} labels`),

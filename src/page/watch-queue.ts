@@ -32,7 +32,7 @@ export function watchQueue(edge: Edge, { isBusy, seen, away }: QueueWatch): { lo
     if (isLooking || !isWatched()) return
     isLooking = true
     try {
-      seen(await edge.get<QueueStats>("/v1/queue"))
+      seen(await edge.use((client) => client.queue(), { retries: 0 }))
       failures = 0
     } catch {
       failures++

@@ -1,6 +1,7 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import type { InvalidRow } from "../../lib/client/claimcheck.ts"
 import { countOf, failureSentence, humanBytes, humanMs } from "../sentences.ts"
-import type { BadRow, Batch } from "./batch.ts"
+import type { Batch } from "./batch.ts"
 
 const OPERATIONS: Record<string, string> = {
   classify: "what is in each picture",
@@ -62,7 +63,7 @@ export function announcementOf({ name, progress }: Batch): string {
     : `${name} is done: ${countOf(pictures.succeeded, "picture")}${failed}.`
 }
 
-function badRowsWords({ count, rows }: { count: number; rows: readonly BadRow[] }): string {
+function badRowsWords({ count, rows }: { count: number; rows: readonly InvalidRow[] }): string {
   const which = count > rows.length ? `; these are the first ${rows.length}.` : "."
   return `${countOf(count, "row")} cannot be accepted${which}`
 }

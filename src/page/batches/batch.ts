@@ -1,9 +1,7 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import type { InvalidRow } from "../../lib/client/claimcheck.ts"
 import type { Refusal } from "../picture.ts"
 import { randomId } from "../random-id.ts"
-
-/** A row that the server cannot take, as it says so. */
-export type BadRow = { row: number; column: string; value: string; reason: string }
 
 /** How far a list has come. A ticket has states of its own, as the server tells them. */
 export type BatchProgress =
@@ -11,7 +9,7 @@ export type BatchProgress =
   /** Sent again under the same key, after a reload for example, it is the same batch. */
   | { phase: "sending"; idempotencyKey: string; skipsInvalid: boolean }
   | { phase: "ticket"; ticket: BatchTicket }
-  | { phase: "refused"; error: Refusal; badRows?: { count: number; rows: BadRow[] }; ticket?: BatchTicket }
+  | { phase: "refused"; error: Refusal; badRows?: { count: number; rows: InvalidRow[] }; ticket?: BatchTicket }
 
 /** A list of pictures as the history keeps it. */
 export type Batch = {

@@ -1,16 +1,17 @@
-import { ClaimcheckError } from "../../lib/client/claimcheck.ts"
+import { type BatchTicket, ClaimcheckError } from "../../lib/client/claimcheck.ts"
 import { sleep } from "../../lib/sleep.ts"
 import { assertReadable } from "../assert-readable.ts"
+import type { Edge } from "../edge.ts"
 import { listTypeOf } from "../incoming.ts"
 import { randomId } from "../random-id.ts"
 import { type Batch, type BatchProgress, isRunning, newBatch, ticketOf } from "./batch.ts"
-import { BadRowsError, type BatchApi, pollAfterMs } from "./batch-api.ts"
 import type { BatchHistory } from "./batch-history.ts"
 import { whenSeen } from "./when-seen.ts"
 
 /** More than anybody looks at; beyond it the oldest go. */
 const MAX_KEPT = 20
 const GRACE_MS = 10_000
+const DEFAULT_POLL_MS = 1_000
 
 export type StartBatch = {
   skipsInvalid?: boolean
@@ -22,15 +23,15 @@ export type StartBatch = {
 /** All lists of this page; sees them through: sent, ticket, done. What happens to one is told to who listens. */
 export class Batches {
   readonly #history: BatchHistory
-  readonly #api: BatchApi
+  readonly #edge: Edge
   readonly #changed: (id: string) => void
   readonly #batches = new Map<string, Batch>()
   readonly #aborts = new Map<string, AbortController>()
 
   /** @param changed a list is new, has changed, or is gone */
-  constructor(history: BatchHistory, api: BatchApi, changed: (id: string) => void) {
+  constructor(history: BatchHistory, edge: Edge, changed: (id: string) => void) {
     this.#history = history
-    this.#api = api
+    this.#edge = edge
     this.#changed = changed
   }
 
@@ -88,7 +89,7 @@ export class Batches {
     const ticket = ticketOf(batch)
     if (ticket === undefined) return
     try {
-      this.#seen(id, { phase: "ticket", ticket: await this.#api.cancel(ticket.id, abort.signal) })
+      this.#seen(id, { phase: "ticket", ticket: await this.#cancel(ticket.id, abort.signal) })
     } catch (error) {
       // It was done before the server heard of it: the next look says so.
       if (!(error instanceof ClaimcheckError && error.code === "already_finished")) this.#refuse(id, error)
@@ -123,21 +124,35 @@ export class Batches {
     if (file === undefined) throw new ClaimcheckError("not_uploaded", "The file is no longer available")
     await assertReadable(file)
     const { idempotencyKey, skipsInvalid } = progress
-    const ticket = await this.#api.submit({ ...batch, file }, idempotencyKey, { skipsInvalid, signal })
+    const { operation, options, model, contentType } = batch
+    const list = file.slice(0, file.size, contentType)
+    const { latest: ticket } = await this.#edge.use((client) =>
+      client.submitBatch(list, {
+        ...{ operation, options, idempotencyKey, signal },
+        model: operation === "classify" && model !== "" ? model : undefined,
+        onInvalid: skipsInvalid ? "skip" : undefined,
+      }),
+    )
+    if (ticket === undefined) throw new ClaimcheckError("bad_response", "The response is not a ticket")
     const now = this.#batches.get(id)?.progress
     if (now?.phase === "sending" && now.idempotencyKey === idempotencyKey) this.#seen(id, { phase: "ticket", ticket })
-    else if (!ticket.done) await this.#api.cancel(ticket.id, signal)
+    else if (!ticket.done) await this.#cancel(ticket.id, signal)
   }
 
   /** Asks when the server wants to be asked, and somebody looks. @returns whether there is more to come */
   async #look(id: string, signal: AbortSignal): Promise<boolean> {
     const progress = this.#batches.get(id)?.progress
     if (progress?.phase !== "ticket" || progress.ticket.done) return false
-    await sleep(pollAfterMs(progress.ticket), signal)
+    await sleep(progress.ticket.poll_after_ms ?? DEFAULT_POLL_MS, signal)
     await whenSeen(signal)
     signal.throwIfAborted()
-    this.#seen(id, { phase: "ticket", ticket: await this.#api.read(progress.ticket.id, signal) })
+    const ticket = await this.#edge.use((client) => client.batch(progress.ticket.id).refresh({ signal }))
+    this.#seen(id, { phase: "ticket", ticket })
     return true
+  }
+
+  #cancel(id: string, signal: AbortSignal): Promise<BatchTicket> {
+    return this.#edge.use((client) => client.batch(id).cancel({ signal }))
   }
 
   #refuse(id: string, error: unknown): void {
@@ -148,7 +163,8 @@ export class Batches {
       error instanceof ClaimcheckError
         ? { code: error.code, message: error.message }
         : { code: "internal", message: "An error occurred in this page" }
-    const badRows = error instanceof BadRowsError ? error.badRows : undefined
+    const { invalid_rows: count, rows } = (error instanceof ClaimcheckError && error.problem) || {}
+    const badRows = count !== undefined && rows !== undefined && { count, rows }
     this.#put({
       ...batch,
       progress: { phase: "refused", error: refusal, ...(badRows && { badRows }), ...(ticket && { ticket }) },

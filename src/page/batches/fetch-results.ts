@@ -1,19 +1,13 @@
-import type { BatchApi } from "./batch-api.ts"
-
-/** Rows asked for at once: within what one request may do on the smallest platform (docs/decisions/0011-batches.md). */
-const PAGE_ROWS = 5_000
-
-export type FetchResults = { signal: AbortSignal; onRows: (rows: number) => void }
+import type { ResultPage } from "../../lib/client/claimcheck.ts"
 
 /** All rows that are done by now, page by page: parts of one CSV, which the browser keeps out of memory when they are large. */
 export async function fetchResults(
-  api: Pick<BatchApi, "results">,
-  id: string,
-  { signal, onRows }: FetchResults,
+  pageAfter: (row: number) => Promise<ResultPage>,
+  onRows: (rows: number) => void,
 ): Promise<Blob[]> {
   const parts: Blob[] = []
   for (let after = 0; ; ) {
-    const page = await api.results(id, { after, limit: PAGE_ROWS, signal })
+    const page = await pageAfter(after)
     parts.push(page.body)
     const rows = page.nextAfter - after
     after = page.nextAfter

@@ -1,7 +1,8 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
+import type { InvalidRow } from "../../lib/client/claimcheck.ts"
 import { element } from "../element.ts"
 import { failureSentence } from "../sentences.ts"
-import { type BadRow, type Batch, ticketOf } from "./batch.ts"
+import { type Batch, ticketOf } from "./batch.ts"
 
 /** What is wrong with a list: rows that cannot be taken, or the first pictures that failed. Made anew only when it changes. */
 export function renderFindings(root: HTMLElement, batch: Batch): void {
@@ -28,7 +29,7 @@ function failureList(failures: BatchTicket["failures"], { open }: { open: boolea
   return element("details", { open }, element("summary", {}, "First failures"), element("ol", {}, ...items))
 }
 
-function badRowsTable(name: string, rows: readonly BadRow[]): HTMLElement {
+function badRowsTable(name: string, rows: readonly InvalidRow[]): HTMLElement {
   const head = ["Row", "Column", "Reason"].map((text) => element("th", { scope: "col" }, text))
   const body = rows.map(({ row, column, value, reason }) =>
     element(

@@ -4,7 +4,6 @@ import { byId } from "../element.ts"
 import { saveAs } from "../save-as.ts"
 import { failureSentence } from "../sentences.ts"
 import { type Batch, ticketOf } from "./batch.ts"
-import { createBatchApi } from "./batch-api.ts"
 import { type BatchActions, type BatchCard, createBatchCard } from "./batch-card.ts"
 import type { BatchHistory } from "./batch-history.ts"
 import { announcementOf } from "./batch-words.ts"
@@ -21,7 +20,6 @@ export function showBatches(edge: Edge, { history, modelNow }: ShowBatches): Sho
   const [section, place, announcer] = [byId("batches"), byId("batch-cards"), byId("batch-announcer")]
   const shown = new Map<string, Shown>()
   const said = new Map<string, string>()
-  const api = createBatchApi(edge)
 
   const changed = (id: string) => {
     const batch = batches.get(id)
@@ -67,7 +65,9 @@ export function showBatches(edge: Edge, { history, modelNow }: ShowBatches): Sho
       const ticket = batch && ticketOf(batch)
       if (batch === undefined || ticket === undefined) return ""
       try {
-        saveAs(resultsName(batch), await fetchResults(api, ticket.id, { signal: gone, onRows }))
+        const pageAfter = (after: number) =>
+          edge.use((client) => client.batch(ticket.id).results({ after, signal: gone }))
+        saveAs(resultsName(batch), await fetchResults(pageAfter, onRows))
         return ""
       } catch (error) {
         if (gone.aborted) return ""
@@ -76,7 +76,7 @@ export function showBatches(edge: Edge, { history, modelNow }: ShowBatches): Sho
       }
     },
   })
-  const batches = new Batches(history, api, changed)
+  const batches = new Batches(history, edge, changed)
   const take = (files: File[]) => {
     const added = batches.add(files)
     const [first] = added

@@ -223,15 +223,12 @@ describe("lists", () => {
       const asked: number[] = []
       const counts: number[] = []
       const parts = await fetchResults(
-        {
-          results: async (_id, { after, limit }) => {
-            asked.push(after)
-            const nextAfter = Math.min(rows, after + limit)
-            return { body: new Blob([`${after} `]), nextAfter, isComplete: isOver && nextAfter === rows }
-          },
+        async (after) => {
+          asked.push(after)
+          const nextAfter = Math.min(rows, after + 5_000)
+          return { body: new Blob([`${after} `]), nextAfter, isComplete: isOver && nextAfter === rows }
         },
-        "bat_1",
-        { signal: new AbortController().signal, onRows: (count) => counts.push(count) },
+        (count) => counts.push(count),
       )
       return { asked, counts, text: await new Blob(parts).text() }
     }
