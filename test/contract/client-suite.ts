@@ -1,4 +1,4 @@
-import { Claimcheck, ClaimcheckError, Ticket } from "../../src/lib/client/claimcheck.ts"
+import { Claimcheck, Ticket } from "../../src/lib/client/claimcheck.ts"
 import {
   type Answer,
   cutShort,
@@ -15,6 +15,8 @@ import {
   succeeded,
   TICKET,
 } from "./client-fake-edge.ts"
+import { clientSuiteOfBatches } from "./client-suite-batches.ts"
+import { equal, failure, ok, seeded, textOf, thrownBy } from "./client-suite-check.ts"
 
 const HOUR_MS = 3_600_000
 
@@ -521,6 +523,87 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
     },
   },
   {
+    name: "inspect(), compress() and resize() ask for their operation, and refuse an option that is another's",
+    async run() {
+      const edge = fakeEdge([succeeded(), succeeded(), queued(), succeeded()])
+      const client = edge.client()
+      await client.inspect(PICTURE, { sha256: true, webhookUrl: "" })
+      await client.compress(PICTURE, { quality: 40, scale: undefined, deadlineMs: 9 })
+      equal((await client.resize(PICTURE, { width: 64, format: "npy", timeoutMs: 9_000 })).status, "succeeded")
+      equal(
+        edge.requests.map(({ url }) => url.split("?")[1]),
+        [
+          "sha256=true&operation=inspect&webhook_url=",
+          "quality=40&operation=compress&deadline_ms=9",
+          "width=64&format=npy&operation=resize",
+          undefined,
+        ],
+      )
+      const thrown = [
+        await client.compress(PICTURE, { width: 3 } as object).catch((error: unknown) => error),
+        await client.inspect(PICTURE, { SHA256: true } as object).catch((error: unknown) => error),
+        await client.resize(PICTURE, { model: "m" } as object).catch((error: unknown) => error),
+      ]
+      equal(
+        thrown.map((error) => (error as Error).message.slice(0, 62)),
+        [
+          'There is no option "width": the options are quality, scale, format, '.slice(0, 62),
+          'There is no option "SHA256": it is called sha256',
+          'There is no option "model": the options are width, height, fit, '.slice(0, 62),
+        ],
+      )
+      equal(edge.requests.length, 4)
+    },
+  },
+  {
+    name: "output() fetches a file again that came cut short, or from a proxy",
+    async run() {
+      const edge = fakeEdge([new Response("ma"), html(200), problem(503, "redis_unavailable"), new Response("made")])
+      equal(await (await edge.client().output({ output: { url: "/v1/outputs/1", bytes: 4 } })).text(), "made")
+      equal(edge.requests.length, 4)
+    },
+  },
+  {
+    name: "queue(), models() and get() read what the edge says of itself, and nothing that a proxy says",
+    async run() {
+      const edge = fakeEdge([
+        json(200, {}),
+        json(200, { depth: 3 }),
+        html(200),
+        json(200, { models: [] }),
+        json(200, { a: 1 }),
+      ])
+      const client = edge.client({ key: "k" })
+      equal((await client.queue()).depth, 3)
+      equal((await client.models()).models, [])
+      equal(await client.get("/v1/samples"), { a: 1 })
+      equal(
+        edge.requests.map(({ url }) => new URL(url).pathname),
+        ["/v1/queue", "/v1/queue", "/v1/models", "/v1/models", "/v1/samples"],
+      )
+    },
+  },
+  {
+    name: "a Retry-After beyond any timer is no busy loop, and an abort ends a wait between tries",
+    async run() {
+      const busy = fakeEdge([problem(429, "rate_limited", { "retry-after": "999999999" })])
+      const error = await failure(busy.client().ticket("cls_1").refresh())
+      equal([error.code, error.isTransient, busy.requests.length], ["rate_limited", true, 1])
+      const controller = new AbortController()
+      const edge = fakeEdge([problem(503, "redis_unavailable", { "retry-after": "60" }), queued()])
+      const sleep = (_ms: number, signal?: AbortSignal) =>
+        new Promise<void>((resolve) => {
+          signal?.addEventListener("abort", () => resolve())
+          controller.abort("enough")
+        })
+      const thrown = await edge
+        .client({ sleep })
+        .submit(PICTURE, { signal: controller.signal })
+        .catch((reason: unknown) => reason)
+      equal([thrown, edge.requests.length], ["enough", 1])
+    },
+  },
+  {
     name: "output() fetches what was made with the key, and a bucket's link without it",
     async run() {
       const made = () => new Response("made", { headers: { "content-type": "image/webp" } })
@@ -670,44 +753,5 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
       }
     },
   },
+  ...clientSuiteOfBatches,
 ]
-
-async function failure(promise: Promise<unknown>): Promise<ClaimcheckError> {
-  const error = await promise.then(
-    () => new Error("It did not fail"),
-    (reason: unknown) => reason,
-  )
-  if (error instanceof ClaimcheckError) return error
-  throw error
-}
-
-function thrownBy(call: () => unknown): unknown {
-  try {
-    call()
-  } catch (error) {
-    return error
-  }
-  return new Error("It did not throw")
-}
-
-const textOf = ({ body }: Seen) => new TextDecoder().decode(new Uint8Array(body))
-
-function ok(condition: boolean, what: string): void {
-  if (!condition) throw new Error(`Expected: ${what}`)
-}
-
-function equal(actual: unknown, expected: unknown): void {
-  const text = (value: unknown) => JSON.stringify(value, (_key, inner) => (inner === undefined ? "(undefined)" : inner))
-  if (text(actual) !== text(expected)) throw new Error(`Expected ${text(expected)}, got ${text(actual)}`)
-}
-
-/** Mulberry32: the same numbers for the same seed, everywhere. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
