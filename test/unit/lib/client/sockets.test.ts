@@ -3,7 +3,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net"
 import { buffer } from "node:stream/consumers"
 import { expect, onTestFinished, test } from "vitest"
-import { Claimcheck } from "../../src/lib/client/claimcheck.ts"
+import { Claimcheck } from "../../../../src/lib/client/claimcheck.ts"
 
 type Handle = (request: IncomingMessage, response: ServerResponse, body: Buffer, count: number) => void
 
