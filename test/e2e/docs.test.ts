@@ -226,8 +226,13 @@ describe("every example in docs/*.md does what it says", () => {
     const example = onPage("client.md", "javascript")
     const cwd = folderFor(example)
     writeFileSync(join(cwd, "photo.jpg"), newPicture())
+    await servePictures(cwd)
     const { stdout } = await run("node", ["example.mjs"], { cwd, env: environment(cwd), timeout: 60_000 })
-    expect(stdout).toMatch(/^(\w.* 0\.\d+\n){3}succeeded \d+\nimage\/jpeg true\nunsupported_image 415\n$/)
+    const [single, batch] = stdout.split(/^(?=1 1 )/m)
+    expect(single).toMatch(/^(\w.* 0\.\d+\n){3}succeeded \d+\njpeg 64\nimage\/jpeg true\nunsupported_image 415\n$/)
+    expect(batch).toMatch(
+      /^1 1 succeeded \w.*\n2 2 succeeded \w.*\n2 id,image_url,status,label,probability,predictions,error\n$/,
+    )
   })
 
   it.each(["python", "javascript"])("webhooks.md, with a receiver in %s", async (language) => {

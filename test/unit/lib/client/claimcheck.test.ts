@@ -6,6 +6,8 @@ import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
+import { gzipSync } from "node:zlib"
+import { build } from "esbuild"
 import { describe, expect, onTestFinished, test } from "vitest"
 import { Claimcheck } from "../../../../src/lib/client/claimcheck.ts"
 import { sleep } from "../../../../src/lib/sleep.ts"
@@ -24,6 +26,13 @@ describe("the client, on Node", () => {
       // @ts-expect-error it is topK
       await client.submit(new Blob(), { top_k: 3 })
       await client.submit({ imageUrl: variable }, { topK: 3 })
+      // @ts-expect-error quality is not resize's alone, but crop is nobody's
+      await client.resize(new Blob(), { width: 3, crop: true })
+      // @ts-expect-error a text is no list
+      await client.submitBatch("url")
+      // @ts-expect-error it is batchSize
+      await client.submitBatch([], { batch_size: 3 })
+      await client.submitBatch([variable, { url: variable }], { batchSize: 3, options: { quality: 3 } })
     }
     expect(use).toBeTypeOf("function")
   })
@@ -33,7 +42,8 @@ describe("the client, on Node", () => {
     onTestFinished(() => rmSync(folder, { recursive: true }))
     const samples = [...readFileSync("docs/client.md", "utf8").matchAll(/^```javascript\n(.*?)^```$/gms)]
     expect(samples.length).toBeGreaterThan(0)
-    for (const [i, [, code = ""]] of samples.entries()) writeFileSync(join(folder, `sample-${i}.mts`), code)
+    // They go on from one to the next.
+    writeFileSync(join(folder, "samples.mts"), samples.map(([, code = ""]) => code).join(""))
     const compilerOptions = {
       strict: true,
       noEmit: true,
@@ -51,6 +61,15 @@ describe("the client, on Node", () => {
       ({ stdout }: { stdout: string }) => ({ stdout }),
     )
     expect(told.stdout).toBe("")
+  })
+
+  test("is 6 kB of a page, of its own files and no library", async () => {
+    const { outputFiles, metafile } = await build({
+      ...{ entryPoints: ["src/lib/client/claimcheck.ts"], bundle: true, minify: true, format: "esm" },
+      ...{ write: false, metafile: true, logLevel: "silent" },
+    })
+    expect(Object.keys(metafile.inputs).filter((file) => !file.startsWith("src/lib/"))).toEqual([])
+    expect(gzipSync(outputFiles[0]?.contents ?? "").length).toBeLessThan(6_500)
   })
 
   test("an address where nobody listens is refused at once, on a real socket", async () => {
