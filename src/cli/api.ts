@@ -1,6 +1,6 @@
 import type { z } from "zod"
 import { CliError } from "./cli-error.ts"
-import { forTerminal, newClient } from "./edge-client.ts"
+import { forTerminal, NO_ANSWER_OF_OURS, newClient } from "./edge-client.ts"
 import type { EdgeAddress } from "./edge-options.ts"
 
 /** Asks the edge once: whoever looks at a queue wants to know now. */
@@ -24,5 +24,5 @@ export function createApi(address: EdgeAddress, fetchNow: typeof fetch = fetch):
 export function parseBody<T>(schema: z.ZodType<T>, body: unknown): T {
   const result = schema.safeParse(body)
   if (result.success) return result.data
-  throw new CliError("Cannot understand the answer: is a claimcheck server at that address?", { cause: result.error })
+  throw new CliError(NO_ANSWER_OF_OURS, { cause: result.error })
 }

@@ -10,6 +10,7 @@ const PREFLIGHT_TIMEOUT_MS = 5_000
 /** Longer than the client waits by itself; then the sentence has to say it. */
 const WORTH_SAYING_MS = 120_000
 
+export const NO_ANSWER_OF_OURS = "Cannot understand the answer: is a claimcheck server at that address?"
 const GIVE_A_KEY = "An API key is given with --key or CLAIMCHECK_KEY"
 
 /**
@@ -77,7 +78,7 @@ function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError, 
     case "mistyped_key":
       return `${message}. ${GIVE_A_KEY}`
     case "bad_response":
-      return "Cannot understand the answer: is a claimcheck edge at that address?"
+      return NO_ANSWER_OF_OURS
     default:
       // What no edge of ours has said has no code of ours.
       return `${withFlags(message)}${code.startsWith("http_") ? "" : ` (${code})`}${retryAfterMs > WORTH_SAYING_MS ? `. Try again in ${humanMs(retryAfterMs)}` : ""}`

@@ -110,7 +110,7 @@ describe("claimcheck classify", () => {
     })
     expect([code, stdout]).toEqual([130, ""])
     const [, id = ""] =
-      /^Interrupted: 0 answered, 1 in work\. 1 ticket goes on at the server; the answers:\n {2}claimcheck ticket --wait (cls_\w+)\n$/.exec(
+      /^(?:waiting The queue is paused.*\n)?Interrupted: 0 answered, 1 in work\. 1 ticket goes on at the server; the answers:\n {2}claimcheck ticket --wait (cls_\w+)\n$/.exec(
         stderr,
       ) ?? []
     await ok("resume")
