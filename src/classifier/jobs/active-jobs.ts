@@ -1,5 +1,5 @@
+import type { Lease } from "../../lib/queue/claim.ts"
 import { type ClaimedJob, isSuspect } from "../../lib/queue/job.ts"
-import type { Lease } from "../../lib/queue/job-store.ts"
 
 type Held = { job: ClaimedJob; sinceMs: number; stop: AbortController; done: Promise<void> }
 

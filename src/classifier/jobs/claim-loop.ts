@@ -1,5 +1,5 @@
 import type { Log } from "../../lib/log.ts"
-import type { Claimed } from "../../lib/queue/job-store.ts"
+import type { Claimed } from "../../lib/queue/claim.ts"
 import type { Metrics } from "../health/metrics.ts"
 import type { Waker } from "../loops/waker.ts"
 import { type ClaimDeps, claimOnce } from "./claim-once.ts"

@@ -1,5 +1,6 @@
+import type { Claimed } from "../../lib/queue/claim.ts"
 import { newJobId } from "../../lib/queue/job-id.ts"
-import type { Claimed, JobStore } from "../../lib/queue/job-store.ts"
+import type { JobStore } from "../../lib/queue/job-store.ts"
 import type { WorkerBeat } from "../../lib/queue/registry.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import type { BrokenModel } from "../models/served-folder.ts"

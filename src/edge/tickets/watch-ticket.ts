@@ -1,6 +1,6 @@
 import { isOutage } from "../../lib/app-error.ts"
 import type { Job } from "../../lib/queue/job.ts"
-import type { Enqueued } from "../../lib/queue/job-store.ts"
+import type { Enqueued } from "../../lib/queue/new-job.ts"
 import { LOOK, LookPace, type Pace, type PollHint, pollHint } from "../../lib/queue/poll-hint.ts"
 import { resolveJob, type Ticket, toTicket, type Wait } from "../../lib/tickets/ticket.ts"
 import type { Services } from "../services.ts"

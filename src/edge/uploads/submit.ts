@@ -6,7 +6,7 @@ import { planOutput, refuseLargeOutput } from "../../lib/outputs/planned-output.
 import type { ImageInfo, Job } from "../../lib/queue/job.ts"
 import { jobCost } from "../../lib/queue/job-cost.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../../lib/queue/job-id.ts"
-import type { Enqueued, NewJob } from "../../lib/queue/job-store.ts"
+import type { Enqueued, NewJob } from "../../lib/queue/new-job.ts"
 import { sizeLimits } from "../../lib/queue/queue-config.ts"
 import { queueName } from "../../lib/queue/queue-name.ts"
 import type { ServedModel } from "../../lib/queue/registry.ts"

@@ -1,8 +1,10 @@
+import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { JobError } from "../queue/job.ts"
-import { CALLER_SHARE, type StoreLimits } from "../queue/job-store.ts"
 import type { Keys } from "../queue/keys.ts"
+import { CALLER_SHARE, type StoreLimits } from "../queue/store-limits.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import { instantOrNone, runScript } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { CREATE_BATCH, END_BATCH, ENQUEUE_NEXT, LEASE_BATCHES } from "../redis/scripts.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
@@ -22,7 +24,12 @@ const FEED_LEASE_MS = 15_000
 const LOOK_MS = 10_000
 const RETRY_MS = 1_000
 
-type Created = "created" | "exists" | "list_missing" | "full" | "caller_full"
+const fieldsReply = z.array(z.string())
+const createdReply = z.tuple([z.enum(["created", "exists", "list_missing", "full", "caller_full"]), fieldsReply])
+const leasedReply = z.tuple([z.array(z.tuple([z.string(), fieldsReply])), instantOrNone])
+const nextReply = z.tuple([z.enum(["more", "full", "wait", "ended", "lost"]), z.number(), instantOrNone])
+const endedReply = z.tuple([z.enum(["ended", "finished", "missing"]), z.number(), fieldsReply])
+
 export type LentBatch = { batch: Batch; deadlineMs: number; token: string }
 export type Fed = { status: "more" | "full" | "wait" | "ended" | "lost"; cursor: number; dueMs: number | null }
 export type Ended = { status: "ended" | "finished" | "missing"; inFlight: number; batch: Batch | null }
@@ -74,7 +81,7 @@ export class BatchStore {
     const list = { id: listId, caller, chunks: plan.chunks.length, bytes: plan.listBytes ?? 0, hour }
     const more = { list, maxBytes, maxBytesOfCaller: maxBytes * CALLER_SHARE, nowMs: plan.createdMs }
     const args = [JSON.stringify(plan), JSON.stringify({ ...settings, ...more }), eventPlan(plan)]
-    const [status, fields] = (await this.#run(CREATE_BATCH, args)) as [Created, string[]]
+    const [status, fields] = await this.#run(CREATE_BATCH, args, createdReply)
     switch (status) {
       case "created":
       case "exists":
@@ -143,7 +150,7 @@ export class BatchStore {
     max: number
   }): Promise<{ lent: LentBatch[]; unreadable: { id: string; error: unknown }[]; nextDueMs: number | null }> {
     const settings = { nowMs, token, max, leaseMs: FEED_LEASE_MS }
-    const [rows, next] = (await this.#run(LEASE_BATCHES, [JSON.stringify(settings)])) as [[string, string[]][], string]
+    const [rows, nextDueMs] = await this.#run(LEASE_BATCHES, [JSON.stringify(settings)], leasedReply)
     const lent: LentBatch[] = []
     const unreadable: { id: string; error: unknown }[] = []
     for (const [id, list] of rows) {
@@ -156,7 +163,7 @@ export class BatchStore {
         unreadable.push({ id, error })
       }
     }
-    return { lent, unreadable, nextDueMs: next === "" ? null : Number(next) }
+    return { lent, unreadable, nextDueMs }
   }
 
   /** Puts pictures from `cursor` on into the queue, as many of them as there is room for. */
@@ -183,9 +190,8 @@ export class BatchStore {
     }
     const jobs = pictures.map((picture) => encodePictureJob(plan, picture, { nowMs, deadlineMs: lent.deadlineMs }))
     try {
-      const reply = await this.#run(ENQUEUE_NEXT, [JSON.stringify(settings), ...jobs])
-      const [status, moved, dueMs] = reply as [Fed["status"], number, string]
-      return { status, cursor: Number(moved), dueMs: dueMs === "" ? null : Number(dueMs) }
+      const [status, next, dueMs] = await this.#run(ENQUEUE_NEXT, [JSON.stringify(settings), ...jobs], nextReply)
+      return { status, cursor: next, dueMs }
     } catch (error) {
       // A queue without room; the batch comes due when its lease ends.
       if (!(error instanceof AppError && error.code === "redis_full")) throw error
@@ -197,8 +203,8 @@ export class BatchStore {
   async end(id: string, how: "canceled" | "expired", nowMs: number, error?: JobError): Promise<Ended> {
     const why = error === undefined ? "" : JSON.stringify(error)
     const args = [id, how, nowMs, this.#limits.resultTtlMs, MAX_STOPPED_AT_ONCE, why]
-    const [status, inFlight, fields] = (await this.#run(END_BATCH, args)) as [Ended["status"], number, string[]]
-    return { status, inFlight: Number(inFlight), batch: fields.length === 0 ? null : decodeBatch(pairsOf(fields)) }
+    const [status, inFlight, fields] = await this.#run(END_BATCH, args, endedReply)
+    return { status, inFlight, batch: fields.length === 0 ? null : decodeBatch(pairsOf(fields)) }
   }
 
   /** Says to all feeders that some batch may be due. A hint: it may be lost, or be for nothing. */
@@ -206,8 +212,8 @@ export class BatchStore {
     await this.#redis.publish(this.#keys.wakeChannel, "batches")
   }
 
-  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
-    return this.#redis.script(script, [this.#keys.prefix], args)
+  #run<T>(script: Script, args: readonly (string | number)[], reply: z.ZodType<T>): Promise<T> {
+    return runScript(this.#redis, script, { keys: [this.#keys.prefix], args, reply })
   }
 }
 

@@ -1,6 +1,6 @@
 import { encodeJob } from "../queue/job.ts"
 import { jobCost, spanOf } from "../queue/job-cost.ts"
-import { BATCH_SHARE } from "../queue/job-store.ts"
+import { BATCH_SHARE } from "../queue/store-limits.ts"
 import { type BatchPlan, pictureJobId } from "./batch.ts"
 
 export type Picture = {

@@ -2,6 +2,7 @@ import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../queue/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import { runScript } from "../redis/run-script.ts"
 import { CREATE_KEY, REVOKE_KEY } from "../redis/scripts.ts"
 import { KEY_NAME } from "./api-key.ts"
 import { rateLimitSchema } from "./rate-limit.ts"
@@ -37,14 +38,15 @@ export class ApiKeyStore {
   async create(record: NewApiKeyRecord, sha256: string): Promise<"created" | "taken" | "revoked"> {
     const { apiKeys, apiKeyNames } = this.#keys
     const args = [record.name, sha256, JSON.stringify(record)]
-    return (await this.#redis.script(CREATE_KEY, [apiKeys, apiKeyNames], args)) as "created" | "taken" | "revoked"
+    const reply = z.enum(["created", "taken", "revoked"])
+    return runScript(this.#redis, CREATE_KEY, { keys: [apiKeys, apiKeyNames], args, reply })
   }
 
   /** Ends a key for good. An edge that knows it forgets it within KNOWN_KEY_MS (src/edge/auth/known-keys.ts). */
   async revoke(name: string, nowMs: number): Promise<"revoked" | "missing"> {
     const { apiKeys, apiKeyNames, apiKeyUse } = this.#keys
-    const reply = await this.#redis.script(REVOKE_KEY, [apiKeys, apiKeyNames, apiKeyUse], [name, nowMs])
-    return reply as "revoked" | "missing"
+    const reply = z.enum(["revoked", "missing"])
+    return runScript(this.#redis, REVOKE_KEY, { keys: [apiKeys, apiKeyNames, apiKeyUse], args: [name, nowMs], reply })
   }
 
   /** One command. */

@@ -1,8 +1,9 @@
 import * as z from "zod"
 import { AppError, isOutage } from "../app-error.ts"
-import { CALLER_SHARE } from "../queue/job-store.ts"
 import type { Keys } from "../queue/keys.ts"
+import { CALLER_SHARE } from "../queue/store-limits.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import { runScript } from "../redis/run-script.ts"
 import { RESERVE_BYTES, RETURN_BYTES } from "../redis/scripts.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 
@@ -96,13 +97,9 @@ export class StoredOutputs {
     const [hour, expiryHour] = [hourOf(nowMs), hourOf(nowMs + ttlMs)]
     const known = this.#reserved.get(jobId)
     if (known?.expiryHour === expiryHour && known.bytes === bytes) return known
-    const room = await this.#redis.script(RESERVE_BYTES, this.#ledgers(caller), [
-      hour,
-      expiryHour,
-      bytes,
-      maxAllBytes,
-      maxBytesOfCaller,
-    ])
+    const args = [hour, expiryHour, bytes, maxAllBytes, maxBytesOfCaller]
+    const reply = z.literal([1, 0, -1])
+    const room = await runScript(this.#redis, RESERVE_BYTES, { keys: this.#ledgers(caller), args, reply })
     if (room !== 1) {
       this.#reserved.delete(jobId)
       if (room === -1) {
@@ -137,7 +134,8 @@ export class StoredOutputs {
   async #giveBack(jobId: string, { caller, expiryHour, bytes }: Reservation): Promise<void> {
     // Forgotten first: if the reply is lost, giving back twice would make room that is not there.
     this.#reserved.delete(jobId)
-    await this.#redis.script(RETURN_BYTES, this.#ledgers(caller), [expiryHour, bytes])
+    const args = [expiryHour, bytes]
+    await runScript(this.#redis, RETURN_BYTES, { keys: this.#ledgers(caller), args, reply: z.literal(1) })
   }
 }
 

@@ -1,9 +1,12 @@
+import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import { chargeMsOf, MAX_CLOCK_SKEW_MS, type RateLimit, RateLimitedError, stepMsOf } from "../callers/rate-limit.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import { instantOrNone, runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { CHARGE, CLAIM, ENQUEUE, FINISH, RENEW, RETRY, WITHDRAW } from "../redis/scripts.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
+import { type Claim, type Claimed, claimReply, type Lease, type Outcome, type Retry } from "./claim.ts"
 import {
   type ClaimedJob,
   decodeClaimed,
@@ -12,110 +15,17 @@ import {
   encodeJob,
   type Job,
   type JobError,
-  type JobResult,
 } from "./job.ts"
 import { jobCost, spanOf } from "./job-cost.ts"
 import type { Keys } from "./keys.ts"
-
-/** How long things live and how much may wait. Times in milliseconds. */
-export type StoreLimits = {
-  resultTtlMs: number
-  deadTtlMs: number
-  /** What one attempt may take at most, lease included; bytes outlive a job's deadline by that much per attempt. */
-  attemptMs: number
-  maxDepth: number
-  maxDepthPerCaller: number
-  maxBytes: number
-}
+import { type Enqueued, enqueueReply, type NewJob, readEnqueued } from "./new-job.ts"
+import { BATCH_SHARE, type StoreLimits } from "./store-limits.ts"
 
 const ORPHAN_TTL_MS = 60_000
-/** Of what all callers share in bytes, one of them has at most this part. */
-export const CALLER_SHARE = 0.5
-/** The rows of a caller's batches together, beside one single job of the same caller. */
-export const BATCH_SHARE = 0.25
 
-/** A job as the edge makes it, before the queue gives it a place. */
-export type NewJob = Pick<
-  Job,
-  | "id"
-  | "model"
-  | "queue"
-  | "caller"
-  | "batch"
-  | "payloadId"
-  | "createdMs"
-  | "deadlineMs"
-  | "maxAttempts"
-  | "input"
-  | "contentKey"
-  | "modelVersion"
-  | "webhookUrl"
-> & {
-  weight: number
-  /** Instead of the limit that holds for everybody. */
-  maxDepth?: number
-  /** How often its caller may submit. Whatever a job is made for but a submit has none. */
-  rateLimit?: RateLimit | null
-}
-
-export type Enqueued = {
-  status: "queued" | "known" | "following" | "exists"
-  job: Job
-  position: number | null
-  /** When the caller's rate limit is whole again; null when it has none. */
-  rateWholeMs: number | null
-}
-
-export type Claim = {
-  worker: string
-  /** Tried in this order. */
-  queues: readonly string[]
-  /** Those of them that are known to be empty. */
-  skip?: readonly string[]
-  max: number
-  nowMs: number
-  leaseMs: number
-  /** Made by the caller, so that the same claim sent again returns the same jobs. */
-  token: string
-  /** The worker holds no other job. Only then is a job handed out whose earlier attempt ended without an answer. */
-  handEmpty: boolean
-  /** How many jobs must leave the worker's lanes before the first of these gets one; less than 0 when lanes are free. */
-  ahead?: number
-  /** The reply to this very claim was lost: look for what it took before taking more. */
-  again?: boolean
-  /** Look for leases that ran out. */
-  reap?: boolean
-  /** What the registry should know of the worker (src/lib/queue/registry.ts). */
-  beat?: string
-}
-export type Claimed = {
-  jobs: ClaimedJob[]
-  status: "more" | "drain" | "empty" | "paused"
-  nextLeaseEndMs: number | null
-  /** Those of the claim's queues that hold nothing now. */
-  dry: string[]
-  /** Other jobs, whose lease had run out or whose deadline was over: as the claim left them. */
-  moved: Job[]
-  /** What could not be read here, and went to the dead letters alone. */
-  unreadable: { jobId: string; reason: string }[]
-}
-
-export type Lease = { jobId: string; token: string }
-export type Outcome = { state: "succeeded"; result: JobResult } | { state: "failed"; error: JobError }
-export type Retry = {
-  nowMs: number
-  /** False takes the attempt back. */
-  counts: boolean
-  /** From now on it is handed out alone. */
-  alone?: boolean
-  /** It took too long, in a process that went on: that makes it no suspect. */
-  timedOut?: boolean
-  /** One attempt more at most, however many there could be. */
-  onceMore?: boolean
-  /** To the dead letters at once. */
-  aside?: boolean
-}
-export type Left = { status: "withdrawn" | "finished" | "missing" | "started"; job: Job | null }
+const chargeReply = z.tuple([z.enum(["charged", "rate_limited"]), instantOrNone])
+const withdrawReply = z.tuple([z.enum(["withdrawn", "finished", "missing", "started"]), z.string()])
+export type Left = { status: z.infer<typeof withdrawReply>[0]; job: Job | null }
 
 /** The queue in Redis. Every call is one request, safe to repeat, and throws AppError redis_unavailable. */
 export class JobStore {
@@ -146,72 +56,45 @@ export class JobStore {
 
   /** @throws AppError queue_full, caller_queue_full, rate_limited, redis_full; then nothing is kept */
   async enqueue({ weight, maxDepth, rateLimit, ...job }: NewJob): Promise<Enqueued> {
-    const limits = this.#limits
-    const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * limits.attemptMs
+    const { resultTtlMs, attemptMs, maxDepth: maxAll, maxDepthPerCaller, maxBytes } = this.#limits
+    const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * attemptMs
     const cost = jobCost(job.input)
+    const limits = { maxDepth: maxAll, maxDepthPerCaller: maxDepth ?? maxDepthPerCaller, maxBytes }
     const settings = {
       nowMs: job.createdMs,
       payloadTtlMs,
-      jobTtlMs: payloadTtlMs + limits.resultTtlMs,
-      resultTtlMs: limits.resultTtlMs,
-      maxDepth: limits.maxDepth,
-      maxDepthPerCaller: maxDepth ?? limits.maxDepthPerCaller,
-      maxBytes: limits.maxBytes,
+      jobTtlMs: payloadTtlMs + resultTtlMs,
+      resultTtlMs,
+      ...limits,
       ...(rateLimit && { rate: rateSettings(rateLimit, cost) }),
     }
     const bytes = job.input.image === undefined ? 0 : job.input.image.bytes + this.#sealer.overheadBytes
     const span = spanOf(cost, job.batch === undefined ? weight : weight * BATCH_SHARE)
     const record = encodeJob({ ...job, bytes, attempts: 0, start: "0", span, state: "queued" })
-    const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)]).catch(async (error) => {
+    const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)], enqueueReply).catch(async (error) => {
       // Nothing was written, and its bytes are what Redis has no room for.
       if (error instanceof AppError && error.code === "redis_full" && job.payloadId !== undefined)
         await this.#redis.unlink(this.#keys.payload(job.payloadId as string))
       throw error
     })
-    const [status, text, position, whole] = reply as [string, string, number, string]
-    const rateWholeMs = whole === "" ? null : Number(whole)
-    switch (status) {
-      case "queued":
-      case "known":
-      case "following":
-      case "exists":
-        return { status, job: decodeJob(text), position: position < 0 ? null : position, rateWholeMs }
-      case "rate_limited":
-      case "cost_limited":
-        throw new RateLimitedError(rateLimit as RateLimit, {
-          wholeMs: rateWholeMs ?? 0,
-          nowMs: job.createdMs,
-          cost: status === "cost_limited" ? cost : 1,
-        })
-      case "queue_full":
-        throw new AppError(
-          "queue_full",
-          `Cannot accept the job: the queue is at its limit of ${limits.maxDepth} jobs or ${limits.maxBytes} bytes`,
-        )
-      case "caller_queue_full":
-        throw new AppError(
-          "caller_queue_full",
-          `Cannot accept the job: ${settings.maxDepthPerCaller} of yours are waiting`,
-        )
-      default:
-        throw new AppError("redis_unavailable", `Cannot accept the job: ${status}`)
-    }
+    return readEnqueued(reply, { nowMs: job.createdMs, cost, rateLimit, limits })
   }
 
   /** Counts a submit that enqueues nothing by itself, as one unit. Repeated it counts again. @throws AppError rate_limited */
   async charge(caller: string, limit: RateLimit, nowMs: number): Promise<{ rateWholeMs: number }> {
     const settings = { nowMs, rate: rateSettings(limit, 1) }
-    const [status, whole] = (await this.#run(CHARGE, [caller, JSON.stringify(settings)])) as [string, string]
-    if (status === "rate_limited") throw new RateLimitedError(limit, { wholeMs: Number(whole), nowMs, cost: 1 })
-    return { rateWholeMs: Number(whole) }
+    const [status, reset] = await this.#run(CHARGE, [caller, JSON.stringify(settings)], chargeReply)
+    const rateWholeMs = reset ?? nowMs
+    if (status === "rate_limited") throw new RateLimitedError(limit, { wholeMs: rateWholeMs, nowMs, cost: 1 })
+    return { rateWholeMs }
   }
 
   async claim(claim: Claim): Promise<Claimed> {
     const { resultTtlMs, deadTtlMs } = this.#limits
     const { handEmpty, reap, beat, ...same } = claim
     const settings = { ...same, isIdle: handEmpty, reclaims: reap, heartbeat: beat, resultTtlMs, deadTtlMs }
-    const reply = await this.#run(CLAIM, [JSON.stringify(settings)])
-    const [texts, status, nextLeaseEnd, dry, moved] = reply as [string[], Claimed["status"], string, string[], string[]]
+    const reply = await this.#run(CLAIM, [JSON.stringify(settings)], claimReply)
+    const [texts, status, nextLeaseEndMs, dry, moved] = reply
     const jobs: ClaimedJob[] = []
     const unreadable: Claimed["unreadable"] = []
     for (const text of texts) {
@@ -219,15 +102,8 @@ export class JobStore {
       if ("unreadable" in job) unreadable.push(await this.#setAside(text, job.unreadable, claim))
       else jobs.push(job)
     }
-    const nextLeaseEndMs = nextLeaseEnd === "" ? null : Number(nextLeaseEnd)
-    return {
-      jobs,
-      status,
-      nextLeaseEndMs,
-      dry,
-      moved: moved.flatMap((text) => decodeIfReadable(text) ?? []),
-      unreadable,
-    }
+    const reclaimed = moved.flatMap((text) => decodeIfReadable(text) ?? [])
+    return { jobs, status, nextLeaseEndMs, dry, moved: reclaimed, unreadable }
   }
 
   /** One record that cannot be read must not keep its neighbours from their work. */
@@ -240,8 +116,9 @@ export class JobStore {
 
   /** Moves the end of the leases to `untilMs`. Returns the leases that are lost. */
   async renew(leases: readonly Lease[], untilMs: number): Promise<Lease[]> {
-    const reply = await this.#run(RENEW, [untilMs, ...leases.map(({ jobId, token }) => `${jobId}:${token}`)])
-    return leases.filter((_lease, i) => (reply as number[])[i] !== 1)
+    const args = [untilMs, ...leases.map(({ jobId, token }) => `${jobId}:${token}`)]
+    const held = await this.#run(RENEW, args, z.array(yesOrNo))
+    return leases.filter((_lease, i) => !held[i])
   }
 
   /**
@@ -255,13 +132,13 @@ export class JobStore {
         : { state: outcome.state, error: JSON.stringify(outcome.error) }
     const claimed = job === undefined ? "" : encodeJob(job)
     const args = [jobId, token, JSON.stringify(text), nowMs, this.#limits.resultTtlMs, claimed]
-    return (await this.#run(FINISH, args)) === 1
+    return this.#run(FINISH, args, yesOrNo)
   }
 
   /** Ends an attempt without an outcome: the job is tried again, or goes to the dead letters. False when the lease is lost. */
   async retry({ jobId, token }: Lease, reason: string, options: Retry): Promise<boolean> {
     const settings = { ...options, deadTtlMs: this.#limits.deadTtlMs }
-    return (await this.#run(RETRY, [jobId, token, reason, JSON.stringify(settings)])) === 1
+    return this.#run(RETRY, [jobId, token, reason, JSON.stringify(settings)], yesOrNo)
   }
 
   /** Cancels a ticket that has not finished, at once when it waits, at the lane's next stage when it is worked on. */
@@ -277,7 +154,7 @@ export class JobStore {
 
   async #leave(jobId: string, outcome: Record<string, unknown>, only: "queued" | ""): Promise<Left> {
     const args = [jobId, JSON.stringify(outcome), this.#limits.resultTtlMs, only]
-    const [status, text] = (await this.#run(WITHDRAW, args)) as [Left["status"], string]
+    const [status, text] = await this.#run(WITHDRAW, args, withdrawReply)
     return { status, job: text === "" ? null : decodeJob(text) }
   }
 
@@ -298,8 +175,8 @@ export class JobStore {
     await this.#redis.publish(this.#keys.wakeChannel, `queued:${queue}`)
   }
 
-  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
-    return this.#redis.script(script, [this.#keys.prefix], args)
+  #run<T>(script: Script, args: readonly (string | number)[], reply: z.ZodType<T>): Promise<T> {
+    return runScript(this.#redis, script, { keys: [this.#keys.prefix], args, reply })
   }
 }
 

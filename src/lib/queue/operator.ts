@@ -1,14 +1,17 @@
+import * as z from "zod"
 import type { RedisRest } from "../redis/redis.ts"
+import { runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { DROP_DEAD, DROP_WAITING, MOVE_WAITING, PAUSE, RESUME, REVIVE_DEAD, RUN_WHEN_FULL } from "../redis/scripts.ts"
 import { decodeIfReadable, type Job } from "./job.ts"
-import type { StoreLimits } from "./job-store.ts"
 import { counterFields, type Keys } from "./keys.ts"
 import { DRAINING } from "./registry.ts"
+import type { StoreLimits } from "./store-limits.ts"
 
 /** Without a job its record has expired, or cannot be read here; then `isUnreadable` says so. */
 export type DeadLetter = { id: string; diedMs: number; job: Job | null; isUnreadable?: true }
-export type Revived = "queued" | "missing" | "payload_missing"
+const revived = z.enum(["queued", "missing", "payload_missing"])
+export type Revived = z.infer<typeof revived>
 
 /** What a person does to the queue. Whoever holds the token of its Redis may. Every call throws AppError redis_unavailable. */
 export class Operator {
@@ -48,12 +51,12 @@ export class Operator {
   async retryDead(jobId: string, { nowMs, deadlineMs }: { nowMs: number; deadlineMs: number }): Promise<Revived> {
     const jobTtlMs = deadlineMs - nowMs + this.#limits.resultTtlMs + 10 * this.#limits.attemptMs
     const settings = { nowMs, deadlineMs, jobTtlMs }
-    return (await this.#redis.script(REVIVE_DEAD, [this.#keys.prefix], [jobId, JSON.stringify(settings)])) as Revived
+    return this.#run(REVIVE_DEAD, [jobId, JSON.stringify(settings)], revived)
   }
 
   /** Forgets a dead letter and its image. Its ticket stays failed. False when there was none. */
   async dropDead(jobId: string): Promise<boolean> {
-    return (await this.#redis.script(DROP_DEAD, [this.#keys.prefix], [jobId, this.#limits.resultTtlMs])) === 1
+    return this.#run(DROP_DEAD, [jobId, this.#limits.resultTtlMs], yesOrNo)
   }
 
   /** How many jobs wait in a queue. */
@@ -75,8 +78,7 @@ export class Operator {
 
   async #untilEmpty(script: Script, settings: Record<string, unknown>): Promise<number> {
     for (let total = 0; ; ) {
-      const reply = await this.#redis.script(script, [this.#keys.prefix], [JSON.stringify(settings)])
-      const [cleared, jobs] = reply as [number, number]
+      const [cleared, jobs] = await this.#run(script, [JSON.stringify(settings)], z.tuple([z.number(), z.number()]))
       if (cleared === 0) return total
       total += jobs
     }
@@ -84,17 +86,18 @@ export class Operator {
 
   /** Stops claiming; what is worked on is finished, what comes is accepted. Stays until resume(), whatever restarts. */
   async pause(): Promise<void> {
-    await this.#redis.script(PAUSE, [this.#keys.prefix], [])
+    await this.#run(PAUSE, [], z.null())
   }
 
   async resume(): Promise<void> {
-    await this.#redis.script(RESUME, [this.#keys.prefix], [])
+    await this.#run(RESUME, [], z.null())
   }
 
   /** Has edges accept nothing new, or accept again. They see it with the registry, which they read every ten seconds. */
   async drain(isDraining: boolean): Promise<void> {
     const { registry } = this.#keys
-    if (isDraining) await this.#redis.script(RUN_WHEN_FULL, [registry], ["HSET", registry, DRAINING, "1"])
+    const args = ["HSET", registry, DRAINING, "1"]
+    if (isDraining) await runScript(this.#redis, RUN_WHEN_FULL, { keys: [registry], args, reply: z.number() })
     else await this.#redis.hdel(registry, DRAINING)
   }
 
@@ -109,5 +112,9 @@ export class Operator {
     ])
     const [n, paused] = fields as (string | null)[]
     return { waiting: Number(n ?? 0), processing, batches: open, receivers, paused: paused === "1" }
+  }
+
+  #run<T>(script: Script, args: readonly (string | number)[], reply: z.ZodType<T>): Promise<T> {
+    return runScript(this.#redis, script, { keys: [this.#keys.prefix], args, reply })
   }
 }

@@ -5,7 +5,7 @@ import { DEFAULT_MAX_IMAGE_BYTES } from "../images/too-large.ts"
 import type { OutputLimits } from "../outputs/stored-outputs.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 import { traceEnv } from "../trace/trace-config.ts"
-import type { StoreLimits } from "./job-store.ts"
+import type { StoreLimits } from "./store-limits.ts"
 
 /** May have a path; ends without a slash. */
 const publicUrl = z

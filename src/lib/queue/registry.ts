@@ -1,5 +1,6 @@
 import * as z from "zod"
 import type { RedisRest } from "../redis/redis.ts"
+import { runScript, yesOrNo } from "../redis/run-script.ts"
 import { ENROLL, EXPIRE_WAITING } from "../redis/scripts.ts"
 import { counterFields, type Keys } from "./keys.ts"
 import { queueName } from "./queue-name.ts"
@@ -76,7 +77,7 @@ export class Registry {
       ...(await this.#findForgotten(known, nowMs)).map((id) => MODEL + id),
     ]
     const entries = models.flatMap((model) => [MODEL + model.id, JSON.stringify({ ...model, seenMs: nowMs })])
-    await this.#redis.script(ENROLL, [this.#key], [REGISTRY_TTL_MS, ...entries])
+    await runScript(this.#redis, ENROLL, { keys: [this.#key], args: [REGISTRY_TTL_MS, ...entries], reply: yesOrNo })
     if (gone.length > 0) await this.#redis.hdel(this.#key, ...gone)
     for (const { id } of known.models) {
       if (models.some((model) => model.id === id)) continue
@@ -99,7 +100,8 @@ export class Registry {
 
   async #expireWaiting(queue: string, nowMs: number): Promise<void> {
     for (let left = 0; left >= 0; ) {
-      left = Number(await this.#redis.script(EXPIRE_WAITING, [this.#prefix], [queue, nowMs, left]))
+      const args = [queue, nowMs, left]
+      left = await runScript(this.#redis, EXPIRE_WAITING, { keys: [this.#prefix], args, reply: z.number() })
     }
   }
 

@@ -1,4 +1,6 @@
+import * as z from "zod"
 import type { RedisRest } from "../redis/redis.ts"
+import { runScript } from "../redis/run-script.ts"
 import { RUN_WHEN_FULL } from "../redis/scripts.ts"
 import { type Keys, SCHEMA_VERSION } from "./keys.ts"
 
@@ -15,8 +17,8 @@ export async function readOtherSchema(redis: RedisRest, keys: Keys): Promise<str
 /** Says which version we come with, and returns the one before where it was another. @throws AppError redis_unavailable */
 export async function announceSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
   const set = ["SET", keys.schema, SCHEMA_VERSION, "GET", "PX", TTL_MS]
-  const before = await redis.script(RUN_WHEN_FULL, [keys.schema], set)
-  return unlessOurs(before)
+  const reply = z.string().nullable()
+  return unlessOurs(await runScript(redis, RUN_WHEN_FULL, { keys: [keys.schema], args: set, reply }))
 }
 
 function unlessOurs(version: unknown): string | null {

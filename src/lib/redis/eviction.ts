@@ -1,5 +1,7 @@
+import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { RedisRest } from "./redis.ts"
+import { runScript } from "./run-script.ts"
 import { READ_EVICTION } from "./scripts.ts"
 
 /**
@@ -8,7 +10,7 @@ import { READ_EVICTION } from "./scripts.ts"
  * @throws AppError redis_unavailable
  */
 export async function findEviction(redis: Pick<RedisRest, "script">): Promise<AppError | null> {
-  return evictionProblem(await redis.script(READ_EVICTION, [], []))
+  return evictionProblem(await runScript(redis, READ_EVICTION, { keys: [], reply: z.string() }))
 }
 
 export function evictionProblem(policy: unknown): AppError | null {

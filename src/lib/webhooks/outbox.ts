@@ -1,6 +1,8 @@
+import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../queue/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import { instantOrNone, runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { DROP_UNDELIVERED, RECORD_ATTEMPT, RELEASE_EVENT, RESEND_EVENT, TAKE_EVENTS } from "../redis/scripts.ts"
 import { type Attempt, type Delivery, type DeliveryEvent, decodeDelivery } from "./delivery.ts"
@@ -38,6 +40,8 @@ export type Resend = {
 
 export type Undelivered = { eventId: string; sinceMs: number; delivery: Delivery; event: DeliveryEvent }
 
+/** Entries: event id, receiver, record; and when the next is due. */
+const takenReply = z.tuple([z.array(z.tuple([z.string(), z.string(), z.string()])), instantOrNone])
 /** A reply is bounded, and a record holds its ticket's answer. */
 const MAX_RECORDS_READ = 100
 
@@ -62,25 +66,25 @@ export class Outbox {
 
   /** Takes what is due. Entries whose reply was lost come due again when their lease ends. */
   async take({ rooms, ...same }: Take): Promise<TakenEntries> {
-    const reply = await this.#run(TAKE_EVENTS, [JSON.stringify({ ...same, capacity: rooms })])
-    const [rows, next] = reply as [[eventId: string, receiver: string, text: string][], string]
+    const settings = JSON.stringify({ ...same, capacity: rooms })
+    const [rows, nextDueMs] = await this.#run(TAKE_EVENTS, [settings], takenReply)
     const entries = rows.flatMap(([eventId, receiver, text]) => {
       const delivery = decodeDelivery(text)
       const event = delivery.events.find(({ id }) => id === eventId)
       return event === undefined ? [] : [{ eventId, receiver, token: same.token, delivery, event }]
     })
-    return { entries, nextDueMs: next === "" ? null : Number(next) }
+    return { entries, nextDueMs }
   }
 
   /** False when the lease was lost meanwhile: somebody else may have sent the event, too. */
   async record({ eventId, receiver, token }: Taken, recorded: Recorded): Promise<boolean> {
     const settings = { ...recorded, deliveredTtlMs: this.#deliveredTtlMs }
-    return (await this.#run(RECORD_ATTEMPT, [eventId, receiver, token, JSON.stringify(settings)])) === 1
+    return this.#run(RECORD_ATTEMPT, [eventId, receiver, token, JSON.stringify(settings)], yesOrNo)
   }
 
   /** Gives an entry back unsent. */
   async release({ eventId, delivery, token }: Taken, nowMs: number): Promise<boolean> {
-    return (await this.#run(RELEASE_EVENT, [eventId, delivery.url, token, nowMs])) === 1
+    return this.#run(RELEASE_EVENT, [eventId, delivery.url, token, nowMs], yesOrNo)
   }
 
   /** What the ticket has to tell, or null when nothing (yet, or any longer). */
@@ -94,12 +98,12 @@ export class Outbox {
    * @throws AppError rate_limited, when it was tried or sent again less than `pauseMs` ago
    */
   async resend(jobId: string, { nowMs, eventId = "", pauseMs = 0 }: Resend): Promise<Delivery | null> {
-    const text = await this.#run(RESEND_EVENT, [jobId, eventId, nowMs, pauseMs])
+    const text = await this.#run(RESEND_EVENT, [jobId, eventId, nowMs, pauseMs], z.union([z.string(), z.number()]))
     if (typeof text === "number") {
       const message = `Cannot send the webhook again yet: it was sent less than ${pauseMs / 1_000} s ago`
       throw new AppError("rate_limited", message, { retryAfterMs: text })
     }
-    return typeof text === "string" && text !== "" ? decodeDelivery(text) : null
+    return text === "" ? null : decodeDelivery(text)
   }
 
   /** What was given up, or refused by a 410, the latest first. */
@@ -164,11 +168,11 @@ export class Outbox {
    * is neither, or being sent just now.
    */
   async dropUndelivered(eventId: string): Promise<boolean> {
-    return (await this.#run(DROP_UNDELIVERED, [eventId])) === 1
+    return this.#run(DROP_UNDELIVERED, [eventId], yesOrNo)
   }
 
-  #run(script: Script, args: readonly (string | number)[]): Promise<unknown> {
-    return this.#redis.script(script, [this.#keys.prefix], args)
+  #run<T>(script: Script, args: readonly (string | number)[], reply: z.ZodType<T>): Promise<T> {
+    return runScript(this.#redis, script, { keys: [this.#keys.prefix], args, reply })
   }
 }
 

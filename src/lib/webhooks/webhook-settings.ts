@@ -2,6 +2,7 @@ import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../queue/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
+import { runScript } from "../redis/run-script.ts"
 import { CHANGE_WEBHOOKS } from "../redis/scripts.ts"
 import { createSealer, isSealedText, type Sealer } from "../redis/sealed-bytes.ts"
 import { newWebhookSecret } from "./webhook-secret.ts"
@@ -109,7 +110,8 @@ export class WebhookSettingsStore {
   }
 
   async #change(caller: string, change: Change): Promise<WebhookSettings> {
-    return parseSettings(await this.#redis.script(CHANGE_WEBHOOKS, [this.#key], [caller, JSON.stringify(change)]))
+    const args = [caller, JSON.stringify(change)]
+    return parseSettings(await runScript(this.#redis, CHANGE_WEBHOOKS, { keys: [this.#key], args, reply: z.string() }))
   }
 }
 

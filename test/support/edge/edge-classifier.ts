@@ -1,6 +1,7 @@
 import { vi } from "vitest"
+import type { Outcome } from "../../../src/lib/queue/claim.ts"
 import type { ClaimedJob } from "../../../src/lib/queue/job.ts"
-import { JobStore, type Outcome } from "../../../src/lib/queue/job-store.ts"
+import { JobStore } from "../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../src/lib/queue/keys.ts"
 import { Registry, type ServedModel, type WorkerBeat } from "../../../src/lib/queue/registry.ts"
 import { connectRedis, type RedisRest } from "../../../src/lib/redis/redis.ts"

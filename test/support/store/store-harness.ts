@@ -1,16 +1,11 @@
 import { createClient } from "@redis/client"
+import type { Claim, Claimed, Outcome } from "../../../src/lib/queue/claim.ts"
 import type { ImageInfo, JobResult } from "../../../src/lib/queue/job.ts"
-import {
-  type Claim,
-  type Claimed,
-  type Enqueued,
-  JobStore,
-  type NewJob,
-  type Outcome,
-  type StoreLimits,
-} from "../../../src/lib/queue/job-store.ts"
+import { JobStore } from "../../../src/lib/queue/job-store.ts"
 import { createKeys, type Keys } from "../../../src/lib/queue/keys.ts"
+import type { Enqueued, NewJob } from "../../../src/lib/queue/new-job.ts"
 import { Operator } from "../../../src/lib/queue/operator.ts"
+import type { StoreLimits } from "../../../src/lib/queue/store-limits.ts"
 import { connectRedis, type RedisRest } from "../../../src/lib/redis/redis.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../redis/redis-server.ts"
 import { auditStore, type Client } from "./store-audit.ts"

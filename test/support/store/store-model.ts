@@ -1,5 +1,7 @@
+import type { Claim, Claimed } from "../../../src/lib/queue/claim.ts"
 import type { Job } from "../../../src/lib/queue/job.ts"
-import type { Claim, Claimed, Enqueued, Left, NewJob } from "../../../src/lib/queue/job-store.ts"
+import type { Left } from "../../../src/lib/queue/job-store.ts"
+import type { Enqueued, NewJob } from "../../../src/lib/queue/new-job.ts"
 import type { StoreDump, StoredJob } from "./store-audit.ts"
 
 type Ticket = {

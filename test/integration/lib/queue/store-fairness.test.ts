@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { jobCost } from "../../../../src/lib/queue/job-cost.ts"
-import type { JobStore, NewJob } from "../../../../src/lib/queue/job-store.ts"
+import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
+import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
 import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
 import {
   claimOf,
@@ -103,15 +104,18 @@ describe("the fair queue", { timeout: 120_000 }, () => {
     expect(countOf(await serve(20), "heavy")).toBe(10)
   })
 
-  it("counts the work of what is tried again after it was given up", async () => {
-    const id = await submitOne("heavy", { input: HEAVY, maxAttempts: 1 })
+  it("counts work by its cost and its caller's weight when a dead letter is sent again, and when it moves to another model", async () => {
+    const finishIn = async (queue: string) => Number((await dump()).counters.get(`f:${queue}:heavy`) ?? 0)
+    const id = await submitOne("heavy", { input: HEAVY, weight: 2, maxAttempts: 1 })
+    const submitted = await finishIn("m")
+    expect(submitted).toBeCloseTo(COST / 2, 2)
     const claim = claimOf()
     await store.claim(claim)
     await store.retry({ jobId: id, token: claim.token }, "the lane died", { nowMs: T0, counts: true })
-    const finish = async () => Number((await dump()).counters.get("f:m:heavy") ?? 0)
-    const before = await finish()
     await harness.operator().retryDead(id, { nowMs: T0, deadlineMs: T0 + 1_000 })
-    expect((await finish()) - before).toBe(COST)
+    expect((await finishIn("m")) - submitted).toBeCloseTo(COST / 2, 2)
+    await harness.operator().moveWaiting("m", { queue: "other", model: "other" }, T0)
+    expect(await finishIn("other")).toBeCloseTo(COST / 2, 2)
   })
 
   it("serves a caller that waits for each answer as often as one with a backlog", async () => {

@@ -1,8 +1,9 @@
 import fc from "fast-check"
 import { afterAll, beforeAll, describe, it } from "vitest"
 import { AppError } from "../../../../src/lib/app-error.ts"
+import type { Claim, Lease } from "../../../../src/lib/queue/claim.ts"
 import type { ClaimedJob } from "../../../../src/lib/queue/job.ts"
-import type { Claim, JobStore, Lease } from "../../../../src/lib/queue/job-store.ts"
+import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { Operator } from "../../../../src/lib/queue/operator.ts"
 import { auditStore, type StoreDump } from "../../../support/store/store-audit.ts"
 import {

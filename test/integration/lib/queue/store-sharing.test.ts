@@ -1,8 +1,10 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import type { Services } from "../../../../src/edge/services.ts"
 import { readJob } from "../../../../src/edge/tickets/watch-ticket.ts"
+import type { Outcome } from "../../../../src/lib/queue/claim.ts"
 import type { Job } from "../../../../src/lib/queue/job.ts"
-import type { JobStore, NewJob, Outcome } from "../../../../src/lib/queue/job-store.ts"
+import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
+import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
 import { resolveJob } from "../../../../src/lib/tickets/ticket.ts"
 import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
 import {

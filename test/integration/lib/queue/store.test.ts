@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import type { Claim } from "../../../../src/lib/queue/claim.ts"
 import { isSuspect } from "../../../../src/lib/queue/job.ts"
-import type { Claim, JobStore } from "../../../../src/lib/queue/job-store.ts"
+import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
 import {
   claimOf,

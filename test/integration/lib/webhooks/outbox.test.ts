@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import type { JobStore, NewJob } from "../../../../src/lib/queue/job-store.ts"
+import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
+import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
 import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
 import { resolveJob, toTicket } from "../../../../src/lib/tickets/ticket.ts"
 import { tellEvent } from "../../../../src/lib/webhooks/delivery.ts"

@@ -7,7 +7,8 @@ import { ServiceMeter } from "../../../../src/classifier/jobs/service-meter.ts"
 import { Reachability } from "../../../../src/classifier/loops/until-reached.ts"
 import { Waker } from "../../../../src/classifier/loops/waker.ts"
 import { silentLog } from "../../../../src/lib/log.ts"
-import type { Claim, Claimed, JobStore } from "../../../../src/lib/queue/job-store.ts"
+import type { Claim, Claimed } from "../../../../src/lib/queue/claim.ts"
+import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 
 const HOUR_MS = 3_600_000
 

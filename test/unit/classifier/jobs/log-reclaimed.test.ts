@@ -8,8 +8,9 @@ import { ServiceMeter } from "../../../../src/classifier/jobs/service-meter.ts"
 import { Reachability } from "../../../../src/classifier/loops/until-reached.ts"
 import { Waker } from "../../../../src/classifier/loops/waker.ts"
 import { createLog } from "../../../../src/lib/log.ts"
+import type { Claimed } from "../../../../src/lib/queue/claim.ts"
 import type { Job } from "../../../../src/lib/queue/job.ts"
-import type { Claimed, JobStore } from "../../../../src/lib/queue/job-store.ts"
+import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 
 const TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 const JOB = {
