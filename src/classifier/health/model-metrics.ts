@@ -11,7 +11,7 @@ export function addModelMetrics(registry: Registry, source: ModelSource): void {
   const labelNames = ["model", "version"] as const
   new Gauge({
     name: "claimcheck_models_served",
-    help: "1 for each model that is served",
+    help: "1 for each served model",
     labelNames,
     registers: [registry],
     collect() {
@@ -31,7 +31,7 @@ export function addModelMetrics(registry: Registry, source: ModelSource): void {
   })
   new Gauge({
     name: "claimcheck_model_memory_bytes",
-    help: "What the loaded models hold in all lanes, by the count of TF.js",
+    help: "Bytes of the loaded models in all lanes, as counted by TF.js",
     labelNames,
     registers: [registry],
     collect() {
@@ -42,7 +42,7 @@ export function addModelMetrics(registry: Registry, source: ModelSource): void {
   for (const what of ["loads", "unloads"] as const) {
     new Counter({
       name: `claimcheck_model_${what}_total`,
-      help: `Model ${what} of the lanes that live`,
+      help: `Model ${what} of the running lanes`,
       registers: [registry],
       collect() {
         this.reset()

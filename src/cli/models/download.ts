@@ -135,7 +135,7 @@ async function* chunksOf({ body }: Response): AsyncGenerator<Uint8Array> {
       yield value
     }
   } finally {
-    await reader.cancel().catch(() => "it has failed already, and the reader was told")
+    await reader.cancel().catch(() => undefined) // The read itself has already reported the failure.
   }
 }
 

@@ -69,7 +69,7 @@ export class ListStorer {
       if (this.#pending.rows.length > 0) await this.#flush()
     } finally {
       // What is under way must have ended before anybody drops it.
-      await this.#storing.catch(() => "reported by whoever waits for it")
+      await this.#storing.catch(() => undefined) // Reported where it is awaited.
     }
     await this.#storing
     return {
@@ -145,7 +145,7 @@ export class ListStorer {
     this.#chunks.push([before, this.#pictures.size - urls.length])
     this.#storing = this.#options.store.putChunk(this.#options.listId, index, bytes)
     // It is looked at before the next one; meanwhile it must not count as unhandled.
-    this.#storing.catch(() => "thrown where it is awaited")
+    this.#storing.catch(() => undefined) // Reported where it is awaited.
   }
 }
 

@@ -58,7 +58,7 @@ async function storeAndCreate(services: Services, request: SubmitBatch, settled:
   const listId = newJobId(now())
   const limits = { ...LIST_LIMITS, maxRows: config.MAX_BATCH_ROWS }
   const storer = new ListStorer({ store: batches, listId, limits, skipsInvalid: options.on_invalid === "skip" })
-  const drop = () => batches.dropChunks(listId, storer.chunks).catch(() => "what is left expires by itself")
+  const drop = () => batches.dropChunks(listId, storer.chunks).catch(() => undefined) // Chunks expire by themselves.
   let isKept = false
   try {
     const list = await readList({

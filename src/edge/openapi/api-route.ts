@@ -17,7 +17,7 @@ export type ApiRoute = {
   /** The whole path; "{name}" stands for one segment. */
   path: `/${string}`
   operationId: string
-  tag: "Classifications" | "Batches" | "The whole" | "Tutorial" | "About"
+  tag: "Classifications" | "Batches" | "Service" | "Tutorial" | "About"
   summary: string
   description?: string
   /** `caller`: needs an API key, or is open to anonymous callers where the edge allows them. */

@@ -8,7 +8,7 @@ const list = createRoute({
   method: "get",
   path: "/v1/models",
   operationId: "listModels",
-  tag: "The whole",
+  tag: "Service",
   summary: "List the models that classifiers serve",
   access: "caller",
   responses: {

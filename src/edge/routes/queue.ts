@@ -10,7 +10,7 @@ const read = createRoute({
   method: "get",
   path: "/v1/queue",
   operationId: "readQueue",
-  tag: "The whole",
+  tag: "Service",
   summary: "How full the queue is, and how fast it empties",
   description: "As it was a second ago at most.",
   access: "caller",

@@ -15,7 +15,7 @@ const read = createRoute({
   method: "get",
   path: "/v1/samples",
   operationId: "listSamples",
-  tag: "The whole",
+  tag: "Service",
   summary: "Pictures to try the service with",
   access: "public",
   responses: {

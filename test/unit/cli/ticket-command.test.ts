@@ -116,7 +116,7 @@ it("says why nothing moves to who looks and to who waits, and gives no time then
 
 it("shows a batch by its id", async () => {
   const { out, code } = await ticket("bat_1")
-  expect([out, code]).toEqual([expect.stringMatching(/^bat_1 {2}processing\n {2}done +1 of 3 pictures\n/), 0])
+  expect([out, code]).toEqual([expect.stringMatching(/^bat_1 {2}processing\n {2}done +1 of 3 images\n/), 0])
   expect(out).toContain("http://edge/results")
 })
 
