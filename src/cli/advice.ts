@@ -8,7 +8,7 @@ export function urlFlag(url: string): string {
   return url === (process.env.CLAIMCHECK_URL || DEFAULT_URL) ? "" : ` --url ${quoted(url)}`
 }
 
-/** A server's words name its own options; these are ours. */
+/** Server messages name API options; these are the CLI's. */
 export function withFlags(sentence: string): string {
   const names = /\b(on_invalid|url_column|batch_size|webhook_url|webhook_every|output_format|top_k)(?:=(\w+))?\b/g
   return sentence.replace(names, (_all, name: string, value?: string) =>

@@ -33,7 +33,7 @@ export type Listener = {
   shrunk: (file: string, copy: Shrunk) => void
 }
 
-/** Has files worked on, several at once. What happens to one of them is told; only an abort or a bug is thrown. */
+/** Processes several files at once and reports each; throws only for an abort or a bug. */
 export function classifyFiles(
   client: Claimcheck,
   files: readonly string[],

@@ -1,7 +1,7 @@
-/** What a script that calls the command can rely on; `claimcheck --help` says the same. */
+/** Exit codes, as documented by `claimcheck --help`. */
 export const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const
 
-/** A failure whose message is all that the person at the terminal needs: what is wrong, and what to do. */
+/** An expected error: its message says what is wrong and what to do. */
 export class CliError extends Error {
   override readonly name = "CliError"
   readonly exitCode: number

@@ -44,7 +44,7 @@ async function expandInput(input: string, { recursive = false, say = printError,
   return found.length > 0 ? found : [input]
 }
 
-/** Files whose names begin with a dot are nobody's pictures, and not worth a word. */
+/** Dot files are ignored silently. */
 function leftOut(others: readonly string[], folders: readonly string[]): string {
   const named = others.slice(0, MAX_NAMED).join(", ")
   const more = others.length > MAX_NAMED ? ", …" : ""

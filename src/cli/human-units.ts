@@ -30,7 +30,7 @@ export function humanBytes(bytes: number): string {
   return `${power === 0 || amount >= 100 ? Math.round(amount) : amount.toFixed(1)} ${units[power]}`
 }
 
-/** A server's sentence for people here: its instants as local time, to the minute. */
+/** A sentence of the server, with times in local time. */
 export function noticeText(sentence: string): string {
   return sentence.replace(/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z/g, (instant) => localTime(Date.parse(instant)))
 }

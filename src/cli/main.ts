@@ -22,7 +22,7 @@ const HELP = `
 Exit codes: 0 success, 1 something failed, 2 the command is invalid, 130 interrupted.
 Environment: CLAIMCHECK_URL and CLAIMCHECK_KEY are the defaults of --url and --key; NO_COLOR disables colours.`
 
-/** What the system says of a file that a command has no words of its own for. */
+/** Sentences for system errors that a command does not handle itself. */
 const SYSTEM: Record<string, string> = {
   ENOENT: "no such file or folder",
   ENOTDIR: "part of its path is a file, not a folder",
@@ -56,13 +56,13 @@ async function main(argv: readonly string[]): Promise<number> {
   addKeysCommand(program)
   addDeliverCommand(program)
   addStressCommand(program)
-  // Help, too, may be read by `head`; commands that would go on for nobody end themselves.
+  // Help may be piped into `head`; long-running commands end themselves when their reader is gone.
   survivesGoneReader(() => undefined)
   try {
     await program.parseAsync(argv)
     return process.exitCode === undefined ? EXIT.ok : Number(process.exitCode)
   } catch (error) {
-    // Commander has said what it had to say.
+    // Commander has already printed its error.
     if (error instanceof CommanderError && error.exitCode === 0) return EXIT.ok
     if (error instanceof CommanderError) {
       const file = argv.find((text) => text.startsWith("-") && existsSync(text))
@@ -75,7 +75,7 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** A CliError is meant for people, and so is what the system refuses; of anything else we need to know where it came from. */
+/** CliError and system errors are for people; anything else is a bug and gets a stack trace. */
 function explain(error: unknown): string {
   const { syscall, code, path } = error as NodeJS.ErrnoException
   if (typeof syscall === "string" && typeof path === "string")

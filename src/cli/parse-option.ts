@@ -5,7 +5,7 @@ export function alias(command: Command, hidden: string, documented: string): voi
   command.on(`option:${hidden}`, (value: string) => command.setOptionValueWithSource(documented, value, "cli"))
 }
 
-/** For a command that does something without a subcommand: any other word after it is a misspelt one, and not one too many. */
+/** For commands with optional subcommands: an unknown word is reported as a misspelt subcommand. */
 export function refuseOtherWords(command: Command): Command {
   return command.allowExcessArguments().hook("preAction", (_command, called) => {
     const [word] = called === command ? command.args : []

@@ -2,7 +2,7 @@ import { humanMs } from "./human-units.ts"
 
 export type Standing = { done: number; failed: number; total: number; ms: number }
 
-/** The first answers come all at once, or late: a rate of them is of no use. */
+/** The first results come in a burst or late, so their rate is not useful. */
 const MIN_DONE = 3
 const MIN_MS = 1_000
 

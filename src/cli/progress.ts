@@ -7,7 +7,7 @@ const BAR_COLUMNS = 24
 export type Progress = {
   /** Moves the bar, and says beside it what else is worth knowing. */
   update(done: number, note?: string): void
-  /** Takes the bar away while something is written where it stood. */
+  /** Hides the bar while other text is written. */
   above(write: () => void): void
   stop(): void
 }
@@ -37,7 +37,7 @@ function showLines(
   }
 }
 
-/** A progress bar on stderr for somebody who looks; elsewhere, as in a log, a line every ten seconds. */
+/** A progress bar on a terminal; otherwise a line every ten seconds on stderr. */
 export function showProgress(total: number, options: ProgressOptions = {}): Progress {
   const { stream = process.stderr, show = String } = options
   if (total < 2) return { update: () => undefined, above: (write) => write(), stop: () => undefined }

@@ -8,7 +8,7 @@ const COLOUR: Record<string, Style> = { succeeded: "green", failed: "red", cance
 
 type View = { paint: Paint; columns?: number; nowMs: number }
 
-/** A ticket at a glance: what is on the picture, or where its job stands. */
+/** A ticket: its result, or its progress. */
 export function renderTicket(ticket: TicketData, { paint, columns = 80, nowMs }: View): string {
   if (ticket.status === "succeeded" && ticket.operation === "classify")
     return renderPredictions(ticket.id, ticket, { paint, columns })

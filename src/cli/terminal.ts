@@ -1,7 +1,7 @@
 import { styleText } from "node:util"
 
 export type Style = "bold" | "dim" | "red" | "green" | "yellow" | "blue" | "cyan" | "magenta"
-/** Colours a text, or gives it back as it is where nobody could see the colour. */
+/** Colours a text if the stream supports colours. */
 export type Paint = (style: Style, text: string) => string
 
 export const plain: Paint = (_style, text) => text

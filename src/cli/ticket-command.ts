@@ -69,7 +69,7 @@ async function showAll(ids: readonly string[], options: Options, signal: AbortSi
   }
 }
 
-/** A ticket that is not known is told, and the others are shown all the same. */
+/** Reports an unknown ticket and continues with the others. */
 async function tellFailure(id: string, { json }: Options, run: () => Promise<void>): Promise<void> {
   try {
     await run()
@@ -109,7 +109,7 @@ async function ask(ticket: Ticket, options: Options, signal: AbortSignal): Promi
     const tell = sayOnce()
     return await ticket.result({ signal, timeoutMs: options.timeout, onUpdate: ({ queue }) => tell(queue?.notice) })
   } catch (error) {
-    // A job that failed is an answer, too.
+    // A failed job is a result.
     if (error instanceof ClaimcheckError && error.ticket?.done === true) return error.ticket
     throw signal.aborted ? error : forTerminal(error, options)
   }
@@ -126,7 +126,7 @@ async function askBatch(batch: Batch, options: Options, signal: AbortSignal): Pr
   }
 }
 
-/** Why nothing moves, for who waits. */
+/** Why the ticket waits. */
 function sayOnce(): (notice: string | undefined) => void {
   let isSaid = false
   return (notice) => {

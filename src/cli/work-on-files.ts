@@ -20,7 +20,7 @@ export type FileWork = EdgeOptions &
     savedAs?: (file: string) => string | undefined
   }
 
-/** Has files worked on under a progress bar, and prints each answer or failure, in the order of the files. */
+/** Processes files with a progress bar and prints each result or error, in order. */
 export async function workOnFiles(files: readonly string[], options: FileWork): Promise<void> {
   const {
     render,
@@ -84,7 +84,7 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
   if (files.length > 1 && (process.stderr.isTTY || failed > 0)) {
     printError(note("dim", summary(files.length, failed, performance.now() - startedMs)))
   }
-  // Each failure is told where it happened; the exit code is all that is left to say.
+  // Each failure has been printed; only the exit code is left.
   if (failed > 0) process.exitCode = 1
   if (submit?.webhookUrl !== undefined && firstTicket !== undefined) {
     const trouble = await webhookTrouble(createApi({ url, key }), firstTicket, signal)
@@ -100,7 +100,7 @@ export function summary(total: number, failed: number, ms: number): string {
 
 type Left = { answered: number; unsent: number; open: readonly string[] }
 
-/** What goes on without whoever pressed Ctrl-C, and how to come back to it. */
+/** What continues after Ctrl-C, and how to resume. */
 export function interruptedWords(
   { answered, unsent, open }: Left,
   edge: { url: string; out?: string | undefined },

@@ -4,7 +4,7 @@ import type { Outcome } from "./reply.ts"
 import { outcomeToResp2 } from "./resp2-reply.ts"
 import type { RestError } from "./rest-error.ts"
 
-/** Makes a response out of what became of a command, or of several, in the format that the request asks for. */
+/** Builds the response for one or several commands, in the requested format. */
 export type Answer = (request: Request, outcome: Outcome | Outcome[]) => Response
 
 export function createAnswer(): Answer {
@@ -32,7 +32,7 @@ export function errorResponse({ status, message }: RestError): Response {
   return new Response(JSON.stringify({ error: message }), { status, headers: { "content-type": "application/json" } })
 }
 
-/** The client sends the last one back to read its own writes. One Redis has nothing to catch up with, so any new one does. */
+/** The client returns the last token to read its own writes. A single Redis has no replicas, so any token is valid. */
 function createSyncTokens(): () => string {
   const prefix = randomBytes(6).toString("base64url")
   let count = 0

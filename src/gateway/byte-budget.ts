@@ -1,6 +1,6 @@
 import { RestError } from "./rest-error.ts"
 
-/** Bounds what the bodies of all requests in progress may hold together. */
+/** Limits the memory of all request bodies in progress. */
 export function createByteBudget(maxBytes: number): { take(bytes: number): () => void } {
   let taken = 0
   return {

@@ -3,7 +3,7 @@ import { RestError } from "./rest-error.ts"
 /** One Redis command, name first. Buffers where the bytes came raw, out of a path or a body. */
 export type Command = readonly (string | Buffer)[]
 
-/** Bounds what one request may make the gateway hold at once. */
+/** Limits the memory of one request. */
 const MAX_COMMANDS_PER_REQUEST = 100_000
 
 /** Reads a command as it stands in a JSON body: `["SET", "key", 1]`. Throws RestError 400. */

@@ -10,7 +10,7 @@ export type EventStreams = {
 
 export type StreamClient = {
   signal: AbortSignal
-  /** Cuts the connection of a client that does not read, which no orderly end would reach. */
+  /** Destroys the connection of a client that does not read; an orderly end would never reach it. */
   hangUp: () => void
 }
 
@@ -29,7 +29,7 @@ export function createEventStreams(redis: RedisLink, log: Log, options: EventStr
       channel.onEnd(() => {
         open -= 1
       })
-      // Written before Redis confirms, so that no message stands in front of it; read by nobody if Redis does not.
+      // Written before Redis confirms, so that no message precedes it; if Redis refuses, the stream is discarded.
       const verb = kind === "channels" ? "subscribe" : "psubscribe"
       for (const [index, name] of names.entries()) channel.write(`${verb},${name},${index + 1}`)
       try {
@@ -55,7 +55,7 @@ export function createEventStreams(redis: RedisLink, log: Log, options: EventStr
 
 type Channel = {
   stream: ReadableStream<Uint8Array>
-  /** False when the reader had fallen too far behind, and was dropped for it. */
+  /** False when the reader was too far behind and was dropped. */
   write(data: string): boolean
   onEnd(action: () => void): void
   end(): void

@@ -33,12 +33,12 @@ async function main(): Promise<void> {
       await untilReady(findProblem)
       log.info("gateway.ready", { url: server.url })
     },
-    // The link was closed before Redis was ever reached: stop() is at work.
+    // The link was closed before it ever reached Redis, by stop().
     () => undefined,
   )
 }
 
-/** Says why it is not ready, once for each reason. */
+/** Logs each reason for not being ready once. */
 async function untilReady(findProblem: FindProblem): Promise<void> {
   let told: string | undefined
   for (let problem = await findProblem(); problem !== null; problem = await findProblem()) {

@@ -1,6 +1,6 @@
 import { RestError } from "./rest-error.ts"
 
-/** How much beyond the limit is read and thrown away, so that a client gets to see the 413 it earned. */
+/** Bytes beyond the limit that are read and discarded, so that the client reads the 413. */
 const MAX_DISCARDED_BYTES = 64 * 1024 * 1024
 
 /** What the body will take in memory: as declared, or else as much as it may. Throws RestError 413 above `maxBytes`. */
@@ -19,7 +19,7 @@ export async function readBody(request: Request, maxBytes: number): Promise<Buff
     if (request.headers.get("content-length") === null) return await readStream(request.body, maxBytes)
     return Buffer.from(await request.arrayBuffer())
   } catch (cause) {
-    // A client that hangs up half-way through is no failure of ours, and nobody is left to read this.
+    // The client disconnected: not an error, and no response can be read.
     throw cause instanceof RestError ? cause : new RestError(400, "ERR the request body ended early", { cause })
   }
 }

@@ -4,7 +4,7 @@ import { evictionProblem } from "../lib/redis/eviction.ts"
 import { READ_EVICTION } from "../lib/redis/scripts.ts"
 import type { RedisLink } from "./redis-link.ts"
 
-/** Nobody is asked for a token: whoever asks often must not cost a command each time. */
+/** Served without a token, so the result is cached: frequent requests must not cost a command each. */
 const FRESH_MS = 1_000
 /** A Redis that hangs keeps its connections for longer. */
 const ANSWER_MS = 1_000

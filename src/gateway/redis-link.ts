@@ -28,19 +28,19 @@ export type Subscription = {
   onEnd: () => void
 }
 
-/** Each connection asks three times in it. Often enough: callers have deadlines of their own, and an idle stack is to be quiet. */
+/** Each connection pings three times in this period. Callers have their own deadlines, and an idle stack should stay quiet. */
 const SILENCE_LIMIT_MS = 120_000
 const CONNECT_TIMEOUT_MS = 15_000
 
 export type RedisLinkOptions = {
   url: string
   log: Log
-  /** A Redis that says nothing for so long, not even to a ping, is taken for one that is down. */
+  /** Redis counts as down when it does not answer a ping for this long. */
   silenceLimitMs?: number
 }
 
 export function connectRedis({ url, log, silenceLimitMs = SILENCE_LIMIT_MS }: RedisLinkOptions): RedisLink {
-  // A transaction has a connection of its own: should it ever be left open, no other caller's command falls into it.
+  // Transactions use their own connection, so no other caller's command can end up in an open one.
   const main = createConnection({ url, silenceLimitMs, reconnectStrategy: reconnectDelayMs })
   const transactions = createConnection({ url, silenceLimitMs, reconnectStrategy: reconnectDelayMs })
   const subscribers = new Set<Connection>()
@@ -64,10 +64,10 @@ export function connectRedis({ url, log, silenceLimitMs = SILENCE_LIMIT_MS }: Re
   }
 
   const connected = Promise.all([main.connect(), transactions.connect()]).then(() => undefined)
-  // Whoever waits for the link sees the rejection; a closed link is no failure for those who do not.
+  // Callers that wait for the link get the rejection; for others a closed link is not an error.
   connected.catch(() => undefined)
 
-  /** Up is up for all: a client that got an answer to PING may count on its next transaction. */
+  /** One state for all connections: a client whose PING was answered can rely on its next transaction. */
   function assertReady(): void {
     if (!isReady()) throw unreachable()
   }
@@ -152,7 +152,7 @@ function createConnection({ url, silenceLimitMs, reconnectStrategy }: Connection
  */
 async function transact(connection: Connection, commands: readonly Command[]): Promise<Reply> {
   const queued = [["MULTI"], ...commands].map((command) => connection.sendCommand<Reply>(command))
-  // A command that Redis will not queue makes EXEC answer EXECABORT, which is what the caller gets to see.
+  // A command that Redis refuses to queue makes EXEC reply EXECABORT, which the caller gets.
   for (const reply of queued) reply.catch(() => undefined)
   return guard(connection.sendCommand<Reply>(["EXEC"]))
 }
@@ -165,7 +165,7 @@ async function listen(connection: Connection, { kind, names, onMessage }: Subscr
   }
 }
 
-/** An error that Redis answered is a reply like any other; every other failure means that the connection was lost. */
+/** Error replies of Redis are returned like other replies; any other failure means a lost connection. */
 async function guard(reply: Promise<Reply>): Promise<Reply> {
   try {
     return await reply

@@ -1,4 +1,4 @@
-/** A failure as Upstash tells it: a status and one line, sent as `{"error": "…"}`. The gateway speaks no problem+json. */
+/** An error as Upstash sends it: a status and `{"error": "…"}`. */
 export class RestError extends Error {
   override readonly name = "RestError"
   readonly status: RestErrorStatus

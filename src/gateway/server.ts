@@ -8,9 +8,9 @@ type GatewayApp = ReturnType<typeof createGateway>
 
 export type GatewayServer = { url: string; port: number; close(): Promise<void> }
 
-/** Longer than any client keeps an idle connection, so that it is never the server that hangs up on a request. */
+/** Longer than clients keep idle connections, so the server never closes one that a client is about to use. */
 const KEEP_ALIVE_MS = 75_000
-/** A request of at most 10 MB has so long to come: meanwhile its bytes count against those of all. */
+/** Time limit for receiving a request body; its bytes count against the shared limit meanwhile. */
 const REQUEST_TIMEOUT_MS = 60_000
 const HEADERS_TIMEOUT_MS = 20_000
 const MAX_CONNECTIONS = 4_000

@@ -1,6 +1,6 @@
 const STORAGE_KEY = "claimcheck-api-key"
 
-/** The API key of whoever sits here: asked for where the server wants one, kept for this tab, or longer if they say so. */
+/** The user's API key: requested on a 401, and kept for this tab, or longer if the user agrees. */
 export class Access {
   #key: string | undefined = readKept()
   #waiting: (() => void)[] = []
@@ -15,12 +15,12 @@ export class Access {
     return this.#key
   }
 
-  /** Whether somebody waits for a key. */
+  /** Whether a request waits for a key. */
   get isAsked(): boolean {
     return this.#waiting.length > 0
   }
 
-  /** After the server has refused `refused`: resolves when there is another one to try. */
+  /** Resolves when the user has entered another key than `refused`. */
   async replace(refused: string | undefined): Promise<void> {
     if (this.#key !== refused) return
     const given = new Promise<void>((resolve) => this.#waiting.push(resolve))
@@ -47,11 +47,11 @@ function readKept(): string | undefined {
   return store(() => sessionStorage.getItem(STORAGE_KEY) ?? localStorage.getItem(STORAGE_KEY)) ?? undefined
 }
 
-/** A browser that is told to keep nothing throws; then nothing is kept. */
+/** Storage access throws when the browser blocks it; then nothing is stored. */
 export function store<T>(use: () => T): T | undefined {
   try {
     return use()
   } catch {
-    return undefined // the page works without what would have been kept
+    return undefined // The page works without storage.
   }
 }

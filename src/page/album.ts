@@ -3,17 +3,16 @@ import type { History } from "./history.ts"
 import { looksLikePicture } from "./incoming.ts"
 import { comparePictures, isDone, newPicture, type Picture, type Progress } from "./picture.ts"
 
-/** More than anybody looks at; beyond it the oldest go. */
+/** Limit of stored items; the oldest are removed. */
 const MAX_KEPT = 500
 
 export type AlbumEvents = {
-  /** In the order in which they stand, in front of all others of their age. */
   added: (pictures: readonly Picture[]) => void
   changed: (picture: Picture) => void
   removed: (ids: readonly string[]) => void
 }
 
-/** All pictures of this page, and what is kept of them. */
+/** All pictures of this page, and their stored data. */
 export class Album {
   readonly #history: History
   readonly #pictures = new Map<string, Picture>()
@@ -37,7 +36,7 @@ export class Album {
     return this.#pictures.get(id)
   }
 
-  /** Brings back what an earlier visit left. */
+  /** Restores the previous visit. */
   async load(): Promise<Picture[]> {
     const kept = (await this.#history.load()).sort(comparePictures)
     await this.#history.remove(kept.splice(MAX_KEPT).map(({ id }) => id))
@@ -46,7 +45,7 @@ export class Album {
     return kept
   }
 
-  /** Every file gets its place: one that is no picture is refused here, and counts as a failure. */
+  /** Every file is listed: one that is not a picture is refused here and counts as failed. */
   async add(given: readonly (File | URL)[], { model, nowMs }: { model: string; nowMs: number }): Promise<Picture[]> {
     const before = this.pictures
     const added = given.map((one, index) => {
@@ -60,7 +59,7 @@ export class Album {
     this.remove(tooMany.map(({ id }) => id))
     for (const picture of added) {
       this.#keep(this.#history.save(picture))
-      // Until it is uploaded, the only copy that outlives a reload.
+      // The only copy that survives a reload, until it is uploaded.
       const file = this.#files.get(picture.id)
       if (file !== undefined && !isDone(picture)) this.#keep(this.#history.saveBlob(picture.id, "file", file))
     }
@@ -82,7 +81,7 @@ export class Album {
     if (before === undefined) return
     const picture = { ...before, progress }
     this.#pictures.set(id, picture)
-    // "Uploading" is true of this page alone; the next one begins again.
+    // "Uploading" is not stored: after a reload the upload starts again.
     if (progress.phase !== "uploading") this.#keep(this.#history.save(picture))
     if (isUploaded(picture) && !isUploaded(before)) this.#dropFile(id)
     this.#tell(({ changed }) => changed(picture))
@@ -139,7 +138,7 @@ export class Album {
     for (const events of this.#listeners) how(events)
   }
 
-  /** The history is a convenience: a full disk must not stop the pictures of this page. */
+  /** Storage is optional: a full disk must not stop the pictures. */
   #keep(saving: Promise<unknown>): void {
     saving.catch(() => undefined)
   }

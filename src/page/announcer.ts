@@ -3,10 +3,10 @@ import { byId } from "./element.ts"
 import { failureOf, isDone, type Picture } from "./picture.ts"
 import { countOf, countWords, failureSentence, stateWords } from "./sentences.ts"
 
-/** A screen reader that is told of each of two hundred pictures says nothing else any more. */
+/** Announcing every one of many pictures would block a screen reader. */
 const AT_MOST_EVERY_MS = 2_500
 
-/** Tells a screen reader how the pictures of this visit are getting on. */
+/** Announces the progress of this visit's pictures to screen readers. */
 export function announceProgress(album: Album): void {
   const region = byId("announcer")
   const ours = new Set<string>()
@@ -30,7 +30,7 @@ export function announceProgress(album: Album): void {
   album.listen({
     added: (pictures) => {
       const open = pictures.filter((picture) => !isDone(picture))
-      // What was refused at once belongs to those that it came with; what an earlier visit left is no news.
+      // Files refused at once count with their submit; pictures of an earlier visit are not announced.
       for (const { id } of pictures.filter(isNew)) ours.add(id)
       if (open.length > 0) region.textContent = `${countOf(open.length, "picture")} submitted.`
       else if (ours.size > 0) tell()

@@ -1,6 +1,6 @@
 import { ClaimcheckError } from "../lib/client/claimcheck.ts"
 
-/** A file that was changed or taken away would look like a lost connection, and be tried for minutes. */
+/** A changed or removed file looks like a lost connection and would be retried for minutes. */
 export async function assertReadable(file: Blob): Promise<void> {
   try {
     await file.slice(0, 1).arrayBuffer()

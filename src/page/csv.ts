@@ -23,7 +23,7 @@ export function picturesToCsv(pictures: readonly Picture[]): string {
   return [COLUMNS, ...rows].map((row) => `${row.map(cell).join(",")}\r\n`).join("")
 }
 
-/** Names of files come from strangers. */
+/** File names are untrusted. */
 function cell(value: string | number | undefined): string {
   const text = String(value ?? "")
   const plain = typeof value === "string" ? spreadsheetText(text) : text

@@ -5,11 +5,11 @@ import type { Edge } from "./edge.ts"
 import { createLimiter } from "./limiter.ts"
 import { isDone, type Picture } from "./picture.ts"
 
-/** A browser has six connections to a server: some must be left for asking how the tickets are. */
+/** Browsers open six connections per server; polling needs some of them. */
 const MAX_UPLOADS = 3
 const GRACE_MS = 10_000
 
-/** Sees pictures through: upload, ticket, answer. What happens to one of them is told to the album. */
+/** Uploads pictures and follows their tickets; updates the album. */
 export class Follower {
   readonly #album: Album
   readonly #edge: Edge
@@ -35,7 +35,7 @@ export class Follower {
     }
   }
 
-  /** Gives up what is not done; who has a ticket hands it back. */
+  /** Cancels the picture and its ticket. */
   async cancel({ id }: Picture): Promise<void> {
     const picture = this.#album.get(id)
     if (picture === undefined || isDone(picture)) return
@@ -49,13 +49,13 @@ export class Follower {
       const ticket = await this.#edge.use((client) => client.ticket(progress.ticket.id).cancel())
       this.#album.progress(id, { phase: "ticket", ticket })
     } catch (error) {
-      // It was done before the server heard of it: its answer is worth having.
+      // It finished before the cancel arrived: show the result.
       if (error instanceof ClaimcheckError && error.code === "already_finished") await this.follow(picture)
       else this.#refuse(id, error)
     }
   }
 
-  /** Once more: a ticket that could not be asked for is asked for again, anything else starts from the bytes. */
+  /** Retries: polls again if polling failed, otherwise uploads again. */
   async retry({ id, progress }: Picture): Promise<void> {
     const isLost = progress.phase === "refused" && progress.ticket !== undefined && progress.error.code !== "not_found"
     if (isLost && progress.ticket !== undefined) this.#album.progress(id, { phase: "ticket", ticket: progress.ticket })
@@ -100,7 +100,7 @@ export class Follower {
   async #collect(id: string, first: Ticket | string, signal: AbortSignal): Promise<void> {
     let known: Ticket | null = typeof first === "string" ? null : first
     await this.#edge.use((client) => {
-      // With another API key, the ticket has to be asked for by another client.
+      // Another API key needs another client.
       const ticket = known ?? client.ticket(typeof first === "string" ? first : first.id)
       known = null
       return ticket.result({
@@ -110,7 +110,7 @@ export class Follower {
     })
   }
 
-  /** An upload that is on its way may have a ticket already: it gets a moment, so that the ticket can be handed back. */
+  /** An upload in progress may already have a ticket; wait briefly, so that it can be canceled. */
   #abort({ id, progress }: Picture): void {
     const abort = this.#aborts.get(id)
     if (progress.phase === "uploading") setTimeout(() => abort?.abort(), GRACE_MS)

@@ -5,7 +5,7 @@ import { makeThumbnail } from "./thumbnail.ts"
 export class Images {
   readonly #album: Album
   readonly #thumbnails = new Map<string, Promise<string | null>>()
-  /** The one that is shown large: more than one of these would hold the bytes of many. */
+  /** The picture shown large; only one is kept in memory. */
   #large: { id: string; url: string } | null = null
 
   constructor(album: Album) {

@@ -7,7 +7,7 @@ export async function filesOf(data: DataTransfer): Promise<File[]> {
   return (await Promise.all(entries.filter((entry) => entry !== null).map(filesIn))).flat()
 }
 
-/** What systems keep in folders for themselves: nobody has handed it in. */
+/** System files in dropped folders, which are ignored. */
 const OF_THE_SYSTEM = /^(\.|Thumbs\.db$|desktop\.ini$)/i
 
 async function filesIn(entry: FileSystemEntry): Promise<File[]> {
@@ -38,7 +38,7 @@ export function listTypeOf({ name }: File): string | undefined {
 
 const PICTURE_NAME = /\.(jpe?g|png|webp|gif|avif|tiff?|bmp|heic|jfif)$/i
 
-/** Whether it is worth asking the server: it decides by the bytes. */
+/** Whether to upload the file; the server decides by its bytes. */
 export function looksLikePicture({ type, name }: File): boolean {
   return type.startsWith("image/") || (type === "" && PICTURE_NAME.test(name))
 }

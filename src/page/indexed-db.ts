@@ -5,7 +5,7 @@ export function settled<T>(request: IDBRequest<T>): Promise<T> {
   })
 }
 
-/** Commits what was asked for, at once: what waits for the page to hear of it is lost with a reload. */
+/** Commits at once; an uncommitted transaction is lost with a reload. */
 export function commit(transaction: IDBTransaction): Promise<void> {
   return new Promise((resolve, reject) => {
     transaction.oncomplete = () => resolve()

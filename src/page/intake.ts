@@ -24,7 +24,7 @@ export function takeFiles(take: Takers): void {
       input.value = ""
     })
   }
-  // Where there is a finger, there is a camera, mostly; elsewhere `capture` is a second way to choose a file.
+  // Touch devices usually have a camera; elsewhere `capture` only opens the file dialog.
   byId("camera-label").hidden = navigator.maxTouchPoints === 0
   document.addEventListener("paste", (event) => {
     const files = [...(event.clipboardData?.files ?? [])]
@@ -37,7 +37,7 @@ export function takeFiles(take: Takers): void {
 
 function takeUrls(take: Takers["pictures"]): void {
   const input = byId<HTMLInputElement>("url")
-  // The form's own check has seen to it that it is one.
+  // The form has validated it.
   byId<HTMLFormElement>("url-form").addEventListener("submit", (event) => {
     event.preventDefault()
     take([new URL(input.value.trim())])

@@ -1,7 +1,7 @@
 import type { Access } from "./access.ts"
 import { byId } from "./element.ts"
 
-/** The form for the API key: there while the server asks for one. */
+/** The form for the API key, visible while the server requires one. */
 export function createKeyForm(access: Access): { render: () => void } {
   const form = byId<HTMLFormElement>("key-form")
   const [input, keep] = [byId<HTMLInputElement>("key"), byId<HTMLInputElement>("key-keep")]

@@ -10,7 +10,7 @@ export function createLimiter(max: number): Limiter {
     try {
       return await work()
     } finally {
-      // The place is handed on, so nobody slips in between.
+      // The slot passes to the next waiter directly.
       const next = waiting.shift()
       if (next === undefined) running--
       else next()

@@ -85,7 +85,7 @@ async function main(): Promise<void> {
     seen: (stats) => {
       queueView.show(stats)
       const served = stats.models.filter(({ classifiers }) => classifiers > 0).map(({ id }) => id)
-      models.refresh(edge, served).catch(() => undefined) // the next look asks again
+      models.refresh(edge, served).catch(() => undefined) // The next poll repeats it.
     },
     away: () => queueView.showAway(),
   })
@@ -104,13 +104,13 @@ async function main(): Promise<void> {
   await batches.load()
 }
 
-/** Private windows and strict settings: what is shown is gone with the page, and it says so. */
+/** In private windows and with strict settings nothing is stored, and the page says so. */
 function forget(): History {
   byId("kept-note").textContent = "This browser stores nothing: pictures are lost when you close the page."
   return openForgetfulHistory()
 }
 
-/** One line at the top for what concerns the whole page. A trouble goes by itself; a sentence stays until the next thing. */
+/** The notice at the top of the page. Connection problems clear themselves; other sentences stay until the next action. */
 function createNotice() {
   const line = byId("notice")
   let [sentence, trouble]: [string, Trouble] = ["", null]

@@ -19,7 +19,7 @@ export class ModelChoice {
     return this.#select.value
   }
 
-  /** Asks for the list when the queue tells of other models than are shown. */
+  /** Reloads the list when the queue reports other models than shown. */
   async refresh(edge: Edge, ids: readonly string[]): Promise<void> {
     const served = ids.join(" ")
     if (served === this.#shown) return
@@ -33,7 +33,7 @@ export class ModelChoice {
     const options = models.map(({ id, name, labels }) =>
       element("option", { value: id }, `${name} · ${labels.toLocaleString("en")} labels`),
     )
-    // Of one there is nothing to choose.
+    // A single model needs no choice.
     this.#select.replaceChildren(
       ...(models.length === 1 ? [] : [element("option", { value: "" }, "The server's choice")]),
       ...options,

@@ -3,7 +3,7 @@ import { randomId } from "./random-id.ts"
 
 export type Refusal = { code: string; message: string }
 
-/** How far a picture has come. A ticket has states of its own, as the server tells them. */
+/** Progress of a picture; once there is a ticket, the server's state. */
 export type Progress =
   | { phase: "waiting" }
   | { phase: "uploading" }
@@ -23,7 +23,7 @@ export type Picture = {
   url?: string
   /** What was sent in its place, because it was too large. */
   shrunk?: Shrunk
-  /** A repeated upload, after a reload for example, finds the same ticket. */
+  /** A repeated upload, for example after a reload, returns the same ticket. */
   idempotencyKey: string
   progress: Progress
 }

@@ -2,10 +2,10 @@ import type { QueueStats } from "../lib/queue/queue-stats.ts"
 import { byId } from "./element.ts"
 import { countOf } from "./sentences.ts"
 
-/** So many looks back the line goes. */
+/** Number of samples in the chart. */
 const KEPT = 60
 
-/** What the queue is like: figures, a line of its depth, and a word at the top of the page. */
+/** The state of the queue: figures, a chart of its depth, and a word at the top of the page. */
 export class QueueView {
   readonly #depths: number[] = []
 

@@ -2,7 +2,7 @@ import { byId, element } from "./element.ts"
 
 type Sample = { name: string; label: string; url: string }
 
-/** Pictures to click, for who has none at hand. */
+/** The sample pictures. */
 export async function showSamples(take: (files: File[]) => void): Promise<void> {
   const response = await fetch("/v1/samples")
   if (!response.ok) throw new Error(`/v1/samples answered ${response.status}`)

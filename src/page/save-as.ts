@@ -1,6 +1,6 @@
 import { element } from "./element.ts"
 
-/** Hands a file to whoever sits here, as a download. */
+/** Downloads a file. */
 export function saveAs(name: string, parts: BlobPart[], type = "text/csv"): void {
   const url = URL.createObjectURL(new Blob(parts, { type }))
   element("a", { href: url, download: name }).click()

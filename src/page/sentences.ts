@@ -26,12 +26,12 @@ const SENTENCES: Record<string, string> = {
   not_uploaded: "The page was closed before this picture was uploaded.",
 }
 
-/** What went wrong, for people. */
+/** Sentence for an error. */
 export function failureSentence({ code, message }: Refusal): string {
   return SENTENCES[code] ?? `${message}.`.replace(/([.!?…])\.$/, "$1")
 }
 
-/** What a picture is doing, in a few words. */
+/** State of a picture in a few words. */
 export function stateWords(picture: Picture): string {
   const failure = failureOf(picture)
   if (failure !== null) return failure.code === "canceled" ? "canceled" : "failed"
@@ -45,7 +45,7 @@ export function stateWords(picture: Picture): string {
   return status
 }
 
-/** What became of pictures: each is counted once. "20 done, 2 failed". */
+/** Counts of pictures by outcome: "20 done, 2 failed". */
 export function countWords(pictures: readonly Picture[]): string {
   const succeeded = pictures.filter(isSucceeded).length
   const canceled = pictures.filter((picture) => failureOf(picture)?.code === "canceled").length

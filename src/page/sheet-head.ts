@@ -7,7 +7,7 @@ import { countWords } from "./sentences.ts"
 
 export type SheetActions = { cancel: (pictures: readonly Picture[]) => void; clear: () => void }
 
-/** How many there are and how far they are, and what can be done with all of them. */
+/** Counts of all pictures, and the actions on all of them. */
 export function showSheetHead(album: Album, actions: SheetActions): void {
   const [sheet, count, clear] = [byId("sheet"), byId("count"), byId("clear")]
   const progress = byId<HTMLProgressElement>("sheet-progress")
@@ -27,7 +27,7 @@ export function showSheetHead(album: Album, actions: SheetActions): void {
     cancelAll.hidden = open < 2
     saveCsv.hidden = pictures.filter(isSucceeded).length === 0
   }
-  // Two hundred pictures change often; a frame is often enough to count them.
+  // Count once per frame, because many pictures change often.
   const renderSoon = () => {
     if (isDue) return
     isDue = true

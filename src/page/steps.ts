@@ -4,7 +4,7 @@ import { humanMs, placeWords } from "./sentences.ts"
 
 const STEPS = ["Sent", "Queued", "In work", "Done"] as const
 
-/** The ticket's life as steps; the one that it is at says more. */
+/** The steps of a ticket; the current one has details. */
 export function renderSteps(picture: Picture): HTMLOListElement {
   const { progress } = picture
   const status = progress.phase === "ticket" ? progress.ticket.status : null

@@ -2,7 +2,7 @@ import { createLimiter } from "./limiter.ts"
 
 const HEIGHT = 256
 const MAX_WIDTH = 512
-/** A decoded picture of 50 megapixels holds 200 MB: not many at once. */
+/** A decoded picture of 50 megapixels takes 200 MB. */
 const oneByOne = createLimiter(1)
 
 /** A small JPEG of a picture, upright; null where the browser cannot read it. */
@@ -15,14 +15,14 @@ export function makeThumbnail(file: Blob): Promise<Blob | null> {
       canvas.height = bitmap.height
       const context = canvas.getContext("2d")
       if (context === null) return null
-      // What is transparent would turn black.
+      // Transparent pixels would turn black.
       context.fillStyle = "#fff"
       context.fillRect(0, 0, canvas.width, canvas.height)
       context.drawImage(bitmap, (canvas.width - bitmap.width) / 2, 0)
       bitmap.close()
       return await new Promise<Blob | null>((resolve) => canvas.toBlob(resolve, "image/jpeg", 0.8))
     } catch {
-      return null // not a picture for this browser; the server has its own say
+      return null // The browser cannot decode it; the server may.
     }
   })
 }

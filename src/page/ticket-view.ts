@@ -12,7 +12,7 @@ export type TicketActions = {
   remove: (picture: Picture) => void
 }
 
-/** The selected picture as a ticket: what it is, how far it has come, and the answer. */
+/** The selected picture as a ticket, with its progress and result. */
 export class TicketView {
   readonly #root = byId("ticket")
   readonly #album: Album
@@ -53,7 +53,7 @@ export class TicketView {
     this.#root.scrollIntoView({ block: "nearest" })
   }
 
-  /** Brings the ticket to whoever has just handed something in, where it lies below what they see. */
+  /** Scrolls to the ticket after a submit, if it is below the visible part. */
   reveal(): void {
     if (this.#root.getBoundingClientRect().top > innerHeight * 0.6) this.#root.scrollIntoView({ block: "start" })
   }
@@ -106,7 +106,7 @@ export class TicketView {
     )
   }
 
-  /** A button that is gone takes the focus with it, and a keyboard would start from the top of the page. */
+  /** Removing a focused button would move the keyboard focus to the top of the page. */
   #keepFocus(change: () => void): void {
     const hadFocus = this.#root.contains(document.activeElement)
     change()

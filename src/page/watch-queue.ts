@@ -2,12 +2,12 @@ import { fullJitterMs } from "../lib/backoff.ts"
 import type { QueueStats } from "../lib/queue/queue-stats.ts"
 import type { Edge } from "./edge.ts"
 
-/** Each look costs the server a few Redis commands, and somebody pays for them. */
+/** Each poll costs the server a few Redis commands. */
 const BUSY_MS = 2_000
 const IDLE_MS = 10_000
-/** Nobody has touched the page for so long: nobody looks. */
+/** Without input for this long, the page counts as unattended. */
 const DOZE_AFTER_MS = 300_000
-/** A server that is back is to be seen soon. */
+/** Retry soon, so that a server that is back is noticed. */
 const MAX_BACKOFF_MS = 5_000
 const HANDS = ["pointerdown", "keydown", "wheel", "focus"] as const
 
@@ -18,7 +18,7 @@ export type QueueWatch = {
   away: () => void
 }
 
-/** Looks at the queue for as long as somebody looks at the page. */
+/** Polls the queue while the page is visible. */
 export function watchQueue(edge: Edge, { isBusy, seen, away }: QueueWatch): { look: () => void } {
   let timer: ReturnType<typeof setTimeout> | undefined
   let handMs = Date.now()

@@ -107,7 +107,7 @@ export function addBatchCommand(program: Command): void {
     })
 }
 
-/** A run goes on as it was sent: what is asked for now must not differ. */
+/** A resumed run keeps its options; different ones are refused. */
 function refuseChanges(before: BatchRun, again: BatchRun, flag: string): void {
   const [sent, asked] = [new URLSearchParams(before.query), new URLSearchParams(again.query)]
   // The default stands for what was sent.
@@ -196,7 +196,7 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   }
 }
 
-/** What goes on without whoever pressed Ctrl-C, and how to come back to it. */
+/** What continues after Ctrl-C, and how to resume. */
 function interruptedWords(
   ticketId: string | undefined,
   seen: BatchTicket | undefined,

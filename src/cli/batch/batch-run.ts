@@ -42,7 +42,7 @@ export async function readRun(out: string): Promise<BatchRun | null> {
   throw new CliError(`Cannot resume: ${runFileOf(out)} is damaged; delete it to begin anew`)
 }
 
-/** A part of the path that is a file is told when the folder is made. */
+/** A file in the path is reported when the folder is created. */
 export function isAbsent(error: unknown): boolean {
   const { code } = error as NodeJS.ErrnoException
   return code === "ENOENT" || code === "ENOTDIR"

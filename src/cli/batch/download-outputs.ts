@@ -82,7 +82,7 @@ function filesOf({ row, input, results }: Row, { folder, column }: Download, nam
   })
 }
 
-/** A cell is somebody's text: it must not lead out of the folder, nor hide the file. */
+/** Cells are untrusted: a name must not leave the folder or start with a dot. */
 function safeName(text: string): string {
   const stem = text.replace(/\.(jpe?g|png|webp|avif|gif|tiff?|npy|json)$/i, "")
   return stem

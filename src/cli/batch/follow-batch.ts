@@ -8,7 +8,7 @@ import { failuresIn, type ResultFormat } from "./count-failures.ts"
 
 /** Rows asked for at once; a page is kept in memory until it is written. */
 const PAGE_ROWS = 2_000
-/** Somebody looks at the bar. */
+/** The output is a terminal. */
 const MAX_POLL_MS = 1_000
 const MAX_REASONS = 1_000
 const MAX_REASON_CHARS = 200

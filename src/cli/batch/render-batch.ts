@@ -19,7 +19,7 @@ export function renderBadRows(message: string, { rows = [], invalid_rows: count 
   return [message, ...shown, ...(more > 0 ? [`  and ${more} more`] : [])].join("\n")
 }
 
-/** A batch at a glance: how far it is, and where its results are. */
+/** A batch: its progress, and where its results are. */
 export function renderBatch(batch: BatchTicket, { paint }: { paint: Paint }): string {
   const { pictures, rows, per_second: perSecond, eta_ms: etaMs } = batch
   const { done, total, failed } = pictures

@@ -14,7 +14,7 @@ export type DownloadOptions = {
   signal: AbortSignal
   /** Failures in a row, without a byte in between that can be kept. */
   tries?: number
-  /** A server that sends nothing for so long is given up, and asked again. */
+  /** Time without data after which a download is retried. */
   stallMs?: number
   retryBaseMs?: number
 }

@@ -25,10 +25,10 @@ export async function mendInstall(target: string): Promise<void> {
   else await rename(old, target)
 }
 
-/** A lock is made first and gets its process' id right after; one that is empty for longer was left by a process that died. */
+/** The lock file is created first and then gets the process id. If it stays empty, its process has crashed. */
 const UNSIGNED_MS = 10_000
 
-/** Keeps a second run away from the same folder. Gives what lets it in again. @throws CliError while another one is at it */
+/** Locks the folder. Returns the release function. @throws CliError while another run holds the lock */
 export async function holdAlone(file: string): Promise<() => Promise<void>> {
   for (let turn = 0; turn < 2; turn++) {
     try {

@@ -6,7 +6,7 @@ import { z } from "zod"
 import { CliError } from "../cli-error.ts"
 import { parseJson } from "../parse-json.ts"
 
-/** Beside the models. It is worth committing: whoever pulls with it gets these very bytes, or none. */
+/** Next to the models. Commit it: later pulls then get the same bytes or fail. */
 export const LOCK_FILE = "models.lock.json"
 
 const lockedModel = z.object({

@@ -64,7 +64,7 @@ async function readBroken(): Promise<Broken[]> {
     }
     return [...found.values()]
   } catch (error) {
-    // Who can only reach the edge is told what is served.
+    // Without access to Redis, list only what the edge reports.
     if (error instanceof CliError) return []
     throw error
   }

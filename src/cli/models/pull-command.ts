@@ -87,13 +87,13 @@ function say(row: CatalogueRow, { base, into }: { base: string; into: string }):
   printError(`  licence  ${row.licence}`)
 }
 
-/** What came must be a model that can be served: said here, before it is. */
+/** Checks that the downloaded model can be served. */
 async function loadOnce(folder: string, id: string, signal: AbortSignal): Promise<void> {
   const report = await runCheck(folder, { id, runs: 1, signal })
   if (!report.ok) throw new CliError(`The downloaded model cannot be served: ${report.message}`, { code: report.code })
 }
 
-/** The labels of ImageNet's classes, in their usual order: those of the model that we bring. */
+/** The labels of ImageNet's classes in their usual order, from the included model. */
 async function readImagenet(): Promise<string[]> {
   const text = await readFile(join(packageRoot(), "models/efficientnet_lite0/labels.txt"), "utf8")
   return text.trimEnd().split("\n")

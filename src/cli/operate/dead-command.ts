@@ -85,7 +85,7 @@ function addRetry(dead: Command): void {
         const chosen = await choose(operations, ids, options)
         if (chosen.length === 0) return
         const what = `Send ${countOf(chosen.length, "dead letter")} again, to be started within ${humanMs(options.deadline)}.`
-        // Named ones are meant; of all of them somebody may not know how many they are.
+        // Confirm --all only: the user may not know how many items it covers.
         if (options.all) await confirm(what, { yes: options.yes === true, signal })
         const nowMs = Date.now()
         const done = await retryDead(operations.operator, chosen, { nowMs, deadlineMs: nowMs + options.deadline })

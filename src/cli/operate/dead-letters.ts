@@ -5,7 +5,7 @@ import type { Operations } from "./open-operator.ts"
 
 const PAGE = 100
 
-/** All dead letters, the latest first. One that dies meanwhile moves the pages: none is given twice. */
+/** All dead letters, latest first, each once, even if new ones shift the pages. */
 export async function* eachDead(operator: Pick<Operator, "listDead">): AsyncGenerator<DeadLetter> {
   const seen = new Set<string>()
   for (let offset = 0; ; offset += PAGE) {

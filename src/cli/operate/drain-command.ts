@@ -6,7 +6,7 @@ import { print, printError } from "../terminal.ts"
 import type { Operations } from "./open-operator.ts"
 import { operate } from "./operate.ts"
 
-/** Edges look at the registry every ten seconds; what they had begun to accept until then has arrived. */
+/** Edges read the registry every ten seconds; uploads accepted before that have arrived by then. */
 const SEEN_MS = 15_000
 const LOOK_MS = 1_000
 

@@ -5,7 +5,7 @@ const SHOW_CURSOR = "\x1b[?25h"
 const CLEAR_LINE_END = "\x1b[K"
 const CLEAR_BELOW = "\x1b[J"
 
-/** A text on the terminal that is drawn over itself. Lines that would wrap are for the caller to keep short. */
+/** Text that is redrawn in place. The caller must keep lines short enough not to wrap. */
 export function createLiveText(stream: NodeJS.WriteStream) {
   let drawn = 0
   stream.write(HIDE_CURSOR)

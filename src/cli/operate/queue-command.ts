@@ -69,7 +69,7 @@ async function watch(get: GetJson, options: Options, signal: AbortSignal): Promi
   }
 }
 
-/** An edge that is gone for a moment ends no watch. */
+/** A short outage of the edge does not end --watch. */
 async function lookAgain(get: GetJson, options: Options, signal: AbortSignal): Promise<string> {
   try {
     return await look(get, options, signal)

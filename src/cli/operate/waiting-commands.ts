@@ -16,7 +16,7 @@ without a terminal, 130 interrupted.`
 
 type Options = { yes?: true; json?: true }
 
-/** What a person does to the jobs that wait for a model: `queue drop` and `queue move`. */
+/** The commands `queue drop` and `queue move`. */
 export function addWaitingCommands(queue: Command): void {
   withAnswers(queue.command("drop"))
     .summary("fail the waiting jobs of a model")
@@ -70,7 +70,7 @@ async function findWaiting({ operator, batches }: Operations, model: string): Pr
   return { queues, jobs, batches: open }
 }
 
-/** Lists first: what is left of one would fill the queue again. */
+/** Batches first, because they refill the queue. */
 async function dropAll({ operator, batches }: Operations, waiting: Waiting): Promise<Done> {
   const nowMs = Date.now()
   for (const { plan } of waiting.batches) while ((await batches.end(plan.id, "canceled", nowMs)).inFlight > 0);
@@ -87,7 +87,7 @@ async function moveAll({ operator, batches }: Operations, waiting: Waiting, to: 
   return { jobs, lists: waiting.batches.length }
 }
 
-/** A model that nothing waits for and that nobody has served is a slip of the pen. */
+/** A model without waiting jobs that was never served is a typo. */
 async function assertKnown({ registry }: Operations, model: string, { jobs, batches }: Waiting): Promise<void> {
   if (jobs > 0 || batches.length > 0 || model.startsWith("@")) return
   const ids = (await registry.read()).models.map(({ id }) => id)

@@ -19,7 +19,7 @@ export function checkWhich(ids: readonly string[], { all }: Which): void {
   throw new CliError("Expected either ids or --all", { exitCode: EXIT.usage })
 }
 
-/** Tells what could not be done, each with its reason; the exit code says that there was something. */
+/** Prints each failure with its reason and sets the exit code. */
 export function reportFailures(reasons: readonly (readonly [ids: readonly string[], reason: string])[]): void {
   const paint = paintFor(process.stderr)
   for (const [ids, reason] of reasons) {

@@ -34,7 +34,7 @@ export async function saveOutput(path: string, { output, client, force, signal }
   }
 }
 
-/** A part that a full disk leaves would stand in the way of the next run. */
+/** A partial file left by a full disk would block the next run. */
 async function writeWhole(path: string, bytes: Uint8Array, force: boolean): Promise<void> {
   const handle = await open(path, force ? "w" : "wx")
   try {

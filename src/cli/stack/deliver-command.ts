@@ -37,7 +37,7 @@ export function addDeliverCommand(program: Command): void {
       const root = packageRoot()
       const home = findHome(env, root)
       const rest = findEndpoint(env, join(home, "run.json"))
-      // Another queue's receivers know other secrets than ours.
+      // Receivers of another queue have other secrets.
       const secrets = env.UPSTASH_REDIS_REST_URL ? [] : readWebhookSecrets(join(home, "secrets.json"))
       await runAlone(delivererPart(signing({ root, env }, secrets), rest), cliOutput(options, env), interrupts)
     })

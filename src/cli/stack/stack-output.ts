@@ -3,7 +3,7 @@ import type { Paint } from "../terminal.ts"
 import type { PartLine, PartName } from "./parts/part.ts"
 import { clockTime, parseLogLine, renderLogLine } from "./render-log-line.ts"
 
-/** Everything the stack says: as events for `--json`, as sentences for people. */
+/** Output of the stack: events with `--json`, sentences otherwise. */
 export type StackOutput = {
   say: (event: string, fields: LogFields, sentence: string) => void
   warn: (event: string, fields: LogFields, sentence: string) => void

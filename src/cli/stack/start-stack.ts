@@ -72,7 +72,7 @@ function whenAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }))
 }
 
-/** How requests get in where they need a key; "" where they need none. */
+/** The key for requests; "" if none is required. */
 async function accessText(env: NodeJS.ProcessEnv, { rest, url }: StackPlan): Promise<string> {
   if (flag(true).parse(env.ALLOW_ANONYMOUS || undefined)) return ""
   const store = new ApiKeyStore(connectRedis({ ...rest, timeoutMs: 5_000 }), createKeys())

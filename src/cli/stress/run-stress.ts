@@ -7,7 +7,7 @@ export type StressOptions = EdgeAddress & {
   clients: number
   /** Start one every so often instead, however many are open. */
   everyMs?: number | undefined
-  /** Let known answers come back without work. */
+  /** Allow cached results. */
   cached: boolean
   model?: string | undefined
   signal: AbortSignal
@@ -23,7 +23,7 @@ export type Stressors = {
   fetch?: typeof fetch
 }
 
-/** Sends all requests and waits for all of their answers. Only an abort or a bug is thrown. */
+/** Sends all requests and waits for the results. Throws only for an abort or a bug. */
 export async function runStress(
   images: readonly ImageFile[],
   options: StressOptions,

@@ -15,7 +15,7 @@ export type Received = {
 export type ReceiverOptions = {
   port: number
   secrets: readonly string[]
-  /** So many events are answered with 500 before any is taken. */
+  /** Number of events to answer with 500 first. */
   failures: number
   onReceived: (received: Received) => void
   now?: () => number
@@ -39,7 +39,7 @@ function answerWith({ secrets, failures, onReceived, now = Date.now }: Omit<Rece
     try {
       body = await readBody(request)
     } catch {
-      // The sender hung up while it was sending: nobody is left to answer, and it will send again.
+      // The sender disconnected and will retry.
       return void response.destroy()
     }
     const verdict = judge(request, body, secrets)

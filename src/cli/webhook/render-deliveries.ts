@@ -13,9 +13,9 @@ const STATE: Record<Delivery["state"], [sentence: string, Style]> = {
   given_up: ["given up", "red"],
 }
 
-/** How the webhook of a ticket fares: a line for each attempt. */
+/** The webhook attempts of a ticket, one per line. */
 export function renderDeliveries(ticketId: string, { url, deliveries }: Deliveries, { paint, nowMs }: View): string {
-  // Path and query can hold a secret, and terminals are shown around.
+  // Path and query may contain secrets.
   const heading = `${paint("bold", ticketId)}  to ${receiverOf(url)}`
   if (deliveries.length === 0) return `${heading}\n  It is sent when the ticket is done.`
   return [heading, ...deliveries.map((delivery) => renderDelivery(delivery, { paint, nowMs }))].join("\n\n")

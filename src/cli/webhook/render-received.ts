@@ -39,7 +39,7 @@ function outcomeOf({ data: { predictions, error } }: WebhookEvent): string {
   return top === undefined ? "" : `${top.label} ${percent(top.probability)}`
 }
 
-/** A model's labels and an error's words come from elsewhere: none of them may steer the terminal. */
+/** Labels and error messages are untrusted: remove terminal control characters. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, "�")
 }

@@ -83,7 +83,7 @@ export function noteOnKey(
   )
 }
 
-/** Changes what is asked for; the secret that was made is told here and nowhere else. */
+/** Applies the changes; a new secret is printed only here. */
 export async function changeSettings(
   store: Pick<WebhookSettingsStore, "read" | "setUrl" | "rotateSecret" | "dropOldSecrets">,
   caller: string,

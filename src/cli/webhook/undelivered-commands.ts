@@ -75,7 +75,7 @@ function addResend(webhook: Command): void {
     operate(async ({ outbox }, signal) => {
       const { chosen, what } = await choose(outbox, ids, which)
       if (chosen.length === 0) return
-      // Named ones are meant; of all of them somebody may not know how many they are.
+      // Confirm --all only: the user may not know how many items it covers.
       if (which.all) await confirm(`Send ${what} again, to their receivers.`, { yes: which.yes === true, signal })
       const done = await resendEvents(outbox, chosen, Date.now())
       const sent = done.missing.length === 0 ? what : countOf(done.resent.length, "webhook")

@@ -19,7 +19,7 @@ export type Verdict =
   /** 401: nobody who has a secret sent it. 400: somebody did, but it is no event of ours. */
   | { verified: false; status: 401 | 400; reason: string }
 
-/** What is wrong with a message, in the words of whoever set the receiver up. */
+/** Why a message was refused. */
 const REASON: Record<string, string> = {
   "Missing required headers": "it has no webhook-id, webhook-timestamp or webhook-signature",
   "Invalid Signature Headers": "its webhook-timestamp is no number",

@@ -8,7 +8,7 @@ export type BatchActions = {
   start: (how: Omit<StartBatch, "model">) => void
   cancel: () => void
   remove: () => void
-  /** Hands out the rows that are done, and says how many of them are there. @returns what went wrong, in a sentence */
+  /** Downloads the finished rows and shows progress. @returns an error sentence */
   download: (onRows: (rows: number) => void) => Promise<string>
 }
 
@@ -20,7 +20,7 @@ const NUMBERS: Readonly<Record<string, { option: string; label: string; usual: n
   resize: { option: "width", label: "Width in pixels", usual: 640, max: 16_384 },
 }
 
-/** A list as a card. Its parts are made once and change in place, so that who stands on a button stays there. */
+/** A list as a card. Its elements are updated in place, so that keyboard focus stays. */
 export function createBatchCard(id: string, actions: BatchActions): BatchCard {
   const title = element("h3", { id: `batch-${id}` })
   const words = element("p", { class: "count" })
@@ -110,11 +110,11 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
   return { root, render: (batch) => keepFocus(root, () => render(batch)) }
 }
 
-/** A button that is gone takes the focus with it, and a keyboard would start from the top of the page. */
+/** Removing a focused button would move the keyboard focus to the top of the page. */
 function keepFocus(root: HTMLElement, change: () => void): void {
   const hadFocus = root.contains(document.activeElement)
   change()
-  // Some browsers take it away at once, others when they draw the next frame.
+  // Some browsers remove it at once, others on the next frame.
   const focused = document.activeElement
   const isLost = !root.contains(focused) || focused?.closest("[hidden]") !== null
   if (hadFocus && isLost) root.focus({ preventScroll: true })
@@ -154,7 +154,7 @@ function createDownload(download: BatchActions["download"]) {
     if (button.textContent !== label) button.textContent = label
   }
   button.addEventListener("click", async () => {
-    // Not disabled meanwhile, which would take the focus away.
+    // Not disabled, which would remove the focus.
     if (rows !== null) return
     const progress = (count: number) => {
       rows = count

@@ -10,7 +10,7 @@ const OPERATIONS: Record<string, string> = {
   resize: "pictures of another size",
 }
 
-/** How a list is getting on, in one line. */
+/** State of a list in one line. */
 export function batchWords({ bytes, progress }: Batch): string {
   switch (progress.phase) {
     case "chosen":
@@ -51,7 +51,7 @@ function ticketWords({
   return `${OPERATIONS[operation] ?? operation}: ${words.filter(Boolean).join(" · ")}`
 }
 
-/** What a screen reader is told: the ends, and each quarter between. */
+/** Text for screen readers: the end, and each quarter before it. */
 export function announcementOf({ name, progress }: Batch): string {
   if (progress.phase === "refused") return `${name}: ${failureSentence(progress.error)}`
   if (progress.phase !== "ticket") return progress.phase === "chosen" ? `${name} is ready to be started.` : ""

@@ -8,7 +8,7 @@ import { type Batch, type BatchProgress, isRunning, newBatch, ticketOf } from ".
 import type { BatchHistory } from "./batch-history.ts"
 import { whenSeen } from "./when-seen.ts"
 
-/** More than anybody looks at; beyond it the oldest go. */
+/** Limit of stored items; the oldest are removed. */
 const MAX_KEPT = 20
 const GRACE_MS = 10_000
 const DEFAULT_POLL_MS = 1_000
@@ -20,7 +20,7 @@ export type StartBatch = {
   model?: string
 }
 
-/** All lists of this page; sees them through: sent, ticket, done. What happens to one is told to who listens. */
+/** All lists of this page: sends them, follows their tickets and notifies listeners. */
 export class Batches {
   readonly #history: BatchHistory
   readonly #edge: Edge
@@ -43,7 +43,7 @@ export class Batches {
     return this.#batches.get(id)
   }
 
-  /** Brings back what an earlier visit left, and goes on with it. */
+  /** Restores the previous visit and continues it. */
   async load(): Promise<void> {
     const kept = (await this.#history.load()).sort((a, b) => a.addedMs - b.addedMs)
     for (const { id } of kept.splice(0, Math.max(0, kept.length - MAX_KEPT))) await this.#history.remove(id)
@@ -63,7 +63,7 @@ export class Batches {
     return added
   }
 
-  /** Sends the list, or asks again for a ticket that could not be asked for. */
+  /** Sends the list, or polls again if polling failed. */
   start(id: string, { skipsInvalid = false, ...how }: StartBatch) {
     const batch = this.#batches.get(id)
     if (batch === undefined || isRunning(batch)) return
@@ -76,7 +76,7 @@ export class Batches {
     void this.#follow(id)
   }
 
-  /** Gives up what is left; a list that is on its way may have a ticket already, which is handed back. */
+  /** Cancels the list; if an upload in progress gets a ticket, that is canceled too. */
   async cancel(id: string): Promise<void> {
     const batch = this.#batches.get(id)
     const abort = this.#aborts.get(id)
@@ -91,7 +91,7 @@ export class Batches {
     try {
       this.#seen(id, { phase: "ticket", ticket: await this.#cancel(ticket.id, abort.signal) })
     } catch (error) {
-      // It was done before the server heard of it: the next look says so.
+      // It finished before the cancel arrived: the next poll shows it.
       if (!(error instanceof ClaimcheckError && error.code === "already_finished")) this.#refuse(id, error)
     }
   }
@@ -108,7 +108,7 @@ export class Batches {
     this.#aborts.set(id, abort)
     try {
       await this.#send(id, abort.signal)
-      // A list that was taken back and sent anew is followed by who sent it.
+      // A list that was canceled and sent again is followed by its new upload.
       while (this.#aborts.get(id) === abort && (await this.#look(id, abort.signal)));
     } catch (error) {
       if (!abort.signal.aborted && this.#aborts.get(id) === abort) this.#refuse(id, error)
@@ -139,7 +139,7 @@ export class Batches {
     else if (!ticket.done) await this.#cancel(ticket.id, signal)
   }
 
-  /** Asks when the server wants to be asked, and somebody looks. @returns whether there is more to come */
+  /** Polls as hinted, while the page is visible. @returns whether to continue */
   async #look(id: string, signal: AbortSignal): Promise<boolean> {
     const progress = this.#batches.get(id)?.progress
     if (progress?.phase !== "ticket" || progress.ticket.done) return false
@@ -171,7 +171,7 @@ export class Batches {
     })
   }
 
-  /** An answer that comes late says nothing of a list that is done or gone. */
+  /** Ignore late responses for lists that are done or removed. */
   #seen(id: string, progress: BatchProgress & { phase: "ticket" }): void {
     const batch = this.#batches.get(id)
     if (batch === undefined || !isRunning(batch)) return
@@ -186,7 +186,7 @@ export class Batches {
     this.#changed(batch.id)
   }
 
-  /** The history is a convenience: a full disk must not stop the lists of this page. */
+  /** Storage is optional: a full disk must not stop the lists. */
   #keep(saving: Promise<unknown>): void {
     saving.catch(() => undefined)
   }

@@ -30,7 +30,7 @@ export function showBatches(edge: Edge, { history, modelNow }: ShowBatches): Sho
     // It has grown: who works with it sees all of it.
     if (isTurned && card.root.contains(document.activeElement)) card.root.scrollIntoView({ block: "nearest" })
     const words = announcementOf(batch)
-    // What was so before this visit is no news.
+    // Do not announce the state of an earlier visit.
     if (words !== "" && said.has(id) && said.get(id) !== words) announcer.textContent = words
     said.set(id, words)
   }
@@ -55,7 +55,7 @@ export function showBatches(edge: Edge, { history, modelNow }: ShowBatches): Sho
   const actionsOf = (id: string, gone: AbortSignal): BatchActions => ({
     start: (how) => {
       batches.start(id, { model: modelNow(), ...how })
-      // The list waits for the key, and the form for it is far above.
+      // The list waits for the key, so scroll to the form.
       if (!byId("key-form").hidden) byId("key").focus()
     },
     cancel: () => void batches.cancel(id),

@@ -1,4 +1,4 @@
-/** Resolves while somebody can see the page, or as soon as the signal is aborted: nobody looks at a hidden one. */
+/** Resolves when the page is visible or the signal is aborted. */
 export function whenSeen(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     const look = () => {

@@ -1,7 +1,7 @@
 import { createServer } from "node:net"
 import { CliError } from "../../cli-error.ts"
 
-/** `fixed`: somebody asked for this very port, so another one would serve nobody. */
+/** `fixed`: the user chose this port, so no other one is used. */
 export type PortWish = { name: string; port: number; fixed: boolean }
 export type ChosenPort = { port: number; moved: boolean }
 

@@ -2,7 +2,7 @@ import { edgeEnv } from "../../../edge/config.ts"
 
 export type RestEndpoint = { url: string; token: string }
 
-/** The local stack is open to whoever can reach the loopback, unless its user says otherwise. */
+/** The local stack accepts anonymous callers by default. */
 export function edgeVariables(
   env: NodeJS.ProcessEnv,
   rest: RestEndpoint,

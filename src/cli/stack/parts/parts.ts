@@ -13,7 +13,7 @@ import { writeWorkerdConfig } from "./workerd-config.ts"
 /** `root`: the package's folder. `env`: ours, which every part gets beside what is its own. */
 type Ground = { root: string; env: NodeJS.ProcessEnv }
 
-/** The password reaches Redis through a file: an argument could be read in the process list by everybody on the machine. */
+/** The password is passed in a file, because arguments are visible in the process list. */
 export function redisPart(
   { root, env }: Ground,
   program: RedisProgram,

@@ -62,7 +62,7 @@ function readFile(path: string): z.infer<typeof fileSchema> | null {
   try {
     return fileSchema.parse(JSON.parse(text))
   } catch {
-    // A parser's message quotes what it read, and these are secrets: the path alone is told.
+    // A parser's message quotes its input, and the input is secret: print the path only.
     throw new CliError(`Cannot read ${path}: it is not the file that claimcheck wrote. Delete it to make new secrets.`)
   }
 }

@@ -1,4 +1,4 @@
-/** npm hands a Ctrl-C on to what it runs, which the terminal has signalled as well: one key, two signals. */
+/** npm forwards Ctrl-C although the terminal has already signalled the process group: ignore the second signal. */
 const SAME_KEYSTROKE_MS = 500
 const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const
 
@@ -7,7 +7,7 @@ export type Interrupts = {
   stop: AbortSignal
   /** Aborts at the second: stop now. */
   hurry: AbortSignal
-  /** As a signal would, for whoever finds a reason of their own (the terminal is gone). */
+  /** Stops like a signal, for other reasons (the terminal is gone). */
   raise: () => void
 }
 

@@ -1,6 +1,6 @@
 import { connect } from "node:net"
 
-/** Any answer but a 5xx counts; a refused connection or no answer in time does not. */
+/** Up means any response but a 5xx. */
 export async function answersHttp(url: string, signal: AbortSignal): Promise<boolean> {
   try {
     const response = await fetch(url, { signal })

@@ -23,14 +23,14 @@ export function spawnGroup(
   const pid = child.pid ?? null
   const exited = whenExited(child).then(async (exit) => {
     if (pid !== null) signalGroup(pid, "SIGKILL")
-    // The last words matter most; a grandchild that left the group must not hold us up by keeping the pipe.
+    // The last lines matter most; a grandchild that keeps the pipe open must not block us.
     await Promise.race([drained, delay(500, undefined, { ref: false })])
     return exit
   })
   return { pid, exited, signal: (signal) => void child.kill(signal) }
 }
 
-/** False when nobody is left in the group. */
+/** False when the group is empty. */
 export function signalGroup(pgid: number, signal: NodeJS.Signals | 0): boolean {
   try {
     return process.kill(-pgid, signal)

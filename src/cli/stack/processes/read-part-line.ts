@@ -20,7 +20,7 @@ export function readWorkerdLine(raw: string, stream: PartStream): PartLine | nul
 /** "123:M 01 Jan 2026 00:00:00.000 # Some text": the mark tells how grave it is. */
 const REDIS_LINE = /^\d+:[A-Z] .{20,30} ([.\-*#]) (.*)$/
 const REDIS_LEVEL: Record<string, LogLevel> = { ".": "debug", "-": "debug", "*": "info", "#": "warn" }
-/** Said by every start on an ordinary machine, and by every stop. */
+/** Printed at every start and stop. */
 const REDIS_NOISE =
   /oO0OoO0|Redis version=|Valkey version=|Configuration loaded|Server initialized|overcommit|TCP backlog|Transparent Huge|Received SIGTERM|User requested shutdown|ready to exit|bye bye/
 

@@ -1,6 +1,6 @@
-/** A part that lived at least this long and died is not in a crash loop. */
+/** A process that ran at least this long is not in a crash loop. */
 export const STEADY_MS = 10_000
-/** About a minute of trying; a picture that kills the process is a dead letter after three. */
+/** About a minute of restarts; a job that crashes the process becomes a dead letter after three attempts. */
 export const MAX_QUICK_DEATHS = 10
 
 /** 0.5 s, doubling to 10 s. No jitter: one part restarts on one machine. */

@@ -101,7 +101,7 @@ export function readRun(path: string): Run | null {
   try {
     return runSchema.parse(JSON.parse(text))
   } catch {
-    // Half a file of a machine that lost power: what it told is lost, and the run it told of with it.
+    // A truncated file after a power loss: the run it describes is lost.
     return null
   }
 }

@@ -21,7 +21,7 @@ export function startReaper(): Reaper {
     child.once("error", () => resolve())
   })
   const send = (message: ReaperMessage) => {
-    // Without a reaper the stack runs as well; only the protection against kill -9 is gone.
+    // The stack also runs without a reaper, only without protection against kill -9.
     if (child.connected) child.send(message, () => undefined)
   }
   return {

@@ -44,7 +44,7 @@ export class SupervisedPart {
     })
     this.ended = this.#run()
     this.up = Promise.race([firstUp, this.ended])
-    // Both tell of the same failure; who waits for one need not wait for the other.
+    // Both report the same failure; waiting for one is enough.
     this.up.catch(() => undefined)
     this.ended.catch(() => undefined)
   }

@@ -36,7 +36,7 @@ export function waitUntilReady(part: Part, stopping: AbortSignal): ReadinessWait
   }
 }
 
-/** A process can live and serve nothing: three misses in a row count. */
+/** A running process may not respond: three failed probes in a row restart it. */
 export function watchProbe(part: Part, onDead: () => void): { cancel: () => void } {
   const { ready } = part
   if (ready.by !== "probe" || ready.watch === undefined) return { cancel: () => undefined }

@@ -13,7 +13,7 @@ function isExecutable(path: string): boolean {
     accessSync(path, constants.X_OK)
     return statSync(path).isFile()
   } catch {
-    // Not there, or not for us: the next candidate may be.
+    // Missing or not executable: try the next candidate.
     return false
   }
 }

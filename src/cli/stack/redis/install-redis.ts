@@ -21,7 +21,7 @@ export function lookAround(): Surroundings {
   }
 }
 
-/** How Redis can be installed here without asking anybody for a password; throws with what to do when it cannot. */
+/** How to install Redis without a password prompt; throws with instructions if that is not possible. */
 export function chooseInstaller({ isRoot, hasApt, hasBrew }: Surroundings): Installer {
   if (hasApt && isRoot) return "apt"
   if (hasBrew && !isRoot) return "brew"
