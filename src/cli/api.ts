@@ -3,7 +3,7 @@ import { CliError } from "./cli-error.ts"
 import { forTerminal, NO_ANSWER_OF_OURS, newClient } from "./edge-client.ts"
 import type { EdgeAddress } from "./edge-options.ts"
 
-/** Asks the edge once: whoever looks at a queue wants to know now. */
+/** Sends one request without retries, to answer at once. */
 export type GetJson = (path: string, options: { signal: AbortSignal }) => Promise<unknown>
 
 const REQUEST_TIMEOUT_MS = 20_000

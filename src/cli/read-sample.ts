@@ -15,7 +15,7 @@ export function sampleNameOf(input: string): string | null {
   return input.startsWith(PREFIX) ? input.slice(PREFIX.length) : null
 }
 
-/** A picture that the edge has for who has none at hand. @throws CliError that names those there are */
+/** A sample image of the edge. @throws CliError that lists the samples */
 export async function readSample(name: string, client: Claimcheck, signal: AbortSignal): Promise<ImageFile> {
   const { samples } = parseBody(samplesSchema, await client.get("/v1/samples", { signal }))
   const sample = samples.find((candidate) => candidate.name === name)

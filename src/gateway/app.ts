@@ -25,7 +25,7 @@ export type GatewayOptions = {
   onCommand?: (command: Command) => void
   /** Upstash takes 10 MB. */
   maxRequestBytes?: number
-  /** What the bodies of all requests in progress may hold together. */
+  /** Limit of all request bodies in progress. */
   maxBytesInFlight?: number
   maxStreams?: number
   /** What a subscriber may leave unread before it is dropped. */
@@ -60,7 +60,7 @@ export function createGateway({
 
   const app = new Hono<NodeEnv>()
   app.use(async ({ req }, next) => {
-    // Who has the token may use any name. A page that had its own name lead here has none.
+    // Callers with the token may use any host name; a page with DNS rebinding has no token.
     if (!isAllowedHost(hostnameOf(req.url), hosts)) checkToken(req.raw)
     await next()
   })
@@ -131,7 +131,7 @@ async function subscribe(streams: EventStreams, kind: Subscription["kind"], c: C
   const headers = {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-cache",
-    // Without it nginx gathers events before it passes them on.
+    // Without it nginx buffers events.
     "x-accel-buffering": "no",
   }
   return new Response(stream, { headers })

@@ -1,7 +1,7 @@
 import { Claimcheck, ClaimcheckError } from "../lib/client/claimcheck.ts"
 import type { Access } from "./access.ts"
 
-/** Whether the server is there: `null` while it answers, else what to tell. */
+/** State of the connection: `null` while the server responds, else the sentence to show. */
 export type Trouble = "unreachable" | "busy" | null
 
 /** The edge that this page came from. */
@@ -15,7 +15,7 @@ export class Edge {
   }
 
   /**
-   * Works with a client that has the API key; where the server wants another one, waits for it and begins again.
+   * Calls with a client that has the API key; after a 401, waits for another key and repeats.
    * @param retries 0 for a look that is repeated anyway: that the server is away has to be seen at once
    */
   async use<T>(work: (client: Claimcheck) => Promise<T>, options: { retries?: number } = {}): Promise<T> {
@@ -24,7 +24,7 @@ export class Edge {
       try {
         return await work(new Claimcheck({ url: "", key, fetch: this.#fetch, ...options }))
       } catch (error) {
-        // A TypeError is a key that no header can carry.
+        // A TypeError means that the key is not valid in a header.
         const isRefused = error instanceof ClaimcheckError ? error.status === 401 : error instanceof TypeError
         if (!isRefused) throw error
         await this.#access.replace(key)
@@ -32,7 +32,7 @@ export class Edge {
     }
   }
 
-  /** The client rides out an outage of minutes in silence; whoever looks at the page should know of it at once. */
+  /** The client silently retries for minutes; the page shows the outage at once. */
   readonly #fetch: typeof fetch = async (input, init) => {
     try {
       const response = await fetch(input, { cache: "no-store", ...init })

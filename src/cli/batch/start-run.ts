@@ -37,7 +37,7 @@ type Start = {
   signal: AbortSignal
 }
 
-/** Sends the list unless that was done; sent twice under one key it is one batch. */
+/** Sends the list unless it was sent; the same key makes it one batch. */
 export async function startRun({
   client,
   run,
@@ -65,7 +65,7 @@ export async function startRun({
     return started
   } catch (error) {
     if (!(error instanceof ClaimcheckError)) throw error
-    // Refused for good; after anything else an earlier try may have made the batch, which is found by its key.
+    // Refused permanently. After other errors an earlier attempt may have created the batch, which its key finds.
     if (!error.isTransient) await endRun(out)
     const { code, problem } = error
     const { message } = forTerminal(error, run) as CliError
@@ -75,7 +75,6 @@ export async function startRun({
 
 const sha256Of = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
-/** A list that is not there any more, or was never a file, has not. */
 async function hasChanged({ listSha256 }: BatchRun, list: string): Promise<boolean> {
   if (listSha256 === undefined || list === STDIN || !existsSync(list)) return false
   return sha256Of(await readList(list)) !== listSha256

@@ -3,10 +3,10 @@ import type { InvalidRow } from "../../lib/client/claimcheck.ts"
 import type { Refusal } from "../picture.ts"
 import { randomId } from "../random-id.ts"
 
-/** How far a list has come. A ticket has states of its own, as the server tells them. */
+/** Progress of a list; once there is a ticket, the server's state. */
 export type BatchProgress =
   | { phase: "chosen" }
-  /** Sent again under the same key, after a reload for example, it is the same batch. */
+  /** Repeated with the same key, for example after a reload, it is the same batch. */
   | { phase: "sending"; idempotencyKey: string; skipsInvalid: boolean }
   | { phase: "ticket"; ticket: BatchTicket }
   | { phase: "refused"; error: Refusal; badRows?: { count: number; rows: InvalidRow[] }; ticket?: BatchTicket }
