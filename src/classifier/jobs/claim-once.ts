@@ -5,8 +5,8 @@ import type { WorkerBeat } from "../../lib/queue/registry.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import type { BrokenModel } from "../models/served-folder.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
+import type { PlannedClaim } from "./claim-step.ts"
 import type { KnownEmptyQueues } from "./known-empty-queues.ts"
-import type { ClaimPlan } from "./plan-claim.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 
 export type ClaimDeps = {
@@ -26,30 +26,21 @@ export type ClaimDeps = {
 }
 
 /** The registry is read by every edge: no worker fills it. */
-const MOST_BROKEN_TOLD = 50
-const MOST_MESSAGE_CHARS = 300
-
-type OneClaim = {
-  signal: AbortSignal
-  looksAtAll: boolean
-  /** What the registry is to be told with it: the queues that are served, and until when without another beat. */
-  beat: { served: readonly string[]; untilMs: number } | null
-  reaps: boolean
-  turn: number
-}
+const MAX_BROKEN = 50
+const MAX_MESSAGE_CHARS = 300
 
 /** One claim, repeated under its token until Redis answers; null when the signal is aborted meanwhile. */
 export async function claimOnce(
   deps: ClaimDeps,
-  { queues, max, ahead }: ClaimPlan,
-  { signal, looksAtAll, beat, reaps, turn }: OneClaim,
+  { queues, max, ahead, looksAtAll, heartbeat, reaps, turn }: PlannedClaim,
+  signal: AbortSignal,
 ): Promise<Claimed | null> {
   const token = newJobId(deps.now())
   // Asked for before it is sent: what is heard from now on may have come after its answer.
   const known = deps.knownEmpty.toSkip()
   const skip = looksAtAll ? [] : known
   const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
-  const beatText = beat && JSON.stringify(describeWorker(deps, beat))
+  const beat = heartbeat === null ? {} : { beat: JSON.stringify(describeWorker(deps, heartbeat)) }
   try {
     const claimed = await untilReached(
       (attempt) =>
@@ -65,7 +56,7 @@ export async function claimOnce(
           ahead,
           again: attempt > 0,
           reap: reaps,
-          ...(beatText !== null && { beat: beatText }),
+          ...beat,
         }),
       { reachability: deps.reachability, signal },
     )
@@ -80,14 +71,14 @@ export async function claimOnce(
 
 function describeWorker(
   { meter, lanes, fetches, broken }: ClaimDeps,
-  { served, untilMs }: NonNullable<OneClaim["beat"]>,
+  { served, untilMs }: NonNullable<PlannedClaim["heartbeat"]>,
 ): WorkerBeat {
   return {
     untilMs,
     lanes,
     queues: meter.describe(served, { lanes, fetches }),
     broken: broken()
-      .slice(0, MOST_BROKEN_TOLD)
-      .map(({ id, code, message }) => ({ id, code, message: message.slice(0, MOST_MESSAGE_CHARS) })),
+      .slice(0, MAX_BROKEN)
+      .map(({ id, code, message }) => ({ id, code, message: message.slice(0, MAX_MESSAGE_CHARS) })),
   }
 }
