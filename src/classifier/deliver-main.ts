@@ -7,17 +7,13 @@ import { queueEnv } from "../lib/queue/queue-config.ts"
 import { listenForWakeUps } from "../lib/queue/wake-up.ts"
 import { connectRedis } from "../lib/redis/redis.ts"
 import { RedisClock } from "../lib/redis/redis-clock.ts"
-import { sleep } from "../lib/sleep.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer } from "../lib/trace/tracer.ts"
+import { keepTime } from "./loops/keep-time.ts"
 import { Reachability, untilReached } from "./loops/until-reached.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
-
-const CLOCK_MS = 60_000
-/** How soon this machine's own clocks are seen to disagree. */
-const CLOCK_LOOK_MS = 1_000
 
 const deliverEnv = z.object({ ...queueEnv, ...webhookEnv })
 
@@ -77,15 +73,6 @@ async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: Abo
   await Promise.all([deliverer.run(signal), listening, keepTime(clock, signal)])
   allDone.abort()
   await flushing
-}
-
-/** An outage only means that the clock is corrected later. */
-async function keepTime(clock: RedisClock, signal: AbortSignal): Promise<void> {
-  for (;;) {
-    await sleep(CLOCK_LOOK_MS, signal)
-    if (signal.aborted) return
-    await clock.keep(CLOCK_MS).catch(() => "the next time will do")
-  }
 }
 
 main().then(

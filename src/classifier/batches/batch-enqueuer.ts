@@ -4,8 +4,8 @@ import { type BatchStore, type LentBatch, MAX_FED_AT_ONCE } from "../../lib/batc
 import type { Log } from "../../lib/log.ts"
 import type { JobError } from "../../lib/queue/job.ts"
 import { newJobId } from "../../lib/queue/job-id.ts"
+import { DueLoop } from "../loops/due-loop.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
-import { Waker } from "../loops/waker.ts"
 import { ListReader } from "./list-reader.ts"
 
 /** As long as a batch waits whose wake-up was lost. An idle look is billed as the script and one command in it: 12 an hour. */
@@ -31,38 +31,23 @@ export type BatchEnqueuerOptions = {
  */
 export class BatchEnqueuer {
   readonly #options: BatchEnqueuerOptions
-  readonly #waker = new Waker()
+  readonly #loop: DueLoop
   readonly #lists: ListReader
-  #lookMs = 0
 
   constructor(options: BatchEnqueuerOptions) {
     this.#options = options
     this.#lists = new ListReader(options.store)
+    this.#loop = new DueLoop({ ...options, idleMs: IDLE_LOOK_MS, blindMs: BLIND_LOOK_MS })
   }
 
   /** Some batch may have room: look now. */
   look(): void {
-    this.#lookAt(0)
+    this.#loop.lookAt()
   }
 
   /** Enqueues until the signal is aborted. A batch that was leased then comes due again by itself. */
-  async run(signal: AbortSignal): Promise<void> {
-    const { now, isListening } = this.#options
-    while (!signal.aborted) {
-      const waitMs = this.#lookMs - now()
-      if (waitMs > 0) await this.#waker.sleep(waitMs, signal)
-      else {
-        // Said before looking: what comes due meanwhile makes it earlier again.
-        this.#lookMs = now() + (isListening() ? IDLE_LOOK_MS : BLIND_LOOK_MS)
-        await this.#enqueueDue(signal)
-      }
-    }
-  }
-
-  #lookAt(ms: number): void {
-    if (ms >= this.#lookMs) return
-    this.#lookMs = ms
-    this.#waker.wake()
+  run(signal: AbortSignal): Promise<void> {
+    return this.#loop.run(() => this.#enqueueDue(signal), signal)
   }
 
   async #enqueueDue(signal: AbortSignal): Promise<void> {
@@ -73,7 +58,7 @@ export class BatchEnqueuer {
       const lease = () => store.lend({ nowMs: now(), token, max: MAX_LEASED })
       const { lent, unreadable, nextDueMs } = await untilReached(lease, within)
       for (const { id, error } of unreadable) this.#options.log.error("batch.unreadable", { batchId: id, error })
-      if (nextDueMs !== null) this.#lookAt(nextDueMs)
+      if (nextDueMs !== null) this.#loop.lookAt(nextDueMs)
       await Promise.all(lent.map((batch) => this.#enqueueNext(batch, signal)))
     } catch (error) {
       if (!signal.aborted) throw error
@@ -99,7 +84,7 @@ export class BatchEnqueuer {
       } else {
         // Its lease runs out, and it is tried again.
         log.error("batch.stalled", { ...about, error })
-        this.#lookAt(this.#options.now() + BLIND_LOOK_MS)
+        this.#loop.lookAt(this.#options.now() + BLIND_LOOK_MS)
       }
     }
   }
@@ -117,7 +102,7 @@ export class BatchEnqueuer {
         log.debug("batch.enqueued", { batchId: plan.id, from: cursor, to: enqueued.cursor })
         room -= enqueued.cursor - cursor
       }
-      if (enqueued.dueMs !== null) this.#lookAt(enqueued.dueMs)
+      if (enqueued.dueMs !== null) this.#loop.lookAt(enqueued.dueMs)
       if (enqueued.status !== "more") return
       cursor = enqueued.cursor
       if (room <= 0) room = MAX_FED_AT_ONCE

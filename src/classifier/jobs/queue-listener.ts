@@ -5,49 +5,61 @@ import type { Waker } from "../loops/waker.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
 import { KnownEmptyQueues } from "./known-empty-queues.ts"
 
-export type QueueListener = {
-  knownEmpty: KnownEmptyQueues
-  isListening: () => boolean
-  ended: Promise<void>
-}
-
-/** Hears what is published: a job came, one that may be active here was canceled, or a webhook wants to be sent. */
-export function listenToQueue(options: {
+export type QueueListenerOptions = {
   redis: RedisRest
   channel: string
-  active: ActiveJobs
+  active: Pick<ActiveJobs, "stop">
   /** Woken when something may have come into a queue. */
-  waker: Waker
+  waker: Pick<Waker, "wake">
   /** Something came into the outbox. */
   onOutbox: () => void
   /** A batch may have room. */
   onBatches: () => void
-  signal: AbortSignal
   log: Log
-}): QueueListener {
-  const { waker } = options
-  const knownEmpty = new KnownEmptyQueues()
-  let isListening = false
-  const setListening = (value: boolean) => () => {
-    isListening = value
-    knownEmpty.hear()
-    waker.wake()
-    options.onOutbox()
-    options.onBatches()
+}
+
+/** Hears what is published: a job came, one that may be active here was canceled, or a webhook wants to be sent. */
+export class QueueListener {
+  readonly knownEmpty = new KnownEmptyQueues()
+  readonly #options: QueueListenerOptions
+  #isListening = false
+
+  constructor(options: QueueListenerOptions) {
+    this.#options = options
   }
-  const ended = listenForWakeUps({
-    ...options,
-    onMessage: (message) => {
-      const [, kind, name] = message.match(/^(\w+):(.+)$/) ?? []
-      if (message === "outbox") return options.onOutbox()
-      if (message === "batches") return options.onBatches()
-      if (kind === "canceled" && name !== undefined) return options.active.stop(name, "the ticket was canceled")
+
+  /** Whether wake-ups arrive now. */
+  isListening = (): boolean => this.#isListening
+
+  /** Listens until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void> {
+    return listenForWakeUps({
+      ...this.#options,
+      signal,
+      onMessage: (message) => this.#onMessage(message),
+      onConnected: () => this.#setListening(true),
+      onDisconnected: () => this.#setListening(false),
+    })
+  }
+
+  #setListening(isListening: boolean): void {
+    this.#isListening = isListening
+    this.knownEmpty.hear()
+    this.#options.waker.wake()
+    this.#options.onOutbox()
+    this.#options.onBatches()
+  }
+
+  #onMessage(message: string): void {
+    const { active, waker, onOutbox, onBatches } = this.#options
+    const [, kind, name] = message.match(/^(\w+):(.+)$/) ?? []
+    if (message === "outbox") onOutbox()
+    else if (message === "batches") onBatches()
+    else if (kind === "canceled" && name !== undefined) active.stop(name, "the ticket was canceled")
+    else {
       // Without a name it may be any queue.
-      knownEmpty.hear(kind === "queued" ? name : undefined)
+      this.knownEmpty.hear(kind === "queued" ? name : undefined)
       waker.wake()
-    },
-    onConnected: setListening(true),
-    onDisconnected: setListening(false),
-  })
-  return { knownEmpty, isListening: () => isListening, ended }
+    }
+  }
 }

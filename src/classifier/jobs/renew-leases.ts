@@ -1,5 +1,5 @@
 import type { JobStore } from "../../lib/queue/job-store.ts"
-import { sleep } from "../../lib/sleep.ts"
+import { every } from "../loops/every.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
 
@@ -12,18 +12,16 @@ export type RenewLeases = {
 }
 
 /** Renews leases of jobs that take long, three times a lease, and stops work whose lease is lost, until the signal is aborted. */
-export async function renewLeases(options: RenewLeases, signal: AbortSignal): Promise<void> {
+export function renewLeases(options: RenewLeases, signal: AbortSignal): Promise<void> {
   const { store, active, leaseMs, now, reachability } = options
-  for (;;) {
-    await sleep(leaseMs / 3, signal)
-    if (signal.aborted) return
+  const renew = async () => {
     const leases = active.leasesOlderThan(leaseMs / 6)
-    if (leases.length === 0) continue
-    try {
-      const lost = await untilReached(() => store.renew(leases, now() + leaseMs), { reachability, signal })
-      for (const { jobId } of lost) active.stop(jobId, "the lease is lost")
-    } catch (error) {
-      if (!signal.aborted) throw error
-    }
+    if (leases.length === 0) return
+    const lost = await untilReached(() => store.renew(leases, now() + leaseMs), { reachability, signal })
+    for (const { jobId } of lost) active.stop(jobId, "the lease is lost")
   }
+  const onError = (error: unknown) => {
+    throw error
+  }
+  return every(leaseMs / 3, renew, { signal, onError })
 }

@@ -1,6 +1,6 @@
 import { rm } from "node:fs/promises"
 import type { Log } from "../../lib/log.ts"
-import { sleep } from "../../lib/sleep.ts"
+import { every } from "../loops/every.ts"
 import type { ModelFolder } from "./find-models.ts"
 import { folderSignature } from "./folder-signature.ts"
 import type { BrokenModel, Inspected, ServedFolder } from "./served-folder.ts"
@@ -55,17 +55,12 @@ export class ModelWatcher {
   }
 
   /** Looks every so often, until the signal is aborted. */
-  async watch(everyMs: number, onChange: () => Promise<void>, signal: AbortSignal): Promise<void> {
-    for (;;) {
-      await sleep(everyMs, signal)
-      if (signal.aborted) return
-      try {
-        if (await this.look()) await onChange()
-      } catch (error) {
-        if (signal.aborted) return
-        this.#options.log.error("model.look_failed", { error })
-      }
+  watch(everyMs: number, onChange: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    const look = async () => {
+      if (await this.look()) await onChange()
     }
+    const onError = (error: unknown) => this.#options.log.error("model.look_failed", { error })
+    return every(everyMs, look, { signal, onError })
   }
 
   /** Takes in what has changed, and says whether that changes what is served, or what is broken. */

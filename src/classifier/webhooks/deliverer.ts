@@ -5,8 +5,9 @@ import { sleep } from "../../lib/sleep.ts"
 import { receiverOf } from "../../lib/webhooks/delivery.ts"
 import { DELIVERY_LEASE_MS, type Outbox, type Recorded, type Taken } from "../../lib/webhooks/outbox.ts"
 import { retryDelayMs } from "../../lib/webhooks/webhook-schedule.ts"
+import { DueLoop } from "../loops/due-loop.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
-import { Waker } from "../loops/waker.ts"
+import type { Waker } from "../loops/waker.ts"
 import { ReceiverCapacity } from "./receiver-capacity.ts"
 import type { Sent } from "./send-webhook.ts"
 
@@ -39,48 +40,36 @@ export type DelivererOptions = {
  */
 export class Deliverer {
   readonly #options: DelivererOptions
-  readonly #waker: Pick<Waker, "wake" | "sleep">
+  readonly #loop: DueLoop
   readonly #capacity = new ReceiverCapacity()
   readonly #running = new Set<Promise<void>>()
   readonly #giveUp = new AbortController()
-  #lookMs = 0
 
   constructor(options: DelivererOptions) {
     this.#options = options
-    this.#waker = options.waker ?? new Waker()
+    this.#loop = new DueLoop({ ...options, idleMs: IDLE_LOOK_MS, blindMs: BLIND_LOOK_MS })
     // Every running attempt listens to it, at more than one place.
     setMaxListeners(0, this.#giveUp.signal)
   }
 
   /** Something may be due: look now. */
   look(): void {
-    this.#lookAt(0)
+    this.#loop.lookAt()
   }
 
   /** Delivers until the signal is aborted; then waits a while for running attempts, and gives the rest back. */
   async run(signal: AbortSignal): Promise<void> {
-    const { now, isListening } = this.#options
-    while (!signal.aborted) {
-      const waitMs = this.#capacity.free === 0 ? IDLE_LOOK_MS : this.#lookMs - now()
-      if (waitMs > 0) await this.#waker.sleep(waitMs, signal)
-      else {
-        // Said before looking: what comes due meanwhile makes it earlier again.
-        this.#lookMs = now() + (isListening() ? IDLE_LOOK_MS : BLIND_LOOK_MS)
-        await this.#takeDue(signal)
-      }
-    }
+    await this.#loop.run(
+      () => this.#takeDue(signal),
+      signal,
+      () => this.#capacity.free > 0,
+    )
     await Promise.race([
       Promise.all(this.#running),
       sleep(this.#options.shutdownMs ?? SHUTDOWN_MS, this.#giveUp.signal),
     ])
     this.#giveUp.abort(new DelivererShutdown())
     await Promise.all(this.#running)
-  }
-
-  #lookAt(ms: number): void {
-    if (ms >= this.#lookMs) return
-    this.#lookMs = ms
-    this.#waker.wake()
   }
 
   async #takeDue(signal: AbortSignal): Promise<void> {
@@ -102,7 +91,7 @@ export class Deliverer {
       const { entries, nextDueMs } = await untilReached(take, { reachability, signal })
       for (const entry of entries) this.#start(entry)
       if (this.#canTakeMore(capacity, entries)) this.look()
-      if (nextDueMs !== null) this.#lookAt(nextDueMs)
+      if (nextDueMs !== null) this.#loop.lookAt(nextDueMs)
     } catch (error) {
       if (!signal.aborted) throw error
     }
@@ -128,7 +117,7 @@ export class Deliverer {
       this.#running.delete(work)
       // Only who was kept out can be waiting.
       if (wasFull && this.#capacity.freeFor(receiver) > 0) this.look()
-      if (wasAllFull) this.#waker.wake()
+      if (wasAllFull) this.#loop.wake()
     })
     this.#running.add(work)
   }
@@ -142,7 +131,7 @@ export class Deliverer {
       const sent = await this.#attempt(taken)
       const recorded = this.#whatFollows(taken, sent)
       const held = await untilReached(() => outbox.record(taken, recorded), { reachability, signal })
-      if (recorded.outcome === "retry") this.#lookAt(recorded.dueMs)
+      if (recorded.outcome === "retry") this.#loop.lookAt(recorded.dueMs)
       this.#options.count?.(recorded.outcome)
       this.#report(taken, recorded, { ...about, traceId: sent.traceId, held })
       return sent.verdict === "failed"

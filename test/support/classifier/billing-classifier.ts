@@ -1,37 +1,16 @@
 import { vi } from "vitest"
-import { BatchEnqueuer } from "../../../src/classifier/batches/batch-enqueuer.ts"
-import { createMetrics } from "../../../src/classifier/health/metrics.ts"
-import { ActiveJobs } from "../../../src/classifier/jobs/active-jobs.ts"
-import { runClaimLoop } from "../../../src/classifier/jobs/claim-loop.ts"
-import { listenToQueue } from "../../../src/classifier/jobs/queue-listener.ts"
-import { renewLeases } from "../../../src/classifier/jobs/renew-leases.ts"
-import { runJob } from "../../../src/classifier/jobs/run-job.ts"
-import { ServiceMeter } from "../../../src/classifier/jobs/service-meter.ts"
-import { Reachability } from "../../../src/classifier/loops/until-reached.ts"
-import { Waker } from "../../../src/classifier/loops/waker.ts"
-import { Deliverer } from "../../../src/classifier/webhooks/deliverer.ts"
-import { BatchStore } from "../../../src/lib/batches/batch-store.ts"
-import { silentLog } from "../../../src/lib/log.ts"
-import { JobStore } from "../../../src/lib/queue/job-store.ts"
-import type { Keys } from "../../../src/lib/queue/keys.ts"
-import { queuesOf } from "../../../src/lib/queue/queue-name.ts"
-import { Registry } from "../../../src/lib/queue/registry.ts"
-import { announceSchema } from "../../../src/lib/queue/schema-version.ts"
-import { findEviction } from "../../../src/lib/redis/eviction.ts"
+import { composeClassifier } from "../../../src/classifier/compose-classifier.ts"
+import { readClassifierConfig } from "../../../src/classifier/config.ts"
+import { runClassifier } from "../../../src/classifier/run-classifier.ts"
+import { type Log, silentLog } from "../../../src/lib/log.ts"
 import type { RedisRest } from "../../../src/lib/redis/redis.ts"
 import { sleep } from "../../../src/lib/sleep.ts"
-import { silentTracer } from "../../../src/lib/trace/tracer.ts"
-import { Outbox } from "../../../src/lib/webhooks/outbox.ts"
 import { aroundRedis } from "../redis/redis-sdk.ts"
-import { DEFAULT_STORE_LIMITS } from "../store/store-limits.ts"
-import { noOutputs } from "./no-outputs.ts"
-import { noSource } from "./no-source.ts"
 
-const LEASE_MS = 30_000
-const MODEL = { id: "m", version: "1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }
-/** As src/classifier/classifier.ts has them. */
-const CLOCK_MS = 60_000
-const ENROLL_MS = 3_600_000
+const MODEL = {
+  ...{ id: "m", version: "1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 },
+  ...{ languages: [], memoryBytes: 0 },
+}
 
 export type BilledClassifier = {
   /** Jobs that came to their end. */
@@ -46,121 +25,33 @@ export type BilledClassifier = {
 }
 
 /**
- * The classifier's loops as they are, on simulated time (vi.useFakeTimers), in front of a lane that takes `inferMs` and looks
- * at no picture. Only its two chores, the clock and the hourly enroll, are put together here.
+ * The classifier as it is composed and run, on simulated time (vi.useFakeTimers), in front of lanes that take `inferMs` and look
+ * at no picture.
  */
 export async function startBilledClassifier(
-  { redis, keys }: { redis: RedisRest; keys: Keys },
+  redis: RedisRest,
   { lanes, inferMs = 25 }: { lanes: number; inferMs?: number },
 ): Promise<BilledClassifier> {
-  const leave = new AbortController()
-  const { signal } = leave
-  let inFlight = 0
-  let sent = 0
-  let done = 0
+  const shutdown = new AbortController()
+  let [inFlight, sent] = [0, 0]
   const busy = async (call: () => Promise<unknown>) => {
     inFlight++
     sent++
     return call().finally(() => inFlight--)
   }
-  const watched = aroundRedis(redis, busy)
-  const store = new JobStore(watched, keys, DEFAULT_STORE_LIMITS)
-  const registry = new Registry(watched, keys)
-  const reachability = new Reachability(silentLog)
-  const waker = new Waker()
-  const active = new ActiveJobs(() => waker.wake())
-  const metrics = createMetrics({ lanes: () => lanes, free: () => lanes, active: () => active.size })
-  const meter = new ServiceMeter()
-  const now = () => Date.now()
-  const pool = createLanes(lanes, inferMs)
-  const runner = {
-    store,
-    pool,
-    outputs: noOutputs,
-    now,
-    meter,
-    isBacklogged: () => false,
-    metrics,
-    reachability,
-    log: silentLog,
-    source: noSource,
-    tracer: silentTracer,
-    shutdown: signal,
-    giveUp: signal,
+  const watched = aroundRedis(onSimulatedTime(redis), busy)
+  const events: Record<string, number> = {}
+  const count = (event: string) => {
+    events[event] = (events[event] ?? 0) + 1
   }
-  const every = async (ms: number, chore: () => Promise<unknown>) => {
-    for (;;) {
-      await sleep(ms, signal)
-      if (signal.aborted) return
-      await chore()
-    }
-  }
-
-  const enroll = async () => {
-    await announceSchema(watched, keys)
-    await registry.enroll([MODEL], now())
-    await findEviction(watched)
-  }
-  await enroll()
-  const deliverer = new Deliverer({
-    outbox: new Outbox(watched, keys, { resultTtlMs: 86_400_000 }),
-    send: () => Promise.reject(new Error("No job here has a webhook")),
-    now,
-    isListening: () => listener.isListening(),
-    reachability,
-    log: silentLog,
+  const log: Log = { ...silentLog, debug: count, info: count }
+  const config = readClassifierConfig({
+    ...{ UPSTASH_REDIS_REST_URL: "http://unused.test", UPSTASH_REDIS_REST_TOKEN: "unused" },
+    LANES: String(lanes),
   })
-  const feeder = new BatchEnqueuer({
-    store: new BatchStore(watched, keys, DEFAULT_STORE_LIMITS),
-    now,
-    isListening: () => listener.isListening(),
-    reachability,
-    log: silentLog,
-  })
-  const onOutbox = () => deliverer.look()
-  const onBatches = () => feeder.look()
-  const channel = keys.wakeChannel
-  const listener = listenToQueue({
-    redis: watched,
-    channel,
-    active,
-    waker,
-    onOutbox,
-    onBatches,
-    signal,
-    log: silentLog,
-  })
-  const loops = [
-    listener.ended,
-    deliverer.run(signal),
-    feeder.run(signal),
-    every(CLOCK_MS, () => watched.time()),
-    every(ENROLL_MS, enroll),
-    renewLeases({ store, active, leaseMs: LEASE_MS, now, reachability }, signal),
-    runClaimLoop(
-      {
-        store,
-        worker: "w",
-        queues: (kind) => queuesOf([MODEL.id], kind),
-        lanes,
-        fetches: 32,
-        leaseMs: LEASE_MS,
-        active,
-        waker,
-        broken: () => [],
-        knownEmpty: listener.knownEmpty,
-        isListening: listener.isListening,
-        mayReap: () => true,
-        start: (job) => active.start(job, (stopped) => runJob(runner, job, stopped).then(() => void done++)),
-        now,
-        meter,
-        metrics,
-        reachability,
-        log: silentLog,
-      },
-      signal,
-    ),
-  ]
+  const pool = { ...createLanes(lanes, inferMs), lanes, free: lanes, models: [MODEL], setModels: () => undefined }
+  const models = { served: [], broken: [], watch: async () => undefined }
+  const running = runClassifier(await composeClassifier(config, { redis: watched, pool, models, log }), shutdown.signal)
   // Whatever was sent is answered, and whoever waited for the answer has gone on, before the time does.
   const settle = async () => {
     for (let quiet = 0; quiet < 5; quiet = inFlight === 0 ? quiet + 1 : 0) await new Promise(setImmediate)
@@ -171,27 +62,40 @@ export async function startBilledClassifier(
       await (vi.getTimerCount() > 0 ? vi.advanceTimersToNextTimerAsync() : vi.advanceTimersByTimeAsync(nextMs))
     }
   }
-  await passUntil(listener.isListening)
+  await passUntil(() => events["wakeup.connected"] !== undefined)
   await settle()
   return {
-    done: () => done,
+    done: () => events["job.completed"] ?? 0,
     async wakes() {
       for (const before = sent; sent === before; ) await new Promise(setImmediate)
     },
     pass: async (ms) => {
       const endMs = Date.now() + ms
       // A timer of our own, so that the time stops there and not at whatever comes later.
-      const end = sleep(ms, signal)
+      const end = sleep(ms, shutdown.signal)
       await passUntil(() => Date.now() >= endMs)
       await end
     },
     passUntil,
     async stop() {
-      leave.abort()
-      await passUntil(() => inFlight === 0)
-      await Promise.all(loops)
+      shutdown.abort()
+      let hasStopped = false
+      const stopped = running.then(() => {
+        hasStopped = true
+      })
+      await passUntil(() => hasStopped)
+      await stopped
     },
   }
+}
+
+/** Redis knows nothing of the simulated time: TIME is asked and billed, and answered by it. */
+function onSimulatedTime(redis: RedisRest): RedisRest {
+  const time = async (): Promise<[number, number]> => {
+    await redis.time()
+    return [Math.floor(Date.now() / 1_000), (Date.now() % 1_000) * 1_000]
+  }
+  return { ...redis, time }
 }
 
 /** So many jobs at a time, each for `inferMs`. */

@@ -2,7 +2,6 @@ import { createClient } from "@redis/client"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { createApp } from "../../../../src/edge/app.ts"
 import { createServices } from "../../../../src/edge/services.ts"
-import { createKeys } from "../../../../src/lib/queue/keys.ts"
 import { connectRedis, type RedisRest } from "../../../../src/lib/redis/redis.ts"
 import { type BilledClassifier, startBilledClassifier } from "../../../support/classifier/billing-classifier.ts"
 import { flatPng } from "../../../support/images/images.ts"
@@ -24,7 +23,6 @@ import type { Client } from "../../../support/store/store-audit.ts"
  * leases (every 2 s), the edge's look at the registry (every 10 s); from this the idle looks that it saves are taken off.
  */
 const HOUR_MS = 3_600_000
-const keys = createKeys()
 
 let server: TestRedis
 let gateway: TestGateway
@@ -86,7 +84,7 @@ function expectAtMost(most: number, bill: Bill): void {
 // Hours pass in seconds, but each look in them is a real request.
 describe("Redis commands, as Upstash bills them", { timeout: 180_000 }, () => {
   it("of an idle classifier are at most 240 an hour", async () => {
-    classifier = await startBilledClassifier({ redis, keys }, { lanes: 2 })
+    classifier = await startBilledClassifier(redis, { lanes: 2 })
     await classifier.pass(HOUR_MS)
     const hour = await billFor(client, () => classifier.pass(HOUR_MS))
     expectAtMost(240, hour)
@@ -96,7 +94,7 @@ describe("Redis commands, as Upstash bills them", { timeout: 180_000 }, () => {
     { what: "a lone job now and then", everyMs: HOUR_MS / 10, jobs: 10, most: 24 },
     { what: "lone jobs, one every second", everyMs: 1_000, jobs: 60, most: 24 },
   ])("of $what are at most $most each, over those of an idle system", async ({ everyMs, jobs, most }) => {
-    classifier = await startBilledClassifier({ redis, keys }, { lanes: 2 })
+    classifier = await startBilledClassifier(redis, { lanes: 2 })
     const submit = openEdge()
     const submitAndWait = async () => {
       const count = classifier.done() + 1
@@ -123,7 +121,7 @@ describe("Redis commands, as Upstash bills them", { timeout: 180_000 }, () => {
     { lanes: 2, most: 19 },
     { lanes: 4, most: 17.4 },
   ])("of a job in a full queue are at most $most with $lanes lanes", async ({ lanes, most }) => {
-    classifier = await startBilledClassifier({ redis, keys }, { lanes })
+    classifier = await startBilledClassifier(redis, { lanes })
     const submit = openEdge()
     await submit()
     await classifier.passUntil(() => classifier.done() === 1)
