@@ -8,7 +8,7 @@ describe("RedisClock", () => {
     let ms = 1_000
     let way = [0, 0]
     const redis = {
-      async call() {
+      async time() {
         ms += way[0] ?? 0
         const redisMs = 500_000 + ms
         ms += way[1] ?? 0
@@ -44,7 +44,7 @@ describe("RedisClock", () => {
       for (const clock of ["redisMs", "monotonicMs", "wallMs"] as const) state[clock] += ms
     }
     const redis = {
-      async call() {
+      async time() {
         state.asked++
         pass(state.tookMs / 2)
         const { redisMs } = state
