@@ -1,4 +1,4 @@
-import type { Claimed } from "../../lib/queue/job-store.ts"
+import type { Claimed } from "../../lib/queue/claim.ts"
 import { type ClaimPlan, type ClaimRoom, type Kind, planClaim } from "./plan-claim.ts"
 
 /**
