@@ -22,7 +22,7 @@ type Given = Record<"origin" | "pictureUrl" | "missingUrl" | "silentUrl" | "webh
 /** What the project exports; it is compiled for itself, against what is generated here. */
 type UseApi = {
   useApi: (given: Given) => Promise<{ ids: string[]; codes: string[] }>
-  tellEvent: (event: unknown) => string
+  webhookEventOf: (event: unknown) => string
 }
 
 let stack: Stack
@@ -78,7 +78,7 @@ test("a client that openapi-typescript generates compiles under strict, and ever
     return response
   }
 
-  const { useApi, tellEvent } = (await import(join(PROJECT, "use-api.ts"))) as UseApi
+  const { useApi, webhookEventOf } = (await import(join(PROJECT, "use-api.ts"))) as UseApi
   const { ids, codes } = await useApi({
     origin: stack.url,
     fetch: fetchAndCheck,
@@ -106,7 +106,7 @@ test("a client that openapi-typescript generates compiles under strict, and ever
       ]),
     )
   for (const { body } of receiver.received) {
-    expect(ids).toContain(tellEvent(body).split(" ")[0])
+    expect(ids).toContain(webhookEventOf(body).split(" ")[0])
     answers.push({ place: `webhooks["${body.type}"]["post"]["requestBody"]["content"]["application/json"]`, body })
   }
 

@@ -1,6 +1,6 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import { type Ticket, withLinks } from "../../lib/tickets/ticket.ts"
-import { type DeliveryEvent, tellEvent } from "../../lib/webhooks/delivery.ts"
+import { type DeliveryEvent, webhookEventOf } from "../../lib/webhooks/delivery.ts"
 import type { WebhookEvent } from "../../lib/webhooks/webhook-event.ts"
 
 /** The specification asks for less than 20 kB. */
@@ -8,7 +8,7 @@ const MAX_BODY_BYTES = 20_000
 
 /** What is sent for an event, byte for byte the same at every attempt. `publicUrl`: what links to the edge begin with. */
 export function webhookBody(event: DeliveryEvent, publicUrl = ""): string {
-  const told = tellEvent(event)
+  const told = webhookEventOf(event)
   const data = "results_url" in told.data ? told.data : withLinks(withoutScores(told.data), publicUrl)
   const [list, cutTo] = "results_url" in data ? cutFailures(data) : cutPredictions(data)
   const bodyWith = (kept: number) => {
@@ -17,7 +17,7 @@ export function webhookBody(event: DeliveryEvent, publicUrl = ""): string {
       timestamp: new Date(event.createdMs).toISOString(),
       data: kept < list.length ? cutTo(kept) : data,
     }
-    // Which data belongs to which type is tellEvent()'s to keep.
+    // Which data belongs to which type is webhookEventOf()'s to keep.
     return JSON.stringify(body satisfies { [Field in keyof WebhookEvent]: WebhookEvent[Field] })
   }
   let kept = list.length

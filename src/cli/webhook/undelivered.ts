@@ -1,4 +1,4 @@
-import { type DeliveryEvent, receiverOf, tellEvent, toDeliveries } from "../../lib/webhooks/delivery.ts"
+import { type DeliveryEvent, receiverOf, toDeliveries, webhookEventOf } from "../../lib/webhooks/delivery.ts"
 import { jobIdOfEvent, type Outbox, type Undelivered } from "../../lib/webhooks/outbox.ts"
 import { countOf, humanMs } from "../human-units.ts"
 import type { Paint } from "../terminal.ts"
@@ -70,7 +70,7 @@ export function renderUndelivered(
     `${humanMs(Math.max(0, nowMs - sinceMs))} ago`,
     lastAnswer(event),
     nextTry(event, nowMs),
-    tellEvent(event).data.id,
+    webhookEventOf(event).data.id,
   ])
   return renderTable([["event", "receiver", "since", "last answer", "next try", "ticket"], ...rows], paint, {
     right: [2],
@@ -82,7 +82,7 @@ export function undeliveredJson({ sinceMs, delivery, event }: Undelivered): stri
   const [shown] = toDeliveries({ url: delivery.url, events: [event] }).deliveries
   return JSON.stringify({
     ...shown,
-    ticket_id: tellEvent(event).data.id,
+    ticket_id: webhookEventOf(event).data.id,
     caller: delivery.caller,
     receiver: receiverOf(delivery.url),
     since: new Date(sinceMs).toISOString(),

@@ -18,7 +18,7 @@ const LIST_TTL_MS = 600_000
 export const MAX_FED_AT_ONCE = 64
 const MAX_STOPPED_AT_ONCE = 64
 const HOUR_MS = 3_600_000
-/** A feeder that dies holds a batch up for so long. */
+/** A classifier that dies holds a batch up for so long. */
 const FEED_LEASE_MS = 15_000
 /** How soon somebody looks after a wake-up that was lost, and after a queue that had no room. */
 const LOOK_MS = 10_000
@@ -207,7 +207,7 @@ export class BatchStore {
     return { status, inFlight, batch: fields.length === 0 ? null : decodeBatch(pairsOf(fields)) }
   }
 
-  /** Says to all feeders that some batch may be due. A hint: it may be lost, or be for nothing. */
+  /** Tells all classifiers that some batch may be due. A hint: it may be lost, or be for nothing. */
   async wakeFeeders(): Promise<void> {
     await this.#redis.publish(this.#keys.wakeChannel, "batches")
   }
@@ -217,7 +217,7 @@ export class BatchStore {
   }
 }
 
-/** The plan as each event of a batch has it: without what grows with the list, and none where nobody is told. */
+/** The plan as each event of a batch has it: without what grows with the list, and none without a webhook. */
 function eventPlan(plan: BatchPlan): string {
   if (plan.webhookUrl === undefined) return ""
   return JSON.stringify({ ...plan, columns: [], chunks: [], fingerprint: "", webhookUrl: undefined })

@@ -5,7 +5,7 @@ import { type Batch, doneOf, stateOf } from "./batch.ts"
 const instant = z.iso.datetime()
 const MIN_POLL_MS = 250
 const MAX_POLL_MS = 10_000
-/** Whoever waits for a batch wants to see it move. */
+/** A person who waits for a batch wants to see progress. */
 const POLLS_PER_BATCH = 10
 
 /** The ticket of a batch as it stands on the wire. */

@@ -97,5 +97,5 @@ export function stateOf({ progress }: Batch): BatchState {
 
 export const doneOf = ({ succeeded, failed, canceled }: BatchProgress): number => succeeded + failed + canceled
 
-/** The id of a picture's job, which anybody can compute: what makes feeding it twice the same as once. */
+/** The id of a picture's job, which anybody can compute: so that enqueuing it twice is the same as once. */
 export const pictureJobId = (batchId: string, picture: number): string => `${batchId}-${picture}`

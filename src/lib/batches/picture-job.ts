@@ -1,5 +1,5 @@
 import { encodeJob } from "../queue/job.ts"
-import { jobCost, spanOf } from "../queue/job-cost.ts"
+import { finishTagStep, jobCost } from "../queue/job-cost.ts"
 import { BATCH_SHARE } from "../queue/store-limits.ts"
 import { type BatchPlan, pictureJobId } from "./batch.ts"
 
@@ -29,7 +29,7 @@ export function encodePictureJob(
     attempts: 0,
     maxAttempts: plan.maxAttempts,
     start: "0",
-    span: spanOf(jobCost({ operation: plan.operation }), plan.weight * BATCH_SHARE),
+    span: finishTagStep(jobCost({ operation: plan.operation }), plan.weight * BATCH_SHARE),
     state: "queued",
     input: {
       ticketId: `${plan.ticketId}/${picture}`,

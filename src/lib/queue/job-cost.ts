@@ -25,7 +25,7 @@ const MODEL_MEGAPIXELS = 0.1
 /** An ordinary classification, of a photo of up to 20 megapixels. */
 const UNIT_MS = 50
 
-/** What a picture that nobody has seen yet counts as: one that a phone takes. */
+/** What a picture counts as before its header is known: a photo of a phone. */
 const UNSEEN = { format: "jpeg", width: 4_000, height: 3_000 }
 
 /**
@@ -44,7 +44,7 @@ export function jobCost({ operation, image = UNSEEN }: Pick<JobInput, "operation
 }
 
 /** By how much a job moves the finish tag of its caller in the fair queue, as text (src/lib/queue/job.ts). */
-export function spanOf(cost: number, weight: number): string {
+export function finishTagStep(cost: number, weight: number): string {
   return String(cost / weight)
 }
 

@@ -16,7 +16,7 @@ import {
   type Job,
   type JobError,
 } from "./job.ts"
-import { jobCost, spanOf } from "./job-cost.ts"
+import { finishTagStep, jobCost } from "./job-cost.ts"
 import type { Keys } from "./keys.ts"
 import { type Enqueued, enqueueReply, type NewJob, readEnqueued } from "./new-job.ts"
 import { BATCH_SHARE, type StoreLimits } from "./store-limits.ts"
@@ -25,7 +25,7 @@ const ORPHAN_TTL_MS = 60_000
 
 const chargeReply = z.tuple([z.enum(["charged", "rate_limited"]), instantOrNone])
 const withdrawReply = z.tuple([z.enum(["withdrawn", "finished", "missing", "started"]), z.string()])
-export type Left = { status: z.infer<typeof withdrawReply>[0]; job: Job | null }
+export type Withdrawal = { status: z.infer<typeof withdrawReply>[0]; job: Job | null }
 
 /** The queue in Redis. Every call is one request, safe to repeat, and throws AppError redis_unavailable. */
 export class JobStore {
@@ -69,7 +69,7 @@ export class JobStore {
       ...(rateLimit && { rate: rateSettings(rateLimit, cost) }),
     }
     const bytes = job.input.image === undefined ? 0 : job.input.image.bytes + this.#sealer.overheadBytes
-    const span = spanOf(cost, job.batch === undefined ? weight : weight * BATCH_SHARE)
+    const span = finishTagStep(cost, job.batch === undefined ? weight : weight * BATCH_SHARE)
     const record = encodeJob({ ...job, bytes, attempts: 0, start: "0", span, state: "queued" })
     const reply = await this.#run(ENQUEUE, [record, JSON.stringify(settings)], enqueueReply).catch(async (error) => {
       // Nothing was written, and its bytes are what Redis has no room for.
@@ -142,17 +142,17 @@ export class JobStore {
   }
 
   /** Cancels a ticket that has not finished, at once when it waits, at the lane's next stage when it is worked on. */
-  cancel(jobId: string, nowMs: number): Promise<Left> {
-    return this.#leave(jobId, { state: "canceled", finishedMs: nowMs }, "")
+  cancel(jobId: string, nowMs: number): Promise<Withdrawal> {
+    return this.#withdraw(jobId, { state: "canceled", finishedMs: nowMs }, "")
   }
 
   /** Fails a ticket that has not been started by its deadline. */
-  expire(jobId: string, nowMs: number): Promise<Left> {
+  expire(jobId: string, nowMs: number): Promise<Withdrawal> {
     const error: JobError = { code: "deadline_exceeded", message: "No classifier was free before the deadline" }
-    return this.#leave(jobId, { state: "failed", finishedMs: nowMs, error: JSON.stringify(error) }, "queued")
+    return this.#withdraw(jobId, { state: "failed", finishedMs: nowMs, error: JSON.stringify(error) }, "queued")
   }
 
-  async #leave(jobId: string, outcome: Record<string, unknown>, only: "queued" | ""): Promise<Left> {
+  async #withdraw(jobId: string, outcome: Record<string, unknown>, only: "queued" | ""): Promise<Withdrawal> {
     const args = [jobId, JSON.stringify(outcome), this.#limits.resultTtlMs, only]
     const [status, text] = await this.#run(WITHDRAW, args, withdrawReply)
     return { status, job: text === "" ? null : decodeJob(text) }

@@ -11,7 +11,7 @@ const open = <T extends z.ZodRawShape>(shape: T) => z.looseObject(shape) as unkn
 /** A newer release may have codes of its own. */
 const errorCode = z.custom<ErrorCode>((code) => typeof code === "string", "Not an error code")
 
-/** An operation that is not known here goes through: its ticket can be told, and a classifier sets its job aside. */
+/** An operation that is not known here goes through: its ticket can be shown, and a classifier sets its job aside. */
 const operation = open({ name: z.string() }).transform((written, context): Operation => {
   if (!isOperationName(written.name)) return written as Operation
   const known = operationSchema.safeParse(written)
@@ -158,7 +158,7 @@ const base = {
   givenBackBy: z.string().optional(),
   /** Where a later submit of the same content finds this job. */
   contentKey: z.string().optional(),
-  /** The model's version that its content key is of. Another's answer, of a classifier that lags behind, is known to nobody. */
+  /** The model's version that its content key is of. The answer of a classifier with another version is not shared. */
   modelVersion: z.string().optional(),
 }
 const leased = {
@@ -187,7 +187,7 @@ export type Job = z.infer<typeof jobSchema>
 export type ClaimedJob = Extract<Job, { state: "processing" }>
 
 /**
- * Whether a claimed job may have killed a process before. Of pictures that were only being fetched there were many in hand, and
+ * Whether a claimed job may have killed a process before. Many pictures are fetched at once, and
  * hardly one of them did: those are suspects at their last attempt. The claim script says the same.
  */
 export function isSuspect({ attempts, maxAttempts, payloadId, timeouts = 0, alone = false }: ClaimedJob): boolean {

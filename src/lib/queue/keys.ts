@@ -34,7 +34,7 @@ export function createKeys(namespace = "claimcheck") {
     leases: `${prefix}:leases`,
     /** ZSET, member id, score time of death in ms: jobs that used up their attempts. */
     dead: `${prefix}:dead`,
-    /** STRING, JSON: how one ended ticket is told to its receiver, and every attempt (src/lib/webhooks/delivery.ts). */
+    /** STRING, JSON: the webhook events of one ticket, and every attempt to deliver them (src/lib/webhooks/delivery.ts). */
     delivery: (jobId: string) => `${prefix}:delivery:${jobId}`,
     /** ZSET, member origin of a receiver, score when its line has something due, at the earliest. */
     outbox: `${prefix}:outbox`,
@@ -64,7 +64,7 @@ export function createKeys(namespace = "claimcheck") {
     apiKeyUse: `${kept}:key-use`,
     /** HASH: "model:<id>" and "worker:<id>" to JSON; who serves what. */
     registry: `${prefix}:registry`,
-    /** STRING: the schema version that classifiers last came with; whoever starts reads it. Its name carries none. */
+    /** STRING: the schema version that classifiers last came with; read at start. The name of this key has no version. */
     schema: `{${namespace}}:schema`,
     /** Channel of the wake-up. No braces: the name stands in a URL, where Upstash's client does not encode it. */
     wakeChannel: `${namespace}:${SCHEMA_VERSION}:wake`,

@@ -13,7 +13,7 @@ export type DeadLetter = { id: string; diedMs: number; job: Job | null; isUnread
 const revived = z.enum(["queued", "missing", "payload_missing"])
 export type Revived = z.infer<typeof revived>
 
-/** What a person does to the queue. Whoever holds the token of its Redis may. Every call throws AppError redis_unavailable. */
+/** What an operator does to the queue, with the token of its Redis. Every call throws AppError redis_unavailable. */
 export class Operator {
   readonly #redis: RedisRest
   readonly #keys: Keys
@@ -64,14 +64,14 @@ export class Operator {
     return this.#redis.zcard(this.#keys.queue(queue))
   }
 
-  /** Fails what waits in a queue, whoever sent it. Gives how many jobs that were. */
+  /** Fails what waits in a queue, of all callers. Returns how many jobs that were. */
   dropWaiting(queue: string, nowMs: number): Promise<number> {
     const message = `An operator has dropped what waited for ${queue}`
     const error = JSON.stringify({ code: "job_dropped", message })
     return this.#untilEmpty(DROP_WAITING, { queue, nowMs, resultTtlMs: this.#limits.resultTtlMs, error })
   }
 
-  /** Has what waits in a queue done by another model. Gives how many jobs that were. */
+  /** Moves what waits in a queue to another model. Returns how many jobs that were. */
   moveWaiting(queue: string, to: { queue: string; model: string }, nowMs: number): Promise<number> {
     return this.#untilEmpty(MOVE_WAITING, { queue, toQueue: to.queue, toModel: to.model, nowMs })
   }

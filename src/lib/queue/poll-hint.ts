@@ -20,7 +20,7 @@ const STILL_LOOKS = 16
 /** So many looks of a wait may follow its hints closely. */
 const MAX_CLOSE_LOOKS = 24
 
-/** When nothing is known yet of the speed, or nobody is there to ask. */
+/** While the speed is not known, and while no classifier is alive. */
 const UNKNOWN_RATE_POLL_MS = 500
 const NO_CLASSIFIER_POLL_MS = 5_000
 
@@ -31,7 +31,7 @@ export type PollHint = { etaMs: number | null; pollAfterMs: number }
 
 /**
  * When to look again: position ÷ completion rate, plus what one job takes, and where others wait as much again, since the
- * classifier has a job in hand for every lane that is busy. A job that takes longer than it should, or stays at
+ * classifier holds a job for every busy lane. A job that takes longer than it should, or stays at
  * the head of a queue whose classifier has just died, is asked for again after a share of its age: its polls grow rare.
  */
 export function pollHint(

@@ -12,7 +12,7 @@ const servedModelSchema = z.object({
   inputWidth: z.number(),
   inputHeight: z.number(),
   labels: z.number(),
-  /** In which languages it can answer (BCP 47); empty where nobody has said. */
+  /** In which languages it can answer (BCP 47); empty where the model does not say. */
   languages: z.array(z.string()).default([]),
   /** When a classifier last said that it serves the model. */
   seenMs: z.number(),
@@ -119,7 +119,7 @@ export class Registry {
     const fields = await this.#redis.hgetall(this.#key)
     const snapshot: RegistrySnapshot = { models: [], workers: [] }
     for (const [name, text] of pairs(fields)) {
-      // What another release tells in a way that is not known here hides nobody else.
+      // An entry that another release wrote and that cannot be read here is left out.
       if (name === DRAINING) snapshot.isDraining = true
       if (name.startsWith(MODEL)) snapshot.models.push(...readable(servedModelSchema, text))
       if (name.startsWith(WORKER)) {

@@ -8,7 +8,7 @@ const TTL_MS = 10 * 86_400_000
 
 /**
  * The version that classifiers last came with, when it is another one than ours: their jobs lie under other keys, so neither side
- * sees what the other does. Null when it is ours, or nobody has come yet. @throws AppError redis_unavailable
+ * sees what the other does. Null when it is ours, or none is recorded. @throws AppError redis_unavailable
  */
 export async function readOtherSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
   return unlessOurs(await redis.get<string>(keys.schema))

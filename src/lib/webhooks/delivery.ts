@@ -43,7 +43,7 @@ const deliverySchema = z.object({
   /** Oldest first. One, unless a dead letter was sent again. */
   events: z.array(eventSchema),
 })
-/** What one ticket has to tell its receiver, as it lies in Redis. */
+/** The webhook events of one ticket, as they lie in Redis. */
 export type Delivery = z.infer<typeof deliverySchema>
 
 /** @throws when the text is not a delivery of this schema version */
@@ -51,20 +51,20 @@ export function decodeDelivery(text: string): Delivery {
   return deliverySchema.parse(JSON.parse(text))
 }
 
-/** What is told: the ticket as it stood when the event happened, and the type of the event. */
-export function tellEvent(event: DeliveryEvent): { type: WebhookEventType; data: Ticket | BatchTicket } {
+/** The ticket as it stood when the event happened, and the type of the event. */
+export function webhookEventOf(event: DeliveryEvent): { type: WebhookEventType; data: Ticket | BatchTicket } {
   if (event.batch !== undefined) {
     const data = toBatchTicket(decodeBatch(JSON.parse(event.batch)), event.createdMs)
     return { type: typeOf(`batch.${event.kind === "progress" ? "progress" : data.status}`), data }
   }
-  if (event.job === undefined) throw new Error("Cannot tell the event: it is of neither a job nor a batch")
+  if (event.job === undefined) throw new Error("Cannot read the event: it is of neither a job nor a batch")
   const data = toTicket(resolveJob(decodeJob(event.job), null), null)
   return { type: typeOf(`classification.${data.status}`), data }
 }
 
 function typeOf(type: string): WebhookEventType {
   if (isWebhookEventType(type)) return type
-  throw new Error(`Cannot tell the event: ${type} is none`)
+  throw new Error(`Cannot read the event: ${type} is not a type of event`)
 }
 
 /** What the request that asked for the work went on with, as a `traceparent`. */
@@ -113,7 +113,7 @@ export type Deliveries = z.infer<typeof deliveriesSchema>
 export function toDeliveries({ url, events }: Pick<Delivery, "url" | "events">): Deliveries {
   const deliveries = events.map((event) => ({
     id: event.id,
-    type: tellEvent(event).type,
+    type: webhookEventOf(event).type,
     state: event.state,
     created_at: isoInstant(event.createdMs),
     next_attempt_at: event.state === "pending" && event.dueMs !== undefined ? isoInstant(event.dueMs) : null,

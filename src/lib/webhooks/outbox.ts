@@ -18,7 +18,7 @@ export type Take = {
   rooms: Readonly<Record<string, number>>
 }
 
-/** An entry in a deliverer's hand. */
+/** An entry that a deliverer has leased. */
 export type Taken = { eventId: string; receiver: string; token: string; delivery: Delivery; event: DeliveryEvent }
 export type TakenEntries = {
   entries: Taken[]
@@ -45,7 +45,7 @@ const takenReply = z.tuple([z.array(z.tuple([z.string(), z.string(), z.string()]
 /** A reply is bounded, and a record holds its ticket's answer. */
 const MAX_RECORDS_READ = 100
 
-/** Longer than an attempt may take: one that is still in hand must not come due for another deliverer. */
+/** Longer than an attempt may take: one that is being sent must not come due for another deliverer. */
 export const DELIVERY_LEASE_MS = 45_000
 
 /**
@@ -87,7 +87,7 @@ export class Outbox {
     return this.#run(RELEASE_EVENT, [eventId, delivery.url, token, nowMs], yesOrNo)
   }
 
-  /** What the ticket has to tell, or null when nothing (yet, or any longer). */
+  /** The events of a ticket, or null when there are none (yet, or any longer). */
   async read(jobId: string): Promise<Delivery | null> {
     const text = await this.#redis.get(this.#keys.delivery(jobId))
     return typeof text === "string" ? decodeDelivery(text) : null

@@ -1,6 +1,6 @@
 import type { Claim, Claimed } from "../../../src/lib/queue/claim.ts"
 import type { Job } from "../../../src/lib/queue/job.ts"
-import type { Left } from "../../../src/lib/queue/job-store.ts"
+import type { Withdrawal } from "../../../src/lib/queue/job-store.ts"
 import type { Enqueued, NewJob } from "../../../src/lib/queue/new-job.ts"
 import type { StoreDump, StoredJob } from "./store-audit.ts"
 
@@ -181,7 +181,7 @@ export class StoreModel {
     return true
   }
 
-  leave(id: string, state: "canceled" | "failed", onlyQueued: boolean): Left["status"] {
+  leave(id: string, state: "canceled" | "failed", onlyQueued: boolean): Withdrawal["status"] {
     const ticket = this.tickets.get(id)
     if (ticket === undefined) return "missing"
     if (ticket.left !== undefined) return ticket.left === state ? "withdrawn" : "finished"

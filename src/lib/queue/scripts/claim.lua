@@ -91,7 +91,7 @@ if #popped == 0 then return { {}, "empty", nextLeaseEnd, empty, reclaimed } end
 
 local counters, drainers = readCounters(popped, s.token)
 local isPaused = counters[fields.paused] > 0
--- The reply to this claim's repeat is the one that is waited for: what came late would lease jobs to nobody.
+-- The reply to this claim's repeat is the one that is waited for: a late one would lease jobs that no worker knows of.
 local isLateDuplicate = not s.again and counters[fields.repeated(s.token)] ~= 0
 if isPaused or isLateDuplicate then
   unpop(popped)

@@ -84,7 +84,7 @@ if contentKey then
   leads = not leaderId
   if leaderId and leaderId ~= job.id then
     local leader = loadJob(leaderId)
-    -- The key is the caller's own already; nobody learns another's answer even if one is made without.
+    -- The key is the caller's own already; no caller gets another's answer, even by a key that is made without it.
     if leader and leader.caller ~= job.caller then leader = nil end
     -- Of a classifier that lags behind, or ahead: not the answer that was asked for.
     local isOther = leader and leader.state == "succeeded" and leader.resultVersion ~= job.modelVersion

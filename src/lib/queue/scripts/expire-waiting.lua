@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Fails jobs that nobody comes for: those of a queue that no classifier serves any longer are never claimed, and would
+-- Fails jobs past their deadline in a queue that no classifier serves any longer: they are never claimed, and would
 -- count against the limits for ever. Looks at a page of the queue.
 --
 -- KEYS[1] prefix

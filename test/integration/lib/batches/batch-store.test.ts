@@ -14,7 +14,7 @@ import { newJobId } from "../../../../src/lib/queue/job-id.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../../src/lib/queue/keys.ts"
 import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
-import { decodeDelivery, tellEvent } from "../../../../src/lib/webhooks/delivery.ts"
+import { decodeDelivery, webhookEventOf } from "../../../../src/lib/webhooks/delivery.ts"
 import { Outbox } from "../../../../src/lib/webhooks/outbox.ts"
 import { createBatch, feedNext, lendOne, planOf, QUEUE, urlOf } from "../../../support/store/batch-harness.ts"
 import {
@@ -332,11 +332,11 @@ describe("BatchStore", () => {
     expect(text).not.toContain("name 7 ")
     expect(text.length).toBeLessThan(20 * 1_500)
     const { events } = decodeDelivery(text)
-    expect(events.map((event) => tellEvent(event).type)).toEqual([
+    expect(events.map((event) => webhookEventOf(event).type)).toEqual([
       ...Array.from({ length: 19 }, () => "batch.progress"),
       "batch.succeeded",
     ])
-    const [first, last] = [events[0], events[19]].map((event) => event && tellEvent(event).data)
+    const [first, last] = [events[0], events[19]].map((event) => event && webhookEventOf(event).data)
     expect(first).toMatchObject({ pictures: { total: 20, done: 1, failed: 1 }, failures: [] })
     const stored = await batches.read("b")
     expect(last).toEqual(stored && toBatchTicket(stored, T0))
@@ -610,6 +610,6 @@ describe("a list, with a PAYLOAD_SECRET", () => {
     expect(toBatchTicket(batch, T0)).toMatchObject({ status: "failed", done: true, error: unreadable })
     expect(readPictureResult(batch, 3, null)).toEqual({ status: "failed", error: unreadable })
     const [event] = decodeDelivery((await harness.client.get(harness.keys.delivery("b"))) ?? "").events
-    expect(event && tellEvent(event).data).toMatchObject({ error: unreadable })
+    expect(event && webhookEventOf(event).data).toMatchObject({ error: unreadable })
   })
 })

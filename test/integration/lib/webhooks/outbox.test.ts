@@ -3,7 +3,7 @@ import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
 import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
 import { resolveJob, toTicket } from "../../../../src/lib/tickets/ticket.ts"
-import { tellEvent } from "../../../../src/lib/webhooks/delivery.ts"
+import { webhookEventOf } from "../../../../src/lib/webhooks/delivery.ts"
 import { DELIVERY_LEASE_MS, Outbox, type Recorded, type Take, type Taken } from "../../../../src/lib/webhooks/outbox.ts"
 import { WebhookSettingsStore } from "../../../../src/lib/webhooks/webhook-settings.ts"
 import { billFor } from "../../../support/store/billing.ts"
@@ -60,7 +60,7 @@ async function events(): Promise<Record<string, string[]>> {
   const names = [...deliveries.keys()].sort()
   const read = await Promise.all(names.map((id) => outbox.read(id)))
   return Object.fromEntries(
-    names.map((id, i) => [id, (read[i]?.events ?? []).map((event) => tellEvent(event).data.status)]),
+    names.map((id, i) => [id, (read[i]?.events ?? []).map((event) => webhookEventOf(event).data.status)]),
   )
 }
 
@@ -166,7 +166,7 @@ describe("the script that ends a ticket posts its webhook:", () => {
     await submit(store, sharing("b", { createdMs: T0 + 8, payloadId: "again" }))
     expect(await events()).toEqual({ a: ["succeeded"], b: ["succeeded"] })
     const delivery = await outbox.read("b")
-    expect(delivery?.events.map((event) => tellEvent(event).data)).toMatchObject([{ id: "cls_b", cached: true }])
+    expect(delivery?.events.map((event) => webhookEventOf(event).data)).toMatchObject([{ id: "cls_b", cached: true }])
   })
 
   it("for nobody who asked for none", async () => {
@@ -206,7 +206,7 @@ describe("tickets that share their work", () => {
     for (const id of ["a", "b"]) {
       const delivery = await outbox.read(id)
       expect(delivery?.url).toBe(`https://${id}.example/`)
-      expect(delivery?.events.map((event) => tellEvent(event).data)).toEqual([await ticketOf(id)])
+      expect(delivery?.events.map((event) => webhookEventOf(event).data)).toEqual([await ticketOf(id)])
     }
     expect([...(await dump()).outbox.keys()].sort()).toEqual(["https://a.example", "https://b.example"])
   })

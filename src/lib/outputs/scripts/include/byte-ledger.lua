@@ -1,5 +1,5 @@
--- Bytes that lie in Redis, counted by the hour in which they expire, in a hash for all and one for their caller: what nobody
--- gives back is forgotten once its hour is over.
+-- Bytes that lie in Redis, counted by the hour in which they expire, in a hash for all and one for their caller: what is not
+-- given back is forgotten once its hour is over.
 
 local HOUR_MS = 3600000
 

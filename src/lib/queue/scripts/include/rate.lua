@@ -9,7 +9,7 @@ local function newMeter(settings) return { nowMs = settings.nowMs, rate = settin
 -- Whether the caller, whose field of the counters has this value, has so much left.
 local function affords(meter, value, ms)
   local from = math.max(meter.nowMs, tonumber(value or 0))
-  -- An edge whose clock once ran fast shuts nobody out.
+  -- An edge whose clock once ran fast shuts no caller out.
   if from > meter.nowMs + meter.rate.windowMs + meter.rate.maxSkewMs then from = meter.nowMs end
   meter.reset, meter.charged = exact(from), from + ms
   return meter.charged <= meter.nowMs + meter.rate.windowMs

@@ -2,7 +2,7 @@
 --- include "job-record"
 --- include "values"
 
--- A lease of nobody that never ends: it keeps the key, and so its TTL, while no job is worked on.
+-- A lease of no job that never ends: it keeps the key, and so its TTL, while no job is worked on.
 local KEEPER = "-"
 
 local function reclaimJob(id, token, nowMs, deadTtlMs)
@@ -13,7 +13,7 @@ local function reclaimJob(id, token, nowMs, deadTtlMs)
   return job
 end
 
--- Ends the attempts whose leases nobody renewed, a page at a time. Returns their jobs, and when the next lease ends.
+-- Ends the attempts whose leases have expired, a page at a time. Returns their jobs, and when the next lease ends.
 local function reclaimExpired(nowMs, deadTtlMs)
   local leases, reclaimed = redis.call("ZRANGE", keys.leases, 0, 31, "WITHSCORES"), {}
   for i = 1, #leases, 2 do
