@@ -161,7 +161,8 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   try {
     await makeFolder(dirname(out), { named: "--out" })
     const started = await startRun({ client, run, list, out, nameColumn, signal })
-    printError(paintFor(process.stderr)("dim", `${isAgain ? "goes on" : "accepted"} as ${started.ticketId}`))
+    if (process.stderr.isTTY || !options.json)
+      printError(paintFor(process.stderr)("dim", `${isAgain ? "goes on" : "accepted"} as ${started.ticketId}`))
     const batch = client.batch(started.ticketId)
     if (options.cancel === true) await cancelUnlessDone(batch, signal)
     const ticket = await followWithBar({
