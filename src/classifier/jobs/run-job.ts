@@ -1,7 +1,9 @@
 import { AppError, isOutage } from "../../lib/app-error.ts"
+import { readImageHeader, seenImage } from "../../lib/images/image-header.ts"
 import type { Log } from "../../lib/log.ts"
 import type { Lease, Outcome, Retry } from "../../lib/queue/claim.ts"
 import type { ClaimedJob } from "../../lib/queue/job.ts"
+import { unpaidShare } from "../../lib/queue/job-cost.ts"
 import type { JobStore } from "../../lib/queue/job-store.ts"
 import { sha256Hex } from "../../lib/sha256.ts"
 import type { Tracer } from "../../lib/trace/tracer.ts"
@@ -89,7 +91,7 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
   const reach = <T>(call: () => Promise<T>) =>
     untilReached(call, { reachability: runner.reachability, signal: runner.giveUp })
 
-  const { outcome, retry, timings } = await infer(runner, job, { signal, trace, reach })
+  const { outcome, retry, timings, unpaid } = await infer(runner, job, { signal, trace, reach })
   if (retry !== undefined) {
     const { reason, ...how } = retry
     const held = await reach(() => store.retry(lease, reason, { nowMs: now(), ...how }))
@@ -97,7 +99,7 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
     return held ? "retried" : "lease_lost"
   }
   const finishStart = performance.now()
-  const held = await reach(() => store.finish({ ...lease, job }, outcome, now()))
+  const held = await reach(() => store.finish({ ...lease, job, unpaid }, outcome, now()))
   const finishMs = performance.now() - finishStart
   trace.stage("finish", finishMs)
   if (!held) {
@@ -125,13 +127,13 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
 type InferDeps = Attempted & { reach: <T>(call: () => Promise<T>) => Promise<T> }
 type Timings = { fetch: number; decode: number; infer: number }
 type Inferred =
-  | { outcome: Outcome; retry?: undefined; timings: Timings }
-  | { outcome?: undefined; retry: Again; timings?: undefined }
+  | { outcome: Outcome; retry?: undefined; timings: Timings; unpaid: number }
+  | { outcome?: undefined; retry: Again; timings?: undefined; unpaid?: undefined }
 
 async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach }: InferDeps): Promise<Inferred> {
   const { operation, source, image: sent } = job.input
   const fetchStart = performance.now()
-  let fetch = 0
+  let [fetch, unpaid] = [0, 0]
   const timed = <T>(load: Promise<T>) =>
     load.finally(() => {
       fetch = roundMs(performance.now() - fetchStart)
@@ -144,10 +146,12 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
         inspectElsewhere(runner, { url: source.url, wantsHash: operation.sha256 === true }, signal),
       )
       const timings = { fetch, decode: 0, infer: 0 }
-      return { timings, outcome: { state: "succeeded", result: { image, timingsMs: timings } } }
+      return { timings, unpaid, outcome: { state: "succeeded", result: { image, timingsMs: timings } } }
     }
     const bytes = await timed(loadPicture(runner, job, { signal, reach }))
     runner.log.debug("job.fetched", { ...trace.about, bytes: bytes.length, fetchMs: fetch })
+    // Before the work on it: who sends what fails late pays, too.
+    if (sent === undefined) unpaid = unpaidShare(operation, seenImage(readImageHeader(bytes)))
     const known = sent ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
     const work = { operation, bytes, ...(job.model !== undefined && { modelId: job.model }) }
     const isBackground = source !== undefined || job.batch !== undefined
@@ -157,7 +161,7 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
     const output = made && (await reach(() => keepOutput(runner.outputs, { job, made, signal })))
     const timings = { fetch, decode: roundMs(timingsMs.decode), infer: roundMs(timingsMs.infer) }
     const result = { ...answer, image: { ...known, ...image }, ...(output && { output }), timingsMs: timings }
-    return { timings, outcome: { state: "succeeded", result } }
+    return { timings, unpaid, outcome: { state: "succeeded", result } }
   } catch (error) {
     if (signal.aborted) throw signal.reason
     if (error instanceof ShuttingDown) return { retry: LEAVES }
@@ -167,7 +171,7 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
     if (!(error instanceof AppError) || isOutage(error)) throw error
     if (error.code === "job_timeout") return { retry: tooLong(runner) }
     const { code, message } = error
-    return { timings: { fetch, decode: 0, infer: 0 }, outcome: { state: "failed", error: { code, message } } }
+    return { timings: { fetch, decode: 0, infer: 0 }, unpaid, outcome: { state: "failed", error: { code, message } } }
   }
 }
 

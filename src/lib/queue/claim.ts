@@ -41,6 +41,8 @@ export type Claimed = {
 }
 
 export type Lease = { jobId: string; token: string }
+/** `unpaid` is what the picture's work exceeds its charge by, as a share of that (src/lib/queue/job-cost.ts). */
+export type Finish = Lease & { job?: ClaimedJob; unpaid?: number }
 export type Outcome = { state: "succeeded"; result: JobResult } | { state: "failed"; error: JobError }
 export type Retry = {
   nowMs: number

@@ -43,6 +43,14 @@ export function jobCost({ operation, image = UNSEEN }: Pick<JobInput, "operation
   return Math.max(1, Math.floor((readMs + (isResized ? RESIZE_MS * outMegapixels : 0) + writeMs) / UNIT_MS))
 }
 
+/**
+ * By how much the work on a picture from a URL exceeds what was charged before anybody had seen it, as a share of that charge. Nothing
+ * is given back.
+ */
+export function unpaidShare(operation: JobInput["operation"], image: SeenImage): number {
+  return Math.max(0, jobCost({ operation, image }) / jobCost({ operation }) - 1)
+}
+
 /** By how much a job moves the finish tag of its caller in the fair queue, as text (src/lib/queue/job.ts). */
 export function finishTagStep(cost: number, weight: number): string {
   return String(cost / weight)

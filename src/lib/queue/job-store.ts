@@ -6,7 +6,7 @@ import { instantOrNone, runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { CHARGE, CLAIM, ENQUEUE, FINISH, RENEW, RETRY, WITHDRAW } from "../redis/scripts.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
-import { type Claim, type Claimed, claimReply, type Lease, type Outcome, type Retry } from "./claim.ts"
+import { type Claim, type Claimed, claimReply, type Finish, type Lease, type Outcome, type Retry } from "./claim.ts"
 import {
   type ClaimedJob,
   decodeClaimed,
@@ -125,13 +125,13 @@ export class JobStore {
    * Stores the outcome. False when the lease is lost and the outcome was dropped. With the job as it was claimed, it costs a
    * command less.
    */
-  async finish({ jobId, token, job }: Lease & { job?: ClaimedJob }, outcome: Outcome, nowMs: number): Promise<boolean> {
+  async finish({ jobId, token, job, unpaid = 0 }: Finish, outcome: Outcome, nowMs: number): Promise<boolean> {
     const text =
       outcome.state === "succeeded"
         ? { state: outcome.state, result: JSON.stringify(outcome.result), version: outcome.result.modelVersion }
         : { state: outcome.state, error: JSON.stringify(outcome.error) }
     const claimed = job === undefined ? "" : encodeJob(job)
-    const args = [jobId, token, JSON.stringify(text), nowMs, this.#limits.resultTtlMs, claimed]
+    const args = [jobId, token, JSON.stringify(text), nowMs, this.#limits.resultTtlMs, claimed, unpaid]
     return this.#run(FINISH, args, yesOrNo)
   }
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
-import { jobCost } from "../../../../src/lib/queue/job-cost.ts"
+import { jobCost, unpaidShare } from "../../../../src/lib/queue/job-cost.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
 import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
@@ -96,6 +96,30 @@ describe("the fair queue", { timeout: 120_000 }, () => {
     const served = await serve(40)
     const [heavy, light] = [countOf(served, "heavy"), countOf(served, "light")]
     expect(Math.abs(light - COST * heavy)).toBeLessThanOrEqual(COST + 1)
+  })
+
+  it("charges a caller of URLs what its pictures turn out to be, as soon as they were seen", async () => {
+    const { image, ...unseen } = HEAVY
+    const unpaid = unpaidShare(HEAVY.operation, image)
+    const input = { ...unseen, source: { url: "https://a.example/large.png" } }
+    const served: string[] = []
+    await submitMany("light", 60)
+    for (let i = 0; i < 40; i++) {
+      if (!(await dump()).queues.get("m")?.some(({ caller }) => caller === "heavy")) await submitOne("heavy", { input })
+      const claim = claimOf()
+      for (const job of (await store.claim(claim)).jobs) {
+        served.push(job.caller)
+        const lease = { jobId: job.id, token: claim.token, job, ...(job.caller === "heavy" && { unpaid }) }
+        expect([await store.finish(lease, success(), T0), await store.finish(lease, success(), T0)]).toEqual([
+          true,
+          true,
+        ])
+      }
+    }
+    const [heavy, light] = [countOf(served, "heavy"), countOf(served, "light")]
+    expect(heavy).toBeGreaterThan(1)
+    expect(Math.abs(light - COST * heavy)).toBeLessThanOrEqual(COST + 1)
+    await auditStore(harness.client, harness.keys)
   })
 
   it("counts the work of both by the weights of their callers", async () => {

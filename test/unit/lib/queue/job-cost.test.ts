@@ -1,7 +1,7 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
 import { type Operation, parseOperation } from "../../../../src/lib/operations/operations.ts"
-import { jobCost } from "../../../../src/lib/queue/job-cost.ts"
+import { jobCost, unpaidShare } from "../../../../src/lib/queue/job-cost.ts"
 import { measureWork, rankCorrelation, type WorkPoint } from "../../../support/measure/work-grid.ts"
 
 const classify = parseOperation("classify", {})
@@ -95,6 +95,13 @@ describe("jobCost()", () => {
       jobCost({ operation: compress, image: picture("jpeg", 4_000, 3_000) }),
     )
     expect(jobCost({ operation: compress })).toBeGreaterThan(5)
+  })
+
+  it("says what is unpaid of a picture that nobody had seen, and gives nothing back", () => {
+    expect(unpaidShare(classify, picture("jpeg", 640, 480))).toBe(0)
+    expect(unpaidShare(compress, picture("jpeg", 640, 480))).toBe(0)
+    const large = picture("avif", 6_000, 5_000)
+    expect(1 + unpaidShare(classify, large)).toBeCloseTo(jobCost({ operation: classify, image: large }))
   })
 
   it("ranks jobs as the CPU time that the real operations take does", { timeout: 120_000 }, async () => {
