@@ -143,6 +143,30 @@ describe("BodiesInFlight", () => {
     }
   })
 
+  it("has room again within 20 s when those that fill it stop, or come more slowly than they then must", async () => {
+    for (const bytesPerS of [0, 19_000]) {
+      const bodies = newBodies()
+      const fill = (caller: string) =>
+        codeOf(
+          bodies.receive(dripping(new Uint8Array(bytesPerS), 1_000), caller, async (body) => {
+            body.hold(500_000)
+            for (;;) await body.read()
+          }),
+        )
+      const full = ["a", "b"].map(fill)
+      await vi.advanceTimersByTimeAsync(100)
+      expect(await hold(bodies, "c", 100_000).ended).toBe("bodies_full")
+      await vi.advanceTimersByTimeAsync(20_500)
+      // Once half of it is free, the other one may be as slow as anybody.
+      expect(bodies.bytes).toBe(bytesPerS === 0 ? 0 : 500_000)
+      const later = hold(bodies, "c", 100_000)
+      later.letGo()
+      expect(await later.ended).toBe("done")
+      await vi.advanceTimersByTimeAsync(LIMITS.BODY_TIMEOUT_MS)
+      expect([await Promise.all(full), bodies.bytes]).toEqual([["body_too_slow", "body_too_slow"], 0])
+    }
+  })
+
   it("lets in a body that comes alone, however large it may be", async () => {
     const bodies = newBodies()
     const large = hold(bodies, "a", 2_000_000)
