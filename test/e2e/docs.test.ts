@@ -231,7 +231,7 @@ describe("every example in docs/*.md does what it says", () => {
     const [single, batch] = stdout.split(/^(?=1 1 )/m)
     expect(single).toMatch(/^(\w.* 0\.\d+\n){3}succeeded \d+\njpeg 64\nimage\/jpeg true\nunsupported_image 415\n$/)
     expect(batch).toMatch(
-      /^1 1 succeeded \w.*\n2 2 succeeded \w.*\n2 id,image_url,status,label,probability,predictions,error\n$/,
+      /^1 1 succeeded \w.*\n2 2 succeeded \w.*\n2 id,image_url,status,label,probability,predictions,model,error\n$/,
     )
   })
 
