@@ -1,7 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
 import { chargeMsOf, type RateLimit, waitMsOf } from "../../lib/callers/rate-limit.ts"
-import { WholeTimes } from "./whole-times.ts"
+import { ResetTimes } from "./reset-times.ts"
 
 /**
  * Holds whatever is no submit to a rate, by caller: reading, canceling, sending a webhook again. It bounds the commands that a
@@ -10,15 +10,15 @@ import { WholeTimes } from "./whole-times.ts"
 export class ReadRates {
   readonly #limit: RateLimit | null
   readonly #now: () => number
-  readonly #callers: WholeTimes
+  readonly #callers: ResetTimes
   /** Of their own, so that many callers of a site cannot push out what it has used. */
-  readonly #sites: WholeTimes
+  readonly #sites: ResetTimes
 
   constructor(limit: RateLimit | null, now: () => number) {
     this.#limit = limit
     this.#now = now
-    this.#callers = new WholeTimes(now)
-    this.#sites = new WholeTimes(now)
+    this.#callers = new ResetTimes(now)
+    this.#sites = new ResetTimes(now)
   }
 
   /** @param units about one a command. @throws AppError rate_limited */
@@ -30,7 +30,7 @@ export class ReadRates {
     if (site !== null) this.#chargeOne(this.#sites, site, { limit, units })
   }
 
-  #chargeOne(times: WholeTimes, id: string, { limit, units }: { limit: RateLimit; units: number }): void {
+  #chargeOne(times: ResetTimes, id: string, { limit, units }: { limit: RateLimit; units: number }): void {
     const nowMs = this.#now()
     const fromMs = Math.max(nowMs, times.get(id) ?? 0)
     const retryAfterMs = waitMsOf(limit, fromMs, { nowMs, cost: units })

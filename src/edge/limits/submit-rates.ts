@@ -2,7 +2,7 @@ import { AppError } from "../../lib/app-error.ts"
 import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
 import { chargeMsOf, RateLimitedError, remainingOf, waitMsOf } from "../../lib/callers/rate-limit.ts"
 import type { Caller } from "../auth/caller.ts"
-import { WholeTimes } from "./whole-times.ts"
+import { ResetTimes } from "./reset-times.ts"
 
 const FULL_MS = 1_000
 
@@ -13,19 +13,19 @@ const FULL_MS = 1_000
  */
 export class SubmitRates {
   readonly #now: () => number
-  readonly #callers: WholeTimes
+  readonly #callers: ResetTimes
   /** Of their own, so that many callers of a site cannot push out what it has used. */
-  readonly #sites: WholeTimes
-  readonly #refused: WholeTimes
+  readonly #sites: ResetTimes
+  readonly #refused: ResetTimes
   /** Until when a caller whose queue was full is not asked about again. */
-  readonly #full: WholeTimes
+  readonly #full: ResetTimes
 
   constructor(now: () => number) {
     this.#now = now
-    this.#callers = new WholeTimes(now)
-    this.#sites = new WholeTimes(now)
-    this.#refused = new WholeTimes(now)
-    this.#full = new WholeTimes(now)
+    this.#callers = new ResetTimes(now)
+    this.#sites = new ResetTimes(now)
+    this.#refused = new ResetTimes(now)
+    this.#full = new ResetTimes(now)
   }
 
   /**
@@ -33,11 +33,11 @@ export class SubmitRates {
    * @throws AppError rate_limited when Redis would say so
    */
   assertMaySubmit({ id, rateLimit }: Caller, cost = 1): void {
-    const wholeMs = this.#callers.get(id)
-    if (rateLimit === null || wholeMs === undefined) return
+    const resetMs = this.#callers.get(id)
+    if (rateLimit === null || resetMs === undefined) return
     const nowMs = this.#now()
-    if (waitMsOf(rateLimit, wholeMs, { nowMs, cost }) > 0)
-      throw new RateLimitedError(rateLimit, { wholeMs, nowMs, cost })
+    if (waitMsOf(rateLimit, resetMs, { nowMs, cost }) > 0)
+      throw new RateLimitedError(rateLimit, { resetMs, nowMs, cost })
   }
 
   /** Counts work against the /48 around its caller, in this isolate alone. @throws AppError rate_limited */
@@ -48,7 +48,7 @@ export class SubmitRates {
     const nowMs = this.#now()
     const fromMs = Math.max(nowMs, this.#sites.get(site) ?? 0)
     if (waitMsOf(limit, fromMs, { nowMs, cost }) > 0) {
-      throw new RateLimitedError(limit, { wholeMs: fromMs, nowMs, cost })
+      throw new RateLimitedError(limit, { resetMs: fromMs, nowMs, cost })
     }
     this.#sites.set(site, fromMs + chargeMsOf(limit, cost))
   }
@@ -61,9 +61,9 @@ export class SubmitRates {
     if ((this.#full.get(id) ?? 0) > this.#now()) {
       throw new AppError("caller_queue_full", "Cannot accept the job: as many of yours are waiting as may")
     }
-    const wholeMs = this.#refused.get(id)
-    if (rateLimit === null || wholeMs === undefined) return
-    const retryAfterMs = waitMsOf(rateLimit, wholeMs, { nowMs: this.#now() })
+    const resetMs = this.#refused.get(id)
+    if (rateLimit === null || resetMs === undefined) return
+    const retryAfterMs = waitMsOf(rateLimit, resetMs, { nowMs: this.#now() })
     if (retryAfterMs === 0) return
     const { count, windowMs } = rateLimit
     const message = `Cannot accept the request: ${count} submits of yours were refused or repeated in ${windowMs / 1_000} s`
@@ -80,13 +80,13 @@ export class SubmitRates {
   }
 
   /** Calls what counts a submit, and keeps in mind what is said of the caller's rate. */
-  async learn<T extends { rateWholeMs: number | null }>({ id }: Caller, submit: () => Promise<T>): Promise<T> {
+  async learn<T extends { rateResetMs: number | null }>({ id }: Caller, submit: () => Promise<T>): Promise<T> {
     try {
       const submitted = await submit()
-      if (submitted.rateWholeMs !== null) this.#callers.set(id, submitted.rateWholeMs)
+      if (submitted.rateResetMs !== null) this.#callers.set(id, submitted.rateResetMs)
       return submitted
     } catch (error) {
-      if (error instanceof RateLimitedError) this.#callers.set(id, error.wholeMs)
+      if (error instanceof RateLimitedError) this.#callers.set(id, error.resetMs)
       // Each time that Redis is asked, it is sent the picture.
       if (error instanceof AppError && error.code === "caller_queue_full") this.#full.set(id, this.#now() + FULL_MS)
       throw error
@@ -97,9 +97,9 @@ export class SubmitRates {
   headersFor({ id, rateLimit }: Caller): Record<string, string> {
     if (rateLimit === null) return {}
     const policy = { "RateLimit-Policy": `"submit";q=${rateLimit.count};w=${rateLimit.windowMs / 1_000}` }
-    const wholeMs = this.#callers.get(id)
-    if (wholeMs === undefined) return policy
-    const resetS = Math.ceil(Math.max(0, wholeMs - this.#now()) / 1_000)
-    return { ...policy, RateLimit: `"submit";r=${remainingOf(rateLimit, wholeMs, this.#now())};t=${resetS}` }
+    const resetMs = this.#callers.get(id)
+    if (resetMs === undefined) return policy
+    const resetS = Math.ceil(Math.max(0, resetMs - this.#now()) / 1_000)
+    return { ...policy, RateLimit: `"submit";r=${remainingOf(rateLimit, resetMs, this.#now())};t=${resetS}` }
   }
 }

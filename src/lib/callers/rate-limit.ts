@@ -25,7 +25,7 @@ export function formatRateLimit({ count, windowMs }: RateLimit): string {
 }
 
 /*
- * The generic cell rate algorithm (ITU-T I.371) keeps one number a caller: the instant at which its allowance is whole again.
+ * The generic cell rate algorithm (ITU-T I.371) keeps one number a caller: the instant at which its allowance is unused again.
  * Each unit of work moves it by a step, and none may move it further than a window from now.
  */
 
@@ -34,7 +34,7 @@ export function stepMsOf({ count, windowMs }: RateLimit): number {
   return Math.floor((windowMs * 1_024) / count) / 1_024
 }
 
-/** What a job of so many units takes of a window. One that is larger than a window takes all of it, and waits until it is whole. */
+/** What a job of so many units takes of a window. One that is larger than a window takes all of it, and waits until all of it is free. */
 export function chargeMsOf(limit: RateLimit, cost: number): number {
   return stepMsOf(limit) * Math.min(cost, limit.count)
 }
@@ -43,36 +43,36 @@ export function chargeMsOf(limit: RateLimit, cost: number): number {
 export const MAX_CLOCK_SKEW_MS = 60_000
 
 /** How many units are left. */
-export function remainingOf(limit: RateLimit, wholeMs: number, nowMs: number): number {
-  const leftMs = limit.windowMs - spentMsOf(limit, wholeMs, nowMs)
+export function remainingOf(limit: RateLimit, resetMs: number, nowMs: number): number {
+  const leftMs = limit.windowMs - spentMsOf(limit, resetMs, nowMs)
   return Math.max(0, Math.min(limit.count, Math.floor(leftMs / stepMsOf(limit))))
 }
 
 /** How long to wait until a job of so many units is allowed; 0 when it is now. */
 export function waitMsOf(
   limit: RateLimit,
-  wholeMs: number,
+  resetMs: number,
   { nowMs, cost = 1 }: { nowMs: number; cost?: number },
 ): number {
-  return Math.max(0, spentMsOf(limit, wholeMs, nowMs) + chargeMsOf(limit, cost) - limit.windowMs)
+  return Math.max(0, spentMsOf(limit, resetMs, nowMs) + chargeMsOf(limit, cost) - limit.windowMs)
 }
 
-function spentMsOf({ windowMs }: RateLimit, wholeMs: number, nowMs: number): number {
-  const spentMs = Math.max(0, wholeMs - nowMs)
+function spentMsOf({ windowMs }: RateLimit, resetMs: number, nowMs: number): number {
+  const spentMs = Math.max(0, resetMs - nowMs)
   return spentMs > windowMs + MAX_CLOCK_SKEW_MS ? 0 : spentMs
 }
 
 /** The refusal of a submit that comes too soon. */
 export class RateLimitedError extends AppError {
-  /** When the caller's allowance is whole again. */
-  readonly wholeMs: number
+  /** When the caller's allowance is unused again. */
+  readonly resetMs: number
 
-  constructor(limit: RateLimit, { wholeMs, nowMs, cost }: { wholeMs: number; nowMs: number; cost: number }) {
+  constructor(limit: RateLimit, { resetMs, nowMs, cost }: { resetMs: number; nowMs: number; cost: number }) {
     const allowed = `${limit.count} pictures in ${limit.windowMs / 1_000} s`
     const work = cost === 1 ? "" : `, and the work on this one counts as ${cost}`
     super("rate_limited", `Cannot accept the request: your limit is ${allowed}${work}`, {
-      retryAfterMs: waitMsOf(limit, wholeMs, { nowMs, cost }),
+      retryAfterMs: waitMsOf(limit, resetMs, { nowMs, cost }),
     })
-    this.wholeMs = wholeMs
+    this.resetMs = resetMs
   }
 }

@@ -81,12 +81,12 @@ export class JobStore {
   }
 
   /** Counts a submit that enqueues nothing by itself, as one unit. Repeated it counts again. @throws AppError rate_limited */
-  async charge(caller: string, limit: RateLimit, nowMs: number): Promise<{ rateWholeMs: number }> {
+  async charge(caller: string, limit: RateLimit, nowMs: number): Promise<{ rateResetMs: number }> {
     const settings = { nowMs, rate: rateSettings(limit, 1) }
     const [status, reset] = await this.#run(CHARGE, [caller, JSON.stringify(settings)], chargeReply)
-    const rateWholeMs = reset ?? nowMs
-    if (status === "rate_limited") throw new RateLimitedError(limit, { wholeMs: rateWholeMs, nowMs, cost: 1 })
-    return { rateWholeMs }
+    const rateResetMs = reset ?? nowMs
+    if (status === "rate_limited") throw new RateLimitedError(limit, { resetMs: rateResetMs, nowMs, cost: 1 })
+    return { rateResetMs }
   }
 
   async claim(claim: Claim): Promise<Claimed> {

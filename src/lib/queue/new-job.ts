@@ -34,7 +34,7 @@ export type Enqueued = {
   job: Job
   position: number | null
   /** When the caller's rate limit is reset; null when it has none. */
-  rateWholeMs: number | null
+  rateResetMs: number | null
 }
 
 const refusals = ["rate_limited", "cost_limited", "queue_full", "caller_queue_full", "payload_missing"] as const
@@ -50,17 +50,17 @@ type Asked = {
 
 /** @throws AppError queue_full, caller_queue_full, rate_limited; redis_unavailable when the bytes have expired meanwhile */
 export function readEnqueued(reply: z.infer<typeof enqueueReply>, { nowMs, cost, rateLimit, limits }: Asked): Enqueued {
-  const [status, text, position, rateWholeMs] = reply
+  const [status, text, position, rateResetMs] = reply
   switch (status) {
     case "queued":
     case "known":
     case "following":
     case "exists":
-      return { status, job: decodeJob(text), position: position < 0 ? null : position, rateWholeMs }
+      return { status, job: decodeJob(text), position: position < 0 ? null : position, rateResetMs }
     case "rate_limited":
     case "cost_limited": {
       const charged = status === "cost_limited" ? cost : 1
-      throw new RateLimitedError(rateLimit as RateLimit, { wholeMs: rateWholeMs ?? 0, nowMs, cost: charged })
+      throw new RateLimitedError(rateLimit as RateLimit, { resetMs: rateResetMs ?? 0, nowMs, cost: charged })
     }
     case "queue_full": {
       const message = `Cannot accept the job: the queue is at its limit of ${limits.maxDepth} jobs or ${limits.maxBytes} bytes`

@@ -37,14 +37,14 @@ describe("enqueue() with a rate limit", () => {
     await expect(send("d", { createdMs: T0 + STEP_MS - 1 })).rejects.toEqual(refused(1))
     expect((await send("d", { createdMs: T0 + STEP_MS })).status).toBe("queued")
     await expect(send("e", { createdMs: T0 + STEP_MS })).rejects.toEqual(refused(STEP_MS))
-    expect((await send("e", { createdMs: T0 + 10 * STEP_MS })).rateWholeMs).toBe(T0 + 11 * STEP_MS)
+    expect((await send("e", { createdMs: T0 + 10 * STEP_MS })).rateResetMs).toBe(T0 + 11 * STEP_MS)
   })
 
   const heavy = { input: { ...jobOf("x").input, image: { ...PNG, width: 4_000, height: 3_000 } } }
 
   it("charges by the work: a picture that counts as three takes what three take", async () => {
     expect(jobCost(heavy.input)).toBe(3)
-    expect(await send("a", heavy)).toMatchObject({ status: "queued", rateWholeMs: T0 + 3 * STEP_MS })
+    expect(await send("a", heavy)).toMatchObject({ status: "queued", rateResetMs: T0 + 3 * STEP_MS })
     await expect(send("b")).rejects.toEqual(refused(STEP_MS))
     expect((await send("b", { createdMs: T0 + STEP_MS })).status).toBe("queued")
     const tooSoon = send("c", { ...heavy, createdMs: T0 + STEP_MS })
@@ -58,7 +58,7 @@ describe("enqueue() with a rate limit", () => {
 
   it("takes a picture that costs more than a window when the window is whole, and all of it with it", async () => {
     const rateLimit = { count: 2, windowMs: 2 * STEP_MS }
-    expect(await send("a", { ...heavy, rateLimit })).toMatchObject({ rateWholeMs: T0 + 2 * STEP_MS })
+    expect(await send("a", { ...heavy, rateLimit })).toMatchObject({ rateResetMs: T0 + 2 * STEP_MS })
     await expect(send("b", { ...heavy, rateLimit, createdMs: T0 + 1 })).rejects.toEqual(refused(2 * STEP_MS - 1))
     expect((await send("b", { ...heavy, rateLimit, createdMs: T0 + 2 * STEP_MS })).status).toBe("queued")
   })
@@ -66,18 +66,18 @@ describe("enqueue() with a rate limit", () => {
   it("counts an answer that is shared or known as one, whatever the work behind it", async () => {
     const rateLimit = { count: 5, windowMs: 5 * STEP_MS }
     const options = { ...heavy, rateLimit, contentKey: "same" }
-    expect(await send("a", options)).toMatchObject({ status: "queued", rateWholeMs: T0 + 3 * STEP_MS })
-    expect(await send("b", options)).toMatchObject({ status: "following", rateWholeMs: T0 + 4 * STEP_MS })
+    expect(await send("a", options)).toMatchObject({ status: "queued", rateResetMs: T0 + 3 * STEP_MS })
+    expect(await send("b", options)).toMatchObject({ status: "following", rateResetMs: T0 + 4 * STEP_MS })
     const [job] = (await harness.store().claim(claimOf())).jobs
     await harness.store().finish({ jobId: "a", token: job?.leaseToken ?? "" }, success(), T0)
-    expect(await send("c", options)).toMatchObject({ status: "known", rateWholeMs: T0 + 5 * STEP_MS })
+    expect(await send("c", options)).toMatchObject({ status: "known", rateResetMs: T0 + 5 * STEP_MS })
     await expect(send("d", options)).rejects.toEqual(refused(STEP_MS))
   })
 
-  it("says when the rate is whole again, and nothing where there is none", async () => {
-    expect((await send("a")).rateWholeMs).toBe(T0 + STEP_MS)
-    expect((await send("b", { createdMs: T0 + 5 })).rateWholeMs).toBe(T0 + 2 * STEP_MS)
-    expect((await send("c", { rateLimit: null })).rateWholeMs).toBeNull()
+  it("says when the rate is unused again, and nothing where there is none", async () => {
+    expect((await send("a")).rateResetMs).toBe(T0 + STEP_MS)
+    expect((await send("b", { createdMs: T0 + 5 })).rateResetMs).toBe(T0 + 2 * STEP_MS)
+    expect((await send("c", { rateLimit: null })).rateResetMs).toBeNull()
   })
 
   it("keeps nothing of what it refuses", async () => {
@@ -106,7 +106,7 @@ describe("enqueue() with a rate limit", () => {
     expect((await send("b", { contentKey })).status).toBe("following")
     const [job] = (await harness.store().claim(claimOf())).jobs
     await harness.store().finish({ jobId: "a", token: job?.leaseToken ?? "" }, success(), T0)
-    expect(await send("c", { contentKey })).toMatchObject({ status: "known", rateWholeMs: T0 + 3 * STEP_MS })
+    expect(await send("c", { contentKey })).toMatchObject({ status: "known", rateResetMs: T0 + 3 * STEP_MS })
     const before = await stored()
     await expect(send("d", { contentKey })).rejects.toEqual(refused(STEP_MS))
     expect((await stored()).sort()).toEqual(before.sort())
@@ -140,7 +140,7 @@ describe("enqueue() with a rate limit", () => {
     expect(outcomes.filter(({ status }) => status === "fulfilled")).toHaveLength(3)
   })
 
-  it("forgets a rate that is whole again", async () => {
+  it("forgets a rate that is unused again", async () => {
     const rates = async () =>
       (await harness.client.hKeys(harness.keys.counters)).filter((name) => name.startsWith("r:"))
     for (let i = 0; i < 40; i++) await send(`old-${i}`, { caller: `ip:192.0.2.${i}`, rateLimit })
@@ -154,12 +154,12 @@ describe("enqueue() with a rate limit", () => {
   it("counts what is charged alone with the rest, and leaves a TTL", async () => {
     const store = harness.store()
     const charge = (nowMs: number) => store.charge("key:a", rateLimit, nowMs)
-    expect(await charge(T0)).toEqual({ rateWholeMs: T0 + STEP_MS })
+    expect(await charge(T0)).toEqual({ rateResetMs: T0 + STEP_MS })
     await send("a")
-    expect(await charge(T0)).toEqual({ rateWholeMs: T0 + 3 * STEP_MS })
+    expect(await charge(T0)).toEqual({ rateResetMs: T0 + 3 * STEP_MS })
     await expect(charge(T0)).rejects.toEqual(refused(STEP_MS))
     await expect(send("b")).rejects.toEqual(refused(STEP_MS))
-    expect(await store.charge("key:b", rateLimit, T0)).toEqual({ rateWholeMs: T0 + STEP_MS })
+    expect(await store.charge("key:b", rateLimit, T0)).toEqual({ rateResetMs: T0 + STEP_MS })
     await harness.operator().pause()
     await store.charge("key:c", rateLimit, T0)
     expect(await harness.client.ttl(harness.keys.counters)).toBe(-1)

@@ -3,7 +3,7 @@ import { RequestBody } from "../../../../src/edge/http/request-body.ts"
 import { HeldWaits, MAX_HELD_PER_CALLER } from "../../../../src/edge/limits/held-waits.ts"
 import { ReadRates } from "../../../../src/edge/limits/read-rates.ts"
 import { SubmitRates } from "../../../../src/edge/limits/submit-rates.ts"
-import { WholeTimes } from "../../../../src/edge/limits/whole-times.ts"
+import { ResetTimes } from "../../../../src/edge/limits/reset-times.ts"
 import { parseJsonUpload } from "../../../../src/edge/uploads/read-json-upload.ts"
 import { readUpload } from "../../../../src/edge/uploads/read-upload.ts"
 import { AppError } from "../../../../src/lib/app-error.ts"
@@ -104,15 +104,15 @@ describe("an upload's form", () => {
 })
 
 describe("what an isolate remembers of rates", () => {
-  it("forgets who is whole again, then who was charged longest ago, and nobody else", () => {
+  it("forgets who is unused again, then who was charged longest ago, and nobody else", () => {
     let nowMs = 10_000
-    const times = new WholeTimes(() => nowMs, 3)
-    for (const [id, wholeMs] of [
+    const times = new ResetTimes(() => nowMs, 3)
+    for (const [id, resetMs] of [
       ["a", 99_000],
       ["b", 10_500],
       ["c", 99_000],
     ] as const)
-      times.set(id, wholeMs)
+      times.set(id, resetMs)
     nowMs = 11_000
     times.set("d", 99_000)
     expect([..."abcd"].map((id) => times.get(id) !== undefined)).toEqual([true, false, true, true])

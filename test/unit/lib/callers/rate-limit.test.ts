@@ -39,23 +39,23 @@ describe("waitMsOf() and remainingOf()", () => {
       fc.property(limits, (limit) => {
         const stepMs = stepMsOf(limit)
         let nowMs = 1_800_000_000_000
-        let wholeMs = 0
+        let resetMs = 0
         const charge = () => {
-          wholeMs = Math.max(wholeMs, nowMs) + stepMs
+          resetMs = Math.max(resetMs, nowMs) + stepMs
         }
         for (let left = limit.count; left > 0; left--) {
-          expect(waitMsOf(limit, wholeMs, { nowMs })).toBe(0)
-          expect(remainingOf(limit, wholeMs, nowMs)).toBe(left)
+          expect(waitMsOf(limit, resetMs, { nowMs })).toBe(0)
+          expect(remainingOf(limit, resetMs, nowMs)).toBe(left)
           charge()
         }
         for (let i = 0; i < 5; i++) {
-          expect(remainingOf(limit, wholeMs, nowMs)).toBe(0)
-          const waitMs = waitMsOf(limit, wholeMs, { nowMs })
+          expect(remainingOf(limit, resetMs, nowMs)).toBe(0)
+          const waitMs = waitMsOf(limit, resetMs, { nowMs })
           expect(waitMs).toBeGreaterThan(0)
           expect(waitMs).toBeLessThanOrEqual(stepMs)
           nowMs += Math.ceil(waitMs)
-          expect(waitMsOf(limit, wholeMs, { nowMs })).toBe(0)
-          nowMs = Math.max(nowMs, wholeMs - limit.windowMs + stepMs)
+          expect(waitMsOf(limit, resetMs, { nowMs })).toBe(0)
+          nowMs = Math.max(nowMs, resetMs - limit.windowMs + stepMs)
           charge()
         }
       }),
@@ -68,12 +68,12 @@ describe("waitMsOf() and remainingOf()", () => {
         const stepMs = stepMsOf(limit)
         let nowMs = 1_800_000_000_000
         const startMs = nowMs
-        let wholeMs = 0
+        let resetMs = 0
         let allowed = 0
         for (const gapMs of gapsMs) {
           nowMs += gapMs
-          if (waitMsOf(limit, wholeMs, { nowMs }) > 0) continue
-          wholeMs = Math.max(wholeMs, nowMs) + stepMs
+          if (waitMsOf(limit, resetMs, { nowMs }) > 0) continue
+          resetMs = Math.max(resetMs, nowMs) + stepMs
           allowed++
           expect(allowed).toBeLessThanOrEqual(limit.count + (nowMs - startMs) / stepMs)
         }
@@ -93,9 +93,9 @@ describe("a job of several units", () => {
     fc.assert(
       fc.property(limits, fc.integer({ min: 1, max: 1_000 }), (limit, cost) => {
         fc.pre(cost <= limit.count)
-        const wholeMs = nowMs + chargeMsOf(limit, cost)
-        expect(wholeMs).toBe(nowMs + cost * stepMsOf(limit))
-        expect(remainingOf(limit, wholeMs, nowMs)).toBe(limit.count - cost)
+        const resetMs = nowMs + chargeMsOf(limit, cost)
+        expect(resetMs).toBe(nowMs + cost * stepMsOf(limit))
+        expect(remainingOf(limit, resetMs, nowMs)).toBe(limit.count - cost)
       }),
     )
   })
@@ -113,9 +113,9 @@ describe("a job of several units", () => {
 
   it("is refused with what it counts as, and how long to wait for that much", () => {
     const limit = { count: 10, windowMs: 10_240 }
-    const wholeMs = nowMs + 5 * 1_024
-    const refused = (cost: number) => new RateLimitedError(limit, { wholeMs, nowMs, cost })
-    expect(refused(7)).toMatchObject({ code: "rate_limited", retryAfterMs: 2_048, wholeMs })
+    const resetMs = nowMs + 5 * 1_024
+    const refused = (cost: number) => new RateLimitedError(limit, { resetMs, nowMs, cost })
+    expect(refused(7)).toMatchObject({ code: "rate_limited", retryAfterMs: 2_048, resetMs })
     expect(refused(7).message).toBe(
       "Cannot accept the request: your limit is 10 pictures in 10.24 s, and the work on this one counts as 7",
     )
