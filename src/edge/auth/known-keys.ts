@@ -1,6 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { ApiKeyRecord, ApiKeyStore } from "../../lib/callers/api-key-store.ts"
-import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
+import { PREFIX48_SHARE, prefix48Of } from "../../lib/callers/caller-id.ts"
 import { type RateLimit, stepMsOf, waitMsOf } from "../../lib/callers/rate-limit.ts"
 
 /** A key that is revoked, or changed, is so everywhere after so long. */
@@ -78,9 +78,9 @@ export class KnownKeys {
 
 /** Whom a guess counts against: its network, and the /48 around that. */
 function guessersOf(network: string): [name: string, limit: RateLimit][] {
-  const site = siteOf(network)
-  const ofSite = { ...GUESSES, count: SITE_SHARE * GUESSES.count }
-  return [[network, GUESSES], ...(site === null ? [] : [[site, ofSite] satisfies [string, RateLimit]])]
+  const prefix48 = prefix48Of(network)
+  const ofPrefix48 = { ...GUESSES, count: PREFIX48_SHARE * GUESSES.count }
+  return [[network, GUESSES], ...(prefix48 === null ? [] : [[prefix48, ofPrefix48] satisfies [string, RateLimit]])]
 }
 
 /** Keeps a map small: what is lost of it costs a command, and no more. */

@@ -13,7 +13,7 @@ export const limitSubmits = createMiddleware<EdgeEnv>(async (c, next) => {
   tell() // for a refusal that comes from here
   submitRates.assertMaySubmit(caller)
   submitRates.assertFewRefused(caller)
-  submitRates.chargeSite(caller)
+  submitRates.chargePrefix48(caller)
   await next()
   if (c.res.status >= 400 && c.res.status < 500 && c.res.status !== 429) submitRates.noteRefused(caller)
   tell()

@@ -1,5 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
-import { siteOf } from "../../lib/callers/caller-id.ts"
+import { prefix48Of } from "../../lib/callers/caller-id.ts"
 import type { EdgeConfig } from "../config.ts"
 import { type Clock, RequestBody } from "../http/request-body.ts"
 
@@ -19,7 +19,7 @@ export class BodiesInFlight {
   readonly #limits: BodyLimits
   readonly #clock: Clock
   readonly #byCaller = new Map<string, number>()
-  readonly #bySite = new Map<string, number>()
+  readonly #byPrefix48 = new Map<string, number>()
   #bytes = 0
 
   constructor(limits: BodyLimits, clock: Clock) {
@@ -61,9 +61,9 @@ export class BodiesInFlight {
       const message = `Cannot accept the body: those that you send at once would exceed ${maxOfCaller} bytes`
       throw new AppError("caller_bodies_full", message)
     }
-    const site = siteOf(caller)
-    const ofSite = (site === null ? 0 : (this.#bySite.get(site) ?? 0)) + bytes
-    if (!isAlone && site !== null && ofSite > maxBytes / 2) {
+    const prefix48 = prefix48Of(caller)
+    const ofPrefix48 = (prefix48 === null ? 0 : (this.#byPrefix48.get(prefix48) ?? 0)) + bytes
+    if (!isAlone && prefix48 !== null && ofPrefix48 > maxBytes / 2) {
       const message = `Cannot accept the body: those that your network sends at once would exceed ${maxBytes / 2} bytes`
       throw new AppError("caller_bodies_full", message)
     }
@@ -73,15 +73,15 @@ export class BodiesInFlight {
     }
     this.#bytes += bytes
     this.#byCaller.set(caller, ofCaller)
-    if (site !== null) this.#bySite.set(site, ofSite)
+    if (prefix48 !== null) this.#byPrefix48.set(prefix48, ofPrefix48)
   }
 
   #giveBack(caller: string, bytes: number): void {
     if (bytes === 0) return
     this.#bytes -= bytes
     subtract(this.#byCaller, caller, bytes)
-    const site = siteOf(caller)
-    if (site !== null) subtract(this.#bySite, site, bytes)
+    const prefix48 = prefix48Of(caller)
+    if (prefix48 !== null) subtract(this.#byPrefix48, prefix48, bytes)
   }
 }
 

@@ -1,4 +1,4 @@
-import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
+import { PREFIX48_SHARE, prefix48Of } from "../../lib/callers/caller-id.ts"
 
 /** Of one caller in this isolate. The client library holds a request for a second, and none of its tickets needs it. */
 export const MAX_HELD_PER_CALLER = 100
@@ -18,15 +18,15 @@ export class HeldWaits {
 
   /** Does what waits up to `waitMs`, or 0 where too many of the caller's wait already: a preference need not be honoured (RFC 7240, 2). */
   async hold<T>(callerId: string, waitMs: number, wait: (waitMs: number) => Promise<T>): Promise<T> {
-    const site = siteOf(callerId)
+    const prefix48 = prefix48Of(callerId)
     const isFull =
       this.#countOf(callerId) >= MAX_HELD_PER_CALLER ||
-      (site !== null && this.#countOf(site) >= SITE_SHARE * MAX_HELD_PER_CALLER)
+      (prefix48 !== null && this.#countOf(prefix48) >= PREFIX48_SHARE * MAX_HELD_PER_CALLER)
     if (waitMs === 0 || isFull) return wait(0)
     if (this.#untilMs.size >= MAX_CALLERS) this.#forgetEnded()
     if (this.#untilMs.size >= MAX_CALLERS) return wait(0)
     const untilMs = this.#now() + waitMs + GRACE_MS
-    const ids = site === null ? [callerId] : [callerId, site]
+    const ids = prefix48 === null ? [callerId] : [callerId, prefix48]
     for (const id of ids) this.#untilMs.set(id, [...(this.#untilMs.get(id) ?? []), untilMs])
     try {
       return await wait(waitMs)

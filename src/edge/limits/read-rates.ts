@@ -1,5 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
-import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
+import { PREFIX48_SHARE, prefix48Of } from "../../lib/callers/caller-id.ts"
 import { chargeMsOf, type RateLimit, waitMsOf } from "../../lib/callers/rate-limit.ts"
 import { ResetTimes } from "./reset-times.ts"
 
@@ -11,23 +11,23 @@ export class ReadRates {
   readonly #limit: RateLimit | null
   readonly #now: () => number
   readonly #callers: ResetTimes
-  /** Of their own, so that many callers of a site cannot push out what it has used. */
-  readonly #sites: ResetTimes
+  /** Of their own, so that many callers of a /48 cannot push out what it has used. */
+  readonly #prefixes48: ResetTimes
 
   constructor(limit: RateLimit | null, now: () => number) {
     this.#limit = limit
     this.#now = now
     this.#callers = new ResetTimes(now)
-    this.#sites = new ResetTimes(now)
+    this.#prefixes48 = new ResetTimes(now)
   }
 
   /** @param units about one a command. @throws AppError rate_limited */
   charge(callerId: string, units = 1): void {
     if (this.#limit === null) return
     this.#chargeOne(this.#callers, callerId, { limit: this.#limit, units })
-    const site = siteOf(callerId)
-    const limit = { ...this.#limit, count: SITE_SHARE * this.#limit.count }
-    if (site !== null) this.#chargeOne(this.#sites, site, { limit, units })
+    const prefix48 = prefix48Of(callerId)
+    const limit = { ...this.#limit, count: PREFIX48_SHARE * this.#limit.count }
+    if (prefix48 !== null) this.#chargeOne(this.#prefixes48, prefix48, { limit, units })
   }
 
   #chargeOne(times: ResetTimes, id: string, { limit, units }: { limit: RateLimit; units: number }): void {

@@ -1,5 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
-import { SITE_SHARE, siteOf } from "../../lib/callers/caller-id.ts"
+import { PREFIX48_SHARE, prefix48Of } from "../../lib/callers/caller-id.ts"
 import { chargeMsOf, RateLimitedError, remainingOf, waitMsOf } from "../../lib/callers/rate-limit.ts"
 import type { Caller } from "../auth/caller.ts"
 import { ResetTimes } from "./reset-times.ts"
@@ -14,8 +14,8 @@ const FULL_MS = 1_000
 export class SubmitRates {
   readonly #now: () => number
   readonly #callers: ResetTimes
-  /** Of their own, so that many callers of a site cannot push out what it has used. */
-  readonly #sites: ResetTimes
+  /** Of their own, so that many callers of a /48 cannot push out what it has used. */
+  readonly #prefixes48: ResetTimes
   readonly #refused: ResetTimes
   /** Until when a caller whose queue was full is not asked about again. */
   readonly #full: ResetTimes
@@ -23,7 +23,7 @@ export class SubmitRates {
   constructor(now: () => number) {
     this.#now = now
     this.#callers = new ResetTimes(now)
-    this.#sites = new ResetTimes(now)
+    this.#prefixes48 = new ResetTimes(now)
     this.#refused = new ResetTimes(now)
     this.#full = new ResetTimes(now)
   }
@@ -41,16 +41,16 @@ export class SubmitRates {
   }
 
   /** Counts work against the /48 around its caller, in this isolate alone. @throws AppError rate_limited */
-  chargeSite({ id, rateLimit }: Caller, cost = 1): void {
-    const site = siteOf(id)
-    if (site === null || rateLimit === null) return
-    const limit = { ...rateLimit, count: SITE_SHARE * rateLimit.count }
+  chargePrefix48({ id, rateLimit }: Caller, cost = 1): void {
+    const prefix48 = prefix48Of(id)
+    if (prefix48 === null || rateLimit === null) return
+    const limit = { ...rateLimit, count: PREFIX48_SHARE * rateLimit.count }
     const nowMs = this.#now()
-    const fromMs = Math.max(nowMs, this.#sites.get(site) ?? 0)
+    const fromMs = Math.max(nowMs, this.#prefixes48.get(prefix48) ?? 0)
     if (waitMsOf(limit, fromMs, { nowMs, cost }) > 0) {
       throw new RateLimitedError(limit, { resetMs: fromMs, nowMs, cost })
     }
-    this.#sites.set(site, fromMs + chargeMsOf(limit, cost))
+    this.#prefixes48.set(prefix48, fromMs + chargeMsOf(limit, cost))
   }
 
   /**

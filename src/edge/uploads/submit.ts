@@ -86,7 +86,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   const cost = jobCost(job.input)
   services.submitRates.assertMaySubmit(caller, cost)
   // One unit was taken before the body was read (src/edge/limits/apply-limits.ts).
-  services.submitRates.chargeSite(caller, cost - 1)
+  services.submitRates.chargePrefix48(caller, cost - 1)
   if ("bytes" in source) await store.putPayload(payloadId, source.bytes)
   const enqueued = await services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))
   if (enqueued.status === "exists") services.submitRates.noteRefused(caller)

@@ -26,10 +26,10 @@ export function networkOf(address: string): string {
 }
 
 /** How much more than one /56 the /48 around it may do, by all its 256 of them together. */
-export const SITE_SHARE = 8
+export const PREFIX48_SHARE = 8
 
 /** The /48 around an IPv6 network, as a network or a caller has it: some sites are given all of it. Else null. */
-export function siteOf(network: string): string | null {
+export function prefix48Of(network: string): string | null {
   const groups = /^((?:ip:)?[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f]{1,4}):[0-9a-f]{1,4}::\/56$/.exec(network)
   return groups === null ? null : `${groups[1]}::/48`
 }

@@ -5,7 +5,7 @@ import { SubmitRates } from "../../../../src/edge/limits/submit-rates.ts"
 import { addressCaller, networkOf } from "../../../../src/lib/callers/caller-id.ts"
 
 /** Addresses of as many /56, up to 256 of them, all within one /48. */
-const site = (count: number, net = "2001:db8:1") =>
+const prefix48 = (count: number, net = "2001:db8:1") =>
   Array.from({ length: count }, (_, i) => `${net}:${((i % 256) << 8).toString(16)}::1`)
 
 test("who has a /48 guesses no more keys than eight /56 may, and its neighbour is not held back for it", async () => {
@@ -22,7 +22,7 @@ test("who has a /48 guesses no more keys than eight /56 may, and its neighbour i
   const guess = (address: string) =>
     keys.find(String(guesses++), networkOf(address)).catch(({ code }) => code as string)
   const answers = []
-  for (const address of site(400)) answers.push(await guess(address))
+  for (const address of prefix48(400)) answers.push(await guess(address))
   expect(answers.filter((answer) => answer === null)).toHaveLength(looks)
   expect(looks).toBe(8 * 20)
   expect(answers.at(-1)).toBe("too_many_guesses")
@@ -40,17 +40,17 @@ test("who has a /48 reads no more than eight /56 may; each /56 has its own limit
       return false // What is thrown is told by the contract of the edge.
     }
   }
-  const [first = ""] = site(1)
+  const [first = ""] = prefix48(1)
   expect(Array.from({ length: 12 }, () => charges(first)).filter(Boolean)).toHaveLength(10)
-  expect(site(200).filter((address) => charges(address))).toHaveLength(70)
+  expect(prefix48(200).filter((address) => charges(address))).toHaveLength(70)
   expect(charges("2001:db8:2::1")).toBe(true)
 })
 
 test("who has a /48 submits no more than eight /56 may to one isolate", () => {
   const rates = new SubmitRates(() => 0)
   const rateLimit = { count: 5, windowMs: 60_000 }
-  const submit = (address: string) => rates.chargeSite({ id: addressCaller(address), weight: 1, rateLimit })
-  for (const address of site(40)) submit(address)
+  const submit = (address: string) => rates.chargePrefix48({ id: addressCaller(address), weight: 1, rateLimit })
+  for (const address of prefix48(40)) submit(address)
   expect(() => submit("2001:db8:1:ffff::1")).toThrow(
     expect.objectContaining({ code: "rate_limited", retryAfterMs: 1_500 }),
   )

@@ -130,7 +130,7 @@ describe("what an isolate remembers of rates", () => {
       )
     const callerOf = (id: string) => ({ id, weight: 1, rateLimit: limit })
     const [own = "", ...others] = callers(1, 9)
-    const use = (id: string) => [codeOf(() => reads.charge(id)), codeOf(() => submits.chargeSite(callerOf(id)))]
+    const use = (id: string) => [codeOf(() => reads.charge(id)), codeOf(() => submits.chargePrefix48(callerOf(id)))]
     for (const id of others) use(id)
     expect(use(own)).toEqual(["rate_limited", "rate_limited"])
     for (let i = 0; i < 12_000; i++) {
@@ -144,9 +144,9 @@ describe("what an isolate remembers of rates", () => {
   it("counts the work of a /48, not its submits", () => {
     const submits = new SubmitRates(() => 0)
     const caller = { id: addressCaller("2001:db8:1:2::3"), weight: 1, rateLimit: { count: 10, windowMs: 60_000 } }
-    submits.chargeSite(caller, 0)
-    for (let i = 0; i < 8; i++) submits.chargeSite(caller, 10)
-    expect(codeOf(() => submits.chargeSite(caller, 1))).toBe("rate_limited")
+    submits.chargePrefix48(caller, 0)
+    for (let i = 0; i < 8; i++) submits.chargePrefix48(caller, 10)
+    expect(codeOf(() => submits.chargePrefix48(caller, 1))).toBe("rate_limited")
   })
 })
 

@@ -7,7 +7,7 @@ import {
   looksLikeApiKey,
   newApiKey,
 } from "../../../../src/lib/callers/api-key.ts"
-import { addressCaller, siteOf } from "../../../../src/lib/callers/caller-id.ts"
+import { addressCaller, prefix48Of } from "../../../../src/lib/callers/caller-id.ts"
 
 describe("newApiKey()", () => {
   it("makes keys that nobody guesses, of which none is another", async () => {
@@ -82,7 +82,7 @@ describe("addressCaller()", () => {
     ["203.0.113.7", null],
     ["::ffff:203.0.113.7", null],
     ["unknown", null],
-  ])("siteOf() the caller at %s is %s", (address, site) => expect(siteOf(addressCaller(address))).toBe(site))
+  ])("prefix48Of() the caller at %s is %s", (address, prefix48) => expect(prefix48Of(addressCaller(address))).toBe(prefix48))
 
   it("tells two networks apart, and no two addresses of one", () => {
     const group = fc.nat(0xffff).map((number) => number.toString(16))
