@@ -46,19 +46,19 @@ function main(): void {
     services.log.error("edge.failed", { error })
     process.exit(1)
   })
-  const leave = new AbortController()
-  const flushing = flushOften(services.tracer, leave.signal)
+  const shutdown = new AbortController()
+  const flushing = flushOften(services.tracer, shutdown.signal)
   const close = () => {
     server.close(() => {
-      leave.abort()
+      shutdown.abort()
       void flushing.then(() => process.exit(0))
     })
     // A connection that falls idle from now on would stay open for its keep-alive.
     setInterval(() => server.closeIdleConnections(), 20)
   }
   const stop = () => {
-    services.isLeaving = true
-    services.log.info("edge.leaving", { delayMs: shutdownDelayMs })
+    services.isShuttingDown = true
+    services.log.info("edge.shutting_down", { delayMs: shutdownDelayMs })
     // Whoever sends requests here has to see /readyz first.
     setTimeout(close, shutdownDelayMs)
   }

@@ -14,7 +14,7 @@ const EVICTION_MAX_AGE_MS = 60_000
  * @throws AppError redis_unavailable, redis_full, redis_unauthorized, redis_evicts, schema_mismatch, no_keys, shutting_down
  */
 export async function assertReady(services: Services): Promise<void> {
-  if (services.isLeaving) throw new AppError("shutting_down", "Cannot accept work: this edge is being stopped")
+  if (services.isShuttingDown) throw new AppError("shutting_down", "Cannot accept work: this edge is being stopped")
   const reason = await services.readyLook.read(() => lookWhyNot(services), MAX_AGE_MS)
   if (reason !== null) throw reason
 }

@@ -52,7 +52,7 @@ export type Services = {
   readyLook: SharedLook<AppError | null>
   evictionLook: SharedLook<AppError | null>
   /** Set by an entry that was asked to stop. */
-  isLeaving: boolean
+  isShuttingDown: boolean
   ticketIds: TicketIds
   batches: BatchStore
   bodies: BodiesInFlight
@@ -108,7 +108,7 @@ export function createServices(
     queueLook: new SharedLook(Date.now),
     readyLook: new SharedLook(Date.now),
     evictionLook: new SharedLook(Date.now),
-    isLeaving: false,
+    isShuttingDown: false,
     ticketIds: createTicketIds(config.TICKET_SECRET),
     batches: new BatchStore(redis, keys, limits, sealer),
     bodies: new BodiesInFlight(config, { now: Date.now, sleep }),

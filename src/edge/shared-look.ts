@@ -1,7 +1,7 @@
 import { sleep } from "../lib/sleep.ts"
 
 /** A look that takes longer was broken off with the request that made it. */
-const LOST_MS = 2_000
+const ABANDONED_MS = 2_000
 const WAIT_MS = 5
 
 /**
@@ -23,7 +23,7 @@ export class SharedLook<T> {
   async read(look: () => Promise<T>, maxAgeMs: number): Promise<T> {
     if (this.#seen !== null && "value" in this.#seen && this.#isWithin(this.#seenMs, maxAgeMs)) return this.#seen.value
     const before = this.#ended
-    while (this.#ended === before && this.#isWithin(this.#lookingSinceMs, LOST_MS)) await sleep(WAIT_MS)
+    while (this.#ended === before && this.#isWithin(this.#lookingSinceMs, ABANDONED_MS)) await sleep(WAIT_MS)
     if (this.#ended === before) await this.#look(look)
     const seen = this.#seen ?? { error: new Error("Nothing was seen") }
     if ("error" in seen) throw seen.error

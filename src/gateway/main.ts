@@ -40,10 +40,10 @@ async function main(): Promise<void> {
 
 /** Logs each reason for not being ready once. */
 async function untilReady(findProblem: FindProblem): Promise<void> {
-  let told: string | undefined
+  let loggedCode: string | undefined
   for (let problem = await findProblem(); problem !== null; problem = await findProblem()) {
-    if (problem.code !== told) log.error("gateway.not_ready", { error: problem })
-    told = problem.code
+    if (problem.code !== loggedCode) log.error("gateway.not_ready", { error: problem })
+    loggedCode = problem.code
     await sleep(LOOK_MS)
   }
 }

@@ -7,16 +7,16 @@ export const limitSubmits = createMiddleware<EdgeEnv>(async (c, next) => {
   if (c.req.method !== "POST") return next()
   const { caller } = c.var
   const { submitRates } = c.var.services
-  const tell = () => {
+  const setRateHeaders = () => {
     for (const [name, value] of Object.entries(submitRates.headersFor(caller))) c.header(name, value)
   }
-  tell() // for a refusal that comes from here
+  setRateHeaders() // For a refusal by this middleware.
   submitRates.assertMaySubmit(caller)
   submitRates.assertFewRefused(caller)
   submitRates.chargePrefix48(caller)
   await next()
   if (c.res.status >= 400 && c.res.status < 500 && c.res.status !== 429) submitRates.noteRefused(caller)
-  tell()
+  setRateHeaders()
 })
 
 /** Holds whatever is no submit to READ_LIMIT. */

@@ -9,7 +9,7 @@ export type BodyLimits = Pick<
 >
 
 /** Above half of all, a body has to come so much faster: one that holds memory then keeps others out. */
-const HASTE = 20
+const MIN_RATE_FACTOR = 20
 
 /**
  * Bounds what the bodies of all requests in progress hold in this process, those of one caller, and those of all callers in a /48: half
@@ -43,7 +43,7 @@ export class BodiesInFlight {
       held += bytes
     }
     try {
-      const minBytesPerS = () => this.#limits.MIN_BODY_BYTES_PER_S * (this.#isHalfFull ? HASTE : 1)
+      const minBytesPerS = () => this.#limits.MIN_BODY_BYTES_PER_S * (this.#isHalfFull ? MIN_RATE_FACTOR : 1)
       return await use(new RequestBody(request, { ...this.#limits, ...this.#clock, minBytesPerS, hold }))
     } finally {
       this.#giveBack(caller, held)

@@ -23,7 +23,7 @@ export class HeldWaits {
       this.#countOf(callerId) >= MAX_HELD_PER_CALLER ||
       (prefix48 !== null && this.#countOf(prefix48) >= PREFIX48_SHARE * MAX_HELD_PER_CALLER)
     if (waitMs === 0 || isFull) return wait(0)
-    if (this.#untilMs.size >= MAX_CALLERS) this.#forgetEnded()
+    if (this.#untilMs.size >= MAX_CALLERS) this.#removeEnded()
     if (this.#untilMs.size >= MAX_CALLERS) return wait(0)
     const untilMs = this.#now() + waitMs + GRACE_MS
     const ids = prefix48 === null ? [callerId] : [callerId, prefix48]
@@ -49,7 +49,7 @@ export class HeldWaits {
     else this.#untilMs.set(id, others)
   }
 
-  #forgetEnded(): void {
+  #removeEnded(): void {
     const nowMs = this.#now()
     for (const [id, untilMs] of this.#untilMs) if (untilMs.every((ms) => ms <= nowMs)) this.#untilMs.delete(id)
   }

@@ -20,12 +20,12 @@ export class ResetTimes {
 
   set(id: string, resetMs: number): void {
     this.#resetMs.delete(id)
-    if (this.#resetMs.size >= this.#maxCallers) this.#makeRoom()
+    if (this.#resetMs.size >= this.#maxCallers) this.#evict()
     this.#resetMs.set(id, resetMs)
   }
 
   /** Forgets who is unused again, which changes nothing; where nobody is, who was charged longest ago. */
-  #makeRoom(): void {
+  #evict(): void {
     const nowMs = this.#now()
     if (nowMs - this.#sweptMs >= SWEEP_EVERY_MS) {
       this.#sweptMs = nowMs

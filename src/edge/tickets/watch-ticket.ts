@@ -9,7 +9,7 @@ import type { Services } from "../services.ts"
 const AWAY_POLL_MS = 1_000
 
 /** A classifier that is started again is back by then; without one there is nothing to wait for in a request. */
-const NOBODY_MS = 2_000
+const NO_CLASSIFIER_WAIT_MS = 2_000
 
 /** Nothing that waits moves until somebody resumes the queue. */
 const WHILE_PAUSED: PollHint = { etaMs: null, pollAfterMs: 5_000 }
@@ -109,8 +109,8 @@ export async function waitForJob(services: Services, first: Job, waitMs: number,
     const knownPosition: number | null = position === 0 ? position : null
     const wait: Wait | null = await unlessAway(() => waitOf(services, waiting, { pace: LOOK, knownPosition }))
     position = wait?.position ?? null
-    const isForsaken = wait?.classifiers === 0 && job.state === "queued"
-    const leftMs = (isForsaken ? Math.min(endMs, startMs + NOBODY_MS) : endMs) - now()
+    const hasNoClassifier = wait?.classifiers === 0 && job.state === "queued"
+    const leftMs = (hasNoClassifier ? Math.min(endMs, startMs + NO_CLASSIFIER_WAIT_MS) : endMs) - now()
     if (leftMs <= 0 || isHopeless(wait, leftMs)) return job
     const pauseMs = pace.pauseMs(`${job.state} ${position}`, {
       hintMs: wait?.pollAfterMs ?? AWAY_POLL_MS,

@@ -185,7 +185,7 @@ describe("the Node process of the edge", () => {
       slow.request("/v1/classifications", { method: "POST", body: uniqueJpeg(), headers })
     expect((await slow.request("/readyz")).status).toBe(200)
     const closing = slow.close()
-    await vi.waitUntil(() => slow.logged().includes("edge.leaving"), { timeout: 10_000 })
+    await vi.waitUntil(() => slow.logged().includes("edge.shutting_down"), { timeout: 10_000 })
     const refused = await slow.request("/readyz")
     expect(refused.status).toBe(503)
     expect(await refused.json()).toMatchObject({ code: "shutting_down" })

@@ -4,9 +4,9 @@ import type { RestEndpoint } from "./edge-variables.ts"
 import type { Part } from "./part.ts"
 import { redactUrl } from "./redact-url.ts"
 
-type Ground = { root: string; env: NodeJS.ProcessEnv }
+type PartDeps = { root: string; env: NodeJS.ProcessEnv }
 
-export function delivererPart({ root, env }: Ground, rest: RestEndpoint): Part {
+export function delivererPart({ root, env }: PartDeps, rest: RestEndpoint): Part {
   return {
     name: "deliverer",
     what: "webhooks",

@@ -11,11 +11,11 @@ import { redactUrl } from "./redact-url.ts"
 import { writeWorkerdConfig } from "./workerd-config.ts"
 
 /** `root`: the package's folder. `env`: ours, which every part gets beside what is its own. */
-type Ground = { root: string; env: NodeJS.ProcessEnv }
+type PartDeps = { root: string; env: NodeJS.ProcessEnv }
 
 /** The password is passed in a file, because arguments are visible in the process list. */
 export function redisPart(
-  { root, env }: Ground,
+  { root, env }: PartDeps,
   program: RedisProgram,
   at: { port: number; folder: string; password: string },
 ): Part {
@@ -48,7 +48,7 @@ export function redisPart(
   }
 }
 
-export function gatewayPart({ root, env }: Ground, redisUrl: string, at: { port: number; token: string }): Part {
+export function gatewayPart({ root, env }: PartDeps, redisUrl: string, at: { port: number; token: string }): Part {
   return {
     name: "gateway",
     what: `Upstash REST protocol for ${redactUrl(redisUrl)}`,
@@ -79,7 +79,7 @@ export function gatewayPart({ root, env }: Ground, redisUrl: string, at: { port:
 const FRUGAL_MALLOC = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072" }
 const FRUGAL_HEAP = "--max-semi-space-size=4"
 
-export function classifierPart({ root, env }: Ground, rest: RestEndpoint, at: { healthPort: number }): Part {
+export function classifierPart({ root, env }: PartDeps, rest: RestEndpoint, at: { healthPort: number }): Part {
   return {
     name: "classifier",
     what: "TF.js WASM",
@@ -105,7 +105,7 @@ export function classifierPart({ root, env }: Ground, rest: RestEndpoint, at: { 
 type EdgePlace = { port: number; inspectorPort?: number | undefined }
 
 export function nodeEdgePart(
-  { root, env }: Ground,
+  { root, env }: PartDeps,
   variables: Record<string, string>,
   { port, inspectorPort }: EdgePlace,
 ): Part {
@@ -122,7 +122,7 @@ export function nodeEdgePart(
 
 /** workerd itself, which listens on one port; `wrangler dev` adds inspectors and pages for developers. */
 export function workerdEdgePart(
-  { root, env }: Ground,
+  { root, env }: PartDeps,
   variables: Record<string, string>,
   { port, inspectorPort, folder }: EdgePlace & { folder: string },
 ): Part {

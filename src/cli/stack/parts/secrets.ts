@@ -41,9 +41,9 @@ export function readWebhookSecrets(path: string): string[] {
 }
 
 /** Where a part runs, with secrets to sign webhooks with: the user's own, or else these. */
-export function signing<T extends { env: NodeJS.ProcessEnv }>(ground: T, secrets: readonly string[]): T {
-  const { env } = ground
-  return env.WEBHOOK_SECRETS ? ground : { ...ground, env: { ...env, WEBHOOK_SECRETS: secrets.join(" ") } }
+export function signing<T extends { env: NodeJS.ProcessEnv }>(deps: T, secrets: readonly string[]): T {
+  const { env } = deps
+  return env.WEBHOOK_SECRETS ? deps : { ...deps, env: { ...env, WEBHOOK_SECRETS: secrets.join(" ") } }
 }
 
 function newSecret(): string {
