@@ -2,9 +2,9 @@ import { type Command, InvalidArgumentError } from "commander"
 import { hashApiKey, KEY_NAME, newApiKey } from "../../lib/callers/api-key.ts"
 import { keyCaller } from "../../lib/callers/caller-id.ts"
 import { rateLimitSchema } from "../../lib/callers/rate-limit.ts"
+import { runAdmin } from "../admin/run-admin.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { confirm } from "../confirm.ts"
-import { operate } from "../operate/operate.ts"
 import { parseCount } from "../parse-option.ts"
 import { paintFor, print, printError } from "../terminal.ts"
 import { parseWebhookUrl } from "../webhook/settings-command.ts"
@@ -56,7 +56,7 @@ function addCreate(keys: Command): void {
     .option("--webhook-url <url>", "default URL of its webhooks", parseWebhookUrl)
     .option("--json", "print JSON")
     .action((name: string, { weight = 1, rate, maxDepth, webhookUrl, json }: CreateOptions) =>
-      operate(async ({ apiKeys, webhooks }) => {
+      runAdmin(async ({ apiKeys, webhooks }) => {
         const key = await newApiKey()
         const record = { name, weight, ...(rate && { rateLimit: rate }), ...(maxDepth && { maxDepth }) }
         const outcome = await apiKeys.create({ ...record, createdMs: Date.now() }, await hashApiKey(key))
@@ -75,7 +75,7 @@ function addList(keys: Command): void {
     .description("List keys with their limits, and revoked keys.")
     .option("--json", "print JSON")
     .action(({ json }: { json?: true }) =>
-      operate(async ({ apiKeys }) => {
+      runAdmin(async ({ apiKeys }) => {
         const list = await apiKeys.list()
         print(json ? JSON.stringify(list) : renderKeyList(list, paintFor(process.stdout)))
       }),
@@ -90,7 +90,7 @@ function addRevoke(keys: Command): void {
     .option("-y, --yes", "do not ask for confirmation")
     .option("--json", "print the outcome as JSON")
     .action((name: string, { yes, json }: { yes?: true; json?: true }) =>
-      operate(async ({ apiKeys }, signal) => {
+      runAdmin(async ({ apiKeys }, signal) => {
         await confirm(`Revoke ${name}: nobody can read its tickets any more, and the name stays taken.`, {
           yes: yes === true,
           signal,

@@ -1,10 +1,10 @@
 import type { Command } from "commander"
 import { z } from "zod"
+import { isQueueOf, withAdmin } from "../admin/open-admin.ts"
 import { createApi, parseBody } from "../api.ts"
 import { CliError } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { interruptible } from "../interrupted.ts"
-import { isQueueOf, withOperator } from "../operate/open-operator.ts"
 import { refuseOtherWords } from "../parse-option.ts"
 import { paintFor, print } from "../terminal.ts"
 import { renderTable } from "../text-table.ts"
@@ -53,7 +53,7 @@ export function addModelsCommand(program: Command): void {
 /** The reasons name folders on the classifiers' disks: they are for who holds the key to the queue, not for callers of the API. */
 async function readBroken(): Promise<Broken[]> {
   try {
-    const { workers } = await withOperator(({ registry }) => registry.read())
+    const { workers } = await withAdmin(({ registry }) => registry.read())
     const found = new Map<string, Broken>()
     for (const { untilMs, broken } of workers) {
       if (untilMs < Date.now()) continue

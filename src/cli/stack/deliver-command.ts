@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import type { Command } from "commander"
-import { findEndpoint } from "../operate/open-operator.ts"
+import { findEndpoint } from "../admin/open-admin.ts"
 import { packageRoot } from "../package-root.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { cliOutput } from "./cli-output.ts"

@@ -1,6 +1,6 @@
 import type { Command } from "commander"
+import { runAdmin } from "../admin/run-admin.ts"
 import { countOf } from "../human-units.ts"
-import { operate } from "../operate/operate.ts"
 import { print } from "../terminal.ts"
 
 const HELP = `
@@ -25,7 +25,7 @@ export function addSealCommand(webhook: Command): void {
     .option("--json", "print the outcome as JSON")
     .addHelpText("after", HELP)
     .action(({ json }: { json?: true }) =>
-      operate(async ({ webhooks }) => {
+      runAdmin(async ({ webhooks }) => {
         const callers = await webhooks.sealAll()
         print(json ? JSON.stringify({ sealed: callers }) : `The secrets of ${countOf(callers, "API key")} are sealed`)
       }),

@@ -3,9 +3,9 @@ import { KEY_NAME } from "../../lib/callers/api-key.ts"
 import { keyCaller } from "../../lib/callers/caller-id.ts"
 import type { WebhookSettings, WebhookSettingsStore } from "../../lib/webhooks/webhook-settings.ts"
 import { webhookUrlSchema } from "../../lib/webhooks/webhook-url.ts"
+import { runAdmin } from "../admin/run-admin.ts"
 import { CliError } from "../cli-error.ts"
 import { countOf } from "../human-units.ts"
-import { operate } from "../operate/operate.ts"
 import { print, printError } from "../terminal.ts"
 
 const HELP = `
@@ -39,7 +39,7 @@ export function addSettingsCommand(webhook: Command): void {
     .option("--json", "print JSON")
     .addHelpText("after", HELP)
     .action((name: string, options: Options) =>
-      operate(async ({ webhooks, apiKeys }) => {
+      runAdmin(async ({ webhooks, apiKeys }) => {
         const { url: newUrl, rotate, dropOld } = options
         const isChange = newUrl !== undefined || rotate === true || dropOld === true
         const note = noteOnKey(name, {

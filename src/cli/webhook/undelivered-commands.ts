@@ -1,9 +1,9 @@
 import type { Command } from "commander"
+import type { AdminDeps } from "../admin/open-admin.ts"
+import { runAdmin } from "../admin/run-admin.ts"
+import { checkWhich, reportFailures, type Which, withWhich } from "../admin/which.ts"
 import { confirm } from "../confirm.ts"
 import { countOf } from "../human-units.ts"
-import type { Operations } from "../operate/open-operator.ts"
-import { operate } from "../operate/operate.ts"
-import { checkWhich, reportFailures, type Which, withWhich } from "../operate/which.ts"
 import { parseCount } from "../parse-option.ts"
 import { paintFor, print, printError } from "../terminal.ts"
 import {
@@ -53,7 +53,7 @@ function addList(webhook: Command): void {
     .option("--json", "print one JSON line per item")
     .addHelpText("after", HELP_LIST)
     .action(({ limit, json }: { limit: number; json?: true }) =>
-      operate(async ({ outbox }) => {
+      runAdmin(async ({ outbox }) => {
         const retried = await outbox.listRetried({ count: limit })
         const undelivered = [...retried, ...(await outbox.listUndelivered({ count: limit }))].slice(0, limit)
         if (undelivered.length === 0) return json ? undefined : print(NOTHING)
@@ -72,7 +72,7 @@ function addResend(webhook: Command): void {
     .description("Resend webhooks, delivered or not; with --all, all undelivered ones.")
     .addHelpText("after", HELP_RESEND)
   withEvents(resend).action((ids: string[], which: Which) =>
-    operate(async ({ outbox }, signal) => {
+    runAdmin(async ({ outbox }, signal) => {
       const { chosen, what } = await choose(outbox, ids, which)
       if (chosen.length === 0) return
       // Confirm --all only: the user may not know how many items it covers.
@@ -92,7 +92,7 @@ function addDrop(webhook: Command): void {
     .description("Stop retrying undelivered webhooks. Their recorded attempts are kept until they expire.")
     .addHelpText("after", REACH)
   withEvents(drop).action((ids: string[], which: Which) =>
-    operate(async ({ outbox }, signal) => {
+    runAdmin(async ({ outbox }, signal) => {
       const { chosen, what } = await choose(outbox, ids, which)
       if (chosen.length === 0) return
       await confirm(`Drop ${what} permanently.`, { yes: which.yes === true, signal })
@@ -106,7 +106,7 @@ function addDrop(webhook: Command): void {
 
 const withEvents = (command: Command) => withWhich(command, "[event...]", "events, msg_…")
 
-async function choose(outbox: Operations["outbox"], ids: readonly string[], which: Which) {
+async function choose(outbox: AdminDeps["outbox"], ids: readonly string[], which: Which) {
   checkWhich(ids, which)
   const named = [...new Set(ids)]
   if (!which.all) return { chosen: named, what: countOf(named.length, "webhook") }

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
-import { untilDrained } from "../../../src/cli/operate/drain-command.ts"
+import { untilDrained } from "../../../src/cli/admin/drain-command.ts"
 import { createKeys } from "../../../src/lib/queue/keys.ts"
 import { Operator } from "../../../src/lib/queue/operator.ts"
 import { AWAKE, FakeClassifier } from "../../support/edge/edge-classifier.ts"

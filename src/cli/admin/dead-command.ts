@@ -5,9 +5,9 @@ import { parseCount, parseDurationMs } from "../parse-option.ts"
 import { paintFor, print, printError } from "../terminal.ts"
 import { allDeadIds, dropDead, findDead, findWork, retryDead } from "./dead-letters.ts"
 import { parseJobId } from "./job-ids.ts"
-import type { Operations } from "./open-operator.ts"
-import { operate } from "./operate.ts"
+import type { AdminDeps } from "./open-admin.ts"
 import { renderDead, renderDeadList } from "./render-dead.ts"
+import { runAdmin } from "./run-admin.ts"
 import { checkWhich, reportFailures, type Which, withWhich } from "./which.ts"
 
 const HELP = `
@@ -47,7 +47,7 @@ function addList(dead: Command): void {
     .option("--limit <n>", "maximum number", parseCount, 50)
     .option("--json", "print one JSON line per item")
     .action(({ limit, json }: JsonOption & { limit: number }) =>
-      operate(async ({ operator }) => {
+      runAdmin(async ({ operator }) => {
         const letters = await operator.listDead({ count: limit })
         if (letters.length === 0) return json ? undefined : print("There are no dead letters.")
         if (json) return print(letters.map((letter) => JSON.stringify(letter)).join("\n"))
@@ -65,8 +65,8 @@ function addShow(dead: Command): void {
     .argument("<id>", "a job's or a ticket's", parseJobId)
     .option("--json", "print JSON")
     .action((id: string, { json }: JsonOption) =>
-      operate(async (operations) => {
-        const letter = await findDead(operations, id)
+      runAdmin(async (deps) => {
+        const letter = await findDead(deps, id)
         const paint = paintFor(process.stdout)
         print(json ? JSON.stringify(letter) : renderDead(letter, { paint, nowMs: Date.now() }))
       }),
@@ -81,14 +81,14 @@ function addRetry(dead: Command): void {
         .default(HOUR_MS, "1h"),
     )
     .action((ids: string[], options: Which & { deadline: number }) =>
-      operate(async (operations, signal) => {
-        const chosen = await choose(operations, ids, options)
+      runAdmin(async (deps, signal) => {
+        const chosen = await choose(deps, ids, options)
         if (chosen.length === 0) return
         const what = `Send ${countOf(chosen.length, "dead letter")} again, to be started within ${humanMs(options.deadline)}.`
         // Confirm --all only: the user may not know how many items it covers.
         if (options.all) await confirm(what, { yes: options.yes === true, signal })
         const nowMs = Date.now()
-        const done = await retryDead(operations.operator, chosen, { nowMs, deadlineMs: nowMs + options.deadline })
+        const done = await retryDead(deps.operator, chosen, { nowMs, deadlineMs: nowMs + options.deadline })
         if (options.json) print(JSON.stringify(done))
         else print(`${countOf(done.queued.length, "job")} back in the queue`)
         reportFailures([
@@ -102,12 +102,12 @@ function addRetry(dead: Command): void {
 function addDrop(dead: Command): void {
   withIds(dead.command("drop").description("Delete dead letters and their images. Their tickets stay failed.")).action(
     (ids: string[], options: Which) =>
-      operate(async (operations, signal) => {
-        const chosen = await choose(operations, ids, options)
+      runAdmin(async (deps, signal) => {
+        const chosen = await choose(deps, ids, options)
         if (chosen.length === 0) return
         const what = `Drop ${countOf(chosen.length, "dead letter")} with their images, permanently.`
         await confirm(what, { yes: options.yes === true, signal })
-        const done = await dropDead(operations.operator, chosen)
+        const done = await dropDead(deps.operator, chosen)
         if (options.json) print(JSON.stringify(done))
         else print(`${countOf(done.dropped.length, "dead letter")} dropped`)
         reportFailures([[done.missing, "not a dead letter"]])
@@ -118,9 +118,9 @@ function addDrop(dead: Command): void {
 const withIds = (command: Command) => withWhich(command, "[id...]", "jobs' or tickets'")
 
 /** What is meant: the ids given, or all there are. */
-async function choose(operations: Operations, ids: readonly string[], which: Which): Promise<string[]> {
+async function choose(deps: AdminDeps, ids: readonly string[], which: Which): Promise<string[]> {
   checkWhich(ids, which)
-  const chosen = which.all ? await allDeadIds(operations.operator) : await findWork(operations, ids.map(parseJobId))
+  const chosen = which.all ? await allDeadIds(deps.operator) : await findWork(deps, ids.map(parseJobId))
   if (chosen.length === 0 && !which.json) print("There are no dead letters.")
   return chosen
 }

@@ -1,7 +1,7 @@
 import type { Command } from "commander"
 import { interruptible } from "../interrupted.ts"
 import { print } from "../terminal.ts"
-import { withOperator } from "./open-operator.ts"
+import { withAdmin } from "./open-admin.ts"
 
 const REACH = `
 It connects to the Redis of the local stack, or to UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN.`
@@ -14,7 +14,7 @@ export function addPauseCommands(program: Command): void {
     .addHelpText("after", `${REACH}\nThe pause lasts until \`claimcheck resume\`, across restarts.`)
     .action(() =>
       interruptible(() =>
-        withOperator(async ({ operator }) => {
+        withAdmin(async ({ operator }) => {
           await operator.pause()
           print("Paused: classifiers finish their claimed jobs and claim no more. Continue with: claimcheck resume")
         }),
@@ -27,7 +27,7 @@ export function addPauseCommands(program: Command): void {
     .addHelpText("after", REACH)
     .action(() =>
       interruptible(() =>
-        withOperator(async ({ operator }) => {
+        withAdmin(async ({ operator }) => {
           await operator.resume()
           print("Resumed: classifiers claim again.")
         }),

@@ -21,7 +21,7 @@ import { readRun } from "../stack/processes/run-file.ts"
 
 const TIMEOUT_MS = 5_000
 
-export type Operations = {
+export type AdminDeps = {
   operator: Operator
   store: JobStore
   outbox: Outbox
@@ -32,7 +32,7 @@ export type Operations = {
 }
 
 /** Runs something with the queue's Redis, as decision 0006 has it. @throws CliError when it cannot be found or reached */
-export async function withOperator<T>(run: (operations: Operations) => Promise<T>): Promise<T> {
+export async function withAdmin<T>(run: (deps: AdminDeps) => Promise<T>): Promise<T> {
   const rest = findEndpoint(process.env, join(findHome(process.env, packageRoot()), "run.json"))
   const redis = connectRedis({ ...rest, timeoutMs: TIMEOUT_MS })
   const keys = createKeys()

@@ -1,7 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { DeadLetter, Operator, Revived } from "../../lib/queue/operator.ts"
 import { CliError } from "../cli-error.ts"
-import type { Operations } from "./open-operator.ts"
+import type { AdminDeps } from "./open-admin.ts"
 
 const PAGE = 100
 
@@ -26,7 +26,7 @@ export async function allDeadIds(operator: Pick<Operator, "listDead">): Promise<
 }
 
 /** The jobs that lie behind ids: a ticket that shares another's work died with it. */
-export async function findWork({ store }: Pick<Operations, "store">, ids: readonly string[]): Promise<string[]> {
+export async function findWork({ store }: Pick<AdminDeps, "store">, ids: readonly string[]): Promise<string[]> {
   const workOf = async (id: string) => {
     try {
       return (await store.read(id))?.leader ?? id
@@ -40,9 +40,9 @@ export async function findWork({ store }: Pick<Operations, "store">, ids: readon
 }
 
 /** @throws CliError when it is not among the dead */
-export async function findDead(operations: Operations, id: string): Promise<DeadLetter> {
-  const [workId] = await findWork(operations, [id])
-  for await (const letter of eachDead(operations.operator)) if (letter.id === workId) return letter
+export async function findDead(deps: AdminDeps, id: string): Promise<DeadLetter> {
+  const [workId] = await findWork(deps, [id])
+  for await (const letter of eachDead(deps.operator)) if (letter.id === workId) return letter
   throw new CliError(`There is no dead letter ${id}`, { code: "not_found" })
 }
 

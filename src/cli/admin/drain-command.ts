@@ -3,8 +3,8 @@ import { sleep } from "../../lib/sleep.ts"
 import { CliError } from "../cli-error.ts"
 import { countOf } from "../human-units.ts"
 import { print, printError } from "../terminal.ts"
-import type { Operations } from "./open-operator.ts"
-import { operate } from "./operate.ts"
+import type { AdminDeps } from "./open-admin.ts"
+import { runAdmin } from "./run-admin.ts"
 
 /** Edges read the registry every ten seconds; uploads accepted before that have arrived by then. */
 const SEEN_MS = 15_000
@@ -26,22 +26,22 @@ export function addDrainCommand(program: Command): void {
     .option("--json", "print the remaining work as a JSON line per second")
     .addHelpText("after", HELP)
     .action(({ off, json }: { off?: true; json?: true }) =>
-      operate(async (operations, signal) => {
-        await operations.operator.drain(off !== true)
+      runAdmin(async (deps, signal) => {
+        await deps.operator.drain(off !== true)
         if (off) return print("Accepting again, within ten seconds.")
         const tell = (left: Left) => (json ? print(JSON.stringify(left)) : printError(describe(left)))
-        await untilDrained(operations, { tell, signal })
+        await untilDrained(deps, { tell, signal })
         if (!json)
           print("Empty. Stop this release and start the next one; with the same schema number: claimcheck drain --off")
       }),
     )
 }
 
-type Left = Awaited<ReturnType<Operations["operator"]["countLeft"]>>
+type Left = Awaited<ReturnType<AdminDeps["operator"]["countLeft"]>>
 
 /** Looks every second until nothing is left. @throws CliError when the queue is paused: it would never be empty */
 export async function untilDrained(
-  { operator }: Pick<Operations, "operator">,
+  { operator }: Pick<AdminDeps, "operator">,
   { tell, signal, seenMs = SEEN_MS }: { tell: (left: Left) => void; signal: AbortSignal; seenMs?: number },
 ): Promise<void> {
   let told = ""

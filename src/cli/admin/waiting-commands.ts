@@ -4,8 +4,8 @@ import { CliError } from "../cli-error.ts"
 import { confirm } from "../confirm.ts"
 import { countOf } from "../human-units.ts"
 import { print } from "../terminal.ts"
-import type { Operations } from "./open-operator.ts"
-import { operate } from "./operate.ts"
+import type { AdminDeps } from "./open-admin.ts"
+import { runAdmin } from "./run-admin.ts"
 
 const HELP = `
 For jobs of a model that no classifier serves, for example because its folder was removed. It connects to the Redis of
@@ -25,13 +25,13 @@ export function addWaitingCommands(queue: Command): void {
     )
     .argument("<model>", "as `claimcheck queue` lists it")
     .action((model: string, options: Options) =>
-      operate(async (operations, signal) => {
-        const waiting = await findWaiting(operations, model)
-        await assertKnown(operations, model, waiting)
+      runAdmin(async (deps, signal) => {
+        const waiting = await findWaiting(deps, model)
+        await assertKnown(deps, model, waiting)
         if (waiting.jobs > 0 || waiting.batches.length > 0) {
           await confirm(`Drop ${describe(waiting)} for ${model}.`, { yes: options.yes === true, signal })
         }
-        report("dropped", await dropAll(operations, waiting), options)
+        report("dropped", await dropAll(deps, waiting), options)
       }),
     )
   withAnswers(queue.command("move"))
@@ -40,14 +40,14 @@ export function addWaitingCommands(queue: Command): void {
     .argument("<model>", "as `claimcheck queue` lists it")
     .argument("<to>", "a served model")
     .action((model: string, to: string, options: Options) =>
-      operate(async (operations, signal) => {
-        await assertServed(operations, model, to)
-        const waiting = await findWaiting(operations, model)
-        await assertKnown(operations, model, waiting)
+      runAdmin(async (deps, signal) => {
+        await assertServed(deps, model, to)
+        const waiting = await findWaiting(deps, model)
+        await assertKnown(deps, model, waiting)
         if (waiting.jobs > 0 || waiting.batches.length > 0) {
           await confirm(`Move ${describe(waiting)} from ${model} to ${to}.`, { yes: options.yes === true, signal })
         }
-        report("moved", await moveAll(operations, waiting, to), options)
+        report("moved", await moveAll(deps, waiting, to), options)
       }),
     )
 }
@@ -58,11 +58,11 @@ const withAnswers = (command: Command) =>
     .option("--json", "print the outcome as JSON")
     .addHelpText("after", HELP)
 
-type Batches = Awaited<ReturnType<Operations["batches"]["open"]>>
+type Batches = Awaited<ReturnType<AdminDeps["batches"]["open"]>>
 type Waiting = { queues: string[]; jobs: number; batches: Batches }
 type Done = { jobs: number; lists: number }
 
-async function findWaiting({ operator, batches }: Operations, model: string): Promise<Waiting> {
+async function findWaiting({ operator, batches }: AdminDeps, model: string): Promise<Waiting> {
   const queues = model.includes("@") ? [model] : queuesOfModel(model)
   let jobs = 0
   for (const queue of queues) jobs += await operator.countWaiting(queue)
@@ -71,14 +71,14 @@ async function findWaiting({ operator, batches }: Operations, model: string): Pr
 }
 
 /** Batches first, because they refill the queue. */
-async function dropAll({ operator, batches }: Operations, waiting: Waiting): Promise<Done> {
+async function dropAll({ operator, batches }: AdminDeps, waiting: Waiting): Promise<Done> {
   const nowMs = Date.now()
   for (const { plan } of waiting.batches) while ((await batches.end(plan.id, "canceled", nowMs)).inFlight > 0);
   for (const queue of waiting.queues) await operator.dropWaiting(queue, nowMs)
   return { jobs: waiting.jobs, lists: waiting.batches.length }
 }
 
-async function moveAll({ operator, batches }: Operations, waiting: Waiting, to: string): Promise<Done> {
+async function moveAll({ operator, batches }: AdminDeps, waiting: Waiting, to: string): Promise<Done> {
   const [uploads = to, urls = to] = queuesOfModel(to)
   const target = (queue: string) => ({ model: to, queue: queue.endsWith("@url") ? urls : uploads })
   for (const batch of waiting.batches) await batches.moveTo(batch, target(batch.plan.queue))
@@ -88,7 +88,7 @@ async function moveAll({ operator, batches }: Operations, waiting: Waiting, to: 
 }
 
 /** A model without waiting jobs that was never served is a typo. */
-async function assertKnown({ registry }: Operations, model: string, { jobs, batches }: Waiting): Promise<void> {
+async function assertKnown({ registry }: AdminDeps, model: string, { jobs, batches }: Waiting): Promise<void> {
   if (jobs > 0 || batches.length > 0 || model.startsWith("@")) return
   const ids = (await registry.read()).models.map(({ id }) => id)
   if (ids.includes(model.replace(/@url$/, ""))) return
@@ -96,7 +96,7 @@ async function assertKnown({ registry }: Operations, model: string, { jobs, batc
   throw new CliError(`There is no model ${model}, and nothing waits for it${known}`, { code: "unknown_model" })
 }
 
-async function assertServed({ registry }: Operations, model: string, to: string): Promise<void> {
+async function assertServed({ registry }: AdminDeps, model: string, to: string): Promise<void> {
   const snapshot = await registry.read()
   const isServed = (id: string) => serviceRate(snapshot, id, { nowMs: Date.now() }).classifiers > 0
   if (model.startsWith("@")) throw new CliError(`Cannot move ${model}: it is the queue of an operation, not of a model`)
