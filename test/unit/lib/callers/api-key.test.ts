@@ -82,7 +82,9 @@ describe("addressCaller()", () => {
     ["203.0.113.7", null],
     ["::ffff:203.0.113.7", null],
     ["unknown", null],
-  ])("prefix48Of() the caller at %s is %s", (address, prefix48) => expect(prefix48Of(addressCaller(address))).toBe(prefix48))
+  ])("prefix48Of() the caller at %s is %s", (address, prefix48) =>
+    expect(prefix48Of(addressCaller(address))).toBe(prefix48),
+  )
 
   it("tells two networks apart, and no two addresses of one", () => {
     const group = fc.nat(0xffff).map((number) => number.toString(16))
