@@ -7,7 +7,7 @@ import { JobStore } from "../lib/queue/job-store.ts"
 import { createKeys, SCHEMA_VERSION } from "../lib/queue/keys.ts"
 import { outputLimits, sealerOf, storeLimits } from "../lib/queue/queue-config.ts"
 import { Registry } from "../lib/queue/registry.ts"
-import { announceSchema } from "../lib/queue/schema-version.ts"
+import { recordSchema } from "../lib/queue/schema-version.ts"
 import type { RedisRest } from "../lib/redis/redis.ts"
 import { RedisClock } from "../lib/redis/redis-clock.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
@@ -89,7 +89,7 @@ export async function composeClassifier(config: ClassifierConfig, deps: Classifi
     outputs: createOutputStore(config, { stored, now }),
     /** Tells the registry what is served, and looks at Redis' settings. */
     async enroll(): Promise<void> {
-      const found = await announceSchema(redis, keys)
+      const found = await recordSchema(redis, keys)
       if (found !== null) log.warn("schema.other_version", { found, own: SCHEMA_VERSION })
       await registry.enroll(pool.models, now())
       await eviction.look()

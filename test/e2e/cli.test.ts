@@ -182,7 +182,7 @@ describe("claimcheck dead", () => {
         nowMs,
         leaseMs: 60_000,
         token: crypto.randomUUID(),
-        handEmpty: true,
+        isIdle: true,
       })
       const [job] = jobs
       expect(job?.input.ticketId).toBe(ticket)

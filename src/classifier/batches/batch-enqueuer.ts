@@ -1,6 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import { type Batch, doneOf } from "../../lib/batches/batch.ts"
-import { type BatchStore, type LentBatch, MAX_FED_AT_ONCE } from "../../lib/batches/batch-store.ts"
+import { type BatchStore, type LeasedBatch, MAX_ENQUEUED_AT_ONCE } from "../../lib/batches/batch-store.ts"
 import type { Log } from "../../lib/log.ts"
 import type { JobError } from "../../lib/queue/job.ts"
 import { newJobId } from "../../lib/queue/job-id.ts"
@@ -17,7 +17,7 @@ const MAX_LEASED = 4
 const LOST: ReadonlySet<string> = new Set(["list_expired", "payload_unreadable"])
 
 export type BatchEnqueuerOptions = {
-  store: Pick<BatchStore, "lend" | "feed" | "end" | "getChunk">
+  store: Pick<BatchStore, "lease" | "enqueueNext" | "end" | "getChunk">
   now: () => number
   /** Whether wake-ups arrive now. */
   isListening: () => boolean
@@ -55,18 +55,18 @@ export class BatchEnqueuer {
     const token = newJobId(now())
     const within = { reachability, signal }
     try {
-      const lease = () => store.lend({ nowMs: now(), token, max: MAX_LEASED })
-      const { lent, unreadable, nextDueMs } = await untilReached(lease, within)
+      const lease = () => store.lease({ nowMs: now(), token, max: MAX_LEASED })
+      const { leased, unreadable, nextDueMs } = await untilReached(lease, within)
       for (const { id, error } of unreadable) this.#options.log.error("batch.unreadable", { batchId: id, error })
       if (nextDueMs !== null) this.#loop.lookAt(nextDueMs)
-      await Promise.all(lent.map((batch) => this.#enqueueNext(batch, signal)))
+      await Promise.all(leased.map((batch) => this.#enqueueNext(batch, signal)))
     } catch (error) {
       if (!signal.aborted) throw error
     }
   }
 
   /** A batch that cannot go on must not hold up the others. */
-  async #enqueueNext(leased: LentBatch, signal: AbortSignal): Promise<void> {
+  async #enqueueNext(leased: LeasedBatch, signal: AbortSignal): Promise<void> {
     const { log } = this.#options
     const { batch, deadlineMs } = leased
     const about = { batchId: batch.plan.id }
@@ -89,15 +89,15 @@ export class BatchEnqueuer {
     }
   }
 
-  async #enqueue(leased: LentBatch, signal: AbortSignal): Promise<void> {
+  async #enqueue(leased: LeasedBatch, signal: AbortSignal): Promise<void> {
     const { store, now, reachability, log } = this.#options
     const { plan, progress } = leased.batch
     const within = { reachability, signal }
     let room = plan.size - (progress.cursor - doneOf(progress))
     for (let cursor = progress.cursor; ; ) {
-      const count = Math.max(1, Math.min(MAX_FED_AT_ONCE, room))
+      const count = Math.max(1, Math.min(MAX_ENQUEUED_AT_ONCE, room))
       const pictures = await untilReached(() => this.#lists.read(plan, cursor, count), within)
-      const enqueued = await untilReached(() => store.feed(leased, { cursor, pictures, nowMs: now() }), within)
+      const enqueued = await untilReached(() => store.enqueueNext(leased, { cursor, pictures, nowMs: now() }), within)
       if (enqueued.cursor > cursor) {
         log.debug("batch.enqueued", { batchId: plan.id, from: cursor, to: enqueued.cursor })
         room -= enqueued.cursor - cursor
@@ -105,7 +105,7 @@ export class BatchEnqueuer {
       if (enqueued.dueMs !== null) this.#loop.lookAt(enqueued.dueMs)
       if (enqueued.status !== "more") return
       cursor = enqueued.cursor
-      if (room <= 0) room = MAX_FED_AT_ONCE
+      if (room <= 0) room = MAX_ENQUEUED_AT_ONCE
     }
   }
 

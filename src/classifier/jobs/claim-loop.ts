@@ -56,8 +56,8 @@ function viewOf(loop: ClaimLoop) {
   return { ...loop, nowMs: loop.now(), queues, broken: loop.broken(), isListening, mayReap }
 }
 
-function report({ metrics, log }: ClaimLoop, { status, moved, unreadable }: Claimed): void {
+function report({ metrics, log }: ClaimLoop, { status, reclaimed, unreadable }: Claimed): void {
   metrics.claims.inc({ found: status })
-  for (const job of moved) logReclaimed(log, job)
+  for (const job of reclaimed) logReclaimed(log, job)
   for (const about of unreadable) log.error("job.unreadable", about)
 }

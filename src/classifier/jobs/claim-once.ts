@@ -40,7 +40,7 @@ export async function claimOnce(
   const known = deps.knownEmpty.toSkip()
   const skip = looksAtAll ? [] : known
   const rotated = queues.map((_queue, i) => queues[(i + turn) % queues.length] ?? "")
-  const beat = heartbeat === null ? {} : { beat: JSON.stringify(describeWorker(deps, heartbeat)) }
+  const workerState = heartbeat === null ? {} : { heartbeat: JSON.stringify(describeWorker(deps, heartbeat)) }
   try {
     const claimed = await untilReached(
       (attempt) =>
@@ -52,16 +52,16 @@ export async function claimOnce(
           nowMs: deps.now(),
           leaseMs: deps.leaseMs,
           token,
-          handEmpty: deps.active.size === 0,
+          isIdle: deps.active.size === 0,
           ahead,
           again: attempt > 0,
-          reap: reaps,
-          ...beat,
+          reclaims: reaps,
+          ...workerState,
         }),
       { reachability: deps.reachability, signal },
     )
     const asked = rotated.filter((queue) => !skip.includes(queue))
-    deps.knownEmpty.found(asked, claimed.dry)
+    deps.knownEmpty.found(asked, claimed.empty)
     return claimed
   } catch (error) {
     if (signal.aborted) return null

@@ -84,7 +84,7 @@ export class Deliverer {
         token,
         max: Math.min(MAX_PER_TAKE, this.#capacity.free),
         perReceiver: this.#capacity.perReceiver,
-        rooms: capacity,
+        capacity,
       })
     }
     try {

@@ -222,7 +222,9 @@ async function describeBatch(services: Services, batch: Batch): Promise<BatchTic
   const { registry, now, overdueWakes, batches: store, log } = services
   const waitsToBegin = stateOf(batch) === "queued" && now() - batch.plan.createdMs > OVERDUE_MS
   if (waitsToBegin && overdueWakes.isDue("batches")) {
-    await store.wakeFeeders().catch((error: unknown) => log.debug("batch.not_woken", { batchId: batch.plan.id, error }))
+    await store
+      .wakeForBatches()
+      .catch((error: unknown) => log.debug("batch.not_woken", { batchId: batch.plan.id, error }))
   }
   // An accepted list is answered for even while Redis is away.
   const [rate, isPaused] = await Promise.all([

@@ -15,11 +15,11 @@ import { encodePictureJob, type Picture } from "./picture-job.ts"
 /** A list that breaks off leaves chunks for so long. */
 const LIST_TTL_MS = 600_000
 /** A script is to be short. */
-export const MAX_FED_AT_ONCE = 64
+export const MAX_ENQUEUED_AT_ONCE = 64
 const MAX_STOPPED_AT_ONCE = 64
 const HOUR_MS = 3_600_000
 /** A classifier that dies holds a batch up for so long. */
-const FEED_LEASE_MS = 15_000
+const BATCH_LEASE_MS = 15_000
 /** How soon somebody looks after a wake-up that was lost, and after a queue that had no room. */
 const LOOK_MS = 10_000
 const RETRY_MS = 1_000
@@ -30,8 +30,8 @@ const leasedReply = z.tuple([z.array(z.tuple([z.string(), fieldsReply])), instan
 const nextReply = z.tuple([z.enum(["more", "full", "wait", "ended", "lost"]), z.number(), instantOrNone])
 const endedReply = z.tuple([z.enum(["ended", "finished", "missing"]), z.number(), fieldsReply])
 
-export type LentBatch = { batch: Batch; deadlineMs: number; token: string }
-export type Fed = { status: "more" | "full" | "wait" | "ended" | "lost"; cursor: number; dueMs: number | null }
+export type LeasedBatch = { batch: Batch; deadlineMs: number; token: string }
+export type NextEnqueued = { status: "more" | "full" | "wait" | "ended" | "lost"; cursor: number; dueMs: number | null }
 export type Ended = { status: "ended" | "finished" | "missing"; inFlight: number; batch: Batch | null }
 
 /** Batches in Redis. Every call is one request, safe to repeat, and throws AppError redis_unavailable. */
@@ -119,8 +119,8 @@ export class BatchStore {
 
   /** Has the pictures of a batch that are not in the queue yet done by another model. */
   async moveTo({ plan }: Batch, { model, queue }: { model: string; queue: string }): Promise<void> {
-    const moved = { ...plan, model, queue }
-    const fields = { plan: JSON.stringify(moved), eventPlan: eventPlan(moved) }
+    const changed = { ...plan, model, queue }
+    const fields = { plan: JSON.stringify(changed), eventPlan: eventPlan(changed) }
     await this.#redis.hset(this.#keys.batch(plan.id), fields)
   }
 
@@ -139,8 +139,8 @@ export class BatchStore {
     return this.#redis.mget<(string | null)[]>(...keys)
   }
 
-  /** Takes batches that are due, to feed them. */
-  async lend({
+  /** Leases batches that are due, so that their next pictures are enqueued. */
+  async lease({
     nowMs,
     token,
     max,
@@ -148,54 +148,54 @@ export class BatchStore {
     nowMs: number
     token: string
     max: number
-  }): Promise<{ lent: LentBatch[]; unreadable: { id: string; error: unknown }[]; nextDueMs: number | null }> {
-    const settings = { nowMs, token, max, leaseMs: FEED_LEASE_MS }
+  }): Promise<{ leased: LeasedBatch[]; unreadable: { id: string; error: unknown }[]; nextDueMs: number | null }> {
+    const settings = { nowMs, token, max, leaseMs: BATCH_LEASE_MS }
     const [rows, nextDueMs] = await this.#run(LEASE_BATCHES, [JSON.stringify(settings)], leasedReply)
-    const lent: LentBatch[] = []
+    const leased: LeasedBatch[] = []
     const unreadable: { id: string; error: unknown }[] = []
     for (const [id, list] of rows) {
       const fields = pairsOf(list)
       try {
         const batch = decodeBatch(fields)
-        lent.push({ batch, token, deadlineMs: Number(fields.deadlineMs ?? batch.plan.deadlineMs) })
+        leased.push({ batch, token, deadlineMs: Number(fields.deadlineMs ?? batch.plan.deadlineMs) })
       } catch (error) {
         // A newer edge may have written what this classifier does not know.
         unreadable.push({ id, error })
       }
     }
-    return { lent, unreadable, nextDueMs }
+    return { leased, unreadable, nextDueMs }
   }
 
   /** Puts pictures from `cursor` on into the queue, as many of them as there is room for. */
-  async feed(
-    lent: LentBatch,
+  async enqueueNext(
+    { batch, deadlineMs, token }: LeasedBatch,
     { cursor, pictures, nowMs }: { cursor: number; pictures: readonly Picture[]; nowMs: number },
-  ): Promise<Fed> {
-    const { plan } = lent.batch
+  ): Promise<NextEnqueued> {
+    const { plan } = batch
     const { maxDepth, maxDepthPerCaller, attemptMs } = this.#limits
     const settings = {
       id: plan.id,
-      token: lent.token,
+      token,
       cursor,
       nowMs,
       queue: plan.queue,
       caller: plan.caller,
       maxDepth,
       maxDepthPerCaller: plan.maxDepth ?? maxDepthPerCaller,
-      jobTtlMs: Math.max(lent.deadlineMs - nowMs + plan.maxAttempts * attemptMs, plan.keepUntilMs - nowMs),
+      jobTtlMs: Math.max(deadlineMs - nowMs + plan.maxAttempts * attemptMs, plan.keepUntilMs - nowMs),
       keepUntilMs: plan.keepUntilMs,
-      leaseMs: FEED_LEASE_MS,
+      leaseMs: BATCH_LEASE_MS,
       lookMs: LOOK_MS,
       retryMs: RETRY_MS,
     }
-    const jobs = pictures.map((picture) => encodePictureJob(plan, picture, { nowMs, deadlineMs: lent.deadlineMs }))
+    const jobs = pictures.map((picture) => encodePictureJob(plan, picture, { nowMs, deadlineMs }))
     try {
       const [status, next, dueMs] = await this.#run(ENQUEUE_NEXT, [JSON.stringify(settings), ...jobs], nextReply)
       return { status, cursor: next, dueMs }
     } catch (error) {
       // A queue without room; the batch comes due when its lease ends.
       if (!(error instanceof AppError && error.code === "redis_full")) throw error
-      return { status: "wait", cursor, dueMs: nowMs + FEED_LEASE_MS }
+      return { status: "wait", cursor, dueMs: nowMs + BATCH_LEASE_MS }
     }
   }
 
@@ -208,7 +208,7 @@ export class BatchStore {
   }
 
   /** Tells all classifiers that some batch may be due. A hint: it may be lost, or be for nothing. */
-  async wakeFeeders(): Promise<void> {
+  async wakeForBatches(): Promise<void> {
     await this.#redis.publish(this.#keys.wakeChannel, "batches")
   }
 

@@ -110,7 +110,7 @@ export function toBatchTicket(
 /** The first pictures come all at once, or late: a rate of them is of no use. */
 const MIN_RATE_SECONDS = 2
 
-/** Over the last five to ten seconds while it is fed, and from its start to its end when it is done. */
+/** Over the last five to ten seconds while it is in progress, and from its start to its end when it is done. */
 function rateOf({ progress }: Batch, nowMs: number): number | null {
   const { startedMs, finishedMs, markMs, markDone } = progress
   const [sinceMs, before] = finishedMs === undefined ? [markMs, markDone] : [startedMs, 0]

@@ -14,15 +14,15 @@ export type Claim = {
   /** Made by the caller, so that the same claim sent again returns the same jobs. */
   token: string
   /** The worker holds no other job. Only then is a job handed out whose earlier attempt ended without an answer. */
-  handEmpty: boolean
+  isIdle: boolean
   /** How many jobs must leave the worker's lanes before the first of these gets one; less than 0 when lanes are free. */
   ahead?: number
   /** The reply to this very claim was lost: look for what it took before taking more. */
   again?: boolean
   /** Look for leases that ran out. */
-  reap?: boolean
+  reclaims?: boolean
   /** What the registry should know of the worker (src/lib/queue/registry.ts). */
-  beat?: string
+  heartbeat?: string
 }
 
 const texts = z.array(z.string())
@@ -33,9 +33,9 @@ export type Claimed = {
   status: z.infer<typeof claimReply>[1]
   nextLeaseEndMs: number | null
   /** Those of the claim's queues that hold nothing now. */
-  dry: string[]
+  empty: string[]
   /** Other jobs, whose lease had run out or whose deadline was over: as the claim left them. */
-  moved: Job[]
+  reclaimed: Job[]
   /** What could not be read here, and went to the dead letters alone. */
   unreadable: { jobId: string; reason: string }[]
 }

@@ -91,10 +91,9 @@ export class JobStore {
 
   async claim(claim: Claim): Promise<Claimed> {
     const { resultTtlMs, deadTtlMs } = this.#limits
-    const { handEmpty, reap, beat, ...same } = claim
-    const settings = { ...same, isIdle: handEmpty, reclaims: reap, heartbeat: beat, resultTtlMs, deadTtlMs }
+    const settings = { ...claim, resultTtlMs, deadTtlMs }
     const reply = await this.#run(CLAIM, [JSON.stringify(settings)], claimReply)
-    const [texts, status, nextLeaseEndMs, dry, moved] = reply
+    const [texts, status, nextLeaseEndMs, empty, others] = reply
     const jobs: ClaimedJob[] = []
     const unreadable: Claimed["unreadable"] = []
     for (const text of texts) {
@@ -102,8 +101,8 @@ export class JobStore {
       if ("unreadable" in job) unreadable.push(await this.#setAside(text, job.unreadable, claim))
       else jobs.push(job)
     }
-    const reclaimed = moved.flatMap((text) => decodeIfReadable(text) ?? [])
-    return { jobs, status, nextLeaseEndMs, dry, moved: reclaimed, unreadable }
+    const reclaimed = others.flatMap((text) => decodeIfReadable(text) ?? [])
+    return { jobs, status, nextLeaseEndMs, empty, reclaimed, unreadable }
   }
 
   /** One record that cannot be read must not keep its neighbours from their work. */

@@ -187,8 +187,8 @@ export type Job = z.infer<typeof jobSchema>
 export type ClaimedJob = Extract<Job, { state: "processing" }>
 
 /**
- * Whether a claimed job may have killed a process before. Many pictures are fetched at once, and
- * hardly one of them did: those are suspects at their last attempt. The claim script says the same.
+ * Whether a claimed job may have killed a process before. Many pictures are fetched at once, and hardly one of them did: those
+ * are suspects at their last attempt. The claim script says the same.
  */
 export function isSuspect({ attempts, maxAttempts, payloadId, timeouts = 0, alone = false }: ClaimedJob): boolean {
   return alone || attempts - 1 - timeouts > (payloadId === undefined ? Math.max(0, maxAttempts - 2) : 0)

@@ -15,7 +15,7 @@ export async function readOtherSchema(redis: RedisRest, keys: Keys): Promise<str
 }
 
 /** Says which version we come with, and returns the one before where it was another. @throws AppError redis_unavailable */
-export async function announceSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
+export async function recordSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
   const set = ["SET", keys.schema, SCHEMA_VERSION, "GET", "PX", TTL_MS]
   const reply = z.string().nullable()
   return unlessOurs(await runScript(redis, RUN_WHEN_FULL, { keys: [keys.schema], args: set, reply }))

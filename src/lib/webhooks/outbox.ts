@@ -15,7 +15,7 @@ export type Take = {
   max: number
   perReceiver: number
   /** How many more each receiver may get, where that is not `perReceiver`. */
-  rooms: Readonly<Record<string, number>>
+  capacity: Readonly<Record<string, number>>
 }
 
 /** An entry that a deliverer has leased. */
@@ -65,13 +65,13 @@ export class Outbox {
   }
 
   /** Takes what is due. Entries whose reply was lost come due again when their lease ends. */
-  async take({ rooms, ...same }: Take): Promise<TakenEntries> {
-    const settings = JSON.stringify({ ...same, capacity: rooms })
+  async take(take: Take): Promise<TakenEntries> {
+    const settings = JSON.stringify(take)
     const [rows, nextDueMs] = await this.#run(TAKE_EVENTS, [settings], takenReply)
     const entries = rows.flatMap(([eventId, receiver, text]) => {
       const delivery = decodeDelivery(text)
       const event = delivery.events.find(({ id }) => id === eventId)
-      return event === undefined ? [] : [{ eventId, receiver, token: same.token, delivery, event }]
+      return event === undefined ? [] : [{ eventId, receiver, token: take.token, delivery, event }]
     })
     return { entries, nextDueMs }
   }

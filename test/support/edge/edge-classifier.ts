@@ -51,7 +51,7 @@ export class FakeClassifier {
   }
 
   async claim(): Promise<ClaimedJob[]> {
-    const beat: WorkerBeat = {
+    const heartbeat: WorkerBeat = {
       untilMs: Date.now() + 3_600_000,
       lanes: 1,
       broken: [],
@@ -64,8 +64,8 @@ export class FakeClassifier {
       nowMs: Date.now(),
       leaseMs: 60_000,
       token: `token-${++this.#claims}`,
-      handEmpty: true,
-      beat: JSON.stringify(beat),
+      isIdle: true,
+      heartbeat: JSON.stringify(heartbeat),
     })
     return claimed.jobs
   }

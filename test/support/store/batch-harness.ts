@@ -1,5 +1,5 @@
 import type { BatchPlan } from "../../../src/lib/batches/batch.ts"
-import type { BatchStore, Fed, LentBatch } from "../../../src/lib/batches/batch-store.ts"
+import type { BatchStore, LeasedBatch, NextEnqueued } from "../../../src/lib/batches/batch-store.ts"
 import { encodeChunk, encodeRow } from "../../../src/lib/batches/list-chunk.ts"
 import { T0 } from "./store-harness.ts"
 
@@ -46,14 +46,14 @@ export async function createBatch(store: BatchStore, plan: BatchPlan) {
 
 /** One batch that is due, under a fresh token. */
 let tokens = 0
-export async function lendOne(store: BatchStore, nowMs = T0): Promise<LentBatch | undefined> {
-  return (await store.lend({ nowMs, token: `feeder-${++tokens}`, max: 1 })).lent[0]
+export async function lendOne(store: BatchStore, nowMs = T0): Promise<LeasedBatch | undefined> {
+  return (await store.lease({ nowMs, token: `feeder-${++tokens}`, max: 1 })).leased[0]
 }
 
-export function feedNext(store: BatchStore, lent: LentBatch, nowMs = T0, count = 64): Promise<Fed> {
-  const { cursor } = lent.batch.progress
-  const pictures = Array.from({ length: Math.min(count, lent.batch.plan.pictures - cursor) }, (_none, i) => {
+export function feedNext(store: BatchStore, leased: LeasedBatch, nowMs = T0, count = 64): Promise<NextEnqueued> {
+  const { cursor } = leased.batch.progress
+  const pictures = Array.from({ length: Math.min(count, leased.batch.plan.pictures - cursor) }, (_none, i) => {
     return { picture: cursor + i, row: cursor + i + 1, url: urlOf(cursor + i) }
   })
-  return store.feed(lent, { cursor, pictures, nowMs })
+  return store.enqueueNext(leased, { cursor, pictures, nowMs })
 }

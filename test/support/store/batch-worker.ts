@@ -32,14 +32,14 @@ export class BatchWorker {
   /** Puts into the queue what there is room for. Returns how many pictures that are. */
   async feed(): Promise<number> {
     const token = `feeder-${++this.#tokens}`
-    const { lent } = await this.batches.lend({ nowMs: Date.now() + CLOCK_ERROR_MS, token, max: 4 })
+    const { leased } = await this.batches.lease({ nowMs: Date.now() + CLOCK_ERROR_MS, token, max: 4 })
     let fed = 0
-    for (const batch of lent) {
+    for (const batch of leased) {
       const { plan, progress } = batch.batch
       let { cursor } = progress
       for (let status = "more"; status === "more"; ) {
         const pictures = await this.#lists.read(plan, cursor, 64)
-        const next = await this.batches.feed(batch, { cursor, pictures, nowMs: Date.now() })
+        const next = await this.batches.enqueueNext(batch, { cursor, pictures, nowMs: Date.now() })
         fed += next.cursor - cursor
         ;({ status, cursor } = next)
       }
@@ -56,7 +56,7 @@ export class BatchWorker {
       nowMs: Date.now(),
       leaseMs: 60_000,
       token: `claim-${++this.#tokens}`,
-      handEmpty: true,
+      isIdle: true,
     })
     for (const job of jobs) {
       await this.store.finish({ jobId: job.id, token: job.leaseToken, job }, outcomeOf(job), Date.now())

@@ -128,7 +128,7 @@ export function claimOf(options: Partial<Claim> = {}): Claim {
     nowMs: T0,
     leaseMs: LEASE_MS,
     token: `token-${++claims}`,
-    handEmpty: true,
+    isIdle: true,
     ...options,
   }
 }

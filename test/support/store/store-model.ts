@@ -100,7 +100,7 @@ export class StoreModel {
       const same = held.length === ids.length && held.every(({ id }) => ids.includes(id))
       return same ? [] : [`The same claim returned ${ids} instead of ${held.map(({ id }) => id)}`]
     }
-    if (claim.reap) for (const ticket of this.tickets.values()) this.#reap(ticket, claim.nowMs)
+    if (claim.reclaims) for (const ticket of this.tickets.values()) this.#reap(ticket, claim.nowMs)
 
     const wrong: string[] = []
     const mine = (ticket: Ticket) => claim.queues.includes(ticket.queue)
@@ -111,7 +111,7 @@ export class StoreModel {
         wrong.push(`${id} was claimed, and did not wait for it`)
         continue
       }
-      if (isSuspect(ticket) && (ids.length > 1 || !claim.handEmpty)) wrong.push(`The suspect ${id} was not alone`)
+      if (isSuspect(ticket) && (ids.length > 1 || !claim.isIdle)) wrong.push(`The suspect ${id} was not alone`)
       if (!ticket.isStarted && claim.nowMs > ticket.deadlineMs) wrong.push(`${id} was claimed past its deadline`)
       Object.assign(ticket, { state: "processing", attempts: ticket.attempts + 1, isStarted: true })
       ticket.lease = { token: claim.token, endMs: claim.nowMs + claim.leaseMs }
@@ -123,10 +123,10 @@ export class StoreModel {
     }
     const left = this.waiting().filter(mine)
     // Suspects that another worker empties its hand for.
-    const isOfOthers = (ticket: Ticket) => isSuspect(ticket) && (!claim.handEmpty || ids.length > 0)
+    const isOfOthers = (ticket: Ticket) => isSuspect(ticket) && (!claim.isIdle || ids.length > 0)
     if (claimed.status === "empty" && !left.every(isOfOthers))
       wrong.push(`The queue is not empty: ${left.map(({ id }) => id)}`)
-    if (claimed.status === "drain" && (claim.handEmpty || !left.some(isSuspect))) {
+    if (claimed.status === "drain" && (claim.isIdle || !left.some(isSuspect))) {
       wrong.push("There is nothing to drain for")
     }
     if (this.isPaused && ids.length > 0) wrong.push("A paused queue was claimed from")

@@ -137,7 +137,7 @@ describe("an event", () => {
       await submit(store, jobOf(id, { webhookUrl: receiver.url, maxAttempts: 1 }))
     }
     await store.cancel("canceled", T0)
-    await store.claim(claimOf({ token: "t", max: 2, handEmpty: true }))
+    await store.claim(claimOf({ token: "t", max: 2, isIdle: true }))
     await store.finish({ jobId: "failed", token: "t" }, failure(), T0)
     await store.retry({ jobId: "dead", token: "t" }, "the lane died", { nowMs: T0, counts: true })
     const shared = { contentKey: "cats", webhookUrl: receiver.url }

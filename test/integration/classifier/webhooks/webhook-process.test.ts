@@ -169,7 +169,7 @@ describe("the deliverer's process", () => {
     await until(() => receiver.received.length === 1, "the attempt is under way")
     killed.child.kill("SIGKILL")
     await killed.exit
-    const take = { leaseMs: DELIVERY_LEASE_MS, token: "t", max: 16, perReceiver: 1, rooms: {} }
+    const take = { leaseMs: DELIVERY_LEASE_MS, token: "t", max: 16, perReceiver: 1, capacity: {} }
     expect((await outbox.take({ ...take, nowMs: Date.now() })).entries).toEqual([])
     // The lease would end by itself in 45 s; the clock of a script is its argument.
     const { entries } = await outbox.take({ ...take, nowMs: Date.now() + DELIVERY_LEASE_MS })

@@ -49,7 +49,7 @@ const DAY_MS = 86_400_000
 /** As planOf() has them. */
 const PICTURES = 6
 
-const claimRows = (max: number, nowMs = T0) => store.claim(claimOf({ queues: [QUEUE], max, nowMs, reap: true }))
+const claimRows = (max: number, nowMs = T0) => store.claim(claimOf({ queues: [QUEUE], max, nowMs, reclaims: true }))
 const progressOf = async (id: string) => (await batches.read(id))?.progress
 const finishAll = async (nowMs = T0, outcome = success()) => {
   const { jobs } = await claimRows(16, nowMs)
@@ -71,11 +71,11 @@ async function expectCounted(id: string, step: string) {
 async function workOff(id: string, fromMs: number) {
   for (let round = 1; round <= 30; round++) {
     const nowMs = fromMs + round * (LEASE_MS + 1)
-    const lent = await lendOne(batches, nowMs)
-    const { ended } = lent?.batch.progress ?? {}
-    if (lent !== undefined && (ended !== undefined || nowMs >= lent.deadlineMs)) {
+    const leased = await lendOne(batches, nowMs)
+    const { ended } = leased?.batch.progress ?? {}
+    if (leased !== undefined && (ended !== undefined || nowMs >= leased.deadlineMs)) {
       await batches.end(id, ended ?? "expired", nowMs)
-    } else if (lent !== undefined) await feedNext(batches, lent, nowMs)
+    } else if (leased !== undefined) await feedNext(batches, leased, nowMs)
     await finishAll(nowMs)
     await expectCounted(id, `round ${round}`)
     if ((await progressOf(id))?.finishedMs !== undefined) return
@@ -105,18 +105,18 @@ describe("BatchStore", () => {
     expect(await batches.read("b")).toBeNull()
   })
 
-  it("feed() puts no more into the queue than the batch's size, with each picture's URL and row", async () => {
+  it("enqueueNext() puts no more into the queue than the batch's size, with each picture's URL and row", async () => {
     await createBatch(batches, planOf("b"))
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    expect(await feedNext(batches, lent)).toMatchObject({ status: "full", cursor: 3 })
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    expect(await feedNext(batches, leased)).toMatchObject({ status: "full", cursor: 3 })
     const { jobs } = await claimRows(10)
     expect(jobs.map(({ id, input, batch }) => [id, input.source?.url, batch?.row])).toEqual(
       [0, 1, 2].map((picture) => [`b-${picture}`, urlOf(picture), picture + 1]),
     )
   })
 
-  it("open() and moveTo(): what is not fed yet is for the other model", async () => {
+  it("open() and moveTo(): what is not enqueued yet is for the other model", async () => {
     await createBatch(
       batches,
       planOf("b", { operation: { name: "classify", topK: 5 }, model: "old", queue: "old@url" }),
@@ -125,18 +125,18 @@ describe("BatchStore", () => {
     const old = (await batches.open()).filter(({ plan }) => plan.queue === "old@url")
     expect(old.map(({ plan }) => plan.id)).toEqual(["b"])
     for (const batch of old) await batches.moveTo(batch, { model: "m", queue: "m@url" })
-    const { lent } = await batches.lend({ nowMs: T0, token: "f", max: 2 })
-    for (const one of lent) await feedNext(batches, one)
+    const { leased } = await batches.lease({ nowMs: T0, token: "f", max: 2 })
+    for (const one of leased) await feedNext(batches, one)
     const { jobs } = await store.claim(claimOf({ queues: ["m@url"], max: 10 }))
     expect(jobs.map(({ id, model }) => [id, model])).toEqual([0, 1, 2].map((picture) => [`b-${picture}`, "m"]))
   })
 
-  it("feed() whose reply was lost feeds nothing twice", async () => {
+  it("enqueueNext() whose reply was lost enqueues nothing twice", async () => {
     await createBatch(batches, planOf("b"))
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent, T0, 2)
-    expect(await feedNext(batches, lent, T0, 2)).toMatchObject({ status: "more", cursor: 2 })
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased, T0, 2)
+    expect(await feedNext(batches, leased, T0, 2)).toMatchObject({ status: "more", cursor: 2 })
     expect(await harness.client.zCard(harness.keys.queue(QUEUE))).toBe(2)
   })
 
@@ -152,9 +152,9 @@ describe("BatchStore", () => {
     await harness.client.del([harness.keys.batch("b"), harness.keys.batchFlight("b"), harness.keys.batches])
 
     await createBatch(batches, planOf("b", { size: 6, maxAttempts: 1 }))
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent)
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased)
     await expectCounted("b", "fed again")
     await workOff("b", T0)
     expect(await progressOf("b")).toMatchObject({ succeeded: 5, failed: 1, finishedMs: expect.any(Number) })
@@ -198,9 +198,9 @@ describe("BatchStore", () => {
     for (const id of ["none", "some"]) {
       const plan = planOf(id, { listBytes: 40, deadlineMs: T0 + 6 * DAY_MS, keepUntilMs: T0 + 7 * DAY_MS })
       await createBatch(batches, plan)
-      const lent = await lendOne(batches)
-      if (lent === undefined) throw new Error("Nothing is due")
-      if (id === "some") await feedNext(batches, lent)
+      const leased = await lendOne(batches)
+      if (leased === undefined) throw new Error("Nothing is due")
+      if (id === "some") await feedNext(batches, leased)
       if (id === "some") await finishAll()
     }
     expect(await counted()).toEqual([80])
@@ -214,14 +214,14 @@ describe("BatchStore", () => {
     expect(await harness.client.pTTL(harness.keys.listChunk("list-of-some", 0))).toBeLessThanOrEqual(DAY_MS)
   })
 
-  it("feed() leaves half of what may wait to single jobs: of its caller, and of all", async () => {
+  it("enqueueNext() leaves half of what may wait to single jobs: of its caller, and of all", async () => {
     const limits = { maxDepth: 40, maxDepthPerCaller: 10 }
     const limited = new BatchStore(harness.redis, harness.keys, { ...DEFAULT_STORE_LIMITS, ...limits })
     for (let i = 0; i < 6; i++) {
       await createBatch(limited, planOf(`b${i}`, { caller: `key:${i}`, size: 20, pictures: 20 }))
-      const lent = await lendOne(limited)
-      if (lent === undefined) throw new Error("Nothing is due")
-      expect(await feedNext(limited, lent, T0, 20)).toMatchObject({ status: "wait", cursor: i < 4 ? 5 : 0 })
+      const leased = await lendOne(limited)
+      if (leased === undefined) throw new Error("Nothing is due")
+      expect(await feedNext(limited, leased, T0, 20)).toMatchObject({ status: "wait", cursor: i < 4 ? 5 : 0 })
     }
     const single = harness.store(limits)
     for (let i = 0; i < 5; i++) await submit(single, jobOf(`a${i}`, { caller: "key:0" }))
@@ -241,9 +241,9 @@ describe("BatchStore", () => {
   it("comes due again when half of what was in flight is done, and is done when all is", async () => {
     await createBatch(batches, planOf("b", { size: 2, pictures: 4 }))
     for (let round = 0; round < 2; round++) {
-      const lent = await lendOne(batches)
-      if (lent === undefined) throw new Error("Nothing is due")
-      await feedNext(batches, lent)
+      const leased = await lendOne(batches)
+      if (leased === undefined) throw new Error("Nothing is due")
+      await feedNext(batches, leased)
       expect(await finishAll()).toBe(2)
     }
     const batch = await batches.read("b")
@@ -255,18 +255,18 @@ describe("BatchStore", () => {
     const small = { ...DEFAULT_STORE_LIMITS, maxDepthPerCaller: 1 }
     const tight = new BatchStore(harness.redis, harness.keys, small)
     await createBatch(tight, planOf("b"))
-    const lent = await lendOne(tight)
-    if (lent === undefined) throw new Error("Nothing is due")
-    expect(await feedNext(tight, lent)).toMatchObject({ status: "wait", cursor: 1, dueMs: T0 + 1_000 })
+    const leased = await lendOne(tight)
+    if (leased === undefined) throw new Error("Nothing is due")
+    expect(await feedNext(tight, leased)).toMatchObject({ status: "wait", cursor: 1, dueMs: T0 + 1_000 })
     expect(await lendOne(tight, T0 + 999)).toBeUndefined()
     expect(await lendOne(tight, T0 + 1_000)).toBeDefined()
   })
 
   it("keeps a row's result as long as the batch, whichever way it ended", async () => {
     await createBatch(batches, planOf("b"))
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent)
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased)
     const { jobs } = await claimRows(2)
     const [first, second] = jobs
     if (first === undefined || second === undefined) throw new Error("Nothing to claim")
@@ -283,9 +283,9 @@ describe("BatchStore", () => {
 
   it("end() stops what waits and what is worked on, and what was not fed never begins", async () => {
     await createBatch(batches, planOf("b", { webhookUrl: "https://receiver.example/hook" }))
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent)
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased)
     const { jobs } = await claimRows(1)
     const ended = await batches.end("b", "canceled", T0 + 5)
     expect(ended).toMatchObject({ status: "ended", inFlight: 0 })
@@ -299,7 +299,7 @@ describe("BatchStore", () => {
     // Nothing was worked on in those five milliseconds.
     expect(canceled && toBatchTicket(canceled, T0 + 9).per_second).toBe(0)
     expect(await batches.end("b", "canceled", T0 + 9)).toMatchObject({ status: "ended" })
-    expect(await feedNext(batches, lent)).toMatchObject({ status: "ended" })
+    expect(await feedNext(batches, leased)).toMatchObject({ status: "ended" })
     const events = (await new Outbox(harness.redis, harness.keys, DEFAULT_STORE_LIMITS).read("b"))?.events
     expect(events).toMatchObject([{ id: `msg_b_${T0 + 5}`, kind: "end" }])
   })
@@ -309,9 +309,9 @@ describe("BatchStore", () => {
       batches,
       planOf("b", { webhookUrl: "https://receiver.example/", webhookEvery: 2, size: 5, pictures: 5 }),
     )
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent)
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased)
     await finishAll()
     const events = (await new Outbox(harness.redis, harness.keys, DEFAULT_STORE_LIMITS).read("b"))?.events
     expect(events?.map(({ kind }) => kind)).toEqual(["progress", "progress", "end"])
@@ -323,9 +323,9 @@ describe("BatchStore", () => {
     const plan = planOf("b", { ...webhook, columns, size: 20, pictures: 20, model: "m" })
     const { batch } = await createBatch(batches, plan)
     await batches.moveTo(batch, { model: "other", queue: QUEUE })
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent)
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased)
     await finishAll(T0, failure())
     await finishAll()
     const text = (await harness.client.get(harness.keys.delivery("b"))) ?? ""
@@ -345,9 +345,9 @@ describe("BatchStore", () => {
 
   it("rows come after single jobs of their caller, and do not starve", async () => {
     await createBatch(batches, planOf("b", { size: 6 }))
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent)
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased)
     const single = { ...planOf("x"), id: "single" }
     for (let i = 0; i < 4; i++) {
       await store.enqueue({
@@ -371,9 +371,9 @@ describe("BatchStore", () => {
     const before = await batches.read("b")
     if (before === null) throw new Error("There is no batch")
     expect(batchETag(toBatchTicket(before, T0))).toBe(batchETag(toBatchTicket(before, T0 + 60_000)))
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent)
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased)
     await finishAll()
     const after = await batches.read("b")
     if (after === null) throw new Error("There is no batch")
@@ -383,9 +383,9 @@ describe("BatchStore", () => {
   it("a row may wait as long as its batch: it is claimed in the batch's last moment, and fails after it", async () => {
     const plan = planOf("b", { deadlineMs: T0 + 10_000_000 })
     await createBatch(batches, plan)
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent)
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased)
     expect(idsOf(await claimRows(1, plan.deadlineMs))).toEqual(["b-0"])
     expect(await claimRows(9, plan.deadlineMs + 1)).toMatchObject({ jobs: [], moved: [{ id: "b-1" }, { id: "b-2" }] })
   })
@@ -427,9 +427,9 @@ describe("BatchStore", () => {
 
   it("a dead letter of a batch that was done opens it until the later deadline", async () => {
     await createBatch(batches, planOf("b", { maxAttempts: 1, pictures: 1 }))
-    const lent = await lendOne(batches)
-    if (lent === undefined) throw new Error("Nothing is due")
-    await feedNext(batches, lent)
+    const leased = await lendOne(batches)
+    if (leased === undefined) throw new Error("Nothing is due")
+    await feedNext(batches, leased)
     const dead = await killOne()
     expect(await progressOf("b")).toMatchObject({ failed: 1, finishedMs: T0 })
     const later = (await deadlineOf("b")) + 5
@@ -461,10 +461,10 @@ describe("BatchStore", () => {
     await harness.client.flushAll()
   })
 
-  it("lend() says to look again at once when all it looked at were gone: others may be due behind them", async () => {
+  it("lease() says to look again at once when all it looked at were gone: others may be due behind them", async () => {
     for (const id of ["a", "b", "c"]) await createBatch(batches, planOf(id))
     await harness.client.unlink([harness.keys.batch("a"), harness.keys.batch("b")])
-    expect(await batches.lend({ nowMs: T0, token: "t", max: 1 })).toMatchObject({ lent: [], nextDueMs: T0 })
+    expect(await batches.lease({ nowMs: T0, token: "t", max: 1 })).toMatchObject({ leased: [], nextDueMs: T0 })
     expect((await lendOne(batches))?.batch.plan.id).toBe("c")
   })
 
@@ -506,9 +506,9 @@ describe("BatchStore", () => {
             switch (step) {
               case "feed":
               case "feed-twice": {
-                const lent = await lendOne(batches, nowMs)
-                for (let i = 0; lent !== undefined && i < (step === "feed" ? 1 : 2); i++)
-                  await feedNext(batches, lent, nowMs)
+                const leased = await lendOne(batches, nowMs)
+                for (let i = 0; leased !== undefined && i < (step === "feed" ? 1 : 2); i++)
+                  await feedNext(batches, leased, nowMs)
                 break
               }
               case "claim": {

@@ -5,7 +5,7 @@ import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import { Operator } from "../../../../src/lib/queue/operator.ts"
 import { readQueueStats } from "../../../../src/lib/queue/queue-stats.ts"
 import { Registry } from "../../../../src/lib/queue/registry.ts"
-import { announceSchema, readOtherSchema } from "../../../../src/lib/queue/schema-version.ts"
+import { readOtherSchema, recordSchema } from "../../../../src/lib/queue/schema-version.ts"
 import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
 import {
   claimOf,
@@ -43,7 +43,7 @@ const revival = { nowMs: NOW, deadlineMs: NOW + DEADLINE_MS }
 
 async function kill(id: string, nowMs = T0): Promise<void> {
   await submit(store, jobOf(id, { maxAttempts: 1, contentKey: `of-${id}` }))
-  const claim = claimOf({ nowMs, handEmpty: true })
+  const claim = claimOf({ nowMs, isIdle: true })
   expect(idsOf(await store.claim(claim))).toEqual([id])
   expect(await store.retry({ jobId: id, token: claim.token }, "the lane died", { nowMs, counts: true })).toBe(true)
 }
@@ -80,7 +80,7 @@ describe("retryDead()", () => {
     expect(await store.read("a")).toMatchObject({ state: "queued", attempts: 0, deadlineMs: NOW + DEADLINE_MS })
     expect(await store.read("a")).not.toHaveProperty("startedMs")
     expect(idsOf(await store.claim(claimOf({ nowMs: NOW, max: 2 })))).toEqual(["b"])
-    expect(await store.claim(claimOf({ nowMs: NOW, max: 2, handEmpty: false }))).toMatchObject({ status: "drain" })
+    expect(await store.claim(claimOf({ nowMs: NOW, max: 2, isIdle: false }))).toMatchObject({ status: "drain" })
     expect(idsOf(await store.claim(claimOf({ nowMs: NOW, max: 2, token: "t" })))).toEqual(["a"])
     expect(await store.finish({ jobId: "a", token: "t" }, success(), NOW)).toBe(true)
     expect(await operator.countDead()).toBe(0)
@@ -247,7 +247,7 @@ describe("pause()", () => {
     await submit(store, jobOf("a"))
     await store.claim(claimOf())
     await operator.pause()
-    await store.claim(claimOf({ nowMs: T0 + LEASE_MS + 1, reap: true }))
+    await store.claim(claimOf({ nowMs: T0 + LEASE_MS + 1, reclaims: true }))
     expect(await store.read("a")).toMatchObject({ state: "queued", attempts: 1 })
     await operator.resume()
   })
@@ -255,7 +255,7 @@ describe("pause()", () => {
 
 describe("readQueueStats()", () => {
   const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3, languages: [] }
-  const beat = {
+  const heartbeat = {
     untilMs: T0 + 60_000,
     lanes: 2,
     queues: { m: { jobMs: 50, perSecond: 40, megapixels: 0, msPerMegapixel: 0 } },
@@ -282,7 +282,7 @@ describe("readQueueStats()", () => {
     await registry.enroll([model, { ...model, id: "idle" }], T0)
     await kill("dead")
     await submit(store, jobOf("x"))
-    await store.claim(claimOf({ beat: JSON.stringify(beat) }))
+    await store.claim(claimOf({ heartbeat: JSON.stringify(heartbeat) }))
     await submit(store, jobOf("old", { createdMs: T0 + 1_000 }))
     await submit(store, jobOf("young", { createdMs: T0 + 2_000 }))
     await operator.pause()
@@ -302,24 +302,24 @@ describe("readQueueStats()", () => {
   })
 })
 
-describe("announceSchema()", () => {
+describe("recordSchema()", () => {
   it("tells a classifier, and an edge that asks, that others came with another version", async () => {
     const { redis, keys, client } = harness
     expect(await readOtherSchema(redis, keys)).toBe(null)
-    expect(await announceSchema(redis, keys)).toBe(null)
-    expect(await announceSchema(redis, keys)).toBe(null)
+    expect(await recordSchema(redis, keys)).toBe(null)
+    expect(await recordSchema(redis, keys)).toBe(null)
     expect(await readOtherSchema(redis, keys)).toBe(null)
     expect(await client.pTTL(keys.schema)).toBeGreaterThan(0)
     await client.set(keys.schema, "99")
     expect(await readOtherSchema(redis, keys)).toBe("99")
-    expect(await announceSchema(redis, keys)).toBe("99")
-    expect(await announceSchema(redis, keys)).toBe(null)
+    expect(await recordSchema(redis, keys)).toBe("99")
+    expect(await recordSchema(redis, keys)).toBe(null)
   })
 })
 
 describe("Registry", () => {
   const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3, languages: [] }
-  const beat = {
+  const heartbeat = {
     untilMs: T0 + 60_000,
     lanes: 2,
     queues: { m: { jobMs: 50, perSecond: 40, megapixels: 0, msPerMegapixel: 0 } },
@@ -328,11 +328,11 @@ describe("Registry", () => {
   it("knows a model from enroll(), a worker from its claims, and forgets both in time", async () => {
     const registry = new Registry(harness.redis, harness.keys)
     await registry.enroll([model], T0)
-    await store.claim(claimOf({ worker: "w1", beat: JSON.stringify(beat) }))
-    await store.claim(claimOf({ worker: "w2", beat: JSON.stringify(beat) }))
+    await store.claim(claimOf({ worker: "w1", heartbeat: JSON.stringify(heartbeat) }))
+    await store.claim(claimOf({ worker: "w2", heartbeat: JSON.stringify(heartbeat) }))
     const workers = [
-      { id: "w1", ...beat, broken: [] },
-      { id: "w2", ...beat, broken: [] },
+      { id: "w1", ...heartbeat, broken: [] },
+      { id: "w2", ...heartbeat, broken: [] },
     ]
     expect(await registry.read()).toEqual({ models: [{ ...model, seenMs: T0 }], workers })
     await registry.leave("w1")
@@ -368,7 +368,9 @@ describe("Registry", () => {
   it("enroll() fails what waits past its deadline for a model that nobody serves any longer, and gives its room back", async () => {
     const registry = new Registry(harness.redis, harness.keys)
     await registry.enroll([{ ...model, id: "old" }, model], T0)
-    await store.claim(claimOf({ worker: "w1", beat: JSON.stringify({ ...beat, untilMs: NOW + 10 * DEADLINE_MS }) }))
+    await store.claim(
+      claimOf({ worker: "w1", heartbeat: JSON.stringify({ ...heartbeat, untilMs: NOW + 10 * DEADLINE_MS }) }),
+    )
     harness.auditing = false
     for (let i = 0; i < 130; i++) await submit(store, jobOf(`late${i}`, { model: "old" }))
     for (const id of ["patient", "steady"]) {
@@ -388,8 +390,8 @@ describe("Registry", () => {
     expect(await store.read("late129")).toMatchObject({ state: "failed", error: { code: "deadline_exceeded" } })
   })
 
-  it("of a beat that comes before any enroll() does not live for ever", async () => {
-    await store.claim(claimOf({ beat: JSON.stringify(beat) }))
+  it("of a heartbeat that comes before any enroll() does not live for ever", async () => {
+    await store.claim(claimOf({ heartbeat: JSON.stringify(heartbeat) }))
     expect(await harness.client.pTTL(harness.keys.registry)).toBeGreaterThan(0)
   })
 })

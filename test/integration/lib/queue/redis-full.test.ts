@@ -4,7 +4,7 @@ import { newApiKey } from "../../../../src/lib/callers/api-key.ts"
 import { ApiKeyStore } from "../../../../src/lib/callers/api-key-store.ts"
 import { StoredOutputs } from "../../../../src/lib/outputs/stored-outputs.ts"
 import { Registry } from "../../../../src/lib/queue/registry.ts"
-import { announceSchema } from "../../../../src/lib/queue/schema-version.ts"
+import { recordSchema } from "../../../../src/lib/queue/schema-version.ts"
 import { sha256Hex } from "../../../../src/lib/sha256.ts"
 import { Outbox } from "../../../../src/lib/webhooks/outbox.ts"
 import { bearer, expectProblem, expectTicket } from "../../../contract/edge/client.ts"
@@ -54,8 +54,8 @@ describe("a Redis that is full, whatever is freed", () => {
       await submit(store, jobOf(id, { webhookUrl: `https://example.com/${id}` }))
     for (const id of ["expired", "late"]) await submit(store, jobOf(id, { ...late, queue: id }))
     await allow(1)
-    const beat = JSON.stringify({ untilMs: T0 + 60_000, lanes: 1, queues: {} })
-    const { jobs } = await store.claim(claimOf({ max: 3, beat, token: "t" }))
+    const heartbeat = JSON.stringify({ untilMs: T0 + 60_000, lanes: 1, queues: {} })
+    const { jobs } = await store.claim(claimOf({ max: 3, heartbeat, token: "t" }))
     expect(jobs.map(({ id }) => id)).toEqual(["done", "given-back", "canceled"])
     expect(await store.renew([{ jobId: "done", token: "t" }], T0 + LEASE_MS)).toEqual([])
     const [done] = jobs
@@ -66,7 +66,7 @@ describe("a Redis that is full, whatever is freed", () => {
     await store.claim(claimOf({ queues: ["late"], nowMs: T0 + 2 }))
     expect(await store.read("late")).toMatchObject({ state: "failed" })
     // Nobody renewed it.
-    const again = await store.claim(claimOf({ reap: true, nowMs: T0 + 2 * LEASE_MS }))
+    const again = await store.claim(claimOf({ reclaims: true, nowMs: T0 + 2 * LEASE_MS }))
     expect(again.jobs).toMatchObject([{ id: "given-back", attempts: 2 }])
   })
 
@@ -89,7 +89,7 @@ describe("a Redis that is full, whatever is freed", () => {
     for (const id of ["a", "b"]) await store.cancel(id, T0)
     const outbox = new Outbox(harness.redis, harness.keys, DEFAULT_STORE_LIMITS)
     const { entries } = await outbox.take({
-      ...{ nowMs: T0, leaseMs: 1_000, token: "t", max: 9, perReceiver: 9, rooms: {} },
+      ...{ nowMs: T0, leaseMs: 1_000, token: "t", max: 9, perReceiver: 9, capacity: {} },
     })
     expect(entries).toHaveLength(2)
     const attempt = { atMs: T0, durationMs: 1, status: 200 }
@@ -101,7 +101,7 @@ describe("a Redis that is full, whatever is freed", () => {
 
   it("lets a classifier arrive, and an operator pause", async () => {
     await allow(1)
-    await announceSchema(harness.redis, harness.keys)
+    await recordSchema(harness.redis, harness.keys)
     const registry = new Registry(harness.redis, harness.keys)
     const model = { id: "m", version: "1", name: "M", inputWidth: 1, inputHeight: 1, labels: 1 }
     await registry.enroll([model], T0)
@@ -128,11 +128,14 @@ describe("a Redis that is full, whatever is freed", () => {
     const store = new BatchStore(harness.redis, harness.keys, DEFAULT_STORE_LIMITS)
     await createBatch(store, planOf("b"))
     await allow(1)
-    const { lent } = await store.lend({ nowMs: T0, token: "t", max: 1 })
-    const [one] = lent
-    if (one === undefined) throw new Error("The batch is not lent")
+    const { leased } = await store.lease({ nowMs: T0, token: "t", max: 1 })
+    const [one] = leased
+    if (one === undefined) throw new Error("The batch is not leased")
     const pictures = [{ picture: 0, row: 1, url: urlOf(0) }]
-    expect(await store.feed(one, { cursor: 0, pictures, nowMs: T0 })).toMatchObject({ status: "wait", cursor: 0 })
+    expect(await store.enqueueNext(one, { cursor: 0, pictures, nowMs: T0 })).toMatchObject({
+      status: "wait",
+      cursor: 0,
+    })
     expect(await store.end("b", "canceled", T0)).toMatchObject({ status: "ended", inFlight: 0 })
   })
 })

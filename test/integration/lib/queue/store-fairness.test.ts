@@ -188,7 +188,7 @@ describe("the fair queue", { timeout: 120_000 }, () => {
     let last = 0
     for (let round = 0; round < 30; round++) {
       await submitMany(round % 3 === 0 ? "a" : `b${round}`, 1 + (round % 4), { weight: 1 + (round % 2) })
-      const claim = claimOf({ max: 1 + (round % 3), nowMs: T0 + round * 20_000, reap: true })
+      const claim = claimOf({ max: 1 + (round % 3), nowMs: T0 + round * 20_000, reclaims: true })
       const [id] = idsOf(await store.claim(claim))
       // Every third is given up, and comes back at its old place, behind the virtual time.
       if (id !== undefined && round % 3 !== 0) await store.finish({ jobId: id, token: claim.token }, success(), T0)

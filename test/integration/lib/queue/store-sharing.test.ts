@@ -205,7 +205,7 @@ describe("enqueue() of content that is on its way", () => {
 
   it("also when the work went to the dead letters and was dropped there", async () => {
     for (let nowMs = T0; (await dump()).dead.length === 0; nowMs += LEASE_MS + 1) {
-      await store.claim(claimOf({ nowMs, reap: true }))
+      await store.claim(claimOf({ nowMs, reclaims: true }))
     }
     await harness.operator().dropDead("a")
     const [leaderMs, followerMs] = await Promise.all(["a", "b"].map((id) => harness.client.pTTL(harness.keys.job(id))))
@@ -279,7 +279,7 @@ describe("enqueue() of content that is on its way", () => {
 
   it("is tried again with the work it shares", async () => {
     await store.claim(claimOf({ token }))
-    expect(idsOf(await store.claim(claimOf({ nowMs: LATER, reap: true, token: "t2" })))).toEqual(["a"])
+    expect(idsOf(await store.claim(claimOf({ nowMs: LATER, reclaims: true, token: "t2" })))).toEqual(["a"])
     await store.finish({ jobId: "a", token: "t2" }, success(), LATER)
     expect(await statesOf("a", "b")).toEqual(["succeeded", "succeeded"])
   })

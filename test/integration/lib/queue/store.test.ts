@@ -147,9 +147,9 @@ describe("queues", () => {
 
   it("that are known to be empty are not asked, but for what came back to them", async () => {
     await submit(store, jobOf("a"))
-    expect(await store.claim(claimOf({ skip: ["m"] }))).toMatchObject({ jobs: [], status: "empty", dry: [] })
+    expect(await store.claim(claimOf({ skip: ["m"] }))).toMatchObject({ jobs: [], status: "empty", empty: [] })
     await store.claim(claimOf())
-    const late = claimOf({ nowMs: LATER, reap: true, skip: ["m"] })
+    const late = claimOf({ nowMs: LATER, reclaims: true, skip: ["m"] })
     expect(idsOf(await store.claim(late))).toEqual(["a"])
   })
 
@@ -157,8 +157,8 @@ describe("queues", () => {
     await submit(store, jobOf("a"))
     await submit(store, jobOf("b"))
     const claim = { queues: ["x", "m", "y"], max: 2 }
-    expect((await store.claim(claimOf(claim))).dry).toEqual(["x"])
-    expect((await store.claim(claimOf(claim))).dry).toEqual(["x", "m", "y"])
+    expect((await store.claim(claimOf(claim))).empty).toEqual(["x"])
+    expect((await store.claim(claimOf(claim))).empty).toEqual(["x", "m", "y"])
   })
 
   it("put a caller's rows behind its own single pictures, and beside another caller's", async () => {
@@ -189,12 +189,12 @@ describe("read() and position()", () => {
 
 describe("claim()", () => {
   it("returns nothing when the queue is empty", async () => {
-    expect(await store.claim(claimOf({ reap: true }))).toEqual({
+    expect(await store.claim(claimOf({ reclaims: true }))).toEqual({
       jobs: [],
       status: "empty",
       nextLeaseEndMs: null,
-      dry: ["m"],
-      moved: [],
+      empty: ["m"],
+      reclaimed: [],
       unreadable: [],
     })
   })
@@ -250,7 +250,7 @@ describe("claim()", () => {
     await submit(store, jobOf("a"))
     await store.claim(claimOf())
     expect(await store.claim(claimOf())).toMatchObject({ nextLeaseEndMs: null })
-    expect(await store.claim(claimOf({ reap: true }))).toMatchObject({ nextLeaseEndMs: T0 + LEASE_MS })
+    expect(await store.claim(claimOf({ reclaims: true }))).toMatchObject({ nextLeaseEndMs: T0 + LEASE_MS })
   })
 
   it("fails a job that was not started by its deadline, and goes on to the next", async () => {
@@ -262,9 +262,9 @@ describe("claim()", () => {
 
   it("tells of a job that had waited past its deadline: nobody else can", async () => {
     await submit(store, jobOf("a", { deadlineMs: T0 + 1_000 }))
-    const { jobs, moved } = await store.claim(claimOf({ nowMs: LATER }))
-    expect({ jobs, moved }).toEqual({ jobs: [], moved: [await store.read("a")] })
-    expect(moved).toMatchObject([{ state: "failed", error: { code: "deadline_exceeded" } }])
+    const { jobs, reclaimed } = await store.claim(claimOf({ nowMs: LATER }))
+    expect({ jobs, reclaimed }).toEqual({ jobs: [], reclaimed: [await store.read("a")] })
+    expect(reclaimed).toMatchObject([{ state: "failed", error: { code: "deadline_exceeded" } }])
   })
 
   it("reaches the first live job behind an expired backlog in claims that end a page of it each", async () => {
@@ -274,24 +274,24 @@ describe("claim()", () => {
     await Promise.all(late.map((id) => submit(crowd, jobOf(id, { deadlineMs: T0 + 1_000, caller: `key:${id}` }))))
     await Promise.all(late.slice(0, 50).map((id) => harness.client.del(harness.keys.job(id))))
     await submit(store, jobOf("live", { deadlineMs: LATER + 1_000 }))
-    const moved: string[] = []
+    const reclaimed: string[] = []
     let claims = 0
     for (let jobs: string[] = []; jobs.length === 0; claims++) {
       const claimed = await store.claim(claimOf({ nowMs: LATER, max: 2 }))
       jobs = idsOf(claimed)
       if (jobs.length === 0) expect(claimed.status).toBe("more")
-      expect(claimed.moved.length).toBeLessThanOrEqual(102)
-      moved.push(...claimed.moved.map(({ id }) => id))
+      expect(claimed.reclaimed.length).toBeLessThanOrEqual(102)
+      reclaimed.push(...claimed.reclaimed.map(({ id }) => id))
       if (jobs.length > 0) expect(jobs).toEqual(["live"])
     }
     expect(claims).toBeLessThanOrEqual(6)
-    expect(moved.sort()).toEqual(late.slice(50).sort())
+    expect(reclaimed.sort()).toEqual(late.slice(50).sort())
   })
 
   it("keeps a job that was started in time, however late it is tried again", async () => {
     await submit(store, jobOf("a", { deadlineMs: T0 + 1_000 }))
     await store.claim(claimOf())
-    expect(idsOf(await store.claim(claimOf({ nowMs: LATER, reap: true })))).toEqual(["a"])
+    expect(idsOf(await store.claim(claimOf({ nowMs: LATER, reclaims: true })))).toEqual(["a"])
   })
 
   it("passes over what expired by itself", async () => {
@@ -309,18 +309,18 @@ describe("a lease", () => {
     await store.claim(claimOf())
     await submit(store, jobOf("c", { caller: "key:c" }))
     const old = (await store.read("a"))?.start
-    const next = await store.claim(claimOf({ nowMs: LATER, reap: true, worker: "w2" }))
+    const next = await store.claim(claimOf({ nowMs: LATER, reclaims: true, worker: "w2" }))
     expect(next).toMatchObject({
       status: "more",
       jobs: [{ id: "a", attempts: 2, worker: "w2", startedMs: T0, start: old }],
-      moved: [{ id: "a", attempts: 1, state: "queued" }],
+      reclaimed: [{ id: "a", attempts: 1, state: "queued" }],
     })
   })
 
   it("is left alone until its end", async () => {
     await submit(store, jobOf("a"))
     await store.claim(claimOf())
-    expect(idsOf(await store.claim(claimOf({ nowMs: T0 + LEASE_MS - 1, reap: true })))).toEqual([])
+    expect(idsOf(await store.claim(claimOf({ nowMs: T0 + LEASE_MS - 1, reclaims: true })))).toEqual([])
   })
 
   it("that is renewed ends later; renew() tells which are lost", async () => {
@@ -335,7 +335,7 @@ describe("a lease", () => {
     ]
     expect(await store.renew([lost, held], T0 + 2 * LEASE_MS)).toEqual([lost])
     expect(await store.renew([lost, held], T0 + 2 * LEASE_MS)).toEqual([lost])
-    expect(await store.claim(claimOf({ nowMs: LATER, reap: true }))).toMatchObject({
+    expect(await store.claim(claimOf({ nowMs: LATER, reclaims: true }))).toMatchObject({
       jobs: [],
       nextLeaseEndMs: T0 + 2 * LEASE_MS,
     })
@@ -346,12 +346,12 @@ describe("a lease", () => {
     await submit(store, jobOf("a"))
     let nowMs = T0
     for (const worker of ["w1", "w2", "w3"]) {
-      expect(idsOf(await store.claim(claimOf({ nowMs, worker, reap: true })))).toEqual(["a"])
+      expect(idsOf(await store.claim(claimOf({ nowMs, worker, reclaims: true })))).toEqual(["a"])
       nowMs += LEASE_MS + 1
     }
-    const claimed = await store.claim(claimOf({ nowMs, reap: true }))
+    const claimed = await store.claim(claimOf({ nowMs, reclaims: true }))
     const job = await store.read("a")
-    expect(claimed).toMatchObject({ jobs: [], status: "empty", moved: [job] })
+    expect(claimed).toMatchObject({ jobs: [], status: "empty", reclaimed: [job] })
     expect(job).toMatchObject({ state: "failed", attempts: 3, worker: "w3", finishedMs: nowMs })
     expect(job).toMatchObject({ error: { code: "attempts_exhausted", message: expect.stringContaining("w3 ran out") } })
     expect((await dump()).dead).toEqual(["a"])
@@ -363,10 +363,10 @@ describe("a lease", () => {
     const token = "crowd"
     for (let i = 0; i < 40; i++) await submit(store, jobOf(`a${i}`, { maxAttempts: 1 }))
     await store.claim(claimOf({ token, max: 40 }))
-    const first = await store.claim(claimOf({ nowMs: LATER, reap: true }))
+    const first = await store.claim(claimOf({ nowMs: LATER, reclaims: true }))
     // Whoever sleeps until the next lease ends wakes at once.
     if ((await dump()).leases.length > 0) expect(first.nextLeaseEndMs).toBeLessThanOrEqual(LATER)
-    await store.claim(claimOf({ nowMs: LATER, reap: true }))
+    await store.claim(claimOf({ nowMs: LATER, reclaims: true }))
     expect((await dump()).leases).toEqual([])
     expect((await dump()).dead).toHaveLength(40)
   })
@@ -374,12 +374,12 @@ describe("a lease", () => {
 
 describe("a suspect at the head of the queue", () => {
   const busy = (worker: string, options: Partial<Claim> = {}) =>
-    store.claim(claimOf({ worker, nowMs: LATER, max: 2, handEmpty: false, ...options }))
+    store.claim(claimOf({ worker, nowMs: LATER, max: 2, isIdle: false, ...options }))
   beforeEach(async () => {
     for (const id of ["bad1", "bad2", "bad3"]) await submit(store, jobOf(id))
     await store.claim(claimOf({ max: 3 }))
     for (let i = 0; i < 8; i++) await submit(store, jobOf(`good${i}`))
-    expect(await busy("drainer", { reap: true })).toMatchObject({ status: "drain", jobs: [] })
+    expect(await busy("drainer", { reclaims: true })).toMatchObject({ status: "drain", jobs: [] })
   })
 
   it("drains one classifier: the others go on with the jobs behind it", async () => {
@@ -387,10 +387,10 @@ describe("a suspect at the head of the queue", () => {
     expect(claimed.flatMap(idsOf)).toEqual(Array.from({ length: 8 }, (_none, i) => `good${i}`))
     expect(claimed.map(({ status }) => status)).toEqual(["more", "more", "more", "more"])
     // Nothing else waits: they look no more until something comes, and empty no hand.
-    expect(await busy("x")).toMatchObject({ status: "empty", jobs: [], dry: ["m"] })
-    expect(idsOf(await busy("drainer", { handEmpty: true }))).toEqual(["bad1"])
+    expect(await busy("x")).toMatchObject({ status: "empty", jobs: [], empty: ["m"] })
+    expect(idsOf(await busy("drainer", { isIdle: true }))).toEqual(["bad1"])
     expect(await busy("x")).toMatchObject({ status: "empty", jobs: [] })
-    expect(idsOf(await busy("idle", { handEmpty: true }))).toEqual(["bad2"])
+    expect(idsOf(await busy("idle", { isIdle: true }))).toEqual(["bad2"])
   })
 
   it("drains another when the one that was to be drained is gone", async () => {
@@ -405,7 +405,7 @@ describe("a suspect at the head of the queue", () => {
     for (const id of ids) await submit(store, jobOf(id))
     await store.claim(claimOf({ max: 40 }))
     await submit(store, jobOf("good"))
-    for (let i = 0; i < 2; i++) expect(await busy("drainer", { reap: true })).toMatchObject({ status: "drain" })
+    for (let i = 0; i < 2; i++) expect(await busy("drainer", { reclaims: true })).toMatchObject({ status: "drain" })
     expect(await busy("x")).toMatchObject({ status: "empty", jobs: [] })
     expect((await auditStore(harness.client, harness.keys)).queues.get("m")).toHaveLength(41)
   })
@@ -438,8 +438,8 @@ describe("a record that no script can handle", () => {
     await store.claim(claimOf({ max: 3 }))
     harness.auditing = false
     await harness.client.set(harness.keys.job("b"), text, { PX: 60_000 } as never)
-    const moved = (await store.claim(claimOf({ nowMs: LATER, reap: true, max: 1, queues: ["none"] }))).moved
-    expect(moved.map(({ id }) => id)).toEqual(["a", "c"])
+    const reclaimed = (await store.claim(claimOf({ nowMs: LATER, reclaims: true, max: 1, queues: ["none"] }))).reclaimed
+    expect(reclaimed.map(({ id }) => id)).toEqual(["a", "c"])
     await harness.client.del([harness.keys.job("b"), harness.keys.payload("b-bytes")])
     expect((await dump()).leases).toEqual([])
     await harness.operator().dropDead("b")
@@ -482,13 +482,13 @@ describe("a job whose earlier attempt ended without an answer", () => {
   })
 
   it("is handed out alone", async () => {
-    const claimed = await store.claim(claimOf({ nowMs: LATER, reap: true, max: 3 }))
+    const claimed = await store.claim(claimOf({ nowMs: LATER, reclaims: true, max: 3 }))
     expect(claimed).toMatchObject({ status: "more", jobs: [{ id: "a", attempts: 2 }] })
     expect(idsOf(await store.claim(claimOf({ nowMs: LATER, max: 3 })))).toEqual(["b", "c"])
   })
 
   it("waits for a worker whose hand is empty", async () => {
-    const claimed = await store.claim(claimOf({ nowMs: LATER, reap: true, max: 3, handEmpty: false }))
+    const claimed = await store.claim(claimOf({ nowMs: LATER, reclaims: true, max: 3, isIdle: false }))
     expect(claimed).toMatchObject({ status: "drain", jobs: [] })
     expect(await store.position({ ...claimOf(), ...(await store.read("a")) } as never)).toBe(0)
     expect(idsOf(await store.claim(claimOf({ nowMs: LATER, max: 3 })))).toEqual(["a"])
@@ -496,9 +496,9 @@ describe("a job whose earlier attempt ended without an answer", () => {
 
   it("ends a batch of others that stand before it", async () => {
     await submit(store, jobOf("x", { model: "x" }))
-    const claimed = await store.claim(claimOf({ nowMs: LATER, reap: true, max: 4, queues: ["x", "m"] }))
+    const claimed = await store.claim(claimOf({ nowMs: LATER, reclaims: true, max: 4, queues: ["x", "m"] }))
     expect(claimed).toMatchObject({ status: "more", jobs: [{ id: "x" }] })
-    expect(await store.claim(claimOf({ nowMs: LATER, max: 4, handEmpty: false }))).toMatchObject({ status: "drain" })
+    expect(await store.claim(claimOf({ nowMs: LATER, max: 4, isIdle: false }))).toMatchObject({ status: "drain" })
   })
 })
 
@@ -519,12 +519,12 @@ describe("a job whose picture is fetched", () => {
 
   it("is handed out among others at its second attempt", async () => {
     await fails(1)
-    expect(idsOf(await store.claim(claimOf({ queues, max: 3, handEmpty: false })))).toEqual(["a", "b", "c"])
+    expect(idsOf(await store.claim(claimOf({ queues, max: 3, isIdle: false })))).toEqual(["a", "b", "c"])
   })
 
   it("is handed out alone at its last, to a worker whose hand is empty", async () => {
     await fails(2)
-    const busy = await store.claim(claimOf({ queues, max: 3, handEmpty: false }))
+    const busy = await store.claim(claimOf({ queues, max: 3, isIdle: false }))
     expect(busy).toMatchObject({ status: "drain", jobs: [] })
     const claimed = await store.claim(claimOf({ queues, max: 3 }))
     expect(claimed).toMatchObject({ status: "more", jobs: [{ id: "a", attempts: 3 }] })
@@ -545,7 +545,7 @@ describe("a job that took too long", () => {
     }
     await store.claim(claimOf({ queues, token: "t1" }))
     expect([await give("t1"), await give("t1")]).toEqual([true, true])
-    const again = await store.claim(claimOf({ queues, max: 1, token: "t2", handEmpty: false }))
+    const again = await store.claim(claimOf({ queues, max: 1, token: "t2", isIdle: false }))
     expect(again).toMatchObject({ status: "more", jobs: [{ id: "a", attempts: 2 }] })
     expect(again.jobs.map(isSuspect)).toEqual([false])
     expect(await give("t2")).toBe(true)
@@ -568,7 +568,7 @@ describe("a job that took too long", () => {
     for (const id of ["a", "b"]) await submit(store, jobOf(id))
     await store.claim(claimOf({ token: "t1" }))
     await store.retry({ jobId: "a", token: "t1" }, "no memory left", { nowMs: T0, counts: false, alone: true })
-    expect(await store.claim(claimOf({ max: 2, handEmpty: false }))).toMatchObject({ status: "drain", jobs: [] })
+    expect(await store.claim(claimOf({ max: 2, isIdle: false }))).toMatchObject({ status: "drain", jobs: [] })
     expect(await store.claim(claimOf({ max: 2 }))).toMatchObject({ status: "more", jobs: [{ id: "a", attempts: 1 }] })
   })
 })
@@ -611,7 +611,7 @@ describe("finish()", () => {
   })
 
   it("of a worker that was stalled is refused, before and after the job is tried again", async () => {
-    await store.claim(claimOf({ nowMs: LATER, reap: true, queues: ["other"] }))
+    await store.claim(claimOf({ nowMs: LATER, reclaims: true, queues: ["other"] }))
     expect(await store.finish({ jobId: "a", token }, success("late"), LATER)).toBe(false)
     expect(await store.read("a")).toMatchObject({ state: "queued" })
     await store.claim(claimOf({ nowMs: LATER, token: "t2" }))
@@ -626,7 +626,7 @@ describe("finish()", () => {
   it("of a worker that was stalled is refused when the job has died meanwhile", async () => {
     let last = token
     for (let nowMs = LATER; (await dump()).dead.length === 0; nowMs += LEASE_MS + 1) {
-      const claim = claimOf({ nowMs, reap: true })
+      const claim = claimOf({ nowMs, reclaims: true })
       const { jobs } = await store.claim(claim)
       if (jobs.length > 0) last = claim.token
     }
@@ -741,7 +741,7 @@ describe("cancel()", () => {
   it("of a job that waits for its second attempt counts it out once", async () => {
     await submit(store, jobOf("a"))
     await store.claim(claimOf())
-    await store.claim(claimOf({ nowMs: LATER, reap: true, queues: ["other"] }))
+    await store.claim(claimOf({ nowMs: LATER, reclaims: true, queues: ["other"] }))
     expect(await store.cancel("a", LATER)).toMatchObject({ status: "withdrawn" })
     expect((await dump()).counters.get("n")).toBe("0")
   })
@@ -763,7 +763,7 @@ describe("expire()", () => {
     await submit(store, jobOf("a"))
     await store.claim(claimOf())
     expect(await store.expire("a", T0)).toMatchObject({ status: "started", job: { state: "processing" } })
-    await store.claim(claimOf({ nowMs: LATER, reap: true, queues: ["other"] }))
+    await store.claim(claimOf({ nowMs: LATER, reclaims: true, queues: ["other"] }))
     expect(await store.expire("a", LATER)).toMatchObject({ status: "started", job: { state: "queued" } })
   })
 })

@@ -50,7 +50,7 @@ const takeOf = (options: Partial<Take> = {}): Take => ({
   token: `take-${++takes}`,
   max: 16,
   perReceiver: 16,
-  rooms: {},
+  capacity: {},
   ...options,
 })
 
@@ -126,7 +126,7 @@ describe("the script that ends a ticket posts its webhook:", () => {
     await store.retry({ jobId: "a", token: "t" }, "the lane died", { nowMs: T0, counts: true })
     await submit(store, told("b", { maxAttempts: 1 }))
     await store.claim(claimOf())
-    await store.claim(claimOf({ nowMs: T0 + LEASE_MS + 1, reap: true }))
+    await store.claim(claimOf({ nowMs: T0 + LEASE_MS + 1, reclaims: true }))
     expect(await events()).toEqual({ a: ["failed"], b: ["failed"] })
   })
 
@@ -293,8 +293,8 @@ describe("take()", () => {
     const receivers = async (options: Partial<Take>) =>
       (await outbox.take(takeOf(options))).entries.map(({ receiver }) => receiver)
     expect(await receivers({ perReceiver: 1 })).toEqual(["https://a.example", "https://b.example"])
-    expect(await receivers({ rooms: { "https://a.example": 0 } })).toEqual([])
-    expect(await receivers({ rooms: { "https://a.example": 1 } })).toEqual(["https://a.example"])
+    expect(await receivers({ capacity: { "https://a.example": 0 } })).toEqual([])
+    expect(await receivers({ capacity: { "https://a.example": 1 } })).toEqual(["https://a.example"])
   })
 
   it("does not ask to look again for a receiver that has no room", async () => {
@@ -303,7 +303,7 @@ describe("take()", () => {
       await finish(id)
     }
     expect((await outbox.take(takeOf({ perReceiver: 1 }))).nextDueMs).toBe(null)
-    expect((await outbox.take(takeOf({ rooms: { "https://a.example": 0 } }))).nextDueMs).toBe(null)
+    expect((await outbox.take(takeOf({ capacity: { "https://a.example": 0 } }))).nextDueMs).toBe(null)
   })
 
   it("looks past any number of receivers without room, and of lines that are over", async () => {
@@ -315,11 +315,11 @@ describe("take()", () => {
     }
     const over = (await outbox.take(takeOf({ max: 10 }))).entries
     for (const taken of over) await outbox.record(taken, receipt)
-    const rooms = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`https://rj${10 + i}.example`, 0]))
+    const capacity = Object.fromEntries(Array.from({ length: 15 }, (_, i) => [`https://rj${10 + i}.example`, 0]))
     const nowMs = T0 + 1_000 + DELIVERY_LEASE_MS
     let found: string[] = []
     for (let looks = 0; found.length === 0 && looks < 3; looks++) {
-      const { entries, nextDueMs } = await outbox.take(takeOf({ nowMs, max: 4, rooms }))
+      const { entries, nextDueMs } = await outbox.take(takeOf({ nowMs, max: 4, capacity }))
       found = entries.map(({ receiver }) => receiver)
       expect(nextDueMs).toBeLessThanOrEqual(nowMs)
     }

@@ -14,15 +14,15 @@ it.each(["payload_unreadable", "list_expired"] as const)(
     const batch = { plan, progress: { cursor: 0, succeeded: 0, failed: 0, canceled: 0 } } as unknown as Batch
     const stop = new AbortController()
     const ended: string[] = []
-    let lent = 0
+    let leased = 0
     const enqueuer = new BatchEnqueuer({
       store: {
-        lend: async () => ({
-          lent: lent++ === 0 ? [{ batch, token: "t", deadlineMs: Number.MAX_SAFE_INTEGER }] : [],
+        lease: async () => ({
+          leased: leased++ === 0 ? [{ batch, token: "t", deadlineMs: Number.MAX_SAFE_INTEGER }] : [],
           unreadable: [],
           nextDueMs: null,
         }),
-        feed: () => Promise.reject(new Error("nothing can be fed")),
+        enqueueNext: () => Promise.reject(new Error("nothing can be enqueued")),
         getChunk: () => Promise.reject(new AppError(code, "the list")),
         end: async (id, how, _nowMs, error) => {
           ended.push(`${id} ${how} ${error?.code}`)

@@ -20,7 +20,7 @@ async function withLoop(
   const claims: Claim[] = []
   const claim = async (asked: Claim): Promise<Claimed> => {
     claims.push(asked)
-    return { jobs: [], status: "empty", nextLeaseEndMs: null, dry: ["m"], moved: [], unreadable: [] }
+    return { jobs: [], status: "empty", nextLeaseEndMs: null, empty: ["m"], reclaimed: [], unreadable: [] }
   }
   const state = { nowMs: 10 * HOUR_MS, mayReap: true }
   const waker = new Waker()
@@ -55,8 +55,8 @@ it("a classifier looks, and tells that it lives, when the time has stepped back,
     state.nowMs -= HOUR_MS
     waker.wake()
     await vi.waitUntil(() => claims.length > before)
-    expect(claims.at(-1)).toMatchObject({ reap: true, nowMs: state.nowMs })
-    expect(JSON.parse(claims.at(-1)?.beat ?? "{}").untilMs).toBeLessThan(state.nowMs + HOUR_MS)
+    expect(claims.at(-1)).toMatchObject({ reclaims: true, nowMs: state.nowMs })
+    expect(JSON.parse(claims.at(-1)?.heartbeat ?? "{}").untilMs).toBeLessThan(state.nowMs + HOUR_MS)
   }))
 
 it("a classifier ends nobody's lease soon after the time has stepped", () =>
@@ -65,9 +65,9 @@ it("a classifier ends nobody's lease soon after the time has stepped", () =>
     Object.assign(state, { mayReap: false, nowMs: state.nowMs + HOUR_MS })
     waker.wake()
     await vi.waitUntil(() => claims.length > before)
-    expect(claims.at(-1)).toMatchObject({ reap: false })
+    expect(claims.at(-1)).toMatchObject({ reclaims: false })
     state.mayReap = true
     state.nowMs += 60_000
     waker.wake()
-    await vi.waitUntil(() => claims.at(-1)?.reap === true)
+    await vi.waitUntil(() => claims.at(-1)?.reclaims === true)
   }))

@@ -35,14 +35,14 @@ it("logReclaimed() writes a line that is found by the job and by its trace", () 
   expect(logged({ ...JOB, state: "queued", input: {} })[0]).not.toHaveProperty("traceId")
 })
 
-it("the claim loop logs what its claims moved", async () => {
+it("the claim loop logs what its claims reclaimed", async () => {
   const leave = new AbortController()
   const lines: string[] = []
   const log = createLog({ server: "s", script: "classifier", write: (line) => lines.push(line) })
-  const moved = [{ ...JOB, state: "queued" } as Job]
+  const reclaimed = [{ ...JOB, state: "queued" } as Job]
   const claim = async (): Promise<Claimed> => {
     leave.abort()
-    return { jobs: [], status: "empty", nextLeaseEndMs: null, dry: [], unreadable: [], moved }
+    return { jobs: [], status: "empty", nextLeaseEndMs: null, empty: [], unreadable: [], reclaimed }
   }
   await runClaimLoop(
     {
