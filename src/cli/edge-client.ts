@@ -26,7 +26,7 @@ export async function openClient(
   try {
     const { status } = await once.get("/healthz", { signal })
     if (typeof status !== "string")
-      throw new ClaimcheckError("bad_response", "The answer is not from a claimcheck edge")
+      throw new ClaimcheckError("bad_response", "The response is not from a claimcheck edge")
   } catch (error) {
     // An edge with trouble of its own, or one whose platform keeps this path to itself, is for the client to deal with.
     if (!(error instanceof ClaimcheckError) || error.code === "network" || error.code === "bad_response") {

@@ -78,6 +78,7 @@ export const clientSuiteOfBatches: readonly { name: string; run: () => Promise<v
           .batch("bat_1")
           .wait({ timeout: 3 } as object)
           .catch((error: unknown) => error),
+        await numbersOf(client.batch("bat_1"), { from: 3 } as object).catch((error: unknown) => error),
         await client.submitBatch("url\nhttps://a.example" as never).catch((error: unknown) => error),
         await client.submitBatch({ url: "https://a.example" } as never).catch((error: unknown) => error),
       ]

@@ -1,5 +1,5 @@
 /**
- * Refuses options that there are not: one that is misspelt must not be taken for one that was not given.
+ * Refuses unknown options, so that a misspelt one is not ignored.
  * @throws TypeError that names the option, and the one that was probably meant
  */
 export function assertOptions(given: object, known: Readonly<Record<string, true>>): void {

@@ -5,51 +5,51 @@ import { type Connection, type ConnectionOptions, createConnection, LIST_TRY_TIM
 import type { ReadResponse, Reply } from "./read-response.ts"
 import { TicketPoll, type WaitOptions } from "./ticket-poll.ts"
 
-/** Rows asked for at once, unless said: within what one request may do on the smallest platform (docs/decisions/0011-batches.md). */
+/** Default page size, within the limits of the smallest platform (docs/decisions/0011-batches.md). */
 const PAGE_ROWS = 5_000
 
 export type ResultsOptions = {
   format?: "csv" | "tsv" | "jsonl" | undefined
-  /** The number of the row before the first: 0, or the `nextAfter` of the page before. */
+  /** Rows after this one: 0, or `nextAfter` of the previous page. */
   after?: number | undefined
-  /** How many rows at most: 5,000 unless said. */
+  /** Maximum number of rows. Default: 5,000. */
   limit?: number | undefined
   signal?: AbortSignal | undefined
 }
 const RESULTS_OPTIONS: Record<keyof ResultsOptions, true> = { format: true, after: true, limit: true, signal: true }
 
-/** Rows as text. The names of the columns come with `after: 0` only, so that pages can be put one behind the other. */
+/** Rows as text. The header comes with `after: 0` only, so that pages can be concatenated. */
 export type ResultPage = {
   body: Blob
-  /** The number of the last row, counted from 1; `after` when there is none yet. */
+  /** Number of the last row, from 1; `after` if no further row is done. */
   nextAfter: number
-  /** Whether there will be no more rows. */
+  /** Whether this was the last page. */
   isComplete: boolean
 }
 
-/** A row of the list with what became of its pictures. */
+/** A row of the list with the results of its images. */
 export type BatchRow = {
   /** From 1. */
   row: number
   /** Your columns, by name. */
   input: Record<string, unknown>
-  /** Why the row could not be taken. */
+  /** Why the row was skipped. */
   error?: { code: string; message: string }
-  /** One a picture. */
+  /** One per image. */
   results: (Pick<Ticket, "image" | "predictions" | "scores" | "output" | "error"> & {
     url?: string
     status: "succeeded" | "failed" | "canceled"
   })[]
 }
 
-/** A batch that can be asked for, now or after a restart: its id is all that needs to be kept. */
+/** A batch. To resume after a restart, keep its id. */
 export class Batch {
   readonly id: string
   readonly #connection: Connection
   readonly #path: string
   readonly #poll: TicketPoll<BatchTicket>
 
-  /** The batch of a submit before a restart. Nothing is asked yet. */
+  /** A batch by its id. Sends no request. */
   static from(id: string, options: ConnectionOptions): Batch {
     return new Batch(createConnection(options), id)
   }
@@ -59,7 +59,7 @@ export class Batch {
     this.id = id
     this.#connection = connection
     this.#path = `/v1/batches/${encodeURIComponent(id)}`
-    // Its ETag leaves out what moves by itself: the rate, the time left, and the notice that nobody works on it.
+    // Its ETag does not cover the rate, the time left and the notice.
     this.#poll = new TicketPoll(connection, this.#path, { isConditional: false })
     if (first !== undefined) this.#poll.remember(first)
   }
@@ -69,28 +69,27 @@ export class Batch {
     return this.#poll.latest
   }
 
-  /** Looks once. @throws ClaimcheckError not_found and others */
+  /** Polls once. @throws ClaimcheckError not_found and others */
   refresh({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<BatchTicket> {
     return this.#poll.look({ signal })
   }
 
   /**
-   * Waits until the batch is done, whatever its status: what failed is in its rows.
-   * @throws ClaimcheckError `timeout`, or why the server cannot be asked; the signal's reason when it is aborted;
-   *         TypeError for an option that there is not
+   * Polls until the batch is done and resolves to its ticket, also if it failed or was canceled: its rows have the errors.
+   * @throws ClaimcheckError `timeout` and others; the signal's reason; TypeError for an unknown option
    */
   wait(options: WaitOptions<BatchTicket> = {}): Promise<BatchTicket> {
     return this.#poll.untilDone(options)
   }
 
-  /** Cancels what is left; what is done can be read. @throws ClaimcheckError already_finished */
+  /** Cancels the rest; finished rows stay readable. @throws ClaimcheckError already_finished */
   cancel({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<BatchTicket> {
     return this.#poll.cancel(signal)
   }
 
   /**
-   * Rows that are done, as long as all before them are, as they stand in a file.
-   * @throws ClaimcheckError not_found, list_expired and others; TypeError for an option that there is not
+   * Reads a page of finished rows, up to the first row that is not done. A page that is cut short is retried.
+   * @throws ClaimcheckError not_found, list_expired and others; TypeError for an unknown option
    */
   async results(options: ResultsOptions = {}): Promise<ResultPage> {
     assertOptions(options, RESULTS_OPTIONS)
@@ -104,11 +103,13 @@ export class Batch {
   }
 
   /**
-   * Every row of the list in its order, each as soon as it and all before it are done. It ends with the last row; who breaks off
-   * goes on with `after`, the number of the last row that was seen.
+   * Yields every row in order, each as soon as it and all before it are done, and ends with the last. To resume, pass the number of
+   * the last row as `after`.
    * @throws ClaimcheckError as `results()` does
    */
-  async *rows({ after = 0, signal }: Pick<ResultsOptions, "after" | "signal"> = {}): AsyncGenerator<BatchRow, void> {
+  async *rows(options: Pick<ResultsOptions, "after" | "signal"> = {}): AsyncGenerator<BatchRow, void> {
+    assertOptions(options, { after: true, signal: true })
+    const { after = 0, signal } = options
     for (let seen = after, idle = 0; ; ) {
       const page = await this.results({ format: "jsonl", after: seen, signal })
       for (const line of (await page.body.text()).split("\n")) if (line !== "") yield JSON.parse(line) as BatchRow
@@ -116,7 +117,7 @@ export class Batch {
       const rows = page.nextAfter - seen
       idle = rows > 0 ? 0 : idle + 1
       seen = page.nextAfter
-      // There may be more by now.
+      // A full page: there may be more.
       if (rows === PAGE_ROWS) continue
       const { done } = await this.refresh({ signal })
       if (!done || rows === 0) await this.#poll.wait(idle, { signal })
@@ -125,7 +126,7 @@ export class Batch {
   }
 }
 
-/** A page that says where to go on and has as many rows as it says: a connection that a proxy closes looks like an end. */
+/** Null unless the page has as many rows as it announces: an HTTP/1.0 proxy turns a lost connection into an end. */
 function readPage(format: string, after: number): ReadResponse<ResultPage> {
   return async (response) => {
     const nextAfter = Number(response.headers.get("next-after") ?? Number.NaN)
@@ -137,7 +138,7 @@ function readPage(format: string, after: number): ReadResponse<ResultPage> {
   }
 }
 
-/** Those that end, but for line breaks in quotes. */
+/** Counts complete lines, without line breaks in quotes. */
 function countLines(text: string, { hasQuotes }: { hasQuotes: boolean }): number {
   const outside = hasQuotes ? text.split('"').filter((_part, i) => i % 2 === 0) : [text]
   return outside.reduce((sum, part) => sum + part.split("\n").length - 1, 0)

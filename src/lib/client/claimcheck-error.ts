@@ -1,18 +1,18 @@
 import type { Ticket } from "../tickets/ticket.ts"
 
-/** A refusal as the edge sends it (RFC 9457). A list that is refused for its rows (`invalid_rows`) names the first hundred of them. */
+/** An error response of the edge (RFC 9457). `invalid_rows` has the first hundred invalid rows of a list. */
 export type Problem = {
   code?: string
   title?: string
   detail?: string
-  /** How many rows cannot be taken. */
+  /** Number of invalid rows. */
   invalid_rows?: number
   rows?: InvalidRow[]
 }
-/** `row` counts from 1, without the header; `value` is cut to 100 characters. */
+/** `row` counts from 1, without the header; `value` has at most 100 characters. */
 export type InvalidRow = { row: number; line: number; column: string; value: string; reason: string }
 
-/** Busy, broken for a moment, or in the way: the same request may do better later. */
+/** A retry of the same request may succeed. */
 const PASSING: ReadonlySet<number | undefined> = new Set([408, 425, 429, 500, 502, 503, 504])
 const OURS: ReadonlySet<string> = new Set(["network", "bad_response", "timeout"])
 
@@ -25,22 +25,22 @@ type Details = {
 }
 
 /**
- * Why there is no answer. `code` is the problem's code as the server names it (`image_too_large`, `unknown_model`, …), the code of
- * a job that failed (`invalid_image`, `deadline_exceeded`, `canceled`, …), or one of ours:
- *   network        the server could not be reached
- *   bad_response   what answered is not a claimcheck edge
- *   timeout        `timeoutMs` is over; the ticket goes on and can be asked for again
+ * `code` is the server's problem code (`image_too_large`, `unknown_model`, …), the code of a failed job (`invalid_image`,
+ * `deadline_exceeded`, `canceled`, …), `http_<status>` for an error response that is not a problem document, or one of the client's:
+ *   network        the server cannot be reached
+ *   bad_response   the response does not come from a claimcheck edge
+ *   timeout        `timeoutMs` has passed; the job continues, and you can poll its ticket again
  */
 export class ClaimcheckError extends Error {
   override readonly name = "ClaimcheckError"
   readonly code: string
-  /** HTTP status, where a response was the reason. */
+  /** HTTP status, if a response caused the error. */
   readonly status: number | undefined
-  /** When the server said that it is worth trying again, in milliseconds. */
+  /** `Retry-After` in milliseconds. */
   readonly retryAfterMs: number | undefined
-  /** The refusal as the server sent it, where it was one of ours. */
+  /** Body of the error response, if it is a JSON object. */
   readonly problem: Problem | undefined
-  /** The ticket as last seen, where there is one. */
+  /** The ticket as last seen. */
   readonly ticket: Ticket | undefined
 
   constructor(code: string, message: string, { status, retryAfterMs, problem, ticket, cause }: Details = {}) {
@@ -52,12 +52,12 @@ export class ClaimcheckError extends Error {
     this.ticket = ticket
   }
 
-  /** Whether asking again may do better; until then it is not known whether the request has arrived. */
+  /** Whether a retry may succeed. If so, the request may have arrived already. */
   get isTransient(): boolean {
     return OURS.has(this.code) || PASSING.has(this.status)
   }
 
-  /** The same error with the ticket that it is about. */
+  /** The same error with its ticket. */
   about(ticket: Ticket | undefined): ClaimcheckError {
     return this.ticket !== undefined || ticket === undefined
       ? this

@@ -43,11 +43,11 @@ export type {
   TicketData,
   WaitOptions,
 }
-// The names that `claimcheck/client` gives to the world.
+// The public exports of `claimcheck/client`.
 export { Batch, ClaimcheckError, Ticket }
 
 type Signal = { signal?: AbortSignal | undefined }
-/** Refusals that a smaller copy may not meet. */
+/** Error codes that a smaller copy may avoid. */
 const TOO_LARGE: ReadonlySet<string> = new Set(["image_too_large", "too_many_pixels"])
 
 /**
@@ -59,14 +59,14 @@ const TOO_LARGE: ReadonlySet<string> = new Set(["image_too_large", "too_many_pix
 export class Claimcheck {
   readonly #connection: Connection
 
-  /** @throws TypeError for an address or a key that cannot be used */
+  /** @throws TypeError for an invalid URL, key or option */
   constructor(options: ConnectionOptions) {
     this.#connection = createConnection(options)
   }
 
   /**
-   * Uploads an image, or names its URL. A reply that is lost is asked for again, and finds the same ticket.
-   * @throws ClaimcheckError; TypeError for what is no picture, and for an option that there is not
+   * Uploads an image or sends its URL. A retry after a lost response returns the same ticket.
+   * @throws ClaimcheckError; TypeError for an unsupported image type and an unknown option
    */
   async submit(image: Image, options: SubmitOptions = {}): Promise<Ticket> {
     assertOptions(options, SUBMIT_OPTIONS)
@@ -74,8 +74,8 @@ export class Claimcheck {
   }
 
   /**
-   * Submits an image and waits for its answer. `timeoutMs` counts from now, upload included.
-   * @throws ClaimcheckError; TypeError for what is no picture, and for an option that there is not
+   * Submits an image and waits until the ticket is done. `timeoutMs` includes the upload.
+   * @throws ClaimcheckError; TypeError for an unsupported image type and an unknown option
    */
   async classify(image: Image, options: SubmitOptions & ResultOptions = {}): Promise<TicketData> {
     assertOptions(options, { ...SUBMIT_OPTIONS, ...WAIT_OPTIONS })
@@ -87,29 +87,28 @@ export class Claimcheck {
     return ticket.result({ signal, timeoutMs: Math.max(0, untilMs - now()), onUpdate })
   }
 
-  /** Format, size, frames and orientation of an image: `image` of the ticket that it resolves to. @throws as classify() */
+  /** Reads format, size, frames and orientation of an image: `image` of the finished ticket. @throws as classify() */
   async inspect(image: Image, options: OperationOptions["inspect"] & OperationWork = {}): Promise<TicketData> {
     return this.classify(image, toSubmitOptions("inspect", options))
   }
 
-  /** A smaller file of an image: `output()` fetches it by the ticket that this resolves to. @throws as classify() */
+  /** Makes a smaller file of an image; pass the finished ticket to `output()`. @throws as classify() */
   async compress(image: Image, options: OperationOptions["compress"] & OperationWork = {}): Promise<TicketData> {
     return this.classify(image, toSubmitOptions("compress", options))
   }
 
-  /** An image of another size, in pixels, or the array of its pixels: `output()` fetches it by the ticket. @throws as classify() */
+  /** Resizes an image, to a file or an array of pixels; pass the finished ticket to `output()`. @throws as classify() */
   async resize(image: Image, options: OperationOptions["resize"] & OperationWork): Promise<TicketData> {
     return this.classify(image, toSubmitOptions("resize", options))
   }
 
-  /** The ticket of an earlier submit. Nothing is asked yet. */
+  /** The ticket of an earlier submit. Sends no request. */
   ticket(id: string): Ticket {
     return new Ticket(this.#connection, id)
   }
 
   /**
-   * Fetches what an operation has made, by its ticket or a picture in a batch's row, with the key where the edge keeps it. A file that
-   * comes shorter than it is, is fetched again.
+   * Downloads the output of a ticket, or of an image in a row of a batch. A download that is shorter than `output.bytes` is retried.
    * @throws ClaimcheckError `not_found` when it has expired; TypeError for a ticket without an output
    */
   async output(
@@ -117,7 +116,7 @@ export class Claimcheck {
     { signal }: Signal = {},
   ): Promise<Blob> {
     if (output === undefined) throw new TypeError("Cannot fetch the output: the ticket has none")
-    // Where PUBLIC_URL is not the address of this client, it is the same edge all the same.
+    // PUBLIC_URL may differ from this client's URL: it is the same edge.
     const path = /\/v1\/outputs\/[\w.-]+$/.exec(output.url)?.[0] ?? output.url
     return this.#connection.request(path, {
       headers: { accept: "*/*" },
@@ -128,9 +127,8 @@ export class Claimcheck {
   }
 
   /**
-   * Sends a list of pictures' URLs, for work in the background. A reply that is lost is asked for again, and finds the same batch.
-   * @throws ClaimcheckError, with `problem.rows` where rows cannot be taken; TypeError for what is no list, and for an option that
-   *         there is not
+   * Sends a list of image URLs. A retry after a lost response returns the same batch.
+   * @throws ClaimcheckError, with `problem.rows` if rows are invalid; TypeError for an unsupported list type and an unknown option
    */
   async submitBatch(list: List, options: BatchOptions = {}): Promise<Batch> {
     assertOptions(options, BATCH_OPTIONS)
@@ -147,22 +145,22 @@ export class Claimcheck {
     return new Batch(this.#connection, String(reply.body?.id), reply)
   }
 
-  /** The batch of an earlier submit. Nothing is asked yet. */
+  /** The batch of an earlier submit. Sends no request. */
   batch(id: string): Batch {
     return new Batch(this.#connection, id)
   }
 
-  /** How full the queue is, and how fast it empties. @throws ClaimcheckError */
+  /** Reads the depth of the queue and its throughput. @throws ClaimcheckError */
   queue(options: Signal = {}): Promise<QueueStats> {
     return this.#get("/v1/queue", options, ({ depth }) => typeof depth === "number")
   }
 
-  /** The models that are served. @throws ClaimcheckError */
+  /** Lists the models that classifiers serve. @throws ClaimcheckError */
   models(options: Signal = {}): Promise<ModelList> {
     return this.#get("/v1/models", options, ({ models }) => Array.isArray(models))
   }
 
-  /** Any JSON object of the API that has no method here, by its path from `/`, as the server sends it. @throws ClaimcheckError */
+  /** Reads any other JSON object of the API, unvalidated, by its path: `/v1/samples`. @throws ClaimcheckError */
   get(path: string, options: Signal = {}): Promise<Record<string, unknown>> {
     return this.#get(path, options)
   }
@@ -174,7 +172,7 @@ export class Claimcheck {
   async #submit(image: Image, options: SubmitOptions, untilMs?: number): Promise<Ticket> {
     const { shrink = false, operation = "classify", idempotencyKey = newIdempotencyKey() } = options
     if (shrink !== false && operation !== "classify") {
-      throw new TypeError(`shrink goes with classify alone: ${operation} is asked for the picture as it is`)
+      throw new TypeError(`Cannot use shrink with ${operation}: it goes with classify alone`)
     }
     const given = toImageBody(image)
     const send = (body: ImageBody) => this.#send(body, { ...options, idempotencyKey }, untilMs)
@@ -213,7 +211,7 @@ export class Claimcheck {
   }
 }
 
-/** Null for what cannot be decoded here: the server judges it, or has. @throws ClaimcheckError cannot_shrink */
+/** Null for an image that this platform cannot decode: the server decides. @throws ClaimcheckError cannot_shrink */
 async function copyOf(picture: Blob, shrink: true | ((picture: Blob) => Promise<Blob>)): Promise<Blob | null> {
   try {
     return await (shrink === true ? smallerCopy : shrink)(picture)

@@ -4,30 +4,30 @@ import { assertOptions } from "./assert-options.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import { type ReadResponse, readRefusal } from "./read-response.ts"
 
-/** Time-out of one try; a picture of 8 MB on a slow line needs a while. */
+/** Time-out of one try: enough for an image of 8 MB on a slow line. */
 const TRY_TIMEOUT_MS = 60_000
-/** A list of 32 MB, or a page of its results, on such a line. */
+/** Enough for a list of 32 MB, or a page of its results. */
 export const LIST_TRY_TIMEOUT_MS = 300_000
-/** With full jitter up to 10 s between them, this rides out an outage of about two minutes. */
+/** With full jitter of at most 10 s between tries, enough for an outage of about two minutes. */
 const RETRIES = 23
-/** A server that wants to be left alone for longer gets its wish: whether to wait so long is for the caller to say. */
+/** Beyond this, the caller decides whether to wait: the error has `retryAfterMs`. */
 const MAX_RETRY_AFTER_MS = 120_000
-/** When time is up, the answer may be there all the same, and a laptop that wakes up needs a moment to find its network. */
+/** After the time-out the response may be ready, and a laptop that wakes up needs a moment to reconnect. */
 const LAST_LOOK_MS = 5_000
 export type ConnectionOptions = {
-  /** Address of the edge; in a page, a path of its own server may do. */
+  /** URL of the edge; in a page, a path on its own server such as `/`. */
   url: string | URL
   /** API key. */
   key?: string | undefined
-  /** How long one request may take before it counts as lost, in milliseconds. Default: a minute; for lists and files, five. */
+  /** Time after which one request counts as lost, in milliseconds. Default: 60,000; for lists, results and outputs 300,000. */
   tryTimeoutMs?: number
   /**
-   * How often a request is sent again that was lost, or refused for now (408, 425, 429, 5xx), with full jitter up to 10 s between
-   * tries, and never before `Retry-After`. Default: 23, which takes about two minutes. 0 for never. An address where nobody
-   * has answered yet and nobody listens is not tried again.
+   * How often a request is retried when it is lost or gets 408, 425, 429, 500, 502, 503 or 504, with full jitter of at most 10 s
+   * between tries, and never before `Retry-After`. Default: 23, which takes about two minutes. 0 for never. A refused connection to
+   * an address that has never answered is not retried.
    */
   retries?: number
-  /** For tests, and for who needs a proxy. */
+  /** For a proxy, and for tests. */
   fetch?: typeof fetch
   sleep?: (ms: number, signal?: AbortSignal) => Promise<void>
   random?: () => number
@@ -50,19 +50,20 @@ export type RequestOptions<T> = {
   headers?: Record<string, string>
   body?: BodyInit
   signal?: AbortSignal | undefined
-  /** Anything but what was asked for comes from a proxy or a stranger, or is cut short, and is asked for again. */
+  /** Returns null for a response that is cut short or not from an edge, which is retried. */
   read: ReadResponse<T>
-  /** No try starts after it, but for a last look; by the connection's clock. */
+  /** No try starts after this time, except one last look; by the connection's clock. */
   untilMs?: number
-  /** Default of `tryTimeoutMs`, where what is sent or fetched is large. */
+  /** Default of the connection's `tryTimeoutMs` for this request, if its body or response is large. */
   tryTimeoutMs?: number
 }
 
 export type Connection = ReturnType<typeof createConnection>
 
 /**
- * Requests to one edge. What is sent must be safe to repeat: every request is, until an answer comes that will not change.
- * @throws TypeError for an address, a key or an option that cannot be used
+ * Requests to one edge, and the only retry loop of the client, the CLI and the page. Every request must be safe to repeat: it is
+ * retried until a response is final.
+ * @throws TypeError for an invalid URL, key or option
  */
 export function createConnection(options: ConnectionOptions) {
   if (typeof options !== "object" || options === null) {
@@ -74,10 +75,10 @@ export function createConnection(options: ConnectionOptions) {
   const base = readBase(options.url)
   const authorization = options.key ? `Bearer ${readKey(options.key)}` : null
 
-  /** Whether somebody has answered: an edge that is restarted refuses connections for a moment, too. */
+  /** An edge that restarts refuses connections for a moment: once it has answered, a refused connection is retried. */
   let hasAnswered = false
 
-  /** @throws ClaimcheckError for a final refusal or too many failures in a row; the signal's reason when it is aborted */
+  /** @throws ClaimcheckError for a final error response or too many failures in a row; the signal's reason if it is aborted */
   async function request<T>(path: string, asked: RequestOptions<T>): Promise<T> {
     const { untilMs = Number.POSITIVE_INFINITY } = asked
     const signal = ownSignal(asked.signal)
@@ -85,7 +86,7 @@ export function createConnection(options: ConnectionOptions) {
     let lastLookEndMs: number | undefined
     for (let attempt = 0; ; attempt++) {
       const startedMs = now()
-      // The clock may have jumped while we waited: at least one try starts after the end.
+      // The clock may have jumped during the wait: at least one try starts after the end.
       if (startedMs >= untilMs) lastLookEndMs ??= startedMs + LAST_LOOK_MS
       const outcome = await tryOnce(path, { ...asked, signal }, Math.max(LAST_LOOK_MS, untilMs - startedMs))
       if (!(outcome instanceof ClaimcheckError)) return outcome
@@ -103,7 +104,7 @@ export function createConnection(options: ConnectionOptions) {
   async function tryOnce<T>(path: string, asked: RequestOptions<T>, leftMs: number): Promise<T | ClaimcheckError> {
     const { method = "GET", body, signal, tryTimeoutMs = TRY_TIMEOUT_MS } = asked
     const headers = new Headers({ accept: "application/json", ...asked.headers })
-    // A bucket's link is whole, and brings its own proof.
+    // A presigned URL of a bucket is absolute and needs no key.
     const isOurs = path.startsWith("/")
     if (authorization !== null && isOurs) headers.set("authorization", authorization)
     // Not AbortSignal.timeout(): its timer would keep a Deno process from ending for a minute after the answer.
@@ -121,7 +122,7 @@ export function createConnection(options: ConnectionOptions) {
       const { status } = response
       if (!response.ok && status !== 304) return await readRefusal(response, now())
       const answer = await asked.read(response)
-      return answer ?? new ClaimcheckError("bad_response", "The answer is not from a claimcheck edge", { status })
+      return answer ?? new ClaimcheckError("bad_response", "The response is not from a claimcheck edge", { status })
     } catch (cause) {
       signal?.throwIfAborted()
       const why = isNobodyThere(cause) ? ": nobody listens there" : ""
@@ -134,21 +135,21 @@ export function createConnection(options: ConnectionOptions) {
   return { base, request, sleep, random, now }
 }
 
-/** Node warns of a leak when a dozen waits listen to one signal of the caller's. */
+/** Node warns of a leak when more than ten listeners share the caller's signal. */
 export function ownSignal(signal: AbortSignal | undefined): AbortSignal | undefined {
   return signal && AbortSignal.any([signal])
 }
 
 const NOBODY_THERE = /ECONNREFUSED|ENOTFOUND|ConnectionRefused|connection refused|failed to lookup address/i
 
-/** A refused connection or a host that is not there, as Node, Bun and Deno tell it. A browser does not. */
+/** A refused connection or an unknown host, as Node, Bun and Deno report them. Browsers do not. */
 function isNobodyThere(cause: unknown): boolean {
   if (!(cause instanceof Error)) return false
   const inner = cause instanceof AggregateError ? cause.errors : [cause.cause]
   return NOBODY_THERE.test(`${(cause as { code?: unknown }).code} ${cause.message}`) || inner.some(isNobodyThere)
 }
 
-/** A wrong address fails like a lost connection, so it would be tried for minutes: better said at once. */
+/** An invalid URL would fail like a lost connection and be retried for minutes. */
 function readBase(url: string | URL): string {
   const base = String(url).replace(/\/+$/, "")
   const isOfPage = "location" in globalThis && /^(\/|$)/.test(base)
@@ -156,7 +157,7 @@ function readBase(url: string | URL): string {
   throw new TypeError("Cannot use url: expected http://host or https://host")
 }
 
-/** `Headers` would say the same with the key in its message. */
+/** `Headers` would throw an error with the key in its message. */
 function readKey(key: string): string {
   if (/^[\x21-\x7e]+$/.test(key)) return key
   throw new TypeError("Cannot use key: an API key has neither white space nor control characters")

@@ -1,6 +1,6 @@
 import { ClaimcheckError } from "./claimcheck-error.ts"
 
-/** A picture's bytes; or its URL, for the server to fetch. */
+/** The bytes of an image, or its URL, which a classifier fetches. */
 export type Image =
   | Blob
   | ArrayBuffer
@@ -13,7 +13,7 @@ export type Image =
 
 export type ImageBody = { contentType: string; body: BodyInit }
 
-/** @throws TypeError for what is no picture, with what to pass instead */
+/** @throws TypeError for an unsupported type, with the supported ones */
 export function toImageBody(image: Image): ImageBody {
   if (image instanceof Blob) return { contentType: image.type || "application/octet-stream", body: image }
   if (image instanceof ArrayBuffer || ArrayBuffer.isView(image)) {
@@ -36,7 +36,7 @@ function jsonBody(body: Record<string, string>): ImageBody {
   return { contentType: "application/json", body: JSON.stringify(body) }
 }
 
-/** The longer side of a smaller copy: twice what the largest of the usual models look at. */
+/** The longer side of a smaller copy: twice the input of the largest common models. */
 export const COPY_SIDE_PX = 1_024
 const COPY_QUALITY = 0.9
 

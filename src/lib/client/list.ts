@@ -1,4 +1,4 @@
-/** URLs, or objects with a URL in one of their fields; a file of CSV, TSV, JSON or JSON Lines as a Blob, bytes or a stream of bytes. */
+/** URLs, or objects with a URL in a field; or a CSV, TSV, JSON or JSON Lines file. */
 export type List =
   | readonly (string | URL | Readonly<Record<string, unknown>>)[]
   | Blob
@@ -7,8 +7,8 @@ export type List =
   | ReadableStream<Uint8Array>
 
 /**
- * What is sent. A stream is read to its end first, since a request that is lost is sent again.
- * @throws TypeError for what is no list, with what to pass instead
+ * The body of the request. A stream is read to its end first, so that a lost request can be retried.
+ * @throws TypeError for an unsupported type, with the supported ones
  */
 export async function toListBody(list: List): Promise<{ contentType: string; body: BodyInit }> {
   if (Array.isArray(list)) return { contentType: "application/json", body: JSON.stringify(list) }

@@ -7,14 +7,14 @@ import type { SubmitOptions } from "./submit-options.ts"
 import type { ResultOptions } from "./ticket.ts"
 import { WAIT_OPTIONS } from "./ticket-poll.ts"
 
-/** Options of each operation beside classify; docs/operations.md says what they take. */
+/** Options of the operations other than classify (docs/operations.md). */
 export type OperationOptions = {
   inspect: Optional<z.output<typeof inspect>>
   compress: Optional<z.output<typeof compress>>
   resize: Optional<z.output<typeof resize>>
 }
 type Optional<T> = { [K in keyof T]?: T[K] | undefined }
-/** What each of them takes, too. */
+/** Options that all of them take. */
 export type OperationWork = ResultOptions &
   Pick<SubmitOptions, "deadlineMs" | "webhookUrl" | "noCache" | "idempotencyKey">
 
@@ -31,7 +31,7 @@ const OPERATION_WORK: Record<keyof OperationWork, true> = {
   idempotencyKey: true,
 }
 
-/** @throws TypeError for an option that there is not */
+/** @throws TypeError for an unknown option */
 export function toSubmitOptions<N extends keyof OperationOptions>(
   operation: N,
   given: OperationOptions[N] & OperationWork,

@@ -4,7 +4,7 @@ import { ClaimcheckError, type Problem } from "./claimcheck-error.ts"
 /** A JSON object and its headers; a 304 has no body. */
 export type Reply = { status: number; headers: Headers; body: Record<string, unknown> | null }
 
-/** Reads an answer; null for what no claimcheck edge has sent whole. */
+/** Reads a response; null if it is cut short or not from a claimcheck edge. */
 export type ReadResponse<T> = (response: Response) => Promise<T | null>
 
 /** @param isExpected whether the body is what was asked for */
@@ -17,7 +17,7 @@ export function readObject(isExpected: (body: Record<string, unknown>) => boolea
   }
 }
 
-/** @param bytes how long the file is, where that is known */
+/** @param bytes the size of the file, if known */
 export function readFile(bytes: number | undefined): ReadResponse<Blob> {
   return async (response) => {
     const file = await response.blob()
@@ -29,7 +29,7 @@ export async function readRefusal(response: Response, nowMs: number): Promise<Cl
   const { status, headers } = response
   const problem = parseObject(await response.text()) as Problem | null
   const code = typeof problem?.code === "string" ? problem.code : `http_${status}`
-  const message = [problem?.detail, problem?.title].find((said) => typeof said === "string") ?? strangerAnswered(status)
+  const message = [problem?.detail, problem?.title].find((said) => typeof said === "string") ?? notFromEdge(status)
   return new ClaimcheckError(code, message, {
     status,
     retryAfterMs: retryAfterMs(headers, nowMs) ?? undefined,
@@ -37,9 +37,9 @@ export async function readRefusal(response: Response, nowMs: number): Promise<Cl
   })
 }
 
-/** Said of a refusal that is no problem of ours. */
-function strangerAnswered(status: number): string {
-  return `Something that is no claimcheck edge answered ${status}: check the address, and any proxy before it`
+/** For an error response that is not a problem document. */
+function notFromEdge(status: number): string {
+  return `The response with status ${status} is not from a claimcheck edge: check the address and any proxy before it`
 }
 
 function parseObject(text: string): Record<string, unknown> | null {
@@ -49,6 +49,6 @@ function parseObject(text: string): Record<string, unknown> | null {
       ? (value as Record<string, unknown>)
       : null
   } catch {
-    return null // cut short, or a page of some proxy: the caller tries again
+    return null // Cut short, or a proxy's page: retried.
   }
 }

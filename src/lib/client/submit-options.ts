@@ -1,53 +1,52 @@
-/** What is to be done with pictures, one or a list of them. */
+/** Options of a submit, of one image or a list. */
 export type WorkOptions = {
-  /** What is to be done with each picture: `classify` unless said. */
+  /** Default: `classify`. */
   operation?: string | undefined
-  /** Options of that operation, as the API names them: `{ quality: 50 }`. */
+  /** Options of that operation, named as in the API: `{ quality: 50 }`. */
   options?: Readonly<Record<string, string | number | boolean | undefined>> | undefined
-  /** Which model; the server has a default. */
+  /** Default: the server's. */
   model?: string | undefined
-  /** How many predictions; 5 unless said. */
+  /** Number of predictions. Default: 5. */
   topK?: number | undefined
-  /** Leave out what is less probable than this: 0 to 1. */
+  /** Drops predictions below this probability, 0 to 1. */
   threshold?: number | undefined
   /** `scores` adds the probability of every class, by class index. */
   output?: "predictions" | "scores" | undefined
-  /** Language of the labels, where the model brings it: `de`. */
+  /** Language of the labels, if the model has it: `de`. */
   lang?: string | undefined
-  /** In milliseconds from now: a picture that has not started by then fails; so does what is left of a list. */
+  /** Milliseconds from now: an image that has not started by then fails; of a list, what is not done. */
   deadlineMs?: number | undefined
-  /** Where the answer is sent as a signed webhook; "" for nowhere, though the API key has a default. */
+  /** Receives the finished ticket as a signed webhook; "" for no webhook, if the API key has a default. */
   webhookUrl?: string | undefined
-  /** Submits with the same key are one ticket. One is made for each call unless given. */
+  /** Submits with the same key return the same ticket. Default: random for each call. */
   idempotencyKey?: string | undefined
   signal?: AbortSignal | undefined
 }
 
 export type SubmitOptions = WorkOptions & {
-  /** Infer again, even if the answer to these bytes is known. */
+  /** Runs inference even if the result is cached. */
   noCache?: boolean | undefined
   /**
-   * Send a smaller copy (a JPEG of 1,024 pixels at most) of a picture that is too large for the server, for `classify` alone: of
-   * more than 8 MB, or refused as `image_too_large` or `too_many_pixels`. `true` needs OffscreenCanvas, as browsers have it;
-   * elsewhere a function makes the copy.
+   * For `classify`: sends a smaller copy (a JPEG of at most 1,024 pixels) of an image of more than 8 MB, or one that is refused as
+   * `image_too_large` or `too_many_pixels`. `true` needs OffscreenCanvas, as in browsers; elsewhere pass a function that makes the copy.
    */
   shrink?: boolean | ((picture: Blob) => Promise<Blob>) | undefined
   /** Called when a smaller copy is sent. */
   onShrink?: ((copy: Shrunk) => void) | undefined
 }
-/** How many bytes the picture has, and how many are sent. */
+/** Sizes of the image and of the copy. */
 export type Shrunk = { bytes: number; sentBytes: number }
 
 export type BatchOptions = WorkOptions & {
-  /** Pictures in the queue or in work at the same time: 64 unless said, up to 1,000. */
+  /** Images in the queue or in progress at the same time, up to 1,000. Default: 64. */
   batchSize?: number | undefined
-  /** Column, or JSON field, with the URLs; found by its name unless said. */
+  /** Column or JSON field with the URLs. Default: found by its name. */
   urlColumn?: string | undefined
-  /** What becomes of rows that cannot be taken: `reject`, which is the default, refuses the list. */
+  /** `skip` takes the valid rows; `reject`, the default, refuses the list. */
   onInvalid?: "reject" | "skip" | undefined
-  /** What the list is; by its type, or its beginning, unless said. */
+  /** Format of the list. Default: by its content type, then by its beginning. */
   format?: "csv" | "tsv" | "json" | "jsonl" | undefined
-  /** A webhook each time that so many pictures are done, too. */
+  /** Also sends a webhook each time this many images are done. */
   webhookEvery?: number | undefined
 }
 
@@ -79,7 +78,7 @@ export const BATCH_OPTIONS: Record<keyof BatchOptions, true> = {
   webhookEvery: true,
 }
 
-/** A query as the API takes it, with its question mark; "" for none. */
+/** The query string, with its question mark; "" without options. */
 export function toQuery({ operation, options = {}, model, threshold, output, lang, ...rest }: BatchOptions): string {
   const query = new URLSearchParams()
   const named = {
@@ -103,7 +102,7 @@ export function toQuery({ operation, options = {}, model, threshold, output, lan
   return query.size === 0 ? "" : `?${query}`
 }
 
-/** 128 random bits. `crypto.randomUUID` is missing from pages that came by plain http. */
+/** 128 random bits. `crypto.randomUUID` needs a secure context. */
 export function newIdempotencyKey(): string {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("")
 }

@@ -6,12 +6,12 @@ import { TicketPoll, type WaitOptions } from "./ticket-poll.ts"
 
 export type ResultOptions = WaitOptions<TicketData>
 
-/** A ticket that can be asked for, now or after a restart: its id is all that needs to be kept. */
+/** The ticket of one image. To resume after a restart, keep its id. */
 export class Ticket {
   readonly id: string
   readonly #poll: TicketPoll<TicketData>
 
-  /** The ticket of a submit before a restart. Nothing is asked yet. */
+  /** A ticket by its id. Sends no request. */
   static from(id: string, options: ConnectionOptions): Ticket {
     return new Ticket(createConnection(options), id)
   }
@@ -29,21 +29,21 @@ export class Ticket {
     return this.#poll.latest
   }
 
-  /** Looks once. Costs the server little when nothing has changed. @throws ClaimcheckError not_found and others */
+  /** Polls once; an unchanged ticket is a 304. @throws ClaimcheckError not_found and others */
   refresh({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TicketData> {
     return this.#withTicket(this.#poll.look({ signal }))
   }
 
   /**
-   * Waits until the ticket is done and returns it with its predictions.
-   * @throws ClaimcheckError with the job's code when it failed or was canceled, `timeout`, or why the server cannot be asked;
-   *         the signal's reason when it is aborted; TypeError for an option that there is not
+   * Polls until the ticket is done and resolves to it, with its predictions.
+   * @throws ClaimcheckError with the job's code if it failed or was canceled, `timeout` and others; the signal's reason; TypeError
+   *         for an unknown option
    */
   async result(options: ResultOptions = {}): Promise<TicketData> {
     return succeeded(await this.#withTicket(this.#poll.untilDone(options)))
   }
 
-  /** Cancels what has not finished. @throws ClaimcheckError already_finished */
+  /** Cancels the job unless it is done. @throws ClaimcheckError already_finished */
   cancel({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TicketData> {
     return this.#poll.cancel(signal)
   }
