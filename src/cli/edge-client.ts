@@ -6,7 +6,7 @@ import type { EdgeAddress } from "./edge-options.ts"
 import { humanMs } from "./human-units.ts"
 import { unreachable } from "./unreachable.ts"
 
-const PREFLIGHT_TIMEOUT_MS = 5_000
+const PREFLIGHT = { tryTimeoutMs: 5_000, retries: 2 }
 /** Longer than the client waits by itself; then the sentence has to say it. */
 const WORTH_SAYING_MS = 120_000
 
@@ -22,9 +22,9 @@ export async function openClient(
   { signal, fetchNow = fetch }: { signal: AbortSignal; fetchNow?: typeof fetch },
 ): Promise<Claimcheck> {
   const client = newClient(address, { fetch: fetchNow })
-  const once = newClient({ url: address.url }, { fetch: fetchNow, retries: 0, tryTimeoutMs: PREFLIGHT_TIMEOUT_MS })
+  const impatient = newClient({ url: address.url }, { fetch: fetchNow, ...PREFLIGHT })
   try {
-    const { status } = await once.get("/healthz", { signal })
+    const { status } = await impatient.get("/healthz", { signal })
     if (typeof status !== "string")
       throw new ClaimcheckError("bad_response", "The response is not from a claimcheck edge")
   } catch (error) {

@@ -176,6 +176,21 @@ describe("openClient()", () => {
     await expect(open(refused)).rejects.toThrow(advice)
   })
 
+  test("asks again when the connection is lost, and once where nobody listens", async () => {
+    for (const [code, tries] of [
+      ["ECONNRESET", 2],
+      ["ECONNREFUSED", 1],
+    ] as const) {
+      let asked = 0
+      const lostOnce = async () => {
+        if (++asked > 1) return Response.json({ status: "ok" })
+        throw new TypeError("fetch failed", { cause: Object.assign(new Error(code), { code }) })
+      }
+      await open(lostOnce).catch(() => undefined)
+      expect(asked).toBe(tries)
+    }
+  })
+
   test("notices that another server answers", async () => {
     await expect(open(async () => new Response("<html>"))).rejects.toThrow("is a claimcheck server at that address?")
   })
