@@ -8,5 +8,5 @@ export function logReclaimed(log: Log, job: Job): void {
   const trace = parseTraceparent(job.input.trace)
   const about = { jobId, queue, attempt, ...(trace && { traceId: trace.traceId }) }
   if (job.state === "failed") log.info("job.failed", { ...about, code: job.error.code, reason: job.error.message })
-  else log.warn("job.retried", { ...about, reason: "its lease ran out" })
+  else log.warn("job.retried", { ...about, reason: "lease_expired" })
 }

@@ -8,7 +8,7 @@ import type { JobStore } from "../../lib/queue/job-store.ts"
 import { sha256Hex } from "../../lib/sha256.ts"
 import type { Tracer } from "../../lib/trace/tracer.ts"
 import type { Metrics } from "../health/metrics.ts"
-import { LaneCrash, OverMemory } from "../lane/lane-crash.ts"
+import { LaneCrash, ModelUnloadable, OverMemory } from "../lane/lane-crash.ts"
 import type { LanePool } from "../lane/lane-pool.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import { keepOutput } from "../outputs/keep-output.ts"
@@ -61,23 +61,33 @@ export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSi
   }
 }
 
-type Again = Omit<Retry, "nowMs"> & { reason: string }
+/** Why a job is handed out again. */
+type RetryReason = "shutting_down" | "lane_died" | "model_unloadable" | "lane_timeout" | "out_of_memory"
+type Again = Omit<Retry, "nowMs"> & { reason: RetryReason }
 
-/** What a classifier that leaves had not begun is no attempt. */
-const LEAVES: Again = { reason: "the classifier leaves", counts: false }
-const DIED: Again = { reason: "the lane died", counts: true }
-/**
- * A second time tells whether it was the job; a third would tell nothing more. Whose lane was ended has harmed nobody; a lane that
- * is stuck takes the process with it, which leaves by now.
- */
-function tooLong({ shutdown }: JobRunner): Again {
-  const how = shutdown.aborted ? { alone: true } : { timedOut: true }
-  return { reason: "the lane took too long", counts: true, onceMore: true, ...how }
+/** For the ticket of a job that has no attempt left. */
+const RETRY_TEXTS: Record<RetryReason, string> = {
+  shutting_down: "the classifier shuts down",
+  lane_died: "the lane died",
+  model_unloadable: "the model cannot be loaded",
+  lane_timeout: "the lane took too long",
+  out_of_memory: "the classifier had no memory left",
 }
 
-/** Beside others it may have been any of them: alone it shows. */
-function overMemory({ isAlone }: OverMemory): Again {
-  return { reason: "the classifier had no memory left", counts: isAlone, alone: true, onceMore: isAlone }
+/** Null for what no other attempt is made for. */
+function retryAfter(error: unknown, { shutdown }: JobRunner): Again | null {
+  // What a classifier that shuts down had not begun is no attempt.
+  if (error instanceof ShuttingDown) return { reason: "shutting_down", counts: false }
+  if (error instanceof LaneCrash) return { reason: "lane_died", counts: true }
+  if (error instanceof ModelUnloadable) return { reason: "model_unloadable", counts: true }
+  // Beside others it may have been any of them: alone it shows.
+  if (error instanceof OverMemory)
+    return { reason: "out_of_memory", counts: error.isAlone, alone: true, onceMore: error.isAlone }
+  if (!(error instanceof AppError && error.code === "job_timeout")) return null
+  // A second time tells whether it was the job; a third would tell nothing more. A job whose lane was ended has harmed no other; a
+  // lane that is stuck takes the process with it, which shuts down by now.
+  const how = shutdown.aborted ? { alone: true } : { timedOut: true }
+  return { reason: "lane_timeout", counts: true, onceMore: true, ...how }
 }
 
 type End = "succeeded" | "failed" | "retried" | "lease_lost"
@@ -94,7 +104,7 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
   const { outcome, retry, timings, unpaid } = await infer(runner, job, { signal, trace, reach })
   if (retry !== undefined) {
     const { reason, ...how } = retry
-    const held = await reach(() => store.retry(lease, reason, { nowMs: now(), ...how }))
+    const held = await reach(() => store.retry(lease, RETRY_TEXTS[reason], { nowMs: now(), ...how }))
     log.warn("job.retried", { ...about, reason, held })
     return held ? "retried" : "lease_lost"
   }
@@ -164,12 +174,10 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
     return { timings, unpaid, outcome: { state: "succeeded", result } }
   } catch (error) {
     if (signal.aborted) throw signal.reason
-    if (error instanceof ShuttingDown) return { retry: LEAVES }
-    if (error instanceof OverMemory) return { retry: overMemory(error) }
-    if (error instanceof LaneCrash) return { retry: DIED }
+    const retry = retryAfter(error, runner)
+    if (retry !== null) return { retry }
     // No outcome of the job: its lease runs out, and another attempt stores what this one could not.
     if (!(error instanceof AppError) || isOutage(error)) throw error
-    if (error.code === "job_timeout") return { retry: tooLong(runner) }
     const { code, message } = error
     return { timings: { fetch, decode: 0, infer: 0 }, unpaid, outcome: { state: "failed", error: { code, message } } }
   }

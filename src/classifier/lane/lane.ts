@@ -6,7 +6,7 @@ import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
 import type { LaneJob, LaneResult } from "../operations/work.ts"
-import { LaneCrash } from "./lane-crash.ts"
+import { LaneCrash, ModelUnloadable } from "./lane-crash.ts"
 import type { FromLane, HeldModel, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
 
 export type LaneOptions = {
@@ -171,7 +171,7 @@ export class Lane {
         this.#onAnswer(message.jobNumber, new Error("The job was stopped"))
         break
       case "unloadable":
-        this.#onAnswer(message.jobNumber, new LaneCrash(message.message))
+        this.#onAnswer(message.jobNumber, new ModelUnloadable(message.message))
         break
       case "holds":
         this.holds = message.models

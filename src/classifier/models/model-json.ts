@@ -1,4 +1,4 @@
-import type { io } from "@tensorflow/tfjs-core"
+import type { io } from "@tensorflow/tfjs"
 import * as z from "zod"
 import { hasStrings, weightBytesOf, weightsManifestSchema } from "../../lib/weights-manifest.ts"
 import { adaptKeras3 } from "./exports/keras-3.ts"

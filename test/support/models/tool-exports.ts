@@ -1,8 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { loadGraphModel } from "@tensorflow/tfjs-converter"
-import { io, tensor } from "@tensorflow/tfjs-core"
-import { layers, sequential } from "@tensorflow/tfjs-layers"
+import { io, layers, loadGraphModel, sequential, tensor } from "@tensorflow/tfjs"
 import { newRoot, writeTinyModel } from "./tiny-model.ts"
 
 /** Files as other tools write them. TF.js itself makes the models: a backend must be up. */

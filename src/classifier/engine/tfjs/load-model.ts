@@ -1,6 +1,15 @@
-import { type GraphModel, loadGraphModel } from "@tensorflow/tfjs-converter"
-import { type io, memory, reverse, type Tensor, tensor, tidy } from "@tensorflow/tfjs-core"
-import type { LayersModel } from "@tensorflow/tfjs-layers"
+import {
+  type GraphModel,
+  type io,
+  type LayersModel,
+  loadGraphModel,
+  loadLayersModel,
+  memory,
+  reverse,
+  type Tensor,
+  tensor,
+  tidy,
+} from "@tensorflow/tfjs"
 import { type Labels, labelsIn, numberedLabels } from "../../models/labels.ts"
 import { ModelError } from "../../models/model-error.ts"
 import type { ModelInfo } from "../../models/model-info.ts"
@@ -37,8 +46,6 @@ async function loadNetwork({ modelJson, weights }: ModelFiles): Promise<Network>
       delete artifacts.weightData
       return network
     }
-    // Its 40 ms and 10 MB are paid by those who have a layers model.
-    const { loadLayersModel } = await import("@tensorflow/tfjs-layers")
     return await loadLayersModel(handler)
   } catch (cause) {
     const message = `TF.js cannot build the network of ${modelJson.file}: ${firstLine(cause)}`

@@ -1,8 +1,7 @@
 import { createRequire } from "node:module"
 import { dirname, sep } from "node:path"
+import { backend, env, getBackend, memory, setBackend } from "@tensorflow/tfjs"
 import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm"
-// By its parts, not as @tensorflow/tfjs: 100 to 150 ms and 10 MB less to start, without WebGL, data and the banner.
-import { backend, env, getBackend, memory, setBackend } from "@tensorflow/tfjs-core"
 
 /** Makes this thread's TF.js compute in WASM (SIMD), with the binary that npm installed: nothing is fetched. */
 export async function startWasm(): Promise<void> {

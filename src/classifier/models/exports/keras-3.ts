@@ -1,4 +1,4 @@
-import type { io } from "@tensorflow/tfjs-core"
+import type { io } from "@tensorflow/tfjs"
 
 type Json = Record<string, unknown>
 type Network = { modelTopology: object; weightSpecs: io.WeightsManifestEntry[] }

@@ -1,5 +1,5 @@
 import { join } from "node:path"
-import { memory } from "@tensorflow/tfjs-core"
+import { memory } from "@tensorflow/tfjs"
 import { beforeAll, describe, expect, test } from "vitest"
 import type { LoadedModel } from "../../../../src/classifier/engine/serving-model.ts"
 import { loadModel } from "../../../../src/classifier/engine/tfjs/load-model.ts"
