@@ -37,3 +37,12 @@ it.each(["classifier", "page"])("no folders of src/%s import each other in a cir
   const imports = importsOf(part)
   for (const folder of imports.keys()) expect(findCircle(imports, [folder])).toBeUndefined()
 })
+
+it("only the engine of TF.js imports its code, so that only a lane's thread loads it", () => {
+  const root = join(SRC, "classifier")
+  const files = readdirSync(root, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".ts"))
+  const importing = files.filter((file) =>
+    /^import (?!type )[^"]*"@tensorflow\//m.test(readFileSync(join(root, file), "utf8")),
+  )
+  expect(importing.map((file) => dirname(file))).toEqual(["engine/tfjs", "engine/tfjs"])
+})
