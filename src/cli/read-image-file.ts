@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises"
 import { buffer } from "node:stream/consumers"
 import { isDynamicPattern } from "tinyglobby"
-import { listFormats } from "../lib/images/image-header.ts"
+import { listFormats, sniffContentType } from "../lib/images/image-header.ts"
 import { CliError, describe } from "./cli-error.ts"
 
 export type ImageFile = { bytes: Uint8Array<ArrayBuffer>; contentType: string }
@@ -38,20 +38,4 @@ export async function readImageFile(path: string): Promise<ImageFile> {
       cause: error,
     })
   }
-}
-
-const MAGIC: readonly (readonly [contentType: string, pattern: RegExp])[] = [
-  ["image/jpeg", /^\xff\xd8\xff/],
-  ["image/png", /^\x89PNG\r\n/],
-  ["image/gif", /^GIF8[79]a/],
-  ["image/webp", /^RIFF[\s\S]{4}WEBP/],
-  ["image/bmp", /^BM/],
-  ["image/tiff", /^(II\*\0|MM\0\*)/],
-  ["image/avif", /^[\s\S]{4}ftypavi[fs]/],
-]
-
-/** What the first bytes say; the server decides what it takes, so nothing is refused here. */
-export function sniffContentType(bytes: Uint8Array): string {
-  const head = String.fromCharCode(...bytes.subarray(0, 16))
-  return MAGIC.find(([, pattern]) => pattern.test(head))?.[0] ?? "application/octet-stream"
 }

@@ -10,10 +10,11 @@ import { type EdgeOptions, withEdgeOptions } from "./edge-options.ts"
 import { noticeText } from "./human-units.ts"
 import { interruptible } from "./interrupted.ts"
 import { makeFolder } from "./make-folder.ts"
-import { endingOf, saveOutput } from "./operations/save-output.ts"
+import { saveOutput } from "./operations/save-output.ts"
 import { parseDurationMs } from "./parse-option.ts"
 import { renderTicket } from "./render-ticket.ts"
 import { paintFor, print, printError, survivesGoneReader } from "./terminal.ts"
+import { endingOf } from "../lib/images/image-formats.ts"
 
 const HELP = `
 Examples:
@@ -97,7 +98,7 @@ async function show(id: string, { client, options, signal }: Show): Promise<void
   print(options.json ? JSON.stringify(ticket) : renderTicket(ticket, view))
   if ((options.wait || options.out !== undefined) && ticket.status !== "succeeded") process.exitCode = EXIT.failed
   if (options.out === undefined || output === undefined) return
-  const path = join(options.out, `${id}.${endingOf(output)}`)
+  const path = join(options.out, `${id}.${endingOf(output.content_type)}`)
   await saveOutput(path, { output, client, force: options.force === true, signal })
   if (!options.json) print(`  saved     ${path}`)
 }

@@ -27,7 +27,7 @@ export function refuseDecodeBytes(
   maxDecodeBytes: number,
 ): void {
   if (needsBytes <= maxDecodeBytes) return
-  const what = `Cannot decode image: this ${IMAGE_FORMATS[format]} of ${width} × ${height} needs ${Math.ceil(needsBytes)} bytes of memory`
+  const what = `Cannot decode image: this ${IMAGE_FORMATS[format].title} of ${width} × ${height} needs ${Math.ceil(needsBytes)} bytes of memory`
   throw new AppError("too_many_pixels", `${what}, and a lane has ${maxDecodeBytes} (MAX_DECODE_BYTES)`)
 }
 

@@ -37,6 +37,6 @@ export async function decodeImage(bytes: Uint8Array, { codec, limits, maxShrink 
 }
 
 function notReadBy({ name, formats }: Codec, { format }: ImageHeader): AppError {
-  const message = `Cannot decode image: ${IMAGE_FORMATS[format]} is not read by the ${name} codec of this classifier`
+  const message = `Cannot decode image: ${IMAGE_FORMATS[format].title} is not read by the ${name} codec of this classifier`
   return new AppError("unsupported_image", `${message}; send ${listFormats(formats)}`)
 }

@@ -1,14 +1,6 @@
-const MAX_SEGMENT_CHARS = 100
+import { endingOf } from "../../lib/images/image-formats.ts"
 
-const ENDINGS: Readonly<Record<string, string>> = {
-  "image/jpeg": "jpg",
-  "image/png": "png",
-  "image/webp": "webp",
-  "image/avif": "avif",
-  "image/gif": "gif",
-  "application/json": "json",
-  "application/x-npy": "npy",
-}
+const MAX_SEGMENT_CHARS = 100
 
 /**
  * A name of file or object that is one everywhere: letters, digits, "-", "_" and "." (not first). Anything else, a path
@@ -24,5 +16,5 @@ export function safeSegment(text: string): string {
 
 /** The name with the ending that its content type is known by. Each segment is made safe, whoever made it. */
 export function fileNameOf({ name, contentType }: { name: string; contentType: string }): string {
-  return `${name.split("/").map(safeSegment).join("/")}.${ENDINGS[contentType] ?? "bin"}`
+  return `${name.split("/").map(safeSegment).join("/")}.${endingOf(contentType)}`
 }

@@ -4,10 +4,11 @@ import * as z from "zod"
 import type { Batch, Claimcheck } from "../../lib/client/claimcheck.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { makeFolder } from "../make-folder.ts"
-import { endingOf, saveOutput } from "../operations/save-output.ts"
+import { saveOutput } from "../operations/save-output.ts"
 import { parseJson } from "../parse-json.ts"
 import { fileNameOf } from "../picture-url.ts"
 import { runInOrder } from "../run-in-order.ts"
+import { endingOf, IMAGE_ENDINGS } from "../../lib/images/image-formats.ts"
 
 const PAGE_ROWS = 1_000
 const CONCURRENCY = 4
@@ -74,17 +75,19 @@ function filesOf({ row, input, results }: Row, { folder, column }: Download, nam
     const text = column === undefined ? fileNameOf(url) : String(input[column])
     const plain = safeName(text) || `row-${row}`
     // Two rows of one name, or several pictures of a row: none takes the other's place.
-    const key = `${plain}.${endingOf(output)}`.toLowerCase()
+    const key = `${plain}.${endingOf(output.content_type)}`.toLowerCase()
     const times = (names.get(key) ?? 0) + 1
     names.set(key, times)
     const name = times === 1 ? plain : `${plain}-${times}`
-    return [{ path: join(folder, `${name}.${endingOf(output)}`), output }]
+    return [{ path: join(folder, `${name}.${endingOf(output.content_type)}`), output }]
   })
 }
 
+const OUTPUT_ENDING = new RegExp(`\\.(${IMAGE_ENDINGS.join("|")}|npy|json)$`, "i")
+
 /** Cells are untrusted: a name must not leave the folder or start with a dot. */
 function safeName(text: string): string {
-  const stem = text.replace(/\.(jpe?g|png|webp|avif|gif|tiff?|npy|json)$/i, "")
+  const stem = text.replace(OUTPUT_ENDING, "")
   return stem
     .replace(/[^\p{L}\p{N}._ -]/gu, "_")
     .replace(/^[. ]+/, "")

@@ -11,7 +11,8 @@ import { survivesGoneReader } from "../terminal.ts"
 import { workOnFiles } from "../work-on-files.ts"
 import { claimPaths } from "./claim-paths.ts"
 import { outputText, pictureText } from "./picture-text.ts"
-import { endingOf, outputPath, saveOutput } from "./save-output.ts"
+import { outputPath, saveOutput } from "./save-output.ts"
+import { endingOf } from "../../lib/images/image-formats.ts"
 
 type Given = EdgeOptions & {
   concurrency: number
@@ -130,7 +131,7 @@ async function runOperation(inputs: string[], given: Given, { name, suffix, opti
         finish: async (file: string, { output }: TicketData, client: Claimcheck) => {
           if (output === undefined) throw new CliError("The ticket has no output: is the server of another version?")
           const where = { folder: given.out, suffix, below: below.get(file) }
-          const path = await claim(outputPath(file, endingOf(output), where), file)
+          const path = await claim(outputPath(file, endingOf(output.content_type), where), file)
           if (given.out !== undefined) await makeFolder(dirname(path), { named: "--out" })
           await saveOutput(path, { output, client, force: given.force === true, signal })
           written.set(file, path)

@@ -49,10 +49,6 @@ async function writeWhole(path: string, bytes: Uint8Array, force: boolean): Prom
 
 export type Output = Pick<NonNullable<TicketData["output"]>, "url" | "content_type" | "bytes">
 
-const ENDINGS: Readonly<Record<string, string>> = { "image/jpeg": "jpg", "application/x-npy": "npy" }
-/** What a file of this type is called. */
-export const endingOf = ({ content_type: type }: Output) => ENDINGS[type] ?? type.split("/").at(-1) ?? "bin"
-
 export type SaveOutput = { output: Output; client: Pick<Claimcheck, "output">; force: boolean; signal: AbortSignal }
 
 async function readOutput(

@@ -1,13 +1,27 @@
-/** The formats there are codecs for, and what people call them. */
+/**
+ * The formats that there are codecs for: what people call them, and the endings of their files, the usual one first. The content
+ * type is `image/` and the key; how a file begins stands beside its reader (image-header.ts).
+ */
 export const IMAGE_FORMATS = {
-  jpeg: "JPEG",
-  png: "PNG",
-  webp: "WebP",
-  avif: "AVIF",
-  gif: "GIF",
-  tiff: "TIFF",
-} as const
+  jpeg: { title: "JPEG", endings: ["jpg", "jpeg"] },
+  png: { title: "PNG", endings: ["png"] },
+  webp: { title: "WebP", endings: ["webp"] },
+  avif: { title: "AVIF", endings: ["avif"] },
+  gif: { title: "GIF", endings: ["gif"] },
+  tiff: { title: "TIFF", endings: ["tif", "tiff"] },
+} as const satisfies Record<string, { title: string; endings: readonly [string, ...string[]] }>
 export type ImageFormat = keyof typeof IMAGE_FORMATS
+
+export const IMAGE_ENDINGS: readonly string[] = Object.values(IMAGE_FORMATS).flatMap(({ endings }) => endings)
+
+const OTHER_ENDINGS: Readonly<Record<string, string>> = { "application/json": "json", "application/x-npy": "npy" }
+
+/** What the file of an output is called by its content type; "bin" for a type that is not known here. */
+export function endingOf(contentType: string): string {
+  const format = contentType.replace(/^image\//, "")
+  const known = Object.entries(IMAGE_FORMATS).find(([name]) => name === format && contentType !== format)
+  return known?.[1].endings[0] ?? OTHER_ENDINGS[contentType] ?? "bin"
+}
 
 /** What the first bytes say. Width and height are as stored, before the orientation is applied. */
 export type ImageHeader = {

@@ -32,6 +32,14 @@ const READERS: readonly {
   },
 ]
 
+const readerOf = (bytes: Uint8Array) => READERS.find(({ isOne }) => isOne(bytes))
+
+/** What the first bytes say. */
+export function sniffContentType(bytes: Uint8Array): string {
+  const format = readerOf(bytes)?.format
+  return format === undefined ? "application/octet-stream" : `image/${format}`
+}
+
 /** Formats that are known by their first bytes and refused by name. */
 const OTHERS: readonly (readonly [name: string, offset: number, magic: string])[] = [
   ["HEIC", 4, "ftyp"],
@@ -52,8 +60,8 @@ const OTHERS: readonly (readonly [name: string, offset: number, magic: string])[
  */
 export function readImageHeader(bytes: Uint8Array): ImageHeader {
   if (bytes.length === 0) throw new AppError("empty_body", "Cannot read image: there are no bytes")
-  const reader = READERS.find(({ isOne }) => isOne(bytes))
-  if (reader) {
+  const reader = readerOf(bytes)
+  if (reader !== undefined) {
     const { width, height, orientation = 1, frames = 1, pixels = width * height * frames, ...rest } = reader.read(bytes)
     return { format: reader.format, width, height, orientation, frames, pixels, ...rest }
   }
@@ -108,7 +116,7 @@ export function uprightSize({ width, height, orientation }: Pick<ImageHeader, "w
 
 /** "JPEG, PNG or WebP". */
 export function listFormats(formats: readonly ImageFormat[] = Object.keys(IMAGE_FORMATS) as ImageFormat[]): string {
-  const names = formats.map((format) => IMAGE_FORMATS[format])
+  const names = formats.map((format) => IMAGE_FORMATS[format].title)
   return [names.slice(0, -1).join(", "), ...names.slice(-1)].filter((part) => part !== "").join(" or ")
 }
 

@@ -12,7 +12,7 @@ import { parseCount, parseDurationMs, parseProbability } from "../../../src/cli/
 import { fileNameOf } from "../../../src/cli/picture-url.ts"
 import { bar, renderPredictions } from "../../../src/cli/prediction-table.ts"
 import { progressNote } from "../../../src/cli/progress-note.ts"
-import { sniffContentType } from "../../../src/cli/read-image-file.ts"
+import { sniffContentType } from "../../../src/lib/images/image-header.ts"
 import { runInOrder } from "../../../src/cli/run-in-order.ts"
 import { shrinkPicture } from "../../../src/cli/shrink-picture.ts"
 import { plain } from "../../../src/cli/terminal.ts"
