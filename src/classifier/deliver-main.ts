@@ -60,8 +60,8 @@ async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: Abo
   const listening = listenForWakeUps({
     redis,
     channel: keys.wakeChannel,
-    onMessage: (message) => {
-      if (message === "outbox") deliverer.look()
+    onMessage: ({ kind }) => {
+      if (kind === "outbox") deliverer.look()
     },
     onConnected: setListening(true),
     onDisconnected: setListening(false),

@@ -2,6 +2,7 @@ import { join } from "node:path"
 import { type Command, Option } from "commander"
 import type { Batch, BatchTicket, Claimcheck, Ticket, TicketData } from "../lib/client/claimcheck.ts"
 import { ClaimcheckError } from "../lib/client/claimcheck.ts"
+import { endingOf } from "../lib/images/image-formats.ts"
 import { waitCommand } from "./advice.ts"
 import { renderBatch } from "./batch/render-batch.ts"
 import { CliError, EXIT } from "./cli-error.ts"
@@ -14,7 +15,6 @@ import { saveOutput } from "./operations/save-output.ts"
 import { parseDurationMs } from "./parse-option.ts"
 import { renderTicket } from "./render-ticket.ts"
 import { paintFor, print, printError, survivesGoneReader } from "./terminal.ts"
-import { endingOf } from "../lib/images/image-formats.ts"
 
 const HELP = `
 Examples:

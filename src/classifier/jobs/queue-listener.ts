@@ -1,5 +1,6 @@
 import type { Log } from "../../lib/log.ts"
 import { listenForWakeUps } from "../../lib/queue/wake-up.ts"
+import type { WakeUp } from "../../lib/queue/wake-up-message.ts"
 import type { RedisRest } from "../../lib/redis/redis.ts"
 import type { Waker } from "../loops/waker.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
@@ -50,15 +51,13 @@ export class QueueListener {
     this.#options.onBatches()
   }
 
-  #onMessage(message: string): void {
+  #onMessage(message: WakeUp): void {
     const { active, waker, onOutbox, onBatches } = this.#options
-    const [, kind, name] = message.match(/^(\w+):(.+)$/) ?? []
-    if (message === "outbox") onOutbox()
-    else if (message === "batches") onBatches()
-    else if (kind === "canceled" && name !== undefined) active.stop(name, "the ticket was canceled")
+    if (message.kind === "outbox") onOutbox()
+    else if (message.kind === "batches") onBatches()
+    else if (message.kind === "canceled") active.stop(message.jobId, "the ticket was canceled")
     else {
-      // Without a name it may be any queue.
-      this.knownEmpty.hear(kind === "queued" ? name : undefined)
+      this.knownEmpty.hear(message.queue)
       waker.wake()
     }
   }

@@ -1,6 +1,7 @@
 import { dirname } from "node:path"
 import type { Command } from "commander"
 import type { Claimcheck, TicketData } from "../../lib/client/claimcheck.ts"
+import { endingOf } from "../../lib/images/image-formats.ts"
 import { CliError } from "../cli-error.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
 import { expandInputs } from "../expand-inputs.ts"
@@ -12,7 +13,6 @@ import { workOnFiles } from "../work-on-files.ts"
 import { claimPaths } from "./claim-paths.ts"
 import { outputText, pictureText } from "./picture-text.ts"
 import { outputPath, saveOutput } from "./save-output.ts"
-import { endingOf } from "../../lib/images/image-formats.ts"
 
 type Given = EdgeOptions & {
   concurrency: number

@@ -3,6 +3,7 @@ import { AppError } from "../app-error.ts"
 import type { JobError } from "../queue/job.ts"
 import type { Keys } from "../queue/keys.ts"
 import { CALLER_SHARE, type StoreLimits } from "../queue/store-limits.ts"
+import { encodeWakeUp } from "../queue/wake-up-message.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { instantOrNone, runScript } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
@@ -209,7 +210,7 @@ export class BatchStore {
 
   /** Tells all classifiers that some batch may be due. A hint: it may be lost, or be for nothing. */
   async wakeForBatches(): Promise<void> {
-    await this.#redis.publish(this.#keys.wakeChannel, "batches")
+    await this.#redis.publish(this.#keys.wakeChannel, encodeWakeUp({ kind: "batches" }))
   }
 
   #run<T>(script: Script, args: readonly (string | number)[], reply: z.ZodType<T>): Promise<T> {

@@ -20,6 +20,7 @@ import { finishTagStep, jobCost } from "./job-cost.ts"
 import type { Keys } from "./keys.ts"
 import { type Enqueued, enqueueReply, type NewJob, readEnqueued } from "./new-job.ts"
 import { BATCH_SHARE, type StoreLimits } from "./store-limits.ts"
+import { encodeWakeUp } from "./wake-up-message.ts"
 
 const ORPHAN_TTL_MS = 60_000
 
@@ -171,7 +172,7 @@ export class JobStore {
 
   /** Says to all classifiers that something may be in the queue. A hint: it may be lost, or be for nothing. */
   async wakeClassifiers(queue: string): Promise<void> {
-    await this.#redis.publish(this.#keys.wakeChannel, `queued:${queue}`)
+    await this.#redis.publish(this.#keys.wakeChannel, encodeWakeUp({ kind: "queued", queue }))
   }
 
   #run<T>(script: Script, args: readonly (string | number)[], reply: z.ZodType<T>): Promise<T> {

@@ -2,6 +2,7 @@ import { fullJitterMs } from "../backoff.ts"
 import type { Log } from "../log.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { sleep } from "../sleep.ts"
+import { decodeWakeUp, type WakeUp } from "./wake-up-message.ts"
 
 /** A server that pings does so every 15 s. Once it is known to, silence means that the connection is dead. */
 const SILENCE_MS = 50_000
@@ -9,7 +10,7 @@ const SILENCE_MS = 50_000
 export type WakeUpOptions = {
   redis: RedisRest
   channel: string
-  onMessage: (message: string) => void
+  onMessage: (message: WakeUp) => void
   /** Messages can have been missed since the last one: look for yourself. */
   onConnected: () => void
   onDisconnected: () => void
@@ -34,7 +35,7 @@ export async function listenForWakeUps(options: WakeUpOptions): Promise<void> {
           log.debug("wakeup.connected", { channel })
           options.onConnected()
         }
-        if (kind?.[1] === "message") options.onMessage(kind[2] ?? "")
+        if (kind?.[1] === "message") options.onMessage(decodeWakeUp(kind[2] ?? ""))
       }
     } catch (error) {
       // A stream that breaks is expected: polling goes on without it.

@@ -12,7 +12,6 @@ import { parseCount, parseDurationMs, parseProbability } from "../../../src/cli/
 import { fileNameOf } from "../../../src/cli/picture-url.ts"
 import { bar, renderPredictions } from "../../../src/cli/prediction-table.ts"
 import { progressNote } from "../../../src/cli/progress-note.ts"
-import { sniffContentType } from "../../../src/lib/images/image-header.ts"
 import { runInOrder } from "../../../src/cli/run-in-order.ts"
 import { shrinkPicture } from "../../../src/cli/shrink-picture.ts"
 import { plain } from "../../../src/cli/terminal.ts"
@@ -20,6 +19,7 @@ import { renderTable } from "../../../src/cli/text-table.ts"
 import { webhookTrouble } from "../../../src/cli/webhook/webhook-trouble.ts"
 import { interruptedWords, summary } from "../../../src/cli/work-on-files.ts"
 import type { TicketData } from "../../../src/lib/client/claimcheck.ts"
+import { sniffContentType } from "../../../src/lib/images/image-header.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-"))
 const photo = join(folder, "photo.jpg")

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { createLog } from "../../../../src/lib/log.ts"
 import { listenForWakeUps, type WakeUpOptions } from "../../../../src/lib/queue/wake-up.ts"
+import { encodeWakeUp } from "../../../../src/lib/queue/wake-up-message.ts"
 
 /** A server that takes subscriptions, says what it is told to, and lets each stream go with its signal, as fetch does. */
 class FakeServer {
@@ -53,7 +54,7 @@ describe("listenForWakeUps()", () => {
     ended = listenForWakeUps({
       redis: server as unknown as WakeUpOptions["redis"],
       channel: "wake",
-      onMessage: (message) => seen.push(message),
+      onMessage: (message) => seen.push(encodeWakeUp(message)),
       onConnected: () => seen.push("+"),
       onDisconnected: () => seen.push("-"),
       signal: controller.signal,
@@ -88,9 +89,9 @@ describe("listenForWakeUps()", () => {
     server.last[how]()
     await until(() => seen.at(-1) === "-")
     await connect()
-    server.last.send("data: message,wake,again\n")
+    server.last.send("data: message,wake,outbox\n")
     await until(() => seen.length === 4)
-    expect(seen).toEqual(["+", "-", "+", "again"])
+    expect(seen).toEqual(["+", "-", "+", "outbox"])
   })
 
   it("tries again, ever more rarely, while it is refused", async () => {
@@ -125,8 +126,8 @@ describe("listenForWakeUps()", () => {
     await connect()
     await vi.advanceTimersByTimeAsync(3_600_000)
     expect(server.last.isOpen()).toBe(true)
-    server.last.send("data: message,wake,late\n")
-    await until(() => seen.at(-1) === "late")
+    server.last.send("data: message,wake,outbox\n")
+    await until(() => seen.at(-1) === "outbox")
   })
 
   it("ends with its signal, and lets the stream go", async () => {
