@@ -1,7 +1,5 @@
 import { randomBytes } from "node:crypto"
-import { once } from "node:events"
 import { mkdirSync } from "node:fs"
-import { createServer } from "node:net"
 import { join } from "node:path"
 import {
   classifierPart,
@@ -11,6 +9,7 @@ import {
   workerdEdgePart,
 } from "../../src/cli/stack/parts/parts.ts"
 import { findExecutable } from "../../src/cli/stack/redis/find-executable.ts"
+import { freePorts } from "../../test/support/free-ports.ts"
 import { FaultProxy } from "./fault-proxy.ts"
 import { ManagedProcess } from "./managed-process.ts"
 import type { ChaosOptions } from "./options.ts"
@@ -133,18 +132,4 @@ function findRedis() {
   const path = findExecutable(["redis-server", "valkey-server"])
   if (path === null) throw new Error('Cannot find redis-server: install it with "apt-get install redis-server"')
   return { path, title: "Redis" }
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer().listen(0, "127.0.0.1"))
-  const ports = await Promise.all(
-    servers.map(async (server) => {
-      await once(server, "listening")
-      const address = server.address()
-      if (address === null || typeof address === "string") throw new Error("Cannot find a free port")
-      return address.port
-    }),
-  )
-  await Promise.all(servers.map((server) => once(server.close(), "close")))
-  return ports
 }

@@ -2,13 +2,13 @@ import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
 import jpeg from "jpeg-js"
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest"
 import { type DocsExample, examplesOf, examplesOfMarkdown } from "../support/docs/docs-examples.ts"
+import { freePort } from "../support/free-ports.ts"
 import { newRoot, writeTinyModel } from "../support/models/tiny-model.ts"
 import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
@@ -303,12 +303,4 @@ async function startReceiver(example: DocsExample) {
     )
   await expect.poll(answers, { timeout: 20_000 }).toBe(true)
   return { output: () => output }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }

@@ -1,11 +1,10 @@
-import { once } from "node:events"
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
-import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import jpeg from "jpeg-js"
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest"
+import { freePort } from "../support/free-ports.ts"
 import { processesOf, runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
 const folder = mkdtempSync(join(tmpdir(), "claimcheck-webhook-"))
@@ -48,14 +47,6 @@ function running(...args: string[]) {
     output: () => output,
     prints: (pattern: RegExp) => expect.poll(() => output, { timeout: 30_000 }).toMatch(pattern),
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  return port
 }
 
 test("an answer comes again to a receiver that failed first, verified, and its attempts can be seen", async () => {

@@ -1,7 +1,7 @@
 import { execFile, spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises"
-import { type AddressInfo, connect, createServer } from "node:net"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { promisify } from "node:util"
@@ -13,6 +13,7 @@ import { classifierEnv } from "../../src/classifier/config.ts"
 import { listProcesses } from "../../src/cli/stack/processes/process-list.ts"
 import { edgeEnv } from "../../src/edge/config.ts"
 import { readGatewayConfig } from "../../src/gateway/config.ts"
+import { freePort } from "../support/free-ports.ts"
 
 const run = promisify(execFile)
 const MAX_WORKER_BYTES = 300_000
@@ -212,13 +213,4 @@ function ask(port: number, message: string): Promise<string> {
     socket.once("error", () => resolve(""))
     socket.once("close", () => resolve(reply))
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, "close")
-  return port
 }

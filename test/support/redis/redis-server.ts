@@ -2,13 +2,14 @@ import { type ChildProcess, spawn } from "node:child_process"
 import { once } from "node:events"
 import { existsSync } from "node:fs"
 import { mkdtemp, rm } from "node:fs/promises"
-import { connect, createServer } from "node:net"
+import { connect } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createGateway, type GatewayOptions } from "../../../src/gateway/app.ts"
 import { connectRedis } from "../../../src/gateway/redis-link.ts"
 import { listenGateway } from "../../../src/gateway/server.ts"
 import { silentLog } from "../../../src/lib/log.ts"
+import { freePort } from "../free-ports.ts"
 
 const BINARY = "/usr/bin/redis-server"
 
@@ -119,14 +120,4 @@ function answersPing(port: number): Promise<boolean> {
     socket.once("error", () => finish(false))
     socket.once("end", () => finish(false))
   })
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1")
-  await once(server, "listening")
-  const address = server.address()
-  server.close()
-  await once(server, "close")
-  if (address === null || typeof address === "string") throw new Error("Cannot find a free port")
-  return address.port
 }

@@ -1,12 +1,12 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { mkdtempSync, readFileSync, rmSync } from "node:fs"
 import { readdir, readFile } from "node:fs/promises"
-import { createServer } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
 import { fileURLToPath } from "node:url"
 import { promisify } from "node:util"
+import { freePorts } from "../free-ports.ts"
 
 const MAIN = fileURLToPath(new URL("../../../dist/cli/main.js", import.meta.url))
 const PORTS = ["PORT", "GATEWAY_PORT", "HEALTH_PORT", "REDIS_PORT", "INSPECTOR_PORT"] as const
@@ -128,21 +128,4 @@ async function commandIfMarked(pid: string, marker: string): Promise<string | nu
 function withoutOurs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const { REDIS_URL: _redis, UPSTASH_REDIS_REST_URL: _url, UPSTASH_REDIS_REST_TOKEN: _token, ...rest } = env
   return rest
-}
-
-async function freePorts(count: number): Promise<number[]> {
-  const servers = Array.from({ length: count }, () => createServer())
-  const ports = await Promise.all(
-    servers.map(
-      (server) =>
-        new Promise<number>((resolve) => {
-          server.listen(0, "127.0.0.1", () => {
-            const address = server.address()
-            resolve(typeof address === "object" && address !== null ? address.port : 0)
-          })
-        }),
-    ),
-  )
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))))
-  return ports
 }

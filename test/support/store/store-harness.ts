@@ -33,8 +33,8 @@ export type StoreHarness = {
   close(): Promise<void>
 }
 
-/** A store on a real Redis behind the real gateway. */
-export async function startStoreHarness(): Promise<StoreHarness> {
+/** A store on a real Redis behind the real gateway; its fields are set on `target`. */
+export async function startStoreHarness(target: object = {}): Promise<StoreHarness> {
   const server = await startRedis()
   const gateway = await startGateway({ redisUrl: server.url })
   const client: Client = createClient({ url: server.url, commandOptions: { timeout: 120_000 } })
@@ -50,16 +50,17 @@ export async function startStoreHarness(): Promise<StoreHarness> {
       return reply
     },
   }
-  const harness: StoreHarness = {
+  const harness: StoreHarness = Object.assign(target, {
     server,
     gateway,
     redis: audited,
     keys,
     client,
     auditing: true,
-    store: (limits) => new JobStore(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
-    operator: (limits) => new Operator(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
-    crowdStore: (limits) => new JobStore(overTcp(client), keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
+    store: (limits?: Partial<StoreLimits>) => new JobStore(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
+    operator: (limits?: Partial<StoreLimits>) => new Operator(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
+    crowdStore: (limits?: Partial<StoreLimits>) =>
+      new JobStore(overTcp(client), keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
     async reset() {
       harness.auditing = true
       await client.flushAll()
@@ -69,7 +70,7 @@ export async function startStoreHarness(): Promise<StoreHarness> {
       await gateway.close()
       await server.stop()
     },
-  }
+  })
   return harness
 }
 

@@ -1,5 +1,5 @@
 import { Webhook } from "standardwebhooks"
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import type { GuardedFetch } from "../../../../src/classifier/fetch/guarded/guarded-fetch.ts"
 import { sendWebhook } from "../../../../src/classifier/webhooks/send-webhook.ts"
 import { createSigners } from "../../../../src/classifier/webhooks/webhook-signers.ts"
@@ -11,17 +11,9 @@ import type { DeliveryEvent } from "../../../../src/lib/webhooks/delivery.ts"
 import { DELIVERY_LEASE_MS, Outbox } from "../../../../src/lib/webhooks/outbox.ts"
 import { newWebhookSecret } from "../../../../src/lib/webhooks/webhook-secret.ts"
 import { WebhookSettingsStore } from "../../../../src/lib/webhooks/webhook-settings.ts"
-import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
-import {
-  claimOf,
-  failure,
-  jobOf,
-  type StoreHarness,
-  startStoreHarness,
-  submit,
-  success,
-  T0,
-} from "../../../support/store/store-harness.ts"
+import { dumpStore } from "../../../support/store/store-audit.ts"
+import { claimOf, failure, jobOf, submit, success, T0 } from "../../../support/store/store-harness.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 import { until, WebhookClock } from "../../../support/webhooks/webhook-clock.ts"
 import {
   type DelivererChange,
@@ -38,7 +30,7 @@ const SCHEDULE_MS = [5_000, 5 * MINUTE_MS, 30 * MINUTE_MS, ...[2, 5, 10, 14, 20,
 /** Of a deliverer that dies after its first look. */
 const ONE_LOOK = { wake: () => undefined, sleep: () => new Promise<void>(() => undefined) }
 
-let harness: StoreHarness
+const harness = useStore()
 let clock: WebhookClock
 let store: JobStore
 let outbox: Outbox
@@ -46,12 +38,7 @@ let receiver: WebhookReceiver
 let deliverers: RunningDeliverer[] = []
 let receivers: WebhookReceiver[] = []
 
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
 beforeEach(async () => {
-  await harness.reset()
   clock = new WebhookClock(T0)
   store = harness.store()
   outbox = new Outbox(harness.redis, harness.keys, { resultTtlMs: RESULT_TTL_MS })
@@ -61,7 +48,6 @@ beforeEach(async () => {
 })
 afterEach(async () => {
   await Promise.all(deliverers.map((deliverer) => deliverer.leave()))
-  await auditStore(harness.client, harness.keys)
   await Promise.all(receivers.map((one) => one.close()))
   clock.stop()
 })

@@ -1,5 +1,5 @@
 import fc from "fast-check"
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it } from "vitest"
 import { BatchEnqueuer } from "../../../../src/classifier/batches/batch-enqueuer.ts"
 import { Reachability } from "../../../../src/classifier/loops/until-reached.ts"
 import { createApp } from "../../../../src/edge/app.ts"
@@ -17,30 +17,15 @@ import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
 import { decodeDelivery, webhookEventOf } from "../../../../src/lib/webhooks/delivery.ts"
 import { Outbox } from "../../../../src/lib/webhooks/outbox.ts"
 import { createBatch, feedNext, lendOne, planOf, QUEUE, urlOf } from "../../../support/store/batch-harness.ts"
-import {
-  claimOf,
-  failure,
-  idsOf,
-  jobOf,
-  LEASE_MS,
-  type StoreHarness,
-  startStoreHarness,
-  submit,
-  success,
-  T0,
-} from "../../../support/store/store-harness.ts"
+import { claimOf, failure, idsOf, jobOf, LEASE_MS, submit, success, T0 } from "../../../support/store/store-harness.ts"
 import { DEFAULT_STORE_LIMITS } from "../../../support/store/store-limits.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
-let harness: StoreHarness
+const harness = useStore()
 let store: JobStore
 let batches: BatchStore
 
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
 beforeEach(async () => {
-  await harness.reset()
   store = harness.store()
   batches = new BatchStore(harness.redis, harness.keys, DEFAULT_STORE_LIMITS)
 })

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it } from "vitest"
 import type { Services } from "../../../../src/edge/services.ts"
 import { readJob } from "../../../../src/edge/tickets/watch-ticket.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
@@ -6,7 +6,6 @@ import { Operator } from "../../../../src/lib/queue/operator.ts"
 import { readQueueStats } from "../../../../src/lib/queue/queue-stats.ts"
 import { Registry } from "../../../../src/lib/queue/registry.ts"
 import { readOtherSchema, recordSchema } from "../../../../src/lib/queue/schema-version.ts"
-import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
 import {
   claimOf,
   DEADLINE_MS,
@@ -14,30 +13,23 @@ import {
   idsOf,
   jobOf,
   LEASE_MS,
-  type StoreHarness,
-  startStoreHarness,
   submit,
   success,
   T0,
 } from "../../../support/store/store-harness.ts"
 import { DEFAULT_STORE_LIMITS } from "../../../support/store/store-limits.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
-let harness: StoreHarness
+const harness = useStore()
 let store: JobStore
 let operator: Operator
 
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
 beforeEach(async () => {
-  await harness.reset()
   store = harness.store()
   operator = harness.operator()
 })
-afterEach(() => auditStore(harness.client, harness.keys))
 
-const dump = () => dumpStore(harness.client, harness.keys)
+const { dump } = harness
 const NOW = T0 + 1_000_000
 const revival = { nowMs: NOW, deadlineMs: NOW + DEADLINE_MS }
 

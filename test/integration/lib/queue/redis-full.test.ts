@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { afterEach, beforeEach, describe, expect, it } from "vitest"
 import { BatchStore } from "../../../../src/lib/batches/batch-store.ts"
 import { newApiKey } from "../../../../src/lib/callers/api-key.ts"
 import { ApiKeyStore } from "../../../../src/lib/callers/api-key-store.ts"
@@ -13,25 +13,12 @@ import { openInProcess } from "../../../support/edge/edge-in-process.ts"
 import { edgeEnv, type RunningEdge } from "../../../support/edge/edge-runtime.ts"
 import { segment, uniqueJpeg } from "../../../support/images/edge-images.ts"
 import { createBatch, planOf, urlOf } from "../../../support/store/batch-harness.ts"
-import {
-  claimOf,
-  jobOf,
-  LEASE_MS,
-  type StoreHarness,
-  startStoreHarness,
-  submit,
-  success,
-  T0,
-} from "../../../support/store/store-harness.ts"
+import { claimOf, jobOf, LEASE_MS, submit, success, T0 } from "../../../support/store/store-harness.ts"
 import { DEFAULT_STORE_LIMITS } from "../../../support/store/store-limits.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
-let harness: StoreHarness
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-beforeEach(() => harness.reset())
+const harness = useStore({ isAudited: false })
 afterEach(() => allow(0))
-afterAll(() => harness?.close())
 
 /** How much Redis may hold; 1 is less than it ever does, so that it is full whatever is freed. */
 const allow = (bytes: number) => harness.client.configSet("maxmemory", String(bytes))

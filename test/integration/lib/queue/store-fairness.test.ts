@@ -1,32 +1,19 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { jobCost, unpaidShare } from "../../../../src/lib/queue/job-cost.ts"
+import { beforeEach, describe, expect, it } from "vitest"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
-import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
-import {
-  claimOf,
-  idsOf,
-  jobOf,
-  type StoreHarness,
-  startStoreHarness,
-  submit,
-  success,
-  T0,
-} from "../../../support/store/store-harness.ts"
+import { auditStore } from "../../../support/store/store-audit.ts"
+import { claimOf, idsOf, jobOf, submit, success, T0 } from "../../../support/store/store-harness.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
-let harness: StoreHarness
+const harness = useStore({ isAudited: false })
 let store: JobStore
 
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
 beforeEach(async () => {
-  await harness.reset()
   store = harness.crowdStore()
 })
 
-const dump = () => dumpStore(harness.client, harness.keys)
+const { dump } = harness
 let created = 0
 
 async function submitMany(caller: string, count: number, options: Partial<NewJob> = {}): Promise<void> {

@@ -1,34 +1,21 @@
 import fc from "fast-check"
-import { afterAll, beforeAll, describe, it } from "vitest"
+import { describe, it } from "vitest"
 import { AppError } from "../../../../src/lib/app-error.ts"
 import type { Claim, Lease } from "../../../../src/lib/queue/claim.ts"
 import type { ClaimedJob } from "../../../../src/lib/queue/job.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { Operator } from "../../../../src/lib/queue/operator.ts"
 import { auditStore, type StoreDump } from "../../../support/store/store-audit.ts"
-import {
-  claimOf,
-  failure,
-  jobOf,
-  LEASE_MS,
-  type StoreHarness,
-  startStoreHarness,
-  submit,
-  success,
-  T0,
-} from "../../../support/store/store-harness.ts"
+import { claimOf, failure, jobOf, LEASE_MS, submit, success, T0 } from "../../../support/store/store-harness.ts"
 import { endOf, StoreModel } from "../../../support/store/store-model.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
 /** More of both find more: PROPERTY_RUNS=2000 takes some minutes. A failure prints its seed; PROPERTY_SEED repeats it. */
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 100)
 const SEED = process.env.PROPERTY_SEED === undefined ? {} : { seed: Number(process.env.PROPERTY_SEED) }
 const LIMITS = { maxDepth: 12, maxDepthPerCaller: 6 }
 
-let harness: StoreHarness
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
+const harness = useStore({ isAudited: false })
 
 const pick = fc.nat({ max: 1_000_000 })
 const id = fc.nat({ max: 19 }).map((n) => `j${n}`)

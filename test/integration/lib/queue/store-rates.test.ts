@@ -1,25 +1,13 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { jobCost } from "../../../../src/lib/queue/job-cost.ts"
 import { billFor } from "../../../support/store/billing.ts"
-import {
-  claimOf,
-  jobOf,
-  type StoreHarness,
-  startStoreHarness,
-  submit,
-  success,
-  T0,
-} from "../../../support/store/store-harness.ts"
+import { claimOf, jobOf, submit, success, T0 } from "../../../support/store/store-harness.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
 const rateLimit = { count: 3, windowMs: 60_000 }
 const STEP_MS = 20_000
 
-let harness: StoreHarness
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
-beforeEach(() => harness.reset())
+const harness = useStore()
 
 const PNG = { format: "png", bytes: 3, orientation: 1 }
 type Options = Parameters<typeof jobOf>[1]

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it } from "vitest"
 import type { Services } from "../../../../src/edge/services.ts"
 import { readJob } from "../../../../src/edge/tickets/watch-ticket.ts"
 import type { Outcome } from "../../../../src/lib/queue/claim.ts"
@@ -6,7 +6,6 @@ import type { Job } from "../../../../src/lib/queue/job.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
 import { resolveJob } from "../../../../src/lib/tickets/ticket.ts"
-import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
 import {
   claimOf,
   DEADLINE_MS,
@@ -15,27 +14,20 @@ import {
   jobOf,
   LEASE_MS,
   resultOf,
-  type StoreHarness,
-  startStoreHarness,
   submit,
   success,
   T0,
 } from "../../../support/store/store-harness.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
-let harness: StoreHarness
+const harness = useStore()
 let store: JobStore
 
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
 beforeEach(async () => {
-  await harness.reset()
   store = harness.store()
 })
-afterEach(() => auditStore(harness.client, harness.keys))
 
-const dump = () => dumpStore(harness.client, harness.keys)
+const { dump } = harness
 const sharing = (id: string, options: Partial<NewJob> = {}) => jobOf(id, { contentKey: "cats", ...options })
 const token = "t"
 const LATER = T0 + LEASE_MS + 1

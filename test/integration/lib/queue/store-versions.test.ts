@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { describe, expect, it } from "vitest"
 import { createApp } from "../../../../src/edge/app.ts"
 import { createServices } from "../../../../src/edge/services.ts"
 import { AppError } from "../../../../src/lib/app-error.ts"
@@ -8,24 +8,11 @@ import { readQueueStats } from "../../../../src/lib/queue/queue-stats.ts"
 import { Registry } from "../../../../src/lib/queue/registry.ts"
 import { RETRY } from "../../../../src/lib/redis/scripts.ts"
 import { toTicket } from "../../../../src/lib/tickets/ticket.ts"
-import {
-  claimOf,
-  idsOf,
-  jobOf,
-  type StoreHarness,
-  startStoreHarness,
-  submit,
-  success,
-  T0,
-} from "../../../support/store/store-harness.ts"
+import { claimOf, idsOf, jobOf, submit, success, T0 } from "../../../support/store/store-harness.ts"
 import { DEFAULT_STORE_LIMITS } from "../../../support/store/store-limits.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
-let h: StoreHarness
-beforeAll(async () => {
-  h = await startStoreHarness()
-})
-afterAll(() => h?.close())
-beforeEach(() => h.reset())
+const h = useStore({ isAudited: false })
 
 type Fields = Record<string, unknown>
 

@@ -1,8 +1,8 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it } from "vitest"
 import type { Claim } from "../../../../src/lib/queue/claim.ts"
 import { isSuspect } from "../../../../src/lib/queue/job.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
-import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
+import { auditStore } from "../../../support/store/store-audit.ts"
 import {
   claimOf,
   DEADLINE_MS,
@@ -11,27 +11,20 @@ import {
   jobOf,
   LEASE_MS,
   resultOf,
-  type StoreHarness,
-  startStoreHarness,
   submit,
   success,
   T0,
 } from "../../../support/store/store-harness.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
-let harness: StoreHarness
+const harness = useStore()
 let store: JobStore
 
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
 beforeEach(async () => {
-  await harness.reset()
   store = harness.store()
 })
-afterEach(() => auditStore(harness.client, harness.keys))
 
-const dump = () => dumpStore(harness.client, harness.keys)
+const { dump } = harness
 const exists = (key: string) => harness.client.exists(key)
 const LATER = T0 + LEASE_MS + 1
 

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it } from "vitest"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
 import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
@@ -7,39 +7,32 @@ import { webhookEventOf } from "../../../../src/lib/webhooks/delivery.ts"
 import { DELIVERY_LEASE_MS, Outbox, type Recorded, type Take, type Taken } from "../../../../src/lib/webhooks/outbox.ts"
 import { WebhookSettingsStore } from "../../../../src/lib/webhooks/webhook-settings.ts"
 import { billFor } from "../../../support/store/billing.ts"
-import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
+import { auditStore } from "../../../support/store/store-audit.ts"
 import {
   claimOf,
   DEADLINE_MS,
   failure,
   jobOf,
   LEASE_MS,
-  type StoreHarness,
-  startStoreHarness,
   submit,
   success,
   T0,
 } from "../../../support/store/store-harness.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
 const URL_A = "https://a.example/hook?token=t"
 const DAY_MS = 86_400_000
 
-let harness: StoreHarness
+const harness = useStore()
 let store: JobStore
 let outbox: Outbox
 
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
 beforeEach(async () => {
-  await harness.reset()
   store = harness.store()
   outbox = new Outbox(harness.redis, harness.keys, { resultTtlMs: DAY_MS })
 })
-afterEach(() => auditStore(harness.client, harness.keys))
 
-const dump = () => dumpStore(harness.client, harness.keys)
+const { dump } = harness
 const told = (id: string, options: Partial<NewJob> = {}) => jobOf(id, { webhookUrl: URL_A, ...options })
 const sharing = (id: string, options: Partial<NewJob> = {}) => told(id, { contentKey: "cats", ...options })
 
