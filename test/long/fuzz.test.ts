@@ -37,17 +37,19 @@ describe("hostile input", () => {
     }
   })
 
-  it.each(BAD_HEADS)("over a socket: %s is refused or answered, never a 5xx", async (_what, request) => {
-    const status = await sendRaw(edge.url, request)
-    if (status !== null) expect(status).toBeLessThan(500)
+  it.each(BAD_HEADS)("over a socket: %s is refused or answered, never a 5xx", async (what, request) => {
+    expect(await sendRaw(edge.url, request)).toSatisfy(isFitting(what))
     expect((await edge.request("/healthz")).status).toBe(200)
     expect(edge.logged()).not.toContain("request.failed")
   })
 
   it("over sockets: 300 of them at the same time, and the edge goes on", async () => {
-    const requests = Array.from({ length: 300 }, (_, i) => BAD_HEADS[i % BAD_HEADS.length]?.[1])
-    const statuses = await Promise.all(requests.map((request) => request && sendRaw(edge.url, request)))
-    expect(statuses.filter((status) => typeof status === "number" && status >= 500)).toEqual([])
+    const requests = Array.from({ length: 6 }, () => BAD_HEADS).flat()
+    const unfit = requests.map(async ([what, request]) => {
+      const status = await sendRaw(edge.url, request)
+      return isFitting(what)(status) ? [] : [`${what}: ${status}`]
+    })
+    expect((await Promise.all(unfit)).flat()).toEqual([])
     expect((await edge.request("/v1/classifications", { method: "POST", body: uniqueJpeg() })).status).toBe(202)
     expect(edge.logged()).not.toContain("request.failed")
   })
@@ -72,6 +74,11 @@ describe("hostile input", () => {
     expect(edge.logged()).not.toContain("request.failed")
   })
 })
+
+/** Node ends the connection of a CONNECT without an answer; everything else gets one. */
+function isFitting(what: string) {
+  return (status: number | null) => (what === "CONNECT" ? status === null : status !== null && status < 500)
+}
 
 describe("a body past its limit is never held in memory", () => {
   const AT_ONCE = 20
