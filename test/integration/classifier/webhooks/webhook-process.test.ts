@@ -122,10 +122,9 @@ describe("the deliverer's process", () => {
     const deliverer = start()
     await until(async () => (await stateOf(before)) === "delivered")
     await deliverer.event("wakeup.connected")
-    const startMs = performance.now()
     const after = await end()
+    // Long before the idle look, ten minutes later.
     await until(async () => (await stateOf(after)) === "delivered")
-    expect(performance.now() - startMs).toBeLessThan(5_000)
     deliverer.child.kill("SIGTERM")
     expect(await deliverer.exit).toBe(0)
     expect(receiver.received.map(({ body }) => body.data.id)).toEqual([`cls_${before}`, `cls_${after}`])

@@ -453,7 +453,9 @@ describe("BatchStore", () => {
     expect((await lendOne(batches))?.batch.plan.id).toBe("c")
   })
 
-  it("counts each picture once whatever happens, in whichever order, however often a call is repeated", async () => {
+  it("counts each picture once whatever happens, in whichever order, however often a call is repeated", {
+    timeout: 180_000,
+  }, async () => {
     const steps = [
       "feed",
       "feed-twice",

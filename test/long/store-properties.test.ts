@@ -1,14 +1,14 @@
 import fc from "fast-check"
 import { describe, it } from "vitest"
-import { AppError } from "../../../../src/lib/app-error.ts"
-import type { Claim, Lease } from "../../../../src/lib/queue/claim.ts"
-import type { ClaimedJob } from "../../../../src/lib/queue/job.ts"
-import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
-import type { Operator } from "../../../../src/lib/queue/operator.ts"
-import { auditStore, type StoreDump } from "../../../support/store/store-audit.ts"
-import { claimOf, failure, jobOf, LEASE_MS, submit, success, T0 } from "../../../support/store/store-harness.ts"
-import { endOf, StoreModel } from "../../../support/store/store-model.ts"
-import { useStore } from "../../../support/store/use-store.ts"
+import { AppError } from "../../src/lib/app-error.ts"
+import type { Claim, Lease } from "../../src/lib/queue/claim.ts"
+import type { ClaimedJob } from "../../src/lib/queue/job.ts"
+import type { JobStore } from "../../src/lib/queue/job-store.ts"
+import type { Operator } from "../../src/lib/queue/operator.ts"
+import { auditStore, type StoreDump } from "../support/store/store-audit.ts"
+import { claimOf, failure, jobOf, LEASE_MS, submit, success, T0 } from "../support/store/store-harness.ts"
+import { endOf, StoreModel } from "../support/store/store-model.ts"
+import { useStore } from "../support/store/use-store.ts"
 
 /** More of both find more: PROPERTY_RUNS=2000 takes some minutes. A failure prints its seed; PROPERTY_SEED repeats it. */
 const RUNS = Number(process.env.PROPERTY_RUNS ?? 100)
