@@ -217,7 +217,7 @@ describe("pause()", () => {
   })
 
   it("and resume() are one request each: neither can be half done", async () => {
-    const onlyScripts = { script: harness.redis.script } as StoreHarness["redis"]
+    const onlyScripts = { script: harness.redis.script } as (typeof harness)["redis"]
     const once = new Operator(onlyScripts, harness.keys, DEFAULT_STORE_LIMITS)
     await once.pause()
     expect(await harness.client.hGet(harness.keys.counters, "paused")).toBe("1")
