@@ -1,5 +1,5 @@
-import { jobCost, unpaidShare } from "../../../../src/lib/queue/job-cost.ts"
 import { beforeEach, describe, expect, it } from "vitest"
+import { jobCost, unpaidShare } from "../../../../src/lib/queue/job-cost.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
 import { auditStore } from "../../../support/store/store-audit.ts"

@@ -65,4 +65,11 @@ describe("jobCost()", () => {
     )
     expect(jobCost({ operation: compress })).toBeGreaterThan(5)
   })
+
+  it("says what is unpaid of a picture that nobody had seen, and gives nothing back", () => {
+    expect(unpaidShare(classify, picture("jpeg", 640, 480))).toBe(0)
+    expect(unpaidShare(compress, picture("jpeg", 640, 480))).toBe(0)
+    const large = picture("avif", 6_000, 5_000)
+    expect(1 + unpaidShare(classify, large)).toBeCloseTo(jobCost({ operation: classify, image: large }))
+  })
 })
