@@ -40,15 +40,17 @@ end
 -- reset, and workers that drain no longer. A job can bring three fields; four are looked at.
 local function sweep(cursor, jobs, nowMs)
   local page, gone, times = redis.call("HSCAN", keys.counters, cursor, "COUNT", 4 * jobs), {}, {}
+  local ofFlow, ofCaller = "^" .. fields.finishTag("([^:]+)", ""), fields.waitingOf("")
+  local ofRate, ofClaim, ofDrainer = fields.rateReset(""), fields.repeated(""), fields.drainer("")
   for i = 1, #page[2], 2 do
     local name, text = page[2][i], page[2][i + 1]
-    local value, kind = tonumber(text), name:match("^%a+:") or ""
-    local queue = name:match("^" .. fields.finishTag("([^:]+)", ""))
+    local value, kind = tonumber(text), name:match("^%a+:")
+    local queue = name:match(ofFlow)
     if queue and not times[queue] then times[queue] = tonumber(redis.call("HGET", keys.counters, fields.virtualTime(queue)) or 0) end
-    local drainsUntil = kind == fields.drainer("") and text:match("^%d+")
-    local isOver = (kind == fields.waitingOf("") and value == 0)
-      or (kind == fields.rateReset("") and value <= nowMs)
-      or (kind == fields.repeated("") and value <= nowMs - 3600000)
+    local drainsUntil = kind == ofDrainer and text:match("^%d+")
+    local isOver = (kind == ofCaller and value == 0)
+      or (kind == ofRate and value <= nowMs)
+      or (kind == ofClaim and value <= nowMs - 3600000)
       or (drainsUntil and tonumber(drainsUntil) <= nowMs)
       or (queue and value <= times[queue])
     if isOver then gone[#gone + 1] = name end
