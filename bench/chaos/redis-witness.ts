@@ -1,6 +1,6 @@
 import { createClient } from "@redis/client"
 import { decodeJob, type Job } from "../../src/lib/queue/job.ts"
-import { createKeys } from "../../src/lib/queue/keys.ts"
+import { createKeys } from "../../src/lib/redis/keys.ts"
 
 /** What lies in Redis, looked at from behind: not through the gateway, and not with the product's own code paths. */
 export type RedisAudit = {

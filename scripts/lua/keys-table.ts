@@ -1,8 +1,8 @@
-import { counterFields, createKeys } from "../../src/lib/queue/keys.ts"
+import { counterFields, createKeys } from "../../src/lib/redis/keys.ts"
 
 const NAMESPACE = "\0"
 const KEYS = createKeys(NAMESPACE)
-/** Names that a script finds without declaring them, as src/lib/queue/keys.ts has them. KEYS[1] is the prefix. */
+/** Names that a script finds without declaring them, as src/lib/redis/keys.ts has them. KEYS[1] is the prefix. */
 const SOURCES: Record<string, Record<string, unknown>> = { keys: KEYS, fields: counterFields }
 export const TABLES = Object.keys(SOURCES)
 
@@ -13,7 +13,7 @@ export function keysTable(used: ReadonlyMap<string, ReadonlySet<string>>): strin
     const entries = [...members].sort().map((member) => {
       const name = SOURCES[table]?.[member]
       if (typeof name === "string") return `${member} = ${expression(name)}`
-      if (typeof name !== "function") throw new Error(`There is no ${table}.${member} in src/lib/queue/keys.ts`)
+      if (typeof name !== "function") throw new Error(`There is no ${table}.${member} in src/lib/redis/keys.ts`)
       const parameters = ["a", "b"].slice(0, name.length)
       return `${member} = function(${parameters}) return ${expression(name(...parameters.map((one) => `\u0001${one}\u0001`)))} end`
     })

@@ -1,7 +1,7 @@
 import { AppError } from "../lib/app-error.ts"
-import { SCHEMA_VERSION } from "../lib/queue/keys.ts"
 import { readOtherSchema } from "../lib/queue/schema-version.ts"
 import { findEviction } from "../lib/redis/eviction.ts"
+import { SCHEMA_VERSION } from "../lib/redis/keys.ts"
 import type { Services } from "./services.ts"
 
 /** Nobody is asked who they are: whoever asks often must not cost a command each time. */

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest"
 import { classifierEnv } from "../../src/classifier/config.ts"
 import { edgeEnv } from "../../src/edge/config.ts"
 import { formatRateLimit, type RateLimit } from "../../src/lib/callers/rate-limit.ts"
-import { OUTPUT_CAPS } from "../../src/lib/outputs/output-caps.ts"
+import { OUTPUT_CAPS } from "../../src/lib/operations/output-caps.ts"
 
 const text = readFileSync("docs/security.md", "utf8")
 /** Up to the comparison, which names settings of others. */

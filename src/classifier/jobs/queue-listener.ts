@@ -1,10 +1,10 @@
 import type { Log } from "../../lib/log.ts"
-import { listenForWakeUps } from "../../lib/queue/wake-up.ts"
 import type { WakeUp } from "../../lib/queue/wake-up-message.ts"
 import type { RedisRest } from "../../lib/redis/redis.ts"
 import type { Waker } from "../loops/waker.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
 import { KnownEmptyQueues } from "./known-empty-queues.ts"
+import { listenForWakeUps } from "./wake-up.ts"
 
 export type QueueListenerOptions = {
   redis: RedisRest

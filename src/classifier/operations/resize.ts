@@ -1,6 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { OperationOf } from "../../lib/operations/operations.ts"
-import { planResize, refuseLargeOutput } from "../../lib/outputs/planned-output.ts"
+import { planResize, refuseLargeOutput } from "../../lib/operations/planned-output.ts"
 import { nativeWork, refuseMemory } from "../image/native-picture.ts"
 import { makeFile } from "./make-file.ts"
 import { encodeImage, type MadeFile, type NativeImage, sourceOf } from "./native-image.ts"

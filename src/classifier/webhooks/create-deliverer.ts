@@ -1,6 +1,6 @@
 import type { Log } from "../../lib/log.ts"
-import type { Keys } from "../../lib/queue/keys.ts"
 import { sealerOf } from "../../lib/queue/queue-config.ts"
+import type { Keys } from "../../lib/redis/keys.ts"
 import type { RedisRest } from "../../lib/redis/redis.ts"
 import type { Tracer } from "../../lib/trace/tracer.ts"
 import { Outbox, type Recorded } from "../../lib/webhooks/outbox.ts"

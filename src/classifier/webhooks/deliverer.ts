@@ -4,12 +4,12 @@ import { newJobId } from "../../lib/queue/job-id.ts"
 import { sleep } from "../../lib/sleep.ts"
 import { receiverOf } from "../../lib/webhooks/delivery.ts"
 import { DELIVERY_LEASE_MS, type Outbox, type Recorded, type Taken } from "../../lib/webhooks/outbox.ts"
-import { retryDelayMs } from "../../lib/webhooks/webhook-schedule.ts"
 import { DueLoop } from "../loops/due-loop.ts"
 import { type Reachability, untilReached } from "../loops/until-reached.ts"
 import type { Waker } from "../loops/waker.ts"
 import { ReceiverCapacity } from "./receiver-capacity.ts"
 import type { Sent } from "./send-webhook.ts"
+import { retryDelayMs } from "./webhook-schedule.ts"
 
 /** An idle look is billed as the script and one command in it: twelve an hour. */
 const IDLE_LOOK_MS = 600_000

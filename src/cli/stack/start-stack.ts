@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import { ApiKeyStore } from "../../lib/callers/api-key-store.ts"
 import { flag } from "../../lib/env.ts"
-import { createKeys } from "../../lib/queue/keys.ts"
+import { createKeys } from "../../lib/redis/keys.ts"
 import { connectRedis } from "../../lib/redis/redis.ts"
 import { makeFolder } from "../make-folder.ts"
 import { prepareStack, type StackPlan } from "./parts/prepare-stack.ts"

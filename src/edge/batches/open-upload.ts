@@ -1,5 +1,5 @@
+import { boundaryOf, FilePart } from "../http/file-part.ts"
 import type { RequestBody } from "../http/request-body.ts"
-import { boundaryOf, FilePart } from "./file-part.ts"
 import { BodyStream } from "./read-stream.ts"
 
 export type ListUpload = {

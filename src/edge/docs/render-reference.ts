@@ -1,6 +1,6 @@
 import { html } from "hono/html"
+import type { JsonSchema } from "../http/response-headers.ts"
 import type { OpenApiDocument } from "../openapi/create-document.ts"
-import type { JsonSchema } from "../openapi/response-headers.ts"
 import { prose } from "./prose.ts"
 
 type Parameter = { name: string; in: string; required: boolean; description?: string; schema: JsonSchema }

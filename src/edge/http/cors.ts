@@ -2,8 +2,8 @@ import type { MiddlewareHandler } from "hono"
 import { createMiddleware } from "hono/factory"
 import { AppError } from "../../lib/app-error.ts"
 import type { EdgeConfig } from "../config.ts"
-import { RESPONSE_HEADERS } from "../openapi/response-headers.ts"
 import type { EdgeEnv } from "../router.ts"
+import { RESPONSE_HEADERS } from "./response-headers.ts"
 
 const SAFE_METHODS = new Set(["GET", "HEAD", "OPTIONS"])
 const METHODS = "GET, POST, PUT, DELETE"

@@ -1,6 +1,6 @@
 import type * as z from "zod"
 import type { ErrorCode } from "../../lib/app-error.ts"
-import type { JsonSchema, ResponseHeader } from "./response-headers.ts"
+import type { JsonSchema, ResponseHeader } from "../http/response-headers.ts"
 
 export type ApiSchema = z.ZodType | JsonSchema
 

@@ -1,6 +1,6 @@
 import * as z from "zod"
+import type { JsonSchema } from "../http/response-headers.ts"
 import type { ApiSchema } from "./api-route.ts"
-import type { JsonSchema } from "./response-headers.ts"
 
 type Node = { [keyword: string]: unknown }
 

@@ -4,8 +4,8 @@ import {
   webhookEventSchema,
   webhookEventTypes,
 } from "../../lib/webhooks/webhook-event.ts"
+import type { JsonSchema } from "../http/response-headers.ts"
 import { EVENT_EXAMPLES } from "./examples.ts"
-import type { JsonSchema } from "./response-headers.ts"
 import type { SchemaStore } from "./schema-store.ts"
 
 const header = (name: string, description: string, required = true) => ({

@@ -1,7 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
-import { checkPictureUrl } from "../../lib/batches/picture-url.ts"
 import { readBody } from "../http/read-body.ts"
 import type { RequestBody } from "../http/request-body.ts"
+import { checkPictureUrl } from "./picture-url.ts"
 import { readDataUrl } from "./read-data-url.ts"
 
 export type Upload = {

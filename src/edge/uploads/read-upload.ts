@@ -1,6 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import { imageTooLarge } from "../../lib/images/too-large.ts"
-import { boundaryOf, MAX_FORM_FIELDS } from "../batches/file-part.ts"
+import { boundaryOf, MAX_FORM_FIELDS } from "../http/file-part.ts"
 import { readBody } from "../http/read-body.ts"
 import type { RequestBody } from "../http/request-body.ts"
 import { parseJsonUpload, readJsonUpload, type Upload } from "./read-json-upload.ts"

@@ -1,6 +1,6 @@
 import * as z from "zod"
-import { outputCapsText } from "../outputs/output-caps.ts"
 import { numberOption, qualityOption } from "./option.ts"
+import { outputCapsText } from "./output-caps.ts"
 
 /** "By 50 %". */
 const DEFAULT_QUALITY = 50

@@ -1,6 +1,6 @@
 import * as z from "zod"
-import { outputCapsText } from "../outputs/output-caps.ts"
 import { qualityOption, wholeNumberOption } from "./option.ts"
+import { outputCapsText } from "./output-caps.ts"
 
 /** The picture at another size, as an image or as an array of its pixels. */
 export const usesModel = false

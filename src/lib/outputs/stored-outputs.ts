@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { AppError, isOutage } from "../app-error.ts"
-import type { Keys } from "../queue/keys.ts"
 import { CALLER_SHARE } from "../queue/store-limits.ts"
+import type { Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"
 import { RESERVE_BYTES, RETURN_BYTES } from "../redis/scripts.ts"

@@ -1,4 +1,4 @@
-import { type OutputFormat, planOutput } from "../outputs/planned-output.ts"
+import { type OutputFormat, planOutput } from "../operations/planned-output.ts"
 import type { JobInput } from "./job.ts"
 
 /*

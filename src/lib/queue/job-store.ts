@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import { chargeMsOf, MAX_CLOCK_SKEW_MS, type RateLimit, RateLimitedError, stepMsOf } from "../callers/rate-limit.ts"
+import type { Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { instantOrNone, runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
@@ -17,7 +18,6 @@ import {
   type JobError,
 } from "./job.ts"
 import { finishTagStep, jobCost } from "./job-cost.ts"
-import type { Keys } from "./keys.ts"
 import { type Enqueued, enqueueReply, type NewJob, readEnqueued } from "./new-job.ts"
 import { BATCH_SHARE, type StoreLimits } from "./store-limits.ts"
 import { encodeWakeUp } from "./wake-up-message.ts"

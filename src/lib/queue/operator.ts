@@ -1,10 +1,10 @@
 import * as z from "zod"
+import { counterFields, type Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { DROP_DEAD, DROP_WAITING, MOVE_WAITING, PAUSE, RESUME, REVIVE_DEAD, RUN_WHEN_FULL } from "../redis/scripts.ts"
 import { decodeIfReadable, type Job } from "./job.ts"
-import { counterFields, type Keys } from "./keys.ts"
 import { DRAINING } from "./registry.ts"
 import type { StoreLimits } from "./store-limits.ts"
 

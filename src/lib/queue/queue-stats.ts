@@ -1,7 +1,7 @@
 import * as z from "zod"
+import { counterFields, type Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { decodeIfReadable } from "./job.ts"
-import { counterFields, type Keys } from "./keys.ts"
 import { queuesOf } from "./queue-name.ts"
 import { isRemembered, type RegistrySnapshot, serviceRate } from "./registry.ts"
 

@@ -1,8 +1,8 @@
 import * as z from "zod"
+import { counterFields, type Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { runScript, yesOrNo } from "../redis/run-script.ts"
 import { ENROLL, EXPIRE_WAITING } from "../redis/scripts.ts"
-import { counterFields, type Keys } from "./keys.ts"
 import { queueName } from "./queue-name.ts"
 
 const servedModelSchema = z.object({

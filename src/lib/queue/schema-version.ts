@@ -1,8 +1,8 @@
 import * as z from "zod"
+import { type Keys, SCHEMA_VERSION } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"
 import { RUN_WHEN_FULL } from "../redis/scripts.ts"
-import { type Keys, SCHEMA_VERSION } from "./keys.ts"
 
 const TTL_MS = 10 * 86_400_000
 

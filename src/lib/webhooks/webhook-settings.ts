@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
-import type { Keys } from "../queue/keys.ts"
+import type { Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"
 import { CHANGE_WEBHOOKS } from "../redis/scripts.ts"

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { untilDrained } from "../../../src/cli/admin/drain-command.ts"
-import { createKeys } from "../../../src/lib/queue/keys.ts"
 import { Operator } from "../../../src/lib/queue/operator.ts"
+import { createKeys } from "../../../src/lib/redis/keys.ts"
 import { AWAKE, FakeClassifier } from "../../support/edge/edge-classifier.ts"
 import { openInProcess } from "../../support/edge/edge-in-process.ts"
 import { edgeEnv } from "../../support/edge/edge-runtime.ts"

@@ -1,5 +1,5 @@
 import type { RedisClientType } from "@redis/client"
-import type { Keys } from "../../../src/lib/queue/keys.ts"
+import type { Keys } from "../../../src/lib/redis/keys.ts"
 import { auditBatches, type BatchDump } from "./batch-audit.ts"
 import { auditOutbox, type OutboxDump } from "./webhook-audit.ts"
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest"
 import { AppError } from "../../../../src/lib/app-error.ts"
 import { type OutputLimits, StoredOutputs } from "../../../../src/lib/outputs/stored-outputs.ts"
-import { createKeys } from "../../../../src/lib/queue/keys.ts"
+import { createKeys } from "../../../../src/lib/redis/keys.ts"
 import { connectRedis, type RedisRest } from "../../../../src/lib/redis/redis.ts"
 import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
 import { redisSdk } from "../../../support/redis/redis-sdk.ts"

@@ -1,16 +1,16 @@
 import { describe, expect, it } from "vitest"
 import { checkRow } from "../../../../src/edge/batches/check-row.ts"
 import { delimitedCell } from "../../../../src/edge/batches/delimited-cell.ts"
-import { FilePart } from "../../../../src/edge/batches/file-part.ts"
 import type { InputRow } from "../../../../src/edge/batches/input-row.ts"
 import { LIST_LIMITS } from "../../../../src/edge/batches/list-limits.ts"
 import { type ListSource, readList } from "../../../../src/edge/batches/read-list.ts"
 import { BodyStream } from "../../../../src/edge/batches/read-stream.ts"
 import { splitUrls } from "../../../../src/edge/batches/split-urls.ts"
 import { findUrlColumn } from "../../../../src/edge/batches/url-column.ts"
+import { FilePart } from "../../../../src/edge/http/file-part.ts"
 import { RequestBody } from "../../../../src/edge/http/request-body.ts"
+import { checkPictureUrl } from "../../../../src/edge/uploads/picture-url.ts"
 import { AppError } from "../../../../src/lib/app-error.ts"
-import { checkPictureUrl } from "../../../../src/lib/batches/picture-url.ts"
 import { sleep } from "../../../../src/lib/sleep.ts"
 
 const limits = { ...LIST_LIMITS, maxRows: 1_000 }

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto"
 import { describe, expect, it } from "vitest"
 import { compileFiles } from "../../../../scripts/lua/compile-scripts.ts"
 import { readLua } from "../../../../scripts/lua/lua-file.ts"
-import { createKeys } from "../../../../src/lib/queue/keys.ts"
+import { createKeys } from "../../../../src/lib/redis/keys.ts"
 import type { Script } from "../../../../src/lib/redis/script.ts"
 import * as scripts from "../../../../src/lib/redis/scripts.ts"
 
@@ -37,7 +37,7 @@ describe("compileScripts()", () => {
     expect(compiled).not.toMatch(/ONE: Script = .*two/)
   })
 
-  it("writes the names of keys and counters as src/lib/queue/keys.ts has them", () => {
+  it("writes the names of keys and counters as src/lib/redis/keys.ts has them", () => {
     const { text } = compile("return { keys.leases, keys.job(1), keys.wakeChannel, fields.finishTag(2, 3) }")
     const keys = createKeys("some")
     expect(text).toContain(`leases = KEYS[1] .. "${keys.leases.slice(keys.prefix.length)}"`)

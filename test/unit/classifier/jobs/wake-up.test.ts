@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { listenForWakeUps, type WakeUpOptions } from "../../../../src/classifier/jobs/wake-up.ts"
 import { createLog } from "../../../../src/lib/log.ts"
-import { listenForWakeUps, type WakeUpOptions } from "../../../../src/lib/queue/wake-up.ts"
 import { encodeWakeUp } from "../../../../src/lib/queue/wake-up-message.ts"
 
 /** A server that takes subscriptions, says what it is told to, and lets each stream go with its signal, as fetch does. */

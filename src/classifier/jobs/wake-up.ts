@@ -1,8 +1,8 @@
-import { fullJitterMs } from "../backoff.ts"
-import type { Log } from "../log.ts"
-import type { RedisRest } from "../redis/redis.ts"
-import { sleep } from "../sleep.ts"
-import { decodeWakeUp, type WakeUp } from "./wake-up-message.ts"
+import { fullJitterMs } from "../../lib/backoff.ts"
+import type { Log } from "../../lib/log.ts"
+import { decodeWakeUp, type WakeUp } from "../../lib/queue/wake-up-message.ts"
+import type { RedisRest } from "../../lib/redis/redis.ts"
+import { sleep } from "../../lib/sleep.ts"
 
 /** A server that pings does so every 15 s. Once it is known to, silence means that the connection is dead. */
 const SILENCE_MS = 50_000

@@ -1,6 +1,6 @@
 import { AppError } from "../app-error.ts"
 import type { SizeLimits } from "../images/image-header.ts"
-import type { Operation, OperationOf } from "../operations/operations.ts"
+import type { Operation, OperationOf } from "./operations.ts"
 import { type EncodedFormat, OUTPUT_CAPS } from "./output-caps.ts"
 
 export type OutputFormat = EncodedFormat | "json" | "npy"

@@ -1,5 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
-import type { BodyStream } from "./read-stream.ts"
+import type { BodyStream } from "../batches/read-stream.ts"
 
 /** Headers of a part, or a field that is an option. */
 const MAX_SMALL_BYTES = 16_384
