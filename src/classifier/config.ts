@@ -21,6 +21,8 @@ export const classifierEnv = z.object({
   MODEL_LOOK_MS: wholeNumber(2_000, 50),
   /** Warm in every lane from the start. */
   DEFAULT_MODEL: z.string().optional(),
+  /** Base of the backoff between a job's attempts. */
+  RETRY_BACKOFF_MS: wholeNumber(1_000, 0),
   LANES: wholeNumber(availableParallelism()),
   /** Pictures of URLs fetched at once, from the claim to the answer. */
   FETCHES: wholeNumber(32),

@@ -77,7 +77,14 @@ function claim(classifier: Classifier, giveUp: AbortSignal, signal: AbortSignal)
   const { config, clock, pool, active, models, listener } = classifier
   const { LEASE_MS: leaseMs, FETCHES: fetches } = config
   const isBacklogged = () => active.size - active.fetches > pool.lanes
-  const runner = { ...classifier, now: clock.now, isBacklogged, shutdown: signal, giveUp }
+  const runner = {
+    ...classifier,
+    now: clock.now,
+    isBacklogged,
+    shutdown: signal,
+    giveUp,
+    backoffMs: config.RETRY_BACKOFF_MS,
+  }
   const loop = {
     ...classifier,
     ...{ leaseMs, fetches, lanes: pool.lanes, now: clock.now },

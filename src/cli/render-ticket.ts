@@ -10,15 +10,25 @@ type View = { paint: Paint; columns?: number; nowMs: number }
 
 /** A ticket: its result, or its progress. */
 export function renderTicket(ticket: TicketData, { paint, columns = 80, nowMs }: View): string {
+  const attempts = attemptRows(ticket).map(([name, value]) => `  ${paint("dim", name)} ${value}`)
   if (ticket.status === "succeeded" && ticket.operation === "classify")
-    return renderPredictions(ticket.id, ticket, { paint, columns })
+    return [renderPredictions(ticket.id, ticket, { paint, columns }), ...attempts].join("\n")
   const heading = `${paint("bold", ticket.id)}  ${paint(COLOUR[ticket.status] ?? "cyan", ticket.status)}`
   const rows = facts(ticket, nowMs).filter((row): row is [string, string] => row[1] !== undefined)
-  return [heading, ...rows.map(([name, value]) => `  ${paint("dim", name.padEnd(8))}  ${value}`)].join("\n")
+  return [heading, ...rows.map(([name, value]) => `  ${paint("dim", name.padEnd(8))}  ${value}`), ...attempts].join(
+    "\n",
+  )
+}
+
+function attemptRows({ attempt_history = [] }: TicketData): [string, string][] {
+  return attempt_history.map(({ attempt, started_at, ended_at, classifier, reason = "succeeded" }) => {
+    const took = humanMs(Math.max(0, Date.parse(ended_at) - Date.parse(started_at)))
+    return [`attempt ${attempt}`, `${reason} (${took}, ${classifier})`]
+  })
 }
 
 function facts(
-  { queue, error, model, attempts, image, output, ...ticket }: TicketData,
+  { queue, error, model, attempts, attempt_history, image, output, ...ticket }: TicketData,
   nowMs: number,
 ): [string, string | undefined][] {
   const ago = (instant: string | undefined) =>
@@ -28,6 +38,7 @@ function facts(
     ["place", queue?.position == null ? undefined : placeText(queue.position)],
     ["answer", queue?.notice === undefined && queue?.eta_ms != null ? `in about ${humanMs(queue.eta_ms)}` : undefined],
     ["note", queue?.notice && noticeText(queue.notice)],
+    ["retry", queue?.retry_at && `in ${humanMs(Math.max(0, Date.parse(queue.retry_at) - nowMs))}`],
     ["image", ticket.done && image ? pictureText(image) : undefined],
     ["output", output && outputText(output, image)],
     ["url", output?.url],
@@ -35,7 +46,7 @@ function facts(
     ["created", ago(ticket.created_at)],
     ["started", ago(ticket.started_at)],
     ["finished", ago(ticket.finished_at)],
-    ["attempts", attempts > 1 ? String(attempts) : undefined],
+    ["attempts", attempts > 1 && !attempt_history ? String(attempts) : undefined],
   ]
 }
 

@@ -52,7 +52,15 @@ const step = fc.oneof(
     arbitrary: fc.record({ do: fc.constant("renew" as const), lease: pick, count: fc.integer({ min: 1, max: 4 }) }),
   },
   { weight: 7, arbitrary: fc.record({ do: fc.constant("finish" as const), lease: pick, isSuccess: fc.boolean() }) },
-  { weight: 4, arbitrary: fc.record({ do: fc.constant("retry" as const), lease: pick, counts: fc.boolean() }) },
+  {
+    weight: 4,
+    arbitrary: fc.record({
+      do: fc.constant("retry" as const),
+      lease: pick,
+      counts: fc.boolean(),
+      delayMs: fc.constantFrom(0, 20_000),
+    }),
+  },
   { weight: 3, arbitrary: fc.record({ do: fc.constant("cancel" as const), id }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("expire" as const), id }) },
   {
@@ -132,8 +140,9 @@ class Run {
       }
       case "retry": {
         if (lease === undefined) return () => []
-        const stands = await store.retry(lease, "the lane died", { nowMs, counts: step.counts })
-        return same("retry", stands, model.retry(lease.jobId, lease.token, step.counts))
+        const how = { nowMs, counts: step.counts, delayMs: step.delayMs }
+        const stands = await store.retry(lease, "the lane died", how)
+        return same("retry", stands, model.retry(lease.jobId, lease.token, how))
       }
       case "cancel":
         return same("cancel", (await store.cancel(step.id, nowMs)).status, model.leave(step.id, "canceled", false))

@@ -1,4 +1,5 @@
 import { AppError, isOutage } from "../../lib/app-error.ts"
+import { fullJitterMs } from "../../lib/backoff.ts"
 import { readImageHeader, seenImage } from "../../lib/images/image-header.ts"
 import type { Log } from "../../lib/log.ts"
 import type { Lease, Outcome, Retry } from "../../lib/queue/claim.ts"
@@ -32,7 +33,11 @@ export type JobRunner = PictureDeps & {
   tracer: Tracer
   /** Aborted when the process may wait no longer for Redis. */
   giveUp: AbortSignal
+  /** Between the attempts of a job: U(0, backoffMs · 2^n), n from 0. 0 for none. */
+  backoffMs: number
 }
+
+const MAX_BACKOFF_MS = 60_000
 
 /** Carries one claimed job to its end: fetch, lane, outcome. Never rejects. */
 export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSignal): Promise<void> {
@@ -104,8 +109,10 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
   const { outcome, retry, timings, unpaid } = await infer(runner, job, { signal, trace, reach })
   if (retry !== undefined) {
     const { reason, ...how } = retry
-    const held = await reach(() => store.retry(lease, RETRY_TEXTS[reason], { nowMs: now(), ...how }))
-    log.warn("job.retried", { ...about, reason, held })
+    // An attempt that does not count says nothing against the job.
+    const delayMs = how.counts ? Math.round(backoff(job.attempts - 1, runner.backoffMs)) : 0
+    const held = await reach(() => store.retry(lease, RETRY_TEXTS[reason], { nowMs: now(), delayMs, ...how }))
+    log.warn("job.retried", { ...about, reason, held, delayMs })
     return held ? "retried" : "lease_lost"
   }
   const finishStart = performance.now()
@@ -133,6 +140,8 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
   }
   return outcome.state
 }
+
+const backoff = (n: number, baseMs: number) => fullJitterMs(n, { baseMs, capMs: MAX_BACKOFF_MS })
 
 type InferDeps = Attempted & { reach: <T>(call: () => Promise<T>) => Promise<T> }
 type Timings = { fetch: number; decode: number; infer: number }

@@ -67,8 +67,14 @@ async function waitOf(
     position === null
       ? { processingForMs: ageMs(job.startedMs ?? services.now()), ahead: job.state === "processing" ? job.ahead : 0 }
       : { position, waitingForMs: ageMs(job.createdMs) }
-  const hint = isPaused ? WHILE_PAUSED : pollHint(progress, rate, pace)
+  const hint = isPaused ? WHILE_PAUSED : afterBackoff(pollHint(progress, rate, pace), job, services.now())
   return { ...hint, position, classifiers: rate.classifiers, isPaused }
+}
+
+/** A job that waits for its next attempt has no place yet. */
+function afterBackoff({ etaMs, pollAfterMs }: PollHint, job: Job, nowMs: number): PollHint {
+  const leftMs = job.state === "queued" ? Math.max(0, (job.retryMs ?? 0) - nowMs) : 0
+  return { etaMs: etaMs === null ? null : etaMs + leftMs, pollAfterMs: pollAfterMs + leftMs }
 }
 
 /** A follower waits where its leader waits. */

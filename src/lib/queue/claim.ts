@@ -54,6 +54,8 @@ export type Retry = {
   timedOut?: boolean
   /** One attempt more at most, however many there could be. */
   onceMore?: boolean
+  /** How long it waits before it can be claimed again. */
+  delayMs?: number
   /** To the dead letters at once. */
   aside?: boolean
 }

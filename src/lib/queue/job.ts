@@ -85,6 +85,19 @@ export type JobResult = z.infer<typeof jobResultSchema>
 export const jobErrorSchema = open({ code: errorCode, message: z.string() })
 export type JobError = z.infer<typeof jobErrorSchema>
 
+/** Attempts that ended without an outcome, the latest ten. */
+const history = z
+  .array(
+    open({
+      attempt: z.number(),
+      startedMs: z.number(),
+      endedMs: z.number(),
+      worker: z.string(),
+      reason: z.string(),
+    }),
+  )
+  .optional()
+
 const base = {
   id: z.string(),
   /** None where the operation needs none. */
@@ -114,6 +127,13 @@ const base = {
   startedMs: z.number().optional(),
   attempts: z.number(),
   maxAttempts: z.number(),
+  history,
+  /** When the last attempt began. Older releases do not write it. */
+  claimedMs: z.number().optional(),
+  /** Not claimed before then. */
+  retryMs: z.number().optional(),
+  /** Of the last attempt. */
+  worker: z.string().optional(),
   /** A suspect from now on: it was too much for a lane, or for a process that held others too. */
   alone: z.boolean().optional(),
   /** Attempts that took too long, in a process that went on. */
@@ -135,6 +155,9 @@ const base = {
         finishedMs: z.number(),
         attempts: z.number(),
         startedMs: z.number().optional(),
+        claimedMs: z.number().optional(),
+        worker: z.string().optional(),
+        history,
       }),
     )
     .optional(),
@@ -149,6 +172,7 @@ const base = {
     error: jobErrorSchema.optional(),
     attempts: z.number(),
     startedMs: z.number().optional(),
+    history,
   }).optional(),
   /** Where the end of this ticket is posted to. */
   webhookUrl: z.string().optional(),
@@ -179,7 +203,6 @@ export const jobSchema = z.discriminatedUnion("state", [
     state: z.literal("failed"),
     finishedMs: z.number(),
     error: jobErrorSchema,
-    worker: z.string().optional(),
   }),
   open({ ...base, state: z.literal("canceled"), finishedMs: z.number() }),
 ])

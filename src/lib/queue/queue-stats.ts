@@ -22,7 +22,7 @@ export const queueStatsSchema = z
   .object({
     depth: z.number().int().meta({ description: "Waiting jobs" }),
     bytes: z.number().int().meta({ description: "Bytes of waiting images" }),
-    processing: z.number().int(),
+    processing: z.number().int().meta({ description: "Jobs in work, or waiting for their next attempt" }),
     dead: z.number().int().meta({ description: "Dead letters: jobs that used up their attempts" }),
     paused: z.boolean(),
     classifiers: z.number().int().meta({

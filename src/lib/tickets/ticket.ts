@@ -23,6 +23,18 @@ export const ticketSchema = z
     }),
     finished_at: instant.optional(),
     attempts: z.number().int().meta({ description: "Number of attempts" }),
+    attempt_history: z
+      .array(
+        z.object({
+          attempt: z.number().int().meta({ description: "From 1" }),
+          started_at: instant,
+          ended_at: instant,
+          classifier: z.string().meta({ description: "Name of the classifier process" }),
+          reason: z.string().optional().meta({ description: "Why it failed; absent if it succeeded" }),
+        }),
+      )
+      .optional()
+      .meta({ description: "The attempts that have ended, the latest ten or so. Absent if the first one succeeded" }),
     cached: z.boolean().optional().meta({ description: "The result was cached from an earlier upload of yours" }),
     queue: z
       .object({
@@ -33,6 +45,7 @@ export const ticketSchema = z
           .string()
           .optional()
           .meta({ description: "Present when no classifier serves the model, or the queue is paused" }),
+        retry_at: instant.optional().meta({ description: "After a failed attempt: the next one begins no earlier" }),
       })
       .optional(),
     poll_after_ms: z.number().int().optional().meta({ description: "Milliseconds to wait before the next poll" }),
@@ -95,9 +108,8 @@ export type Ticket = z.infer<typeof ticketSchema>
 /** A job as its ticket tells it: with the state of the work it shares, unless it left that work. */
 export function resolveJob(job: Job, leader: Job | null): Job {
   if (job.left) {
-    const { startedMs: _since, ...rest } = job
-    const { state, finishedMs, error, attempts, startedMs } = job.left
-    const then = { ...rest, finishedMs, attempts, ...(startedMs !== undefined && { startedMs }) }
+    const { state, error, ...end } = job.left
+    const then = { ...withoutAttempts(job), ...end }
     return state === "canceled"
       ? { ...then, state }
       : { ...then, state, error: error ?? { code: "internal", message: "The reason was not kept" } }
@@ -107,8 +119,12 @@ export function resolveJob(job: Job, leader: Job | null): Job {
   const own = { id, input, createdMs, deadlineMs, leader: leader.id }
   const death = leader.deaths?.[job.round ?? 0]
   if (death === undefined) return { ...leader, ...own }
-  const { startedMs: _since, ...rest } = leader
-  return { ...rest, ...death, ...own, state: "failed" }
+  return { ...withoutAttempts(leader), ...death, ...own, state: "failed" }
+}
+
+/** What is said of the attempts was so at another time. */
+function withoutAttempts({ startedMs: _started, claimedMs: _claimed, history: _history, ...rest }: Job) {
+  return rest
 }
 
 /** What is known of the wait, while a ticket is not done. */
@@ -125,6 +141,7 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
     created_at: isoInstant(job.createdMs),
     ...(job.startedMs !== undefined && { started_at: isoInstant(job.startedMs) }),
     attempts: job.attempts,
+    ...historyOf(job),
     ...(job.cached === true && { cached: true }),
     ...(image !== undefined && { image: imageOf(image) }),
     ...(source !== undefined && { image_url: source.url }),
@@ -138,6 +155,7 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
           position: wait.position,
           eta_ms: wait.etaMs,
           classifiers: wait.classifiers,
+          ...(job.state === "queued" && job.retryMs !== undefined && { retry_at: isoInstant(job.retryMs) }),
           ...withNotice(job.model ?? job.input.operation.name, job.deadlineMs, wait),
         }
         ticket.poll_after_ms = wait.pollAfterMs
@@ -161,6 +179,28 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
   const stages = job.state === "succeeded" && job.cached !== true ? job.result.timingsMs : {}
   ticket.timings_ms = { queued, ...stages, total: Math.max(0, job.finishedMs - job.createdMs) }
   return ticket
+}
+
+/** The attempts that have ended. The scripts keep those without an outcome; the last of a job that is done is in its own record. */
+function historyOf(job: Job): Pick<Ticket, "attempt_history"> {
+  const ended: Omit<NonNullable<Job["history"]>[number], "reason">[] = [...(job.history ?? [])]
+  const { attempts: attempt, claimedMs: startedMs, worker } = job
+  const isLastKept = attempt <= (ended.at(-1)?.attempt ?? 0)
+  if ("finishedMs" in job && !isLastKept && startedMs !== undefined && worker !== undefined) {
+    const reason = job.state === "failed" ? job.error.message : job.state === "canceled" ? "it was canceled" : undefined
+    if (ended.length > 0 || reason !== undefined)
+      ended.push({ attempt, startedMs, endedMs: job.finishedMs, worker, ...(reason !== undefined && { reason }) })
+  }
+  if (ended.length === 0) return {}
+  return {
+    attempt_history: ended.map(({ attempt, startedMs, endedMs, worker, ...rest }) => ({
+      attempt,
+      started_at: isoInstant(startedMs),
+      ended_at: isoInstant(endedMs),
+      classifier: worker,
+      ...rest,
+    })),
+  }
 }
 
 /** What a ticket says while the queue is paused, or no classifier is there for it. */

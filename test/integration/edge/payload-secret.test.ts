@@ -71,6 +71,7 @@ async function classifyWith(
     source: noSource,
     shutdown: done.signal,
     giveUp: done.signal,
+    backoffMs: 0,
   }
   const active = new ActiveJobs(() => undefined)
   active.start(job, (stopped) => runJob(runner, job, stopped))

@@ -254,7 +254,12 @@ function auditPlaces({ jobs, queues, leases, dead, payloadIds }: StoreDump): str
   for (const job of jobs.values()) {
     const place = (places.get(job.id) ?? []).join(" and ")
     const expected = {
-      queued: job.leader === undefined ? [`queued ${job.queue} ${Number(job.start)}`] : [""],
+      // Between two attempts it is among the leases.
+      queued: job.leaseToken
+        ? [`processing ${job.leaseToken}`]
+        : job.leader === undefined
+          ? [`queued ${job.queue} ${Number(job.start)}`]
+          : [""],
       processing: [`processing ${job.leaseToken}`],
       succeeded: [""],
       failed: ["", "dead"],

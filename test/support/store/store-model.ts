@@ -1,4 +1,4 @@
-import type { Claim, Claimed } from "../../../src/lib/queue/claim.ts"
+import type { Claim, Claimed, Retry } from "../../../src/lib/queue/claim.ts"
 import type { Job } from "../../../src/lib/queue/job.ts"
 import type { Withdrawal } from "../../../src/lib/queue/job-store.ts"
 import type { Enqueued, NewJob } from "../../../src/lib/queue/new-job.ts"
@@ -22,6 +22,8 @@ type Ticket = {
   /** The work that it shared died, and was sent again without it. */
   hasFailed?: true
   lease?: { token: string; endMs: number }
+  /** It waits for its next attempt. */
+  retryMs?: number
   finishedBy?: string
   givenBackBy?: string
 }
@@ -42,7 +44,9 @@ export class StoreModel {
   }
 
   waiting(): Ticket[] {
-    return [...this.tickets.values()].filter(({ state, leader }) => state === "queued" && leader === undefined)
+    return [...this.tickets.values()].filter(
+      ({ state, leader, retryMs }) => state === "queued" && leader === undefined && retryMs === undefined,
+    )
   }
 
   enqueue(job: NewJob): Enqueued["status"] | "queue_full" | "caller_queue_full" {
@@ -145,6 +149,7 @@ export class StoreModel {
 
   #reap(ticket: Ticket, nowMs: number): void {
     if (ticket.lease !== undefined && ticket.lease.endMs <= nowMs) this.#giveBack(ticket)
+    else if (ticket.retryMs !== undefined && ticket.retryMs <= nowMs) delete ticket.retryMs
   }
 
   #giveBack(ticket: Ticket): void {
@@ -173,11 +178,16 @@ export class StoreModel {
     return true
   }
 
-  retry(id: string, token: string, counts: boolean): boolean {
+  retry(
+    id: string,
+    token: string,
+    { counts, nowMs, delayMs }: Required<Pick<Retry, "counts" | "nowMs" | "delayMs">>,
+  ): boolean {
     const ticket = this.tickets.get(id)
     if (ticket?.lease?.token !== token) return ticket?.givenBackBy === token
     if (!counts && --ticket.attempts === 0) ticket.isStarted = false
     this.#giveBack(ticket)
+    if (ticket.state === "queued" && delayMs > 0) ticket.retryMs = nowMs + delayMs
     return true
   }
 
@@ -202,6 +212,7 @@ export class StoreModel {
 
   #stop(ticket: Ticket, state: "canceled" | "failed"): void {
     delete ticket.lease
+    delete ticket.retryMs
     ticket.state = state
   }
 

@@ -132,3 +132,11 @@ it("a failure names its ticket and stops none of the others, as JSON too", async
     { id: "cls_made", status: "succeeded" },
   ])
 })
+
+it("shows each attempt that ended, with its classifier and reason", async () => {
+  const attempt = { attempt: 1, started_at: created_at, ended_at: "2026-01-01T00:00:02.000Z", classifier: "host-7-abc" }
+  answers["/v1/classifications/cls_made"] = [
+    { ...compressed, attempts: 2, attempt_history: [{ ...attempt, reason: "the lane died" }] },
+  ]
+  expect((await ticket("cls_made")).out).toContain("attempt 1 the lane died (2.0 s, host-7-abc)")
+})

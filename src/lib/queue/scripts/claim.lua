@@ -72,8 +72,9 @@ local nextLeaseEnd = ""
 if s.reclaims then
   local jobs
   jobs, nextLeaseEnd = reclaimExpired(s.nowMs, s.deadTtlMs)
-  for i, job in ipairs(jobs) do
-    reclaimed[i] = cjson.encode(job)
+  for _, job in ipairs(jobs) do
+    -- Without an instant to be tried again at, it was not waiting for that.
+    if not job.retryMs then reclaimed[#reclaimed + 1] = cjson.encode(job) end
     if job.state == "queued" then skip[job.queue] = nil end
   end
 end
@@ -135,7 +136,7 @@ local function serve(one, job)
     return
   end
   job.state, job.attempts, job.leaseToken, job.worker = "processing", job.attempts + 1, s.token, s.worker
-  job.startedMs = job.startedMs or s.nowMs
+  job.startedMs, job.claimedMs, job.retryMs = job.startedMs or s.nowMs, s.nowMs, nil
   job.ahead = math.max(0, (s.ahead or 0) + #taken)
   local lease, text = leaseOf(job), cjson.encode(job)
   saveJob(job)

@@ -3,11 +3,11 @@
 --
 -- KEYS[1] prefix
 -- ARGV[1] job id   ARGV[2] lease token   ARGV[3] reason   ARGV[4] settings, JSON: nowMs, deadTtlMs, counts, alone, timedOut,
---         onceMore, aside
+--         onceMore, aside, delayMs
 --
 -- Without `counts` the attempt never happened (a classifier that shuts down gives back what it had not begun). `alone` makes the
 -- job a suspect; `timedOut` says what became of the attempt, so that it is none; `onceMore` leaves it one attempt more at most;
--- `aside` makes it a dead letter at once.
+-- `aside` makes it a dead letter at once; `delayMs` is the wait before the next attempt.
 -- Returns 1 when the job was given back (or was already, by the same token), 0 when the lease is lost.
 --- include "end-job"
 --- include "job-record"
@@ -27,14 +27,16 @@ if s.aside then
   end
   return 1
 end
-if not s.counts then
+if s.counts then
+  keepAttempt(job, ARGV[3], s.nowMs)
+else
   job.attempts = job.attempts - 1
   if job.attempts == 0 then job.startedMs = nil end
 end
 if s.alone then job.alone = true end
 if s.timedOut then job.timeouts = (job.timeouts or 0) + 1 end
 if s.onceMore then job.maxAttempts = math.min(job.maxAttempts, job.attempts + 1) end
-endAttempt(job, ARGV[3], s.nowMs, s.deadTtlMs)
--- Its worker may have looked, and sleep by now.
+endAttempt(job, ARGV[3], s.nowMs, s.deadTtlMs, s.delayMs)
+-- Its worker may have looked, and sleep by now; and others learn when its wait is over.
 if job.state == "queued" then redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue) end
 return 1

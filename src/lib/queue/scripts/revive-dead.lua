@@ -24,7 +24,10 @@ redis.call("ZREM", keys.dead, id)
 -- Tickets that shared its work have said that they failed, and change no more: those that join now share what comes.
 if (job.followers or 0) > 0 then
   job.deaths = job.deaths or {}
-  table.insert(job.deaths, { error = job.error, finishedMs = job.finishedMs, attempts = job.attempts, startedMs = job.startedMs })
+  table.insert(job.deaths, {
+    error = job.error, finishedMs = job.finishedMs, attempts = job.attempts, startedMs = job.startedMs,
+    claimedMs = job.claimedMs, worker = job.worker, history = job.history,
+  })
   job.followers, job.tell = nil, nil
 end
 -- It may have killed its processes, and is as much of a suspect as before.
@@ -32,7 +35,7 @@ if job.attempts > (job.timeouts or 0) then job.alone = true end
 job.timeouts = nil
 local place = readPlace(job.queue, job.caller, job.batch)
 job.state, job.attempts, job.start, job.deadlineMs = "queued", 0, exact(place.next), s.deadlineMs
-job.startedMs, job.finishedMs, job.error = nil, nil, nil
+job.startedMs, job.finishedMs, job.error, job.claimedMs, job.history = nil, nil, nil, nil, nil
 addJob(place, job)
 writePlace(place, s.nowMs)
 saveJobFor(job, s.jobTtlMs)

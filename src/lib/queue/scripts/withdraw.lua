@@ -50,7 +50,7 @@ end
 if job.startedMs and ARGV[4] == "queued" then return { "started", cjson.encode(job) } end
 if (job.followers or 0) > 0 then
   -- What the work does from now on is no matter of this ticket.
-  outcome.attempts, outcome.startedMs = job.attempts, job.startedMs
+  outcome.attempts, outcome.startedMs, outcome.history = job.attempts, job.startedMs, job.history
   job.left = outcome
   saveJob(job)
   if job.webhookUrl then

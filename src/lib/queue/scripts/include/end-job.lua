@@ -17,12 +17,12 @@ end
 
 -- Ends what waits or is worked on, regardless of which worker holds the lease.
 local function stopJob(job, outcome, ttlMs)
-  if job.state == "queued" then
-    takeOut(job.queue, { memberOf(job) })
-  elseif job.state == "processing" then
+  if job.leaseToken then
     redis.call("ZREM", keys.leases, leaseOf(job))
-    redis.call("PUBLISH", keys.wakeChannel, "canceled:" .. job.id)
+  elseif job.state == "queued" then
+    takeOut(job.queue, { memberOf(job) })
   end
+  if job.state == "processing" then redis.call("PUBLISH", keys.wakeChannel, "canceled:" .. job.id) end
   finishJob(job, outcome, outcome.finishedMs, ttlMs)
 end
 
@@ -38,11 +38,27 @@ local function buryJob(job, reason, nowMs, deadTtlMs)
   publishEnd(job)
 end
 
--- The attempt is over without an answer: back to its old place, or to the dead letters.
-local function endAttempt(job, reason, nowMs, deadTtlMs)
+local MAX_ATTEMPTS_KEPT = 10
+
+local function keepAttempt(job, reason, nowMs)
+  job.history = job.history or {}
+  local startedMs = job.claimedMs or job.startedMs
+  table.insert(job.history, { attempt = job.attempts, startedMs = startedMs, endedMs = nowMs, worker = job.worker, reason = reason })
+  if #job.history > MAX_ATTEMPTS_KEPT then table.remove(job.history, 1) end
+  job.claimedMs = nil
+end
+
+-- The attempt is over without an answer: back to its old place, or to the dead letters. With a delay the job is queued, but stays
+-- among the leases until the delay is over: who reclaims expired leases puts it back.
+local function endAttempt(job, reason, nowMs, deadTtlMs, delayMs)
   job.givenBackBy = job.leaseToken
   if job.attempts >= job.maxAttempts then return buryJob(job, reason, nowMs, deadTtlMs) end
   job.state, job.leaseToken = "queued", nil
-  putBack(job)
+  if (delayMs or 0) > 0 then
+    job.leaseToken, job.retryMs = job.givenBackBy .. "~", nowMs + delayMs
+    redis.call("ZADD", keys.leases, job.retryMs, leaseOf(job))
+  else
+    putBack(job)
+  end
   saveJob(job)
 end

@@ -1,6 +1,7 @@
 --- include "end-job"
 --- include "job-record"
 --- include "values"
+--- include "waiting"
 
 -- A lease of no job that never ends: it keeps the key, and so its TTL, while no job is worked on.
 local KEEPER = "-"
@@ -8,12 +9,20 @@ local KEEPER = "-"
 local function reclaimJob(id, token, nowMs, deadTtlMs)
   local job = loadJob(id)
   if not job or job.leaseToken ~= token then return nil end
-  endAttempt(job, "the lease of " .. job.worker .. " ran out", nowMs, deadTtlMs)
+  if job.state == "queued" then
+    job.leaseToken = nil
+    putBack(job)
+    saveJob(job)
+  else
+    local reason = "the lease of " .. job.worker .. " ran out"
+    keepAttempt(job, reason, nowMs)
+    endAttempt(job, reason, nowMs, deadTtlMs)
+  end
   if job.state == "queued" then redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue) end
   return job
 end
 
--- Ends the attempts whose leases have expired, a page at a time. Returns their jobs, and when the next lease ends.
+-- Ends the attempts whose leases have expired, and the waits before the next ones, a page at a time. Returns their jobs, and when the next lease ends.
 local function reclaimExpired(nowMs, deadTtlMs)
   local leases, reclaimed = redis.call("ZRANGE", keys.leases, 0, 31, "WITHSCORES"), {}
   for i = 1, #leases, 2 do
