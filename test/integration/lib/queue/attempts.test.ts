@@ -1,33 +1,16 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it } from "vitest"
 import type { Retry } from "../../../../src/lib/queue/claim.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import { resolveJob, toTicket } from "../../../../src/lib/tickets/ticket.ts"
-import { auditStore, dumpStore } from "../../../support/store/store-audit.ts"
-import {
-  claimOf,
-  failure,
-  idsOf,
-  jobOf,
-  LEASE_MS,
-  type StoreHarness,
-  startStoreHarness,
-  submit,
-  success,
-  T0,
-} from "../../../support/store/store-harness.ts"
+import { claimOf, failure, idsOf, jobOf, LEASE_MS, submit, success, T0 } from "../../../support/store/store-harness.ts"
+import { useStore } from "../../../support/store/use-store.ts"
 
-let harness: StoreHarness
+const harness = useStore()
 let store: JobStore
 
-beforeAll(async () => {
-  harness = await startStoreHarness()
-})
-afterAll(() => harness.close())
-beforeEach(async () => {
-  await harness.reset()
+beforeEach(() => {
   store = harness.store()
 })
-afterEach(() => auditStore(harness.client, harness.keys))
 
 const at = (ms: number) => new Date(T0 + ms).toISOString()
 
@@ -193,16 +176,16 @@ describe("the wait between two attempts", () => {
   it("is no wait after the last attempt, nor twice when the reply is lost", async () => {
     const lease = { jobId: "a", token: "t0" }
     expect(await store.retry(lease, "the lane died", { nowMs: T0 + 1_000, counts: true, delayMs: DELAY_MS })).toBe(true)
-    expect((await dumpStore(harness.client, harness.keys)).leases).toHaveLength(1)
+    expect((await harness.dump()).leases).toHaveLength(1)
     await failAttempt(20_000, { delayMs: DELAY_MS })
     await failAttempt(40_000, { delayMs: DELAY_MS })
     expect(await store.read("a")).toMatchObject({ state: "failed", error: { code: "attempts_exhausted" } })
-    expect((await dumpStore(harness.client, harness.keys)).leases).toEqual([])
+    expect((await harness.dump()).leases).toEqual([])
   })
 
   it("ends with a cancel, which leaves nothing behind", async () => {
     expect((await store.cancel("a", T0 + 2_000)).status).toBe("withdrawn")
-    expect((await dumpStore(harness.client, harness.keys)).leases).toEqual([])
+    expect((await harness.dump()).leases).toEqual([])
     expect(idsOf(await store.claim(claimOf({ nowMs: DUE_MS, reclaims: true })))).toEqual([])
   })
 
