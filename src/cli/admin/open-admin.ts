@@ -18,6 +18,7 @@ import type { RestEndpoint } from "../stack/parts/edge-variables.ts"
 import { redactUrl } from "../stack/parts/redact-url.ts"
 import { findHome } from "../stack/parts/stack-config.ts"
 import { readRun } from "../stack/processes/run-file.ts"
+import { findEndpoint } from "../stack/redis/find-endpoint.ts"
 
 const TIMEOUT_MS = 5_000
 
@@ -58,23 +59,6 @@ export async function withAdmin<T>(run: (deps: AdminDeps) => Promise<T>): Promis
 export function isQueueOf(url: string, env: NodeJS.ProcessEnv): boolean {
   const run = readRun(join(findHome(env, packageRoot()), "run.json"))
   return Boolean(env.UPSTASH_REDIS_REST_URL) || run?.url === url
-}
-
-/** What the environment names, else the stack that runs on this machine. @throws CliError when there is neither */
-export function findEndpoint(env: NodeJS.ProcessEnv, runPath: string): RestEndpoint {
-  const { UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token } = env
-  if (url && token) return { url, token }
-  if (url) {
-    throw new CliError("Cannot use UPSTASH_REDIS_REST_URL without UPSTASH_REDIS_REST_TOKEN: set both, or neither", {
-      exitCode: EXIT.usage,
-    })
-  }
-  const rest = readRun(runPath)?.rest
-  if (rest !== undefined) return rest
-  throw new CliError(
-    "Cannot find the queue: no stack runs here. Start one with `npm start`, or name the queue of another with " +
-      "UPSTASH_REDIS_REST_URL and UPSTASH_REDIS_REST_TOKEN",
-  )
 }
 
 function readQueueEnv(env: NodeJS.ProcessEnv, { url, token }: RestEndpoint) {

@@ -1,6 +1,5 @@
 import { join } from "node:path"
 import type { Command } from "commander"
-import { findEndpoint } from "../admin/open-admin.ts"
 import { packageRoot } from "../package-root.ts"
 import { survivesGoneReader } from "../terminal.ts"
 import { cliOutput } from "./cli-output.ts"
@@ -9,6 +8,7 @@ import { readWebhookSecrets, signing } from "./parts/secrets.ts"
 import { findHome } from "./parts/stack-config.ts"
 import { listenForInterrupts } from "./processes/interrupts.ts"
 import { runAlone } from "./processes/run-alone.ts"
+import { findEndpoint } from "./redis/find-endpoint.ts"
 
 const HELP = `
 Classifiers deliver webhooks too; several deliverers share the work. This one connects to the Redis of the local stack,

@@ -3,7 +3,7 @@ import { hashApiKey, hasRightChecksum, looksLikeApiKey } from "../../lib/callers
 import type { ApiKeyRecord } from "../../lib/callers/api-key-store.ts"
 import { addressCaller, isKeyCaller, keyCaller, networkOf } from "../../lib/callers/caller-id.ts"
 import type { RateLimit } from "../../lib/callers/rate-limit.ts"
-import { equalInConstantTime } from "../../lib/tickets/ticket-id.ts"
+import { equalInConstantTime } from "../../lib/equal-in-constant-time.ts"
 import type { ApiKey } from "../config.ts"
 import type { KnownKeys } from "./known-keys.ts"
 

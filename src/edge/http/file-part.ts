@@ -1,5 +1,4 @@
 import { AppError } from "../../lib/app-error.ts"
-import type { BodyStream } from "../batches/read-stream.ts"
 
 /** Headers of a part, or a field that is an option. */
 const MAX_SMALL_BYTES = 16_384
@@ -15,14 +14,14 @@ export function boundaryOf(contentType: string): string {
 
 /** The first file of a form as it streams (RFC 7578): the platforms' own `formData()` would hold all of it. */
 export class FilePart implements AsyncIterator<Uint8Array> {
-  readonly #body: BodyStream
+  readonly #body: AsyncIterator<Uint8Array, undefined>
   readonly #delimiter: Uint8Array
   #buffer = new Uint8Array()
   #isOver = false
   /** What the form says that the file is; empty when it says nothing useful. */
   contentType = ""
 
-  constructor(body: BodyStream, boundary: string) {
+  constructor(body: AsyncIterator<Uint8Array, undefined>, boundary: string) {
     this.#body = body
     this.#delimiter = new TextEncoder().encode(`\r\n--${boundary}`)
   }

@@ -1,6 +1,6 @@
-import { encodeBase32 } from "../queue/job-id.ts"
+import { encodeBase32 } from "../base32.ts"
+import { equalInConstantTime } from "../equal-in-constant-time.ts"
 import { sha256Hex } from "../sha256.ts"
-import { equalInConstantTime } from "../tickets/ticket-id.ts"
 
 const PREFIX = "ck_"
 const RANDOM_BYTES = 20

@@ -1,5 +1,7 @@
-import { encodeBase32, isJobId } from "../queue/job-id.ts"
-import { equalInConstantTime, type TicketIds } from "../tickets/ticket-id.ts"
+import { encodeBase32 } from "../base32.ts"
+import { equalInConstantTime } from "../equal-in-constant-time.ts"
+import { isJobId } from "../queue/job-id.ts"
+import type { TicketIds } from "../tickets/ticket-id.ts"
 
 const PROOF_CHARS = 16
 /** The job of an upload, or of a batch's picture by its number; and the proof. */

@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { AppError, isOutage } from "../app-error.ts"
+import type { QueueEnv } from "../queue/queue-config.ts"
 import { CALLER_SHARE } from "../queue/store-limits.ts"
 import type { Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
@@ -21,6 +22,15 @@ export type OutputLimits = {
   /** Of all outputs that lie in Redis; one caller's are at most half of them. */
   maxAllBytes: number
   ttlMs: number
+}
+
+/** Outputs outlive their results, whose life begins a little later. */
+export function outputLimits(env: QueueEnv): OutputLimits {
+  return {
+    maxBytes: env.MAX_OUTPUT_BYTES,
+    maxAllBytes: env.MAX_ALL_OUTPUT_BYTES,
+    ttlMs: env.RESULT_TTL_S * 1_000 + env.LEASE_MS + env.JOB_TIMEOUT_MS,
+  }
 }
 
 export type PutOptions = {

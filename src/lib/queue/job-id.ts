@@ -1,4 +1,5 @@
-const ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz" // Crockford's base 32, so that ids survive being read aloud
+import { ALPHABET, encodeBase32 } from "../base32.ts"
+
 const ID_CHARS = 26
 const TIME_CHARS = 10
 
@@ -17,17 +18,4 @@ export async function jobIdForIdempotencyKey(caller: string, idempotencyKey: str
 
 export function isJobId(text: string): boolean {
   return text.length === ID_CHARS && [...text].every((char) => ALPHABET.includes(char))
-}
-
-/** One character per five bits, most significant first; bits left over at the end are dropped. */
-export function encodeBase32(bytes: Uint8Array): string {
-  let text = ""
-  let buffer = 0
-  let bits = 0
-  for (const byte of bytes) {
-    buffer = (buffer << 8) | byte
-    for (bits += 8; bits >= 5; bits -= 5) text += ALPHABET[(buffer >> (bits - 5)) & 31]
-    buffer &= (1 << bits) - 1
-  }
-  return text
 }

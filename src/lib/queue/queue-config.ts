@@ -2,7 +2,6 @@ import * as z from "zod"
 import { flag, wholeNumber, words } from "../env.ts"
 import type { SizeLimits } from "../images/image-header.ts"
 import { DEFAULT_MAX_IMAGE_BYTES } from "../images/too-large.ts"
-import type { OutputLimits } from "../outputs/stored-outputs.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 import { traceEnv } from "../trace/trace-config.ts"
 import type { StoreLimits } from "./store-limits.ts"
@@ -44,12 +43,14 @@ export const queueEnv = {
   LOG_LEVEL: z.enum(["debug", "info", "warn", "error"], "must be debug, info, warn or error").default("info"),
 }
 
-export function sealerOf(env: Pick<z.infer<z.ZodObject<typeof queueEnv>>, SealerVariable>): Sealer {
+export type QueueEnv = z.infer<z.ZodObject<typeof queueEnv>>
+
+export function sealerOf(env: Pick<QueueEnv, SealerVariable>): Sealer {
   return createSealer(env.PAYLOAD_SECRET, { acceptsPlain: env.PAYLOAD_SECRET_ACCEPTS_PLAIN })
 }
 type SealerVariable = "PAYLOAD_SECRET" | "PAYLOAD_SECRET_ACCEPTS_PLAIN"
 
-export function storeLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): StoreLimits {
+export function storeLimits(env: QueueEnv): StoreLimits {
   return {
     resultTtlMs: env.RESULT_TTL_S * 1_000,
     deadTtlMs: env.DEAD_TTL_S * 1_000,
@@ -62,13 +63,4 @@ export function storeLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): StoreLi
 
 export function sizeLimits(env: { MAX_IMAGE_PIXELS: number; MAX_IMAGE_SIDE: number }): SizeLimits {
   return { maxPixels: env.MAX_IMAGE_PIXELS, maxSidePx: env.MAX_IMAGE_SIDE }
-}
-
-/** Outputs outlive their results, whose life begins a little later. */
-export function outputLimits(env: z.infer<z.ZodObject<typeof queueEnv>>): OutputLimits {
-  return {
-    maxBytes: env.MAX_OUTPUT_BYTES,
-    maxAllBytes: env.MAX_ALL_OUTPUT_BYTES,
-    ttlMs: env.RESULT_TTL_S * 1_000 + env.LEASE_MS + env.JOB_TIMEOUT_MS,
-  }
 }

@@ -1,4 +1,6 @@
-import { encodeBase32, isJobId } from "../queue/job-id.ts"
+import { encodeBase32 } from "../base32.ts"
+import { equalInConstantTime } from "../equal-in-constant-time.ts"
+import { isJobId } from "../queue/job-id.ts"
 
 const PREFIX = "cls_"
 const BATCH_PREFIX = "bat_"
@@ -64,12 +66,4 @@ function createSignedIds(secrets: readonly string[], { prefix, signedPrefix }: K
 function importHmacKey(secret: string): Promise<CryptoKey> {
   const raw = new TextEncoder().encode(secret)
   return crypto.subtle.importKey("raw", raw, { name: "HMAC", hash: "SHA-256" }, false, ["sign"])
-}
-
-/** Compares two texts without telling, by the time it takes, where they differ. */
-export function equalInConstantTime(a: string, b: string): boolean {
-  if (a.length !== b.length) return false
-  let difference = 0
-  for (let i = 0; i < a.length; i++) difference |= a.charCodeAt(i) ^ b.charCodeAt(i)
-  return difference === 0
 }

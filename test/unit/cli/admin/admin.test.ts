@@ -1,12 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs"
-import { tmpdir } from "node:os"
-import { join } from "node:path"
 import { PassThrough } from "node:stream"
-import { describe, expect, onTestFinished, test } from "vitest"
+import { describe, expect, test } from "vitest"
 import { allDeadIds, dropDead, findWork, retryDead } from "../../../../src/cli/admin/dead-letters.ts"
 import { parseJobId } from "../../../../src/cli/admin/job-ids.ts"
 import { createLiveText } from "../../../../src/cli/admin/live-text.ts"
-import { findEndpoint } from "../../../../src/cli/admin/open-admin.ts"
 import { renderDead, renderDeadList } from "../../../../src/cli/admin/render-dead.ts"
 import { type Queue, renderQueue } from "../../../../src/cli/admin/render-queue.ts"
 import { confirm } from "../../../../src/cli/confirm.ts"
@@ -55,24 +51,6 @@ describe("parseJobId()", () => {
 
   test.each(["", "cls_", "7z3k", ID.toUpperCase(), `${ID}0`])("refuses %j", (text) => {
     expect(() => parseJobId(text)).toThrow("expected the id of a job")
-  })
-})
-
-describe("findEndpoint()", () => {
-  const folder = mkdtempSync(join(tmpdir(), "claimcheck-"))
-  const runPath = join(folder, "run.json")
-  const rest = { url: "http://127.0.0.1:8079", token: "local" }
-  const given = { UPSTASH_REDIS_REST_URL: "https://x.upstash.io", UPSTASH_REDIS_REST_TOKEN: "t" }
-
-  test("prefers what the environment names to the stack that runs here", () => {
-    onTestFinished(() => rmSync(folder, { recursive: true }))
-    expect(() => findEndpoint({}, runPath)).toThrow("no stack runs here. Start one with `npm start`")
-    writeFileSync(runPath, JSON.stringify({ pid: 1, url: "", groups: [] }))
-    expect(() => findEndpoint({}, runPath)).toThrow("no stack runs here")
-    writeFileSync(runPath, JSON.stringify({ pid: 1, url: "u", rest, groups: [] }))
-    expect(findEndpoint({}, runPath)).toEqual(rest)
-    expect(findEndpoint(given, runPath)).toEqual({ url: "https://x.upstash.io", token: "t" })
-    expect(() => findEndpoint({ UPSTASH_REDIS_REST_URL: "https://x" }, runPath)).toThrow("set both, or neither")
   })
 })
 

@@ -1,7 +1,9 @@
 import fc from "fast-check"
 import { describe, expect, it } from "vitest"
-import { encodeBase32, isJobId, jobIdForIdempotencyKey, newJobId } from "../../../../src/lib/queue/job-id.ts"
-import { createBatchTicketIds, createTicketIds, equalInConstantTime } from "../../../../src/lib/tickets/ticket-id.ts"
+import { encodeBase32 } from "../../../../src/lib/base32.ts"
+import { equalInConstantTime } from "../../../../src/lib/equal-in-constant-time.ts"
+import { isJobId, jobIdForIdempotencyKey, newJobId } from "../../../../src/lib/queue/job-id.ts"
+import { createBatchTicketIds, createTicketIds } from "../../../../src/lib/tickets/ticket-id.ts"
 
 const MAX_MS = 2 ** 48 - 1
 
