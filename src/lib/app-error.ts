@@ -1,4 +1,7 @@
-/** The one table that knows which HTTP status a code has. Codes are stable; titles are for people. */
+/**
+ * The one table that knows which HTTP status a code has, and how long to stay away when nothing better is known (`Retry-After`). Codes
+ * are stable; titles are for people.
+ */
 export const ERRORS = {
   bad_request: [400, "The request cannot be understood"],
   empty_body: [400, "The request contains no image"],
@@ -30,9 +33,9 @@ export const ERRORS = {
   url_not_found: [422, "The URL of the image was not found"],
   unknown_model: [422, "The model is unknown"],
   idempotency_mismatch: [422, "The Idempotency-Key was used for another request"],
-  caller_queue_full: [429, "Too many of your jobs are waiting"],
-  caller_bytes_full: [429, "Too many of your bytes are stored"],
-  caller_bodies_full: [429, "You are sending too many bytes at once"],
+  caller_queue_full: [429, "Too many of your jobs are waiting", 5_000],
+  caller_bytes_full: [429, "Too many of your bytes are stored", 60_000],
+  caller_bodies_full: [429, "You are sending too many bytes at once", 1_000],
   rate_limited: [429, "You are over your rate limit"],
   too_many_guesses: [429, "Too many unknown API keys"],
   internal: [500, "An internal error occurred"],
@@ -40,17 +43,17 @@ export const ERRORS = {
   codec_missing: [501, "The classifier lacks the codec for this operation"],
   output_not_stored: [502, "The output could not be stored"],
   no_keys: [503, "This deployment has no API keys yet"],
-  result_pending: [503, "The result is not ready yet"],
-  bodies_full: [503, "Too many request bodies are being received"],
-  queue_full: [503, "The queue is full"],
-  draining: [503, "The queue is being drained"],
+  result_pending: [503, "The result is not ready yet", 1_000],
+  bodies_full: [503, "Too many request bodies are being received", 1_000],
+  queue_full: [503, "The queue is full", 5_000],
+  draining: [503, "The queue is being drained", 30_000],
   outputs_full: [503, "The storage for outputs is full"],
-  redis_unavailable: [503, "The queue cannot be reached"],
-  job_unreadable: [503, "The job was written by another release"],
-  redis_full: [503, "Redis is full"],
+  redis_unavailable: [503, "The queue cannot be reached", 2_000],
+  job_unreadable: [503, "The job was written by another release", 5_000],
+  redis_full: [503, "Redis is full", 5_000],
   redis_evicts: [503, "Redis may evict jobs"],
   shutting_down: [503, "The process is shutting down"],
-  redis_unauthorized: [503, "Redis does not accept the credentials"],
+  redis_unauthorized: [503, "Redis does not accept the credentials", 5_000],
   schema_mismatch: [503, "The edge and the classifiers have different schema versions"],
   fetch_failed: [502, "The image could not be fetched"],
   fetch_timeout: [504, "The host of the image took too long"],
@@ -58,7 +61,9 @@ export const ERRORS = {
   attempts_exhausted: [500, "The job used up its attempts"],
   job_dropped: [503, "The job was dropped by an operator"],
   job_timeout: [504, "The job took too long"],
-} as const satisfies Record<string, readonly [status: number, title: string]>
+} as const satisfies Record<string, ErrorRow>
+
+type ErrorRow = readonly [status: number, title: string, retryAfterMs?: number]
 
 export type ErrorCode = keyof typeof ERRORS
 
@@ -67,7 +72,7 @@ export function isErrorCode(code: unknown): code is ErrorCode {
 }
 
 /** Of a code that a newer release has written into a job, no more is known than that something failed. */
-export function errorRow(code: ErrorCode): (typeof ERRORS)[ErrorCode] {
+export function errorRow(code: ErrorCode): ErrorRow {
   return isErrorCode(code) ? ERRORS[code] : ERRORS.internal
 }
 

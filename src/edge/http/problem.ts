@@ -2,25 +2,9 @@ import type { Context } from "hono"
 import type { ContentfulStatusCode } from "hono/utils/http-status"
 import { type AppError, type ErrorCode, errorRow } from "../../lib/app-error.ts"
 
-/** How long to stay away when nothing better is known. */
-const RETRY_AFTER_MS = {
-  redis_unavailable: 2_000,
-  job_unreadable: 5_000,
-  redis_full: 5_000,
-  redis_unauthorized: 5_000,
-  queue_full: 5_000,
-  draining: 30_000,
-  caller_queue_full: 5_000,
-  caller_bytes_full: 60_000,
-  bodies_full: 1_000,
-  caller_bodies_full: 1_000,
-  result_pending: 1_000,
-} as const
-
 /** An error as RFC 9457 problem details, with `code` as the stable name of its kind. */
 export function problemResponse(c: Context, error: AppError, extra: Record<string, unknown> = {}): Response {
-  const [status, title] = errorRow(error.code)
-  const usualMs = error.code in RETRY_AFTER_MS ? RETRY_AFTER_MS[error.code as keyof typeof RETRY_AFTER_MS] : undefined
+  const [status, title, usualMs] = errorRow(error.code)
   const retryAfterMs = error.retryAfterMs ?? usualMs
   if (retryAfterMs !== undefined) c.header("Retry-After", String(Math.ceil(retryAfterMs / 1_000)))
   if (status === 401) c.header("WWW-Authenticate", challengeFor(error.code))

@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { JobError } from "../queue/job.ts"
-import { CALLER_SHARE, type StoreLimits } from "../queue/store-limits.ts"
+import { CALLER_SHARE, type StoreLimits } from "../queue/queue-config.ts"
 import { encodeWakeUp } from "../queue/wake-up-message.ts"
 import type { Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
@@ -173,17 +173,16 @@ export class BatchStore {
     { cursor, pictures, nowMs }: { cursor: number; pictures: readonly Picture[]; nowMs: number },
   ): Promise<NextEnqueued> {
     const { plan } = batch
-    const { maxDepth, maxDepthPerCaller, attemptMs } = this.#limits
     const settings = {
+      ...this.#limits,
+      ...(plan.maxDepth !== undefined && { maxDepthPerCaller: plan.maxDepth }),
       id: plan.id,
       token,
       cursor,
       nowMs,
       queue: plan.queue,
       caller: plan.caller,
-      maxDepth,
-      maxDepthPerCaller: plan.maxDepth ?? maxDepthPerCaller,
-      jobTtlMs: Math.max(deadlineMs - nowMs + plan.maxAttempts * attemptMs, plan.keepUntilMs - nowMs),
+      jobTtlMs: Math.max(deadlineMs - nowMs + plan.maxAttempts * this.#limits.attemptMs, plan.keepUntilMs - nowMs),
       keepUntilMs: plan.keepUntilMs,
       leaseMs: BATCH_LEASE_MS,
       lookMs: LOOK_MS,

@@ -1,6 +1,5 @@
 import { encodeJob } from "../queue/job.ts"
-import { finishTagStep, jobCost } from "../queue/job-cost.ts"
-import { BATCH_SHARE } from "../queue/store-limits.ts"
+import { BATCH_SHARE, finishTagStep, jobCost } from "../queue/job-cost.ts"
 import { type BatchPlan, pictureJobId } from "./batch.ts"
 
 export type Picture = {

@@ -1,7 +1,6 @@
 import * as z from "zod"
 import { AppError, isOutage } from "../app-error.ts"
-import type { QueueEnv } from "../queue/queue-config.ts"
-import { CALLER_SHARE } from "../queue/store-limits.ts"
+import { CALLER_SHARE, type QueueEnv } from "../queue/queue-config.ts"
 import type { Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"

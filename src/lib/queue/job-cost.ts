@@ -51,6 +51,9 @@ export function unpaidShare(operation: JobInput["operation"], image: SeenImage):
   return Math.max(0, jobCost({ operation, image }) / jobCost({ operation }) - 1)
 }
 
+/** The rows of a caller's batches together, beside one single job of the same caller. */
+export const BATCH_SHARE = 0.25
+
 /** By how much a job moves the finish tag of its caller in the fair queue, as text (src/lib/queue/job.ts). */
 export function finishTagStep(cost: number, weight: number): string {
   return String(cost / weight)

@@ -17,9 +17,9 @@ import {
   type Job,
   type JobError,
 } from "./job.ts"
-import { finishTagStep, jobCost } from "./job-cost.ts"
+import { BATCH_SHARE, finishTagStep, jobCost } from "./job-cost.ts"
 import { type Enqueued, enqueueReply, type NewJob, readEnqueued } from "./new-job.ts"
-import { BATCH_SHARE, type StoreLimits } from "./store-limits.ts"
+import type { StoreLimits } from "./queue-config.ts"
 import { encodeWakeUp } from "./wake-up-message.ts"
 
 const ORPHAN_TTL_MS = 60_000
@@ -57,16 +57,14 @@ export class JobStore {
 
   /** @throws AppError queue_full, caller_queue_full, rate_limited, redis_full; then nothing is kept */
   async enqueue({ weight, maxDepth, rateLimit, ...job }: NewJob): Promise<Enqueued> {
-    const { resultTtlMs, attemptMs, maxDepth: maxAll, maxDepthPerCaller, maxBytes } = this.#limits
-    const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * attemptMs
+    const limits = { ...this.#limits, ...(maxDepth !== undefined && { maxDepthPerCaller: maxDepth }) }
+    const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * limits.attemptMs
     const cost = jobCost(job.input)
-    const limits = { maxDepth: maxAll, maxDepthPerCaller: maxDepth ?? maxDepthPerCaller, maxBytes }
     const settings = {
+      ...limits,
       nowMs: job.createdMs,
       payloadTtlMs,
-      jobTtlMs: payloadTtlMs + resultTtlMs,
-      resultTtlMs,
-      ...limits,
+      jobTtlMs: payloadTtlMs + limits.resultTtlMs,
       ...(rateLimit && { rate: rateSettings(rateLimit, cost) }),
     }
     const bytes = job.input.image === undefined ? 0 : job.input.image.bytes + this.#sealer.overheadBytes

@@ -3,6 +3,7 @@ import { AppError } from "../app-error.ts"
 import { type RateLimit, RateLimitedError } from "../callers/rate-limit.ts"
 import { instantOrNone } from "../redis/run-script.ts"
 import { decodeJob, type Job } from "./job.ts"
+import type { StoreLimits } from "./queue-config.ts"
 
 /** A job as the edge makes it, before the queue gives it a place. */
 export type NewJob = Pick<
@@ -45,7 +46,7 @@ type Asked = {
   nowMs: number
   cost: number
   rateLimit: RateLimit | null | undefined
-  limits: { maxDepth: number; maxBytes: number; maxDepthPerCaller: number }
+  limits: StoreLimits
 }
 
 /** @throws AppError queue_full, caller_queue_full, rate_limited; redis_unavailable when the bytes have expired meanwhile */

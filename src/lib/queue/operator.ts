@@ -5,8 +5,8 @@ import { runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { DROP_DEAD, DROP_WAITING, MOVE_WAITING, PAUSE, RESUME, REVIVE_DEAD, RUN_WHEN_FULL } from "../redis/scripts.ts"
 import { decodeIfReadable, type Job } from "./job.ts"
+import type { StoreLimits } from "./queue-config.ts"
 import { DRAINING } from "./registry.ts"
-import type { StoreLimits } from "./store-limits.ts"
 
 /** Without a job its record has expired, or cannot be read here; then `isUnreadable` says so. */
 export type DeadLetter = { id: string; diedMs: number; job: Job | null; isUnreadable?: true }

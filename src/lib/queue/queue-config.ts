@@ -4,7 +4,6 @@ import type { SizeLimits } from "../images/image-header.ts"
 import { DEFAULT_MAX_IMAGE_BYTES } from "../images/too-large.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
 import { traceEnv } from "../trace/trace-config.ts"
-import type { StoreLimits } from "./store-limits.ts"
 
 /** May have a path; ends without a slash. */
 const publicUrl = z
@@ -50,16 +49,23 @@ export function sealerOf(env: Pick<QueueEnv, SealerVariable>): Sealer {
 }
 type SealerVariable = "PAYLOAD_SECRET" | "PAYLOAD_SECRET_ACCEPTS_PLAIN"
 
-export function storeLimits(env: QueueEnv): StoreLimits {
+/** How long things live and how much may wait. The script that enqueues is given all of them. Times in milliseconds. */
+export type StoreLimits = ReturnType<typeof storeLimits>
+
+export function storeLimits(env: QueueEnv) {
   return {
     resultTtlMs: env.RESULT_TTL_S * 1_000,
     deadTtlMs: env.DEAD_TTL_S * 1_000,
+    /** What one attempt may take at most, lease included; bytes outlive a job's deadline by that much per attempt. */
     attemptMs: env.LEASE_MS + env.JOB_TIMEOUT_MS,
     maxDepth: env.MAX_QUEUE_DEPTH,
     maxDepthPerCaller: env.MAX_QUEUE_DEPTH_PER_CALLER,
     maxBytes: env.MAX_QUEUE_BYTES,
   }
 }
+
+/** Of what all callers share in bytes, one of them has at most this part. */
+export const CALLER_SHARE = 0.5
 
 export function sizeLimits(env: { MAX_IMAGE_PIXELS: number; MAX_IMAGE_SIDE: number }): SizeLimits {
   return { maxPixels: env.MAX_IMAGE_PIXELS, maxSidePx: env.MAX_IMAGE_SIDE }

@@ -2,8 +2,8 @@
 -- cursor in the same script.
 --
 -- KEYS[1] prefix
--- ARGV[1] settings, JSON: id, token, cursor, nowMs, queue, caller, maxDepth, maxDepthPerCaller, jobTtlMs, keepUntilMs,
---         leaseMs, lookMs, retryMs
+-- ARGV[1] settings, JSON: id, token, cursor, nowMs, queue, caller, jobTtlMs, keepUntilMs, leaseMs,
+--         lookMs, retryMs; the limits of the queue (StoreLimits)
 -- ARGV[2..] jobs, JSON without their start tags, those of the pictures from `cursor` on
 --
 -- Returns { status, cursor, when to look again, ms or "" }; status is one of

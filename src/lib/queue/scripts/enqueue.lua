@@ -1,6 +1,6 @@
 -- KEYS[1] prefix
 -- ARGV[1] job, JSON without its start tag
--- ARGV[2] settings, JSON: nowMs, payloadTtlMs, jobTtlMs, resultTtlMs, maxDepth, maxDepthPerCaller, maxBytes;
+-- ARGV[2] settings, JSON: nowMs, payloadTtlMs, jobTtlMs; the limits of the queue (StoreLimits);
 --         rate (windowMs, stepMs, chargeMs, maxSkewMs), if the caller may submit only so often
 --
 -- Returns { status, job JSON, position, when the caller's rate is reset, ms or "" }; status is one of
