@@ -14,6 +14,7 @@ export type Answer = {
   status: number
   code: string | null
   ticket: Ticket | null
+  text: string
   etag: string | null
   pollAfterMs: number | null
 }
@@ -45,7 +46,7 @@ export class EdgeClient {
       const status = answer?.response.status ?? 0
       this.statuses[status] = (this.statuses[status] ?? 0) + 1
       if (status >= 500 && status !== 503) this.#onServerError(`${call.method} ${call.path}: ${status} ${answer?.text}`)
-      if (answer !== null && status < 500 && status !== 429) return readAnswer(answer)
+      if (answer !== null && status < 500 && status !== 429) return readAnswer(call, answer)
       const retryAfterMs = Number(answer?.response.headers.get("retry-after") ?? 0) * 1_000
       await delay(retryAfterMs + fullJitterMs(attempt, { baseMs: 100, capMs: 2_000 }), undefined, {
         signal: this.#deadline,
@@ -69,14 +70,16 @@ export class EdgeClient {
   }
 }
 
-function readAnswer({ response, text }: { response: Response; text: string }): Answer {
+function readAnswer({ path }: Call, { response, text }: { response: Response; text: string }): Answer {
   const { status, headers } = response
-  const isTicket = status === 200 || status === 202
+  const isOk = status === 200 || status === 202
+  const isTicket = isOk && path.startsWith("/v1/classifications")
   const pollAfter = headers.get("poll-after-ms")
   return {
     status,
-    code: isTicket || status === 304 ? null : String(JSON.parse(text).code),
+    code: isOk || status === 304 ? null : String(JSON.parse(text).code),
     ticket: isTicket ? ticketSchema.parse(JSON.parse(text)) : null,
+    text,
     etag: headers.get("etag"),
     pollAfterMs: pollAfter === null ? null : Number(pollAfter),
   }

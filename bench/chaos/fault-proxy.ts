@@ -15,6 +15,11 @@ const LATE_MS = [1_600, 4_000] as const
 export class FaultProxy {
   readonly lost: Record<Trouble, number> = { request: 0, reply: 0, midway: 0, late: 0 }
   silencedStreams = 0
+  /** Messages of event streams that never came. */
+  droppedMessages = 0
+  /** While it is so, event streams carry their pings and no messages. */
+  isDroppingMessages = false
+  #timeByMs = 0
   /** Requests that are held back now. */
   held = 0
   readonly #server: Server
@@ -54,6 +59,11 @@ export class FaultProxy {
     this.silencedStreams += this.#streams.size
   }
 
+  /** The time that Redis gives is off by so much more. */
+  stepTime(byMs: number): void {
+    this.#timeByMs += byMs
+  }
+
   async close(): Promise<void> {
     this.#server.close()
     this.#server.closeAllConnections()
@@ -71,6 +81,8 @@ export class FaultProxy {
     const response = await this.#forward(incoming, body)
     if (response.headers["content-type"]?.startsWith("text/event-stream")) return this.#stream(response, outgoing)
     const reply = { status: response.statusCode ?? 502, headers: response.headers, body: await readAll(response) }
+    if (this.#timeByMs !== 0 && /^\["time"\]$/i.test(body.toString()))
+      reply.body = shiftTime(reply.body, this.#timeByMs)
     // Only now: the gateway has answered, so whatever was asked for has been done.
     if (trouble === "reply") return void outgoing.destroy()
     answer(outgoing, reply, trouble === "midway")
@@ -95,7 +107,11 @@ export class FaultProxy {
     this.#streams.add(stream)
     outgoing.writeHead(response.statusCode ?? 502, { "content-type": response.headers["content-type"] })
     outgoing.flushHeaders()
-    response.on("data", (chunk: Buffer) => !stream.isSilent && outgoing.write(chunk))
+    response.on("data", (chunk: Buffer) => {
+      const isMessage = chunk.includes("message,")
+      if (this.isDroppingMessages && isMessage) this.droppedMessages += 1
+      else if (!stream.isSilent) outgoing.write(chunk)
+    })
     const end = () => !stream.isSilent && outgoing.destroy()
     response.once("end", end).once("error", end).once("close", end)
     outgoing.once("close", () => {
@@ -103,6 +119,13 @@ export class FaultProxy {
       response.destroy()
     })
   }
+}
+
+/** The reply to TIME, of a Redis whose clock is off by so much. */
+function shiftTime(reply: Buffer, byMs: number): Buffer {
+  const { result } = JSON.parse(reply.toString()) as { result?: [seconds: string, micros: string] }
+  if (result === undefined) return reply
+  return Buffer.from(JSON.stringify({ result: [String(Number(result[0]) + Math.round(byMs / 1_000)), result[1]] }))
 }
 
 function answer(outgoing: ServerResponse, { status, headers, body }: Reply, cutMidway: boolean): void {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises"
 import type { ManagedProcess } from "./managed-process.ts"
 import type { Fault } from "./plan.ts"
+import { allowEviction, fillRedis, flushScripts, killSubscribers, plantDamaged } from "./redis-faults.ts"
 import type { Stack } from "./stack.ts"
 
 /** Makes one fault happen; resolves when the stack is whole again. */
@@ -32,6 +33,31 @@ export async function inject(fault: Fault, stack: Stack, onKilled: (pid: number)
     }
     case "wake-ups silenced":
       return stack.proxies.classifier.silenceStreams()
+    case "wake-ups dropped":
+      stack.proxies.classifier.isDroppingMessages = true
+      await delay(fault.forMs)
+      stack.proxies.classifier.isDroppingMessages = false
+      return
+    case "clock stepped":
+      stack.clocks[fault.side].step(fault.byMs)
+      await delay(fault.forMs)
+      return stack.clocks[fault.side].step(0)
+    case "redis clock stepped":
+      for (const proxy of Object.values(stack.proxies)) proxy.stepTime(fault.byMs)
+      return
+    // One after the other with all that is done to Redis: full and with another policy, it would drop what it holds.
+    case "redis full":
+      return stack.redis.exclusively(() => fillRedis(stack.redisUrl, fault.forMs))
+    case "eviction allowed":
+      return stack.redis.exclusively(() => allowEviction(stack.redisUrl, fault.forMs))
+    case "scripts flushed":
+      return stack.redis.exclusively(() => flushScripts(stack.redisUrl))
+    case "subscribers killed":
+      return stack.redis.exclusively(() => killSubscribers(stack.redisUrl))
+    case "records damaged":
+      return stack.redis.exclusively(async () => {
+        stack.damaged += await plantDamaged(stack.redisUrl, fault)
+      })
     default:
       return fault satisfies never
   }

@@ -1,8 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises"
 import type { Answer, EdgeClient } from "./edge-client.ts"
 import type { Entry, Ledger } from "./ledger.ts"
+import type { RunContext } from "./run-context.ts"
 
 const MIN_POLL_MS = 10
+/** Its end is seen a little after it came. */
+const SLACK_MS = 2_000
 const PATH = "/v1/classifications"
 
 /** What one client does with one job: submits, perhaps cancels, polls as it is told. Whatever it is told goes into the ledger. */
@@ -11,16 +14,17 @@ export class JobSession {
   readonly #ledger: Ledger
   readonly #entry: Entry
   readonly #deadline: AbortSignal
+  readonly #webhookUrl: string
+  readonly #resultTtlMs: number
   #etag: string | null = null
 
-  constructor(
-    entry: Entry,
-    { client, ledger, deadline }: { client: EdgeClient; ledger: Ledger; deadline: AbortSignal },
-  ) {
+  constructor(entry: Entry, client: EdgeClient, { ledger, deadline, stack, options }: RunContext) {
     this.#entry = entry
     this.#client = client
     this.#ledger = ledger
     this.#deadline = deadline
+    this.#webhookUrl = stack.receiver.url
+    this.#resultTtlMs = options.resultTtlS * 1_000
   }
 
   /** @throws once the deadline is over */
@@ -44,9 +48,13 @@ export class JobSession {
   /** Null when it was refused for good, which is noted. */
   async submit(): Promise<Answer | null> {
     const { spec, upload } = this.#entry
+    const query = new URLSearchParams({
+      ...(spec.webhook && { webhook_url: this.#webhookUrl }),
+      ...(spec.deadlineMs !== null && { deadline_ms: String(spec.deadlineMs) }),
+    })
     const answer = await this.#client.call({
       method: "POST",
-      path: PATH,
+      path: `${PATH}?${query}`,
       caller: spec.caller,
       headers: {
         "content-type": "image/jpeg",
@@ -72,7 +80,8 @@ export class JobSession {
       ...(conditional && this.#etag !== null && { headers: { "if-none-match": this.#etag } }),
     })
     if (answer.status === 404) {
-      this.#ledger.violate("lost", ticketId, "404 for a ticket that was given out")
+      if (this.#mayBeGone()) this.#entry.isGone = true
+      else this.#ledger.violate("lost", ticketId, "404 for a ticket that was given out")
       return null
     }
     if (answer.status === 304) return answer
@@ -94,11 +103,20 @@ export class JobSession {
         this.#entry.cancel = "told finished"
         return answer
       case 404:
-        this.#ledger.violate("lost", ticketId, "404 for the DELETE of a ticket that was given out")
+        if (this.#mayBeGone()) this.#entry.isGone = true
+        else this.#ledger.violate("lost", ticketId, "404 for the DELETE of a ticket that was given out")
         return null
       default:
         return this.#refused("DELETE", answer)
     }
+  }
+
+  /** A ticket that is done lives for a time of its own. What nobody has seen the end of may have ended just after its last look. */
+  #mayBeGone(): boolean {
+    const { final, doneSeenMs, submittedMs } = this.#entry
+    return (
+      performance.now() - (final === null ? submittedMs : (doneSeenMs ?? submittedMs)) > this.#resultTtlMs - SLACK_MS
+    )
   }
 
   #note({ ticket, etag }: Answer): void {

@@ -38,5 +38,7 @@ function plainJob(base: number, caller: Caller): JobSpec {
     submitsTwice: false,
     sleeps: false,
     usesETag: false,
+    webhook: false,
+    deadlineMs: null,
   }
 }

@@ -20,6 +20,9 @@ export type Rule =
   | "attempt not counted"
   | "left in Redis"
   | "no TTL"
+  | "not told" // of an end, by webhook
+  | "told twice" // by two events, or otherwise than the ticket says
+  | "does not add up" // counters, places and lifetimes of what lies in Redis
 
 export type Violation = { rule: Rule; ticket: string | null; detail: string }
 
@@ -35,6 +38,8 @@ export type Entry = {
   readsAfterDone: number
   submittedMs: number
   doneSeenMs: number | null
+  /** Its time is over: it is 404, and stays so. */
+  isGone: boolean
 }
 
 /** Everything that clients were told, and everything that contradicts it. */
@@ -60,6 +65,7 @@ export class Ledger {
       readsAfterDone: 0,
       submittedMs: performance.now(),
       doneSeenMs: null,
+      isGone: false,
     }
     this.entries.push(entry)
     return entry
@@ -75,6 +81,7 @@ export class Ledger {
   see(entry: Entry, ticket: Ticket): void {
     entry.ticketId ??= ticket.id
     if (ticket.id !== entry.ticketId) this.violate("another ticket", entry.ticketId, `now it is ${ticket.id}`)
+    if (entry.isGone) this.violate("changed", entry.ticketId, `it was gone, and is ${ticket.status}`)
     if (entry.final !== null) {
       entry.readsAfterDone += 1
       const difference = describeDifference(entry.final, ticket)
@@ -84,6 +91,10 @@ export class Ledger {
       entry.doneSeenMs = performance.now()
       this.#judge(entry, ticket)
     }
+  }
+
+  #mayFail({ spec }: Entry, code: string | undefined): boolean {
+    return code === "attempts_exhausted" || (code === "deadline_exceeded" && spec.deadlineMs !== null)
   }
 
   #judge(entry: Entry, ticket: Ticket): void {
@@ -99,7 +110,7 @@ export class Ledger {
         if (entry.cancel === "never") complain("canceled unasked", "no DELETE was ever sent")
         break
       case "failed":
-        if (ticket.error?.code !== "attempts_exhausted") complain("failed", JSON.stringify(ticket.error))
+        if (!this.#mayFail(entry, ticket.error?.code)) complain("failed", JSON.stringify(ticket.error))
         break
       case "succeeded": {
         const difference = describeWrongAnswer(ticket, entry, this.expected.get(entry.spec.picture.base))
@@ -134,8 +145,8 @@ function describeWrongAnswer(
   return same ? null : `${top(predictions)} instead of ${top(expected)}`
 }
 
-function describeDifference(first: Ticket, now: Ticket): string | null {
-  const names = new Set([...Object.keys(first), ...Object.keys(now)]) as Set<keyof Ticket>
+export function describeDifference<T extends object>(first: T, now: T): string | null {
+  const names = new Set([...Object.keys(first), ...Object.keys(now)]) as Set<keyof T & string>
   const changed = [...names].filter((name) => JSON.stringify(first[name]) !== JSON.stringify(now[name]))
   if (changed.length === 0) return null
   return changed.map((name) => `${name}: ${JSON.stringify(first[name])} → ${JSON.stringify(now[name])}`).join(", ")

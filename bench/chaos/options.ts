@@ -9,6 +9,12 @@ export type ChaosOptions = {
   edge: "node" | "workerd"
   /** Where `dist` and `models` lie. */
   root: string
+  /** Likewise for the edge alone: an older release. */
+  edgeRoot: string
+  /** How long a finished ticket can be read. */
+  resultTtlS: number
+  /** Faults of these kinds alone. */
+  only?: readonly string[] | undefined
   /** Where logs, Redis' files and the report go. */
   folder: string
   /** How many clients wait for a ticket at a time. */
@@ -20,13 +26,17 @@ export type ChaosOptions = {
   awaitOrphans: boolean
 }
 
+/** Whether tickets may go while the run lasts. */
+export const isShortLived = ({ resultTtlS, maxMinutes }: ChaosOptions) => resultTtlS <= maxMinutes * 60
+
 const ROOT = fileURLToPath(new URL("../..", import.meta.url))
 
 export const USAGE = `Runs the real stack under a seeded plan of faults and accounts for every ticket.
 
   npm run chaos -- [--jobs 10000] [--faults 50] [--seed 1] [--classifiers 3] [--edge node|workerd]
                    [--sessions 80] [--lease-ms 2000] [--max-attempts 10] [--max-minutes 30]
-                   [--root <folder with dist and models>] [--folder <where the logs go>]
+                   [--root <folder with dist and models>] [--edge-root <an older release>]
+                   [--folder <where the logs go>] [--result-ttl-s 86400] [--only "redis full,clock stepped"]
 `
 
 /** @throws for an option that is none, or no number where one is needed */
@@ -45,6 +55,9 @@ export function readOptions(argv: readonly string[], nowMs: number): ChaosOption
       "max-minutes": { ...text, default: "30" },
       edge: { ...text, default: "node" },
       root: { ...text, default: ROOT },
+      "edge-root": text,
+      "result-ttl-s": { ...text, default: "86400" },
+      only: text,
       folder: text,
     },
   })
@@ -58,6 +71,9 @@ export function readOptions(argv: readonly string[], nowMs: number): ChaosOption
     classifiers: whole("classifiers", values.classifiers),
     edge: values.edge,
     root: values.root,
+    edgeRoot: values["edge-root"] ?? values.root,
+    resultTtlS: whole("result-ttl-s", values["result-ttl-s"]),
+    only: values.only?.split(",").map((kind) => kind.trim()),
     folder: values.folder ?? `${ROOT}/.claimcheck/chaos/${stamp}-seed${seed}`,
     sessions: whole("sessions", values.sessions),
     leaseMs: whole("lease-ms", values["lease-ms"]),

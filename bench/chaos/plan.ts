@@ -20,11 +20,27 @@ export type Fault =
   | { kind: "edge killed"; downMs: number }
   | { kind: "connections cut"; side: Side; how: Trouble; share: number; forMs: number }
   | { kind: "wake-ups silenced" }
+  | { kind: "wake-ups dropped"; forMs: number }
+  | { kind: "subscribers killed" }
+  | { kind: "clock stepped"; side: Side; byMs: number; forMs: number }
+  | { kind: "redis clock stepped"; byMs: number }
+  | { kind: "redis full"; forMs: number }
+  | { kind: "eviction allowed"; forMs: number }
+  | { kind: "scripts flushed" }
+  | { kind: "records damaged"; number: number; count: number }
 
 /** `atJob`: it comes when so many jobs are finished. */
 export type PlannedFault = Fault & { atJob: number }
 
-export type PlanOptions = { seed: number; faults: number; jobs: number; classifiers: number; leaseMs: number }
+export type PlanOptions = {
+  seed: number
+  faults: number
+  jobs: number
+  classifiers: number
+  leaseMs: number
+  /** Faults of these kinds alone. */
+  only?: readonly string[] | undefined
+}
 
 type Draw = (random: Random, options: PlanOptions) => Fault
 
@@ -36,6 +52,17 @@ const cut =
     how,
     share: between(random, 0.1, 0.5),
     forMs: between(random, 1_500, 4_000),
+  })
+
+const HOUR_MS = 3_600_000
+
+const clockStep =
+  (side: Side): Draw =>
+  (random) => ({
+    kind: "clock stepped",
+    side,
+    byMs: pick(random, [-HOUR_MS, HOUR_MS, 90_000, -90_000]),
+    forMs: between(random, 2_000, 8_000),
   })
 
 /** One of each comes before any comes twice; the reply that is lost after the script ran is the case that matters. */
@@ -75,6 +102,20 @@ const DRAWS: readonly Draw[] = [
     downMs: between(random, 0, 1_000),
   }),
   cut("edge", "request"),
+  (random) => ({ kind: "redis full", forMs: between(random, 1_000, 3_000) }),
+  clockStep("classifier"),
+  (random) => ({
+    kind: "records damaged",
+    number: wholeBetween(random, 0, 2 ** 31),
+    count: wholeBetween(random, 1, 4),
+  }),
+  () => ({ kind: "subscribers killed" }),
+  clockStep("edge"),
+  () => ({ kind: "scripts flushed" }),
+  (random) => ({ kind: "wake-ups dropped", forMs: between(random, 2_000, 6_000) }),
+  (random) => ({ kind: "eviction allowed", forMs: between(random, 1_000, 3_000) }),
+  // The new one of a failover: later by minutes, or a little earlier.
+  (random) => ({ kind: "redis clock stepped", byMs: pick(random, [600_000, -3_000]) }),
 ]
 
 /**
@@ -84,9 +125,11 @@ const DRAWS: readonly Draw[] = [
 export function planFaults(options: PlanOptions): PlannedFault[] {
   const random = randomFor(options.seed, "plan")
   const drawn: Fault[] = []
-  while (drawn.length < options.faults) {
-    const round = drawn.length === 0 ? DRAWS : shuffled(random, DRAWS)
-    for (const draw of round.slice(0, options.faults - drawn.length)) drawn.push(draw(random, options))
+  for (let isFirst = true; drawn.length < options.faults; isFirst = false) {
+    const faults = (isFirst ? DRAWS : shuffled(random, DRAWS)).map((draw) => draw(random, options))
+    const wanted = faults.filter(({ kind }) => options.only?.includes(kind) ?? true)
+    if (wanted.length === 0) throw new Error(`There is no fault called ${options.only?.join(" or ")}`)
+    drawn.push(...wanted.slice(0, options.faults - drawn.length))
   }
   // Even shares with a seeded place in each, so that the run is never long without one.
   const spanJobs = (options.jobs * 0.92) / options.faults
@@ -128,7 +171,19 @@ export function describeFault(fault: Fault): string {
       const share = `${Math.round(fault.share * 100)} %`
       return `${fault.side} to gateway: ${share} cut (${fault.how}) for ${seconds(fault.forMs)}`
     }
+    case "redis full":
+    case "eviction allowed":
+    case "wake-ups dropped":
+      return `${fault.kind} for ${seconds(fault.forMs)}`
+    case "clock stepped":
+      return `the ${fault.side}'s clock stepped by ${seconds(fault.byMs)} for ${seconds(fault.forMs)}`
+    case "redis clock stepped":
+      return `${fault.kind} by ${seconds(fault.byMs)}`
+    case "records damaged":
+      return `${fault.count} ${fault.kind}`
     case "wake-ups silenced":
+    case "subscribers killed":
+    case "scripts flushed":
       return fault.kind
     default:
       return fault satisfies never

@@ -1,6 +1,7 @@
 import { createClient } from "@redis/client"
 import { decodeJob, type Job } from "../../src/lib/queue/job.ts"
 import { createKeys } from "../../src/lib/redis/keys.ts"
+import { type Client, dumpStore, findWrong, type StoreDump } from "../../test/support/store/store-audit.ts"
 
 /** What lies in Redis, looked at from behind: not through the gateway, and not with the product's own code paths. */
 export type RedisAudit = {
@@ -13,6 +14,9 @@ export type RedisAudit = {
   dead: string[]
   /** Fields of the counters hash that count what waits, and are not zero. */
   counters: Record<string, string>
+  dump: StoreDump
+  /** What of it does not add up. */
+  wrong: string[]
 }
 
 export type RedisWitness = {
@@ -25,7 +29,7 @@ export type RedisWitness = {
 const keys = createKeys()
 
 export async function openRedisWitness(url: string): Promise<RedisWitness> {
-  const client = createClient({ url, disableOfflineQueue: true, socket: { reconnectStrategy: () => 100 } })
+  const client: Client = createClient({ url, disableOfflineQueue: true, socket: { reconnectStrategy: () => 100 } })
   client.on("error", () => undefined) // it is killed now and then: the next question finds it again
   await client.connect()
 
@@ -50,7 +54,10 @@ export async function openRedisWitness(url: string): Promise<RedisWitness> {
       const under = (kind: string) => unique.filter((key) => key.startsWith(`${keys.prefix}:${kind}:`))
       const queues = await Promise.all(under("queue").map((key) => client.zCard(key)))
       const counters = Object.entries(await client.hGetAll(keys.counters))
+      const dump = await dumpStore(client, keys)
       return {
+        dump,
+        wrong: findWrong(dump, keys),
         keys: unique.length,
         // -2 is a key that went while we looked.
         withoutTtl: ttls.filter(({ ttlMs }) => ttlMs === -1).map(({ key }) => key),

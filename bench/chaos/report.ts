@@ -1,10 +1,12 @@
 import { cpus, loadavg, totalmem } from "node:os"
 import { jobIdOf } from "./accounting.ts"
+import type { BatchEntry } from "./batch-clients.ts"
 import type { FaultProxy } from "./fault-proxy.ts"
 import type { Ledger, Rule, Violation } from "./ledger.ts"
 import type { ChaosOptions } from "./options.ts"
 import type { PlannedFault, Side, Trouble } from "./plan.ts"
 import type { RedisAudit } from "./redis-witness.ts"
+import type { WebhookReceiver } from "./webhook-receiver.ts"
 import type { WorkLog } from "./work-log.ts"
 
 export type ChaosReport = {
@@ -29,6 +31,9 @@ export type Findings = {
   statuses: Readonly<Record<number, number>>
   proxies: Readonly<Record<Side, FaultProxy>>
   orphaned: number
+  batches: readonly BatchEntry[]
+  receiver: WebhookReceiver
+  damaged: number
 }
 
 export function summarize(findings: Findings): ChaosReport {
@@ -48,10 +53,12 @@ export function summarize(findings: Findings): ChaosReport {
 
 type Rows = ChaosReport["rows"]
 
-function rowsOfTickets({ ledger, workMs, statuses }: Findings): Rows {
+function rowsOfTickets({ ledger, workMs, statuses, batches, receiver }: Findings): Rows {
   const { entries } = ledger
   const finals = entries.flatMap(({ final }) => (final === null ? [] : [final]))
   const withStatus = (status: string) => finals.filter((ticket) => ticket.status === status).length
+  const failedWith = (code: string) => finals.filter(({ error }) => error?.code === code).length
+  const toldAgain = sum([...receiver.ends.values()].flat().map(({ accepted }) => Math.max(0, accepted - 1)))
   const waitsMs = entries
     .flatMap(({ submittedMs, doneSeenMs, spec }) =>
       doneSeenMs === null || spec.sleeps ? [] : [doneSeenMs - submittedMs],
@@ -72,7 +79,16 @@ function rowsOfTickets({ ledger, workMs, statuses }: Findings): Rows {
       "DELETE answered 200 / 409",
       `${entries.filter(({ cancel }) => cancel === "told canceled").length} / ${entries.filter(({ cancel }) => cancel === "told finished").length}`,
     ],
-    ["failed: attempts exhausted", String(withStatus("failed"))],
+    [
+      "failed: attempts exhausted, deadline exceeded",
+      `${failedWith("attempts_exhausted")}, ${failedWith("deadline_exceeded")}`,
+    ],
+    ["batches, canceled", `${batches.length}, ${batches.filter(({ final }) => final?.status === "canceled").length}`],
+    ["gone after their time", String(entries.filter(({ isGone }) => isGone).length)],
+    [
+      "ends told by webhook, refused at first, told again, batch.progress",
+      `${receiver.ends.size}, ${receiver.refused}, ${toldAgain}, ${receiver.progress}`,
+    ],
     [
       "polls, reads of a ticket that was done",
       `${sum(entries.map(({ polls }) => polls))}, ${sum(entries.map(({ readsAfterDone }) => readsAfterDone))}`,
@@ -106,7 +122,7 @@ function rowsOfWork({ ledger, workLog, audit, orphaned }: Findings): Rows {
   ]
 }
 
-function rowsOfFaults({ plan, faultsDone, proxies }: Findings): Rows {
+function rowsOfFaults({ plan, faultsDone, proxies, damaged }: Findings): Rows {
   const kinds = new Map<string, number>()
   for (const { kind } of plan) kinds.set(kind, (kinds.get(kind) ?? 0) + 1)
   const lost = (how: Trouble) => `${proxies.edge.lost[how]} + ${proxies.classifier.lost[how]}`
@@ -117,6 +133,7 @@ function rowsOfFaults({ plan, faultsDone, proxies }: Findings): Rows {
     ["replies lost after they were carried out", lost("reply")],
     ["replies cut midway", lost("midway")],
     ["requests carried out late", lost("late")],
+    ["damaged records, wake-ups dropped", `${damaged}, ${proxies.classifier.droppedMessages}`],
     ["event streams silenced", String(proxies.classifier.silencedStreams)],
   ]
 }
@@ -138,6 +155,9 @@ const RULES: readonly Rule[] = [
   "attempt not counted",
   "left in Redis",
   "no TTL",
+  "not told",
+  "told twice",
+  "does not add up",
 ]
 
 function rowsOfRules({ violations }: Ledger): Rows {

@@ -2,12 +2,22 @@ import { setMaxListeners } from "node:events"
 import { createWriteStream, mkdirSync } from "node:fs"
 import { join } from "node:path"
 import { setTimeout as delay } from "node:timers/promises"
-import { accountForAttempts, accountForRedis, accountForTickets, accountForWork, ORPHAN_TTL_MS } from "./accounting.ts"
+import {
+  accountForAttempts,
+  accountForQueue,
+  accountForRedis,
+  accountForTickets,
+  accountForWebhooks,
+  accountForWork,
+  ORPHAN_TTL_MS,
+} from "./accounting.ts"
+import { BatchClients } from "./batch-clients.ts"
 import { Clients } from "./clients.ts"
 import { FaultSchedule } from "./fault-schedule.ts"
 import { Ledger } from "./ledger.ts"
-import type { ChaosOptions } from "./options.ts"
+import { type ChaosOptions, isShortLived } from "./options.ts"
 import { planFaults } from "./plan.ts"
+import { removeDamaged } from "./redis-faults.ts"
 import { openRedisWitness, type RedisAudit, type RedisWitness } from "./redis-witness.ts"
 import { type ChaosReport, summarize } from "./report.ts"
 import type { RunContext } from "./run-context.ts"
@@ -16,6 +26,8 @@ import { WorkLog } from "./work-log.ts"
 import { type Caller, createCallers, toApiKeys } from "./workload.ts"
 
 const PROGRESS_MS = 2_000
+/** A webhook that was refused comes again after five seconds. */
+const TOLD_MS = 8_000
 
 export type ChaosEvents = { print: (line: string) => void; signal: AbortSignal }
 
@@ -62,19 +74,33 @@ async function runUnder(context: RunContext, callers: readonly Caller[], workLog
   try {
     const clients = new Clients(context, callers)
     const faults = new FaultSchedule(context, witness, () => clients.settled)
+    const batches = new BatchClients(context, clients.client, stack.pictures)
+    const submit = () => Promise.all([clients.workOff(), batches.workOff(callers, () => clients.settled)])
     await clients.learnAnswers()
     const plan = planFaults(options)
-    const workMs = await workThrough(context, { clients, run: () => faults.run(plan), faultsDone: () => faults.done })
+    const workMs = await workThrough(context, {
+      clients,
+      submit,
+      run: () => faults.run(plan),
+      faultsDone: () => faults.done,
+    })
     say("The faults are over, every ticket is read again")
     await clients.readAll()
+    await batches.readAll()
+    await removeDamaged(stack.redisUrl)
     const audit = await awaitAudit(context, witness)
+    const queue = await clients.client.call({ method: "GET", path: "/v1/queue", caller: firstOf(callers) })
     accountForTickets(ledger)
-    accountForRedis(ledger, audit)
+    accountForRedis(ledger, audit, { isShortLived: isShortLived(options) })
+    accountForQueue(ledger, queue.text, audit)
+    accountForWebhooks(ledger, { audit, batches: batches.entries, receiver: stack.receiver })
     accountForAttempts(ledger, audit, faults.orphaned)
     accountForWork(ledger, workLog)
     const { statuses } = clients
     const { done: faultsDone, orphaned } = faults
-    const findings = { options, startedAt, workMs, plan, faultsDone, ledger, workLog, audit, statuses }
+    const { receiver, damaged } = stack
+    const told = { batches: batches.entries, receiver, damaged }
+    const findings = { ...told, options, startedAt, workMs, plan, faultsDone, ledger, workLog, audit, statuses }
     const report = summarize({ ...findings, proxies: stack.proxies, orphaned: orphaned.size })
     note("report", report)
     return report
@@ -83,10 +109,16 @@ async function runUnder(context: RunContext, callers: readonly Caller[], workLog
   }
 }
 
-type Work = { clients: Clients; run: () => Promise<void>; faultsDone: () => number }
+function firstOf(callers: readonly Caller[]): Caller {
+  const [first] = callers
+  if (first === undefined) throw new Error("There is no caller")
+  return first
+}
+
+type Work = { clients: Clients; submit: () => Promise<unknown>; run: () => Promise<void>; faultsDone: () => number }
 
 /** Clients and faults side by side. Returns how long it took, in milliseconds. */
-async function workThrough(context: RunContext, { clients, run, faultsDone }: Work): Promise<number> {
+async function workThrough(context: RunContext, { clients, submit, run, faultsDone }: Work): Promise<number> {
   const { options, ledger, say, deadline, interrupted } = context
   const startMs = performance.now()
   const tell = () => {
@@ -98,7 +130,7 @@ async function workThrough(context: RunContext, { clients, run, faultsDone }: Wo
   }
   const progress = setInterval(tell, PROGRESS_MS)
   try {
-    await Promise.all([run(), clients.workOff()])
+    await Promise.all([run(), submit()])
   } catch (error) {
     if (interrupted.aborted || !deadline.aborted) throw error
     say(`The time is over: ${options.maxMinutes} minutes`)
@@ -111,14 +143,17 @@ async function workThrough(context: RunContext, { clients, run, faultsDone }: Wo
 
 /** Work for tickets that have left goes on for a moment, and bytes of lost uploads live for a minute. */
 async function awaitAudit({ options, say, interrupted }: RunContext, witness: RedisWitness): Promise<RedisAudit> {
-  const waitMs = options.awaitOrphans ? ORPHAN_TTL_MS + 5_000 : options.leaseMs * 3
+  const waitMs = options.awaitOrphans ? ORPHAN_TTL_MS + 5_000 : options.leaseMs * 3 + TOLD_MS
   const endMs = performance.now() + waitMs
   for (;;) {
     const audit = await witness.audit()
-    const isBusy = audit.waiting > 0 || audit.leases.length > 0
+    const isTelling = [...audit.dump.deliveries.values()].some(({ events }) =>
+      events.some(({ state, tries }) => state === "pending" && tries < 2),
+    )
+    const isBusy = audit.waiting > 0 || audit.leases.length > 0 || isTelling
     const hasOrphans = options.awaitOrphans && audit.payloads.some(({ ttlMs }) => ttlMs <= ORPHAN_TTL_MS)
     if ((!isBusy && !hasOrphans) || performance.now() > endMs) return audit
     say(`${audit.waiting} wait, ${audit.leases.length} leases, ${audit.payloads.length} payloads are left`)
-    await delay(5_000, undefined, { signal: interrupted })
+    await delay(2_000, undefined, { signal: interrupted })
   }
 }

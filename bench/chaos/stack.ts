@@ -9,13 +9,18 @@ import {
   workerdEdgePart,
 } from "../../src/cli/stack/parts/parts.ts"
 import { findExecutable } from "../../src/cli/stack/redis/find-executable.ts"
+import { newWebhookSecret } from "../../src/lib/webhooks/webhook-secret.ts"
 import { freePorts } from "../../test/support/free-ports.ts"
+import { type PictureServer, startPictureServer } from "../../test/support/servers/picture-server.ts"
 import { FaultProxy } from "./fault-proxy.ts"
 import { ManagedProcess } from "./managed-process.ts"
 import type { ChaosOptions } from "./options.ts"
+import { drawPictures } from "./pictures.ts"
 import type { Side } from "./plan.ts"
 import { randomFor } from "./random.ts"
 import { startReaper } from "./reaper.ts"
+import { WallClock } from "./wall-clock.ts"
+import { WebhookReceiver } from "./webhook-receiver.ts"
 
 export type Stack = {
   edgeUrl: string
@@ -25,6 +30,12 @@ export type Stack = {
   edge: ManagedProcess
   classifiers: readonly ManagedProcess[]
   proxies: Record<Side, FaultProxy>
+  clocks: Record<Side, WallClock>
+  receiver: WebhookReceiver
+  /** Has what the rows of batches name. */
+  pictures: PictureServer
+  /** Records that were planted and cannot be read. */
+  damaged: number
   /** Ends everything in order. */
   close(): Promise<void>
   /** Ends everything at once. */
@@ -47,7 +58,21 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
     edge: await FaultProxy.start(gatewayPort, randomFor(seed, "edge proxy")),
     classifier: await FaultProxy.start(gatewayPort, randomFor(seed, "classifier proxy")),
   }
+  const clocks = {
+    edge: new WallClock(join(folder, "edge-clock")),
+    classifier: new WallClock(join(folder, "classifier-clock")),
+  }
+  const receiver = new WebhookReceiver(randomFor(seed, "webhook receiver"))
+  await receiver.start()
+  const pictures = await startPictureServer({ pictures: drawPictures(seed, 3), latencyMs: 20 })
   const ground = { root, env: sharedEnv(options) }
+  const edgeGround = { root: options.edgeRoot, env: { ...ground.env, ...clocks.edge.env } }
+  const classifierEnv = {
+    ALLOW_ADDRESSES: `${receiver.address} ${pictures.address}`,
+    WEBHOOK_SECRETS: newWebhookSecret(),
+    ...clocks.classifier.env,
+  }
+  const classifierGround = { root, env: { ...ground.env, ...classifierEnv } }
   const password = randomBytes(16).toString("hex")
   const redisUrl = `redis://:${password}@127.0.0.1:${redisPort}`
   const edgeEnv = {
@@ -59,10 +84,13 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
     ALLOW_ANONYMOUS: "true",
     RATE_LIMIT: "off",
     READ_LIMIT: "off",
+    // No deadline but those that a client asks for, also when the clock of Redis steps.
+    JOB_DEADLINE_MS: "86400000",
+    ALLOW_ADDRESSES: `${receiver.address} ${pictures.address}`,
   }
   const edgePart = () => {
-    if (options.edge === "node") return nodeEdgePart(ground, edgeEnv, { port: edgePort })
-    return workerdEdgePart(ground, edgeEnv, { port: edgePort, folder })
+    if (options.edge === "node") return nodeEdgePart(edgeGround, edgeEnv, { port: edgePort })
+    return workerdEdgePart({ ...ground, root: options.edgeRoot }, edgeEnv, { port: edgePort, folder })
   }
   const manage = (name: string, part: ConstructorParameters<typeof ManagedProcess>[1]): ManagedProcess => {
     const managed: ManagedProcess = new ManagedProcess(name, part, {
@@ -81,7 +109,10 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
   const gateway = manage("gateway", gatewayPart(ground, redisUrl, { port: gatewayPort, token }))
   const edge = manage("edge", edgePart())
   const classifiers = Array.from({ length: options.classifiers }, (_, i) =>
-    manage(`classifier ${i + 1}`, classifierPart(ground, { url: proxies.classifier.url, token }, { healthPort: 0 })),
+    manage(
+      `classifier ${i + 1}`,
+      classifierPart(classifierGround, { url: proxies.classifier.url, token }, { healthPort: 0 }),
+    ),
   )
   const kill = () => {
     for (const process of [edge, ...classifiers, gateway, redis]) process.kill()
@@ -95,11 +126,15 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
     edge,
     classifiers,
     proxies,
+    clocks,
+    receiver,
+    pictures,
+    damaged: 0,
     async close() {
       await Promise.all([edge, ...classifiers].map((process) => process.close()))
       await gateway.close()
       await redis.close()
-      await Promise.all([proxies.edge.close(), proxies.classifier.close()])
+      await Promise.all([proxies.edge.close(), proxies.classifier.close(), receiver.close(), pictures.close()])
       reaper.end()
       process.off("exit", kill)
     },
@@ -117,9 +152,10 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
   }
 }
 
-const queueEnv = ({ leaseMs, maxAttempts }: ChaosOptions) => ({
+const queueEnv = ({ leaseMs, maxAttempts, resultTtlS }: ChaosOptions) => ({
   LEASE_MS: String(leaseMs),
   MAX_ATTEMPTS: String(maxAttempts),
+  RESULT_TTL_S: String(resultTtlS),
 })
 
 /** What configures the stack comes from the bench, not from whoever runs it. */

@@ -40,12 +40,23 @@ export type JobSpec = {
   sleeps: boolean
   /** Polls with the ETag it has, and is content with a 304. */
   usesETag: boolean
+  /** Is told of the end, too. */
+  webhook: boolean
+  /** A deadline that may pass before a classifier is free. */
+  deadlineMs: number | null
 }
 
-type WorkloadOptions = { seed: number; jobs: number; pictures: number; callers: readonly Caller[] }
+/** `maySleep`: whether a ticket is still there when its client wakes up. */
+type WorkloadOptions = {
+  seed: number
+  jobs: number
+  pictures: number
+  callers: readonly Caller[]
+  maySleep: boolean
+}
 
 /** All jobs of a run, from the seed. Most are inferred; some come in bursts that share one inference, or an answer that is known. */
-export function planJobs({ seed, jobs, pictures, callers }: WorkloadOptions): JobSpec[] {
+export function planJobs({ seed, jobs, pictures, callers, maySleep }: WorkloadOptions): JobSpec[] {
   const random = randomFor(seed, "workload")
   const bursts: { caller: Caller; picture: JobSpec["picture"] }[] = []
   const specs: JobSpec[] = []
@@ -64,7 +75,7 @@ export function planJobs({ seed, jobs, pictures, callers }: WorkloadOptions): Jo
     }
     const shared = left > 0 ? burst : null
     left = Math.max(0, left - 1)
-    const sleeps = random() < 0.08
+    const sleeps = random() < 0.08 && maySleep
     specs.push({
       number,
       caller: shared?.caller ?? pick(random, callers),
@@ -75,6 +86,8 @@ export function planJobs({ seed, jobs, pictures, callers }: WorkloadOptions): Jo
       submitsTwice: random() < 0.04,
       sleeps,
       usesETag: random() < 0.5,
+      webhook: random() < 0.25,
+      deadlineMs: random() < 0.05 ? wholeBetween(random, 1, 1_500) : null,
     })
   }
   return specs

@@ -119,7 +119,14 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
 /** Holds what lies in Redis to what is true at any time. @throws with all that is not */
 export async function auditStore(client: Client, keys: Keys): Promise<StoreDump> {
   const dump = await dumpStore(client, keys)
-  const wrong = [
+  const wrong = findWrong(dump, keys)
+  if (wrong.length > 0) throw new Error(`The store does not add up:\n${wrong.join("\n")}`)
+  return dump
+}
+
+/** All that does not add up. */
+export function findWrong(dump: StoreDump, keys: Keys): string[] {
+  return [
     ...auditTtls(dump, keys),
     ...auditLives(dump, keys),
     ...auditCounters(dump),
@@ -128,8 +135,6 @@ export async function auditStore(client: Client, keys: Keys): Promise<StoreDump>
     ...auditOutbox(dump.jobs, dump),
     ...auditBatches(dump),
   ]
-  if (wrong.length > 0) throw new Error(`The store does not add up:\n${wrong.join("\n")}`)
-  return dump
 }
 
 function auditTtls({ ttlMs, counters }: StoreDump, keys: Keys): string[] {
