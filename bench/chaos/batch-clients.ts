@@ -93,11 +93,13 @@ export class BatchClients {
     const { ledger } = this.#context
     const path = `/v1/batches/${ticketId}/results?format=jsonl`
     const { status, text } = await this.#client.call({ method: "GET", path, caller })
+    // Canceled before anything was done: its list is gone, as promised.
+    if (status === 410 && final?.status === "canceled" && final.pictures.succeeded === 0) return
     if (status !== 200) return ledger.violate("lost", ticketId, `its rows were answered with ${status}`)
     const counts = { succeeded: 0, failed: 0, canceled: 0 }
     for (const line of text.trim().split("\n")) {
-      const row = JSON.parse(line) as { status: keyof typeof counts }
-      counts[row.status] = (counts[row.status] ?? 0) + 1
+      const { results } = JSON.parse(line) as { results: { status: keyof typeof counts }[] }
+      for (const { status: end } of results) counts[end] = (counts[end] ?? 0) + 1
     }
     const { succeeded, failed, canceled } = final?.pictures ?? counts
     const [have, want] = [JSON.stringify(counts), JSON.stringify({ succeeded, failed, canceled })]

@@ -4,7 +4,7 @@ import type { Entry, Ledger } from "./ledger.ts"
 import type { RunContext } from "./run-context.ts"
 
 const MIN_POLL_MS = 10
-/** Its end is seen a little after it came. */
+/** By which the time of Redis, as a loaded machine reads it, may be later than ours. */
 const SLACK_MS = 2_000
 const PATH = "/v1/classifications"
 
