@@ -372,7 +372,10 @@ describe("BatchStore", () => {
     if (leased === undefined) throw new Error("Nothing is due")
     await feedNext(batches, leased)
     expect(idsOf(await claimRows(1, plan.deadlineMs))).toEqual(["b-0"])
-    expect(await claimRows(9, plan.deadlineMs + 1)).toMatchObject({ jobs: [], moved: [{ id: "b-1" }, { id: "b-2" }] })
+    expect(await claimRows(9, plan.deadlineMs + 1)).toMatchObject({
+      jobs: [],
+      reclaimed: [{ id: "b-1" }, { id: "b-2" }],
+    })
   })
 
   it("a row that is fed after a dead letter opened its batch for longer waits as long as that", async () => {
