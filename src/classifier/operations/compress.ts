@@ -1,6 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
+import { planOutput } from "../../lib/operations/compress.ts"
 import type { OperationOf } from "../../lib/operations/operations.ts"
-import { planCompress, refuseLargeOutput } from "../../lib/operations/planned-output.ts"
+import { refuseLargeOutput } from "../../lib/operations/planned-output.ts"
 import { stripMetadata } from "../image/strip-metadata.ts"
 import { makeFile } from "./make-file.ts"
 import { encodeImage, type MadeFile, type NativeImage, sourceOf } from "./native-image.ts"
@@ -18,7 +19,7 @@ export const compress: Work<"compress"> = ({ operation, bytes }, context) =>
  */
 export async function compressImage(bytes: Uint8Array, image: NativeImage, options: Options): Promise<MadeFile> {
   const { header, metadata } = image
-  const planned = planCompress(options, sourceOf(image))
+  const planned = planOutput(options, sourceOf(image))
   refuseLargeOutput(planned, image.limits)
   if (options.scale < 1) image.pipeline.resize({ width: planned.width, height: planned.height, fit: "fill" })
   const made = await encodeImage(image, { ...planned, quality: options.quality })

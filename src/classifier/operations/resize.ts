@@ -1,6 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { OperationOf } from "../../lib/operations/operations.ts"
-import { planResize, refuseLargeOutput } from "../../lib/operations/planned-output.ts"
+import { refuseLargeOutput } from "../../lib/operations/planned-output.ts"
+import { planOutput } from "../../lib/operations/resize.ts"
 import { nativeWork, refuseMemory } from "../image/native-picture.ts"
 import { makeFile } from "./make-file.ts"
 import { encodeImage, type MadeFile, type NativeImage, sourceOf } from "./native-image.ts"
@@ -23,7 +24,7 @@ export const resize: Work<"resize"> = ({ operation, bytes }, context) =>
  */
 export async function resizeImage(image: NativeImage, options: Options): Promise<MadeFile> {
   const { fit, quality } = options
-  const planned = planResize(options, sourceOf(image))
+  const planned = planOutput(options, sourceOf(image))
   refuseLargeOutput(planned, image.limits)
   const { format, width, height } = planned
   image.pipeline.resize({ width, height, fit: fit === "inside" ? "fill" : fit, background: "#000000" })

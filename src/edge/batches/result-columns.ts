@@ -1,4 +1,5 @@
 import type { BatchPlan } from "../../lib/batches/batch.ts"
+import { OPERATIONS } from "../../lib/operations/operations.ts"
 import type { JobResult } from "../../lib/queue/job.ts"
 import type { PictureResult } from "./picture-result.ts"
 import type { ResultRow } from "./result-rows.ts"
@@ -25,15 +26,10 @@ const OUTPUT: Column[] = [
   { name: "output_bytes", of: ({ output }) => output?.bytes },
 ]
 
-function columnsOf(plan: BatchPlan): Column[] {
-  switch (plan.operation.name) {
-    case "inspect":
-      return IMAGE
-    case "classify":
-      return PREDICTIONS
-    default:
-      return [...OUTPUT, ...IMAGE]
-  }
+function columnsOf({ operation }: BatchPlan): Column[] {
+  const { usesModel, makesFile } = OPERATIONS[operation.name]
+  if (usesModel) return PREDICTIONS
+  return makesFile ? [...OUTPUT, ...IMAGE] : IMAGE
 }
 
 /** The names of the columns: the list's own, then those of the results; one that the list has already is told apart. */

@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { numberOption, qualityOption } from "./option.ts"
-import { outputCapsText } from "./output-caps.ts"
+import { type EncodedFormat, outputCapsText } from "./output-caps.ts"
+import { type PlannedOutput, type SourcePicture, scaledSize } from "./planned-output.ts"
 
 /** "By 50 %". */
 const DEFAULT_QUALITY = 50
@@ -30,4 +31,18 @@ export const schema = z.object({
 
 export function fromOptions({ quality, scale, format }: z.output<typeof options>): z.infer<typeof schema> {
   return { name: "compress", quality: quality ?? DEFAULT_QUALITY, scale, ...(format !== undefined && { format }) }
+}
+
+type Plan = PlannedOutput & { format: EncodedFormat }
+
+export function planOutput(
+  { format, scale }: Pick<z.infer<typeof schema>, "format" | "scale">,
+  source: SourcePicture,
+): Plan {
+  return { format: format ?? smallFormat(source), ...scaledSize(source, scale) }
+}
+
+function smallFormat({ format, hasAlpha }: SourcePicture): EncodedFormat {
+  if (format === "jpeg" || format === "webp" || format === "avif") return format
+  return hasAlpha === true ? "webp" : "jpeg"
 }

@@ -3,12 +3,13 @@ import { AppError } from "../app-error.ts"
 import * as classify from "./classify.ts"
 import * as compress from "./compress.ts"
 import * as inspect from "./inspect.ts"
+import type { PlannedOutput, SourcePicture } from "./planned-output.ts"
 import * as resize from "./resize.ts"
 
 /**
  * What can be done with a picture. A new operation is a file in `operations/` with `usesModel`, `makesFile`, its `options` as a caller writes
- * them, its `schema` as a job keeps them, and `fromOptions` between the two; a line in each of the two lists here; and its
- * work in src/classifier/operations/.
+ * them, its `schema` as a job keeps them, `fromOptions` between the two, and `planOutput` if it makes a file; a line in each of the two lists
+ * here; and its work in src/classifier/operations/. Its cost and the columns of its results follow from these.
  */
 export const operationSchema = z.discriminatedUnion("name", [
   classify.schema,
@@ -28,6 +29,7 @@ type OperationModule = {
   options: z.ZodObject
   schema: z.ZodType<Operation>
   fromOptions: (options: never) => Operation
+  planOutput?: (operation: never, source: SourcePicture) => PlannedOutput
 }
 
 export const OPERATIONS = { classify, compress, inspect, resize } satisfies { [N in OperationName]: OperationModule }
@@ -56,6 +58,12 @@ function describeOptions(): { [name: string]: OptionSchema } {
 
 export function isOperationName(name: string): name is OperationName {
   return Object.hasOwn(OPERATIONS, name)
+}
+
+/** What the operation makes of a picture; null where it makes none. */
+export function planOutput(operation: Operation, source: SourcePicture): PlannedOutput | null {
+  const { planOutput: plan }: OperationModule = OPERATIONS[operation.name]
+  return plan?.(operation as never, source) ?? null
 }
 
 /**

@@ -1,6 +1,5 @@
 import { AppError } from "../app-error.ts"
 import type { SizeLimits } from "../images/image-header.ts"
-import type { Operation, OperationOf } from "./operations.ts"
 import { type EncodedFormat, OUTPUT_CAPS } from "./output-caps.ts"
 
 export type OutputFormat = EncodedFormat | "json" | "npy"
@@ -20,37 +19,6 @@ export type SourcePicture = { format: string; width: number; height: number; has
 const MAX_ARRAY_BYTES = 50_000_000
 /** The least and the most: `[0,0,0],` and `[255,255,255],`. */
 const ARRAY_BYTES_PER_PIXEL = { json: { least: 8, most: 14 }, npy: { least: 3, most: 3 } }
-
-/** What the operation makes of a picture; null where it makes none. */
-export function planOutput(operation: Operation, source: SourcePicture): PlannedOutput | null {
-  switch (operation.name) {
-    case "classify":
-    case "inspect":
-      return null
-    case "compress":
-      return planCompress(operation, source)
-    case "resize":
-      return planResize(operation, source)
-    default:
-      return operation satisfies never
-  }
-}
-
-type Options<N extends "compress" | "resize"> = Omit<OperationOf<N>, "name">
-
-export function planCompress(
-  options: Options<"compress">,
-  source: SourcePicture,
-): PlannedOutput & { format: EncodedFormat } {
-  return { format: options.format ?? compressedFormat(source), ...scaledSize(source, options.scale) }
-}
-
-export function planResize(options: Options<"resize">, source: SourcePicture): PlannedOutput {
-  const { width, height } = resizedSize(source, options)
-  const scale = Math.max(width / source.width, height / source.height)
-  const scaledPixels = options.fit === "cover" ? source.width * source.height * scale ** 2 : width * height
-  return { format: options.format ?? resizedFormat(source.format), width, height, scaledPixels }
-}
 
 export type PlanLimits = SizeLimits & {
   /** What the place that keeps outputs takes. */
@@ -86,26 +54,9 @@ export function refuseLargeOutput(planned: PlannedOutput, limits: PlanLimits): v
   if (bytes > maxBytes) throw new AppError("output_too_large", `${cannot}: ${bytes} bytes exceeds ${maxBytes}`)
 }
 
-function compressedFormat({ format, hasAlpha }: SourcePicture): EncodedFormat {
-  if (format === "jpeg" || format === "webp" || format === "avif") return format
-  return hasAlpha === true ? "webp" : "jpeg"
-}
-
-function resizedFormat(format: string): EncodedFormat {
-  return format === "jpeg" || format === "webp" || format === "avif" ? format : "png"
-}
-
 type Size = { width: number; height: number }
 
-function scaledSize({ width, height }: Size, scale: number): Size {
+export function scaledSize({ width, height }: Size, scale: number): Size {
   const side = (px: number) => Math.max(1, Math.round(px * scale))
   return { width: side(width), height: side(height) }
-}
-
-/** A side that is not named follows from the shape; so does the smaller one of what must fit inside. */
-function resizedSize(source: Size, { width, height, fit }: Options<"resize">): Size {
-  if (width !== undefined && height !== undefined && fit !== "inside") return { width, height }
-  const scaleX = width === undefined ? Number.POSITIVE_INFINITY : width / source.width
-  const scaleY = height === undefined ? Number.POSITIVE_INFINITY : height / source.height
-  return scaledSize(source, Math.min(scaleX, scaleY))
 }

@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { qualityOption, wholeNumberOption } from "./option.ts"
-import { outputCapsText } from "./output-caps.ts"
+import { type EncodedFormat, outputCapsText } from "./output-caps.ts"
+import { type PlannedOutput, type SourcePicture, scaledSize } from "./planned-output.ts"
 
 /** The picture at another size, as an image or as an array of its pixels. */
 export const usesModel = false
@@ -55,4 +56,25 @@ export function fromOptions({ width, height, fit, format, quality }: z.output<ty
     ...(format !== undefined && { format }),
     quality: quality ?? DEFAULT_QUALITY,
   }
+}
+
+type Resize = Omit<z.infer<typeof schema>, "name" | "quality">
+
+export function planOutput({ format, fit, ...sides }: Resize, source: SourcePicture): PlannedOutput {
+  const { width, height } = resizedSize(source, { fit, ...sides })
+  const scale = Math.max(width / source.width, height / source.height)
+  const scaledPixels = fit === "cover" ? source.width * source.height * scale ** 2 : width * height
+  return { format: format ?? writableFormat(source.format), width, height, scaledPixels }
+}
+
+function writableFormat(format: string): EncodedFormat {
+  return format === "jpeg" || format === "webp" || format === "avif" ? format : "png"
+}
+
+/** A side that is not named follows from the shape; so does the smaller one of what must fit inside. */
+function resizedSize(source: SourcePicture, { width, height, fit }: Resize): { width: number; height: number } {
+  if (width !== undefined && height !== undefined && fit !== "inside") return { width, height }
+  const scaleX = width === undefined ? Number.POSITIVE_INFINITY : width / source.width
+  const scaleY = height === undefined ? Number.POSITIVE_INFINITY : height / source.height
+  return scaledSize(source, Math.min(scaleX, scaleY))
 }

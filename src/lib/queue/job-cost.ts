@@ -1,4 +1,5 @@
-import { type OutputFormat, planOutput } from "../operations/planned-output.ts"
+import { OPERATIONS, planOutput } from "../operations/operations.ts"
+import type { OutputFormat } from "../operations/planned-output.ts"
 import type { JobInput } from "./job.ts"
 
 /*
@@ -33,8 +34,9 @@ const UNSEEN = { format: "jpeg", width: 4_000, height: 3_000 }
  * ordinary classification. Rate limits and the fair queue count by it.
  */
 export function jobCost({ operation, image = UNSEEN }: Pick<JobInput, "operation"> & Seen): number {
-  if (operation.name === "inspect") return 1
   const planned = planOutput(operation, image)
+  // No pixel is decoded.
+  if (planned === null && !OPERATIONS[operation.name].usesModel) return 1
   const outMegapixels = planned === null ? MODEL_MEGAPIXELS : megapixelsOf(planned)
   const readMs = readMsOf(image, outMegapixels)
   const isResized = planned !== null && (planned.width !== image.width || planned.height !== image.height)

@@ -3,7 +3,8 @@ import { once } from "node:events"
 import { fileURLToPath } from "node:url"
 import { AppError } from "../../../src/lib/app-error.ts"
 import { readImageHeader, refuseLargeImage, seenImage } from "../../../src/lib/images/image-header.ts"
-import { planOutput, refuseLargeOutput } from "../../../src/lib/operations/planned-output.ts"
+import { planOutput } from "../../../src/lib/operations/operations.ts"
+import { refuseLargeOutput } from "../../../src/lib/operations/planned-output.ts"
 import { type HeavyPicture, heavyPicture } from "./heavy-pictures.ts"
 
 const PROCESS = fileURLToPath(new URL("lane-process.mjs", import.meta.url))

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest"
-import { parseOperation } from "../../../../src/lib/operations/operations.ts"
-import { planOutput } from "../../../../src/lib/operations/planned-output.ts"
+import { parseOperation, planOutput } from "../../../../src/lib/operations/operations.ts"
 
 const plan = (text: string, source = { format: "jpeg", width: 4_000, height: 3_000 }) => {
   const [name = "", query] = text.split("?")
