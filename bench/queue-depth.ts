@@ -25,7 +25,7 @@ const CALLERS = 1_000
 type Cost = { calls: number; scriptMicros: number; wallMs: number }
 
 const harness = await startStoreHarness()
-const limits = { ...DEFAULT_STORE_LIMITS, maxDepth: 1e9, maxDepthPerCaller: 1e9, maxBytes: 1e15 }
+const limits = { ...DEFAULT_STORE_LIMITS, maxDepth: 1e9, maxDepthPerCaller: 1e9, maxBytes: 1e15, maxResultBytes: 1e15 }
 const store = harness.crowdStore(limits)
 let submitted = 0
 

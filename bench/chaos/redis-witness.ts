@@ -67,7 +67,7 @@ export async function openRedisWitness(url: string): Promise<RedisWitness> {
         leases: await client.zRange(keys.leases, "-inf", "(+inf", { BY: "SCORE" }),
         dead: await client.zRange(keys.dead, 0, -1),
         counters: Object.fromEntries(
-          counters.filter(([name, value]) => /^(n|bytes|n:.*|d:.*)$/.test(name) && value !== "0"),
+          counters.filter(([name, value]) => /^(n|bytes|n:.*|[bd]:.*)$/.test(name) && value !== "0"),
         ),
       }
     },

@@ -47,6 +47,7 @@ export const ERRORS = {
   bodies_full: [503, "Too many request bodies are being received", 1_000],
   queue_full: [503, "The queue is full", 5_000],
   draining: [503, "The queue is being drained", 30_000],
+  results_full: [503, "The storage for results is full", 60_000],
   outputs_full: [503, "The storage for outputs is full"],
   redis_unavailable: [503, "The queue cannot be reached", 2_000],
   job_unreadable: [503, "The job was written by another release", 5_000],

@@ -16,6 +16,7 @@ const SENTENCES: Record<string, string> = {
   queue_full: "The queue is full. Try again later.",
   draining: "The server is being upgraded. Try again later.",
   caller_queue_full: "Too many of your pictures are waiting. Try again later.",
+  results_full: "The server is full. Try again when earlier results have expired.",
   redis_full: "The server is full. Try again later.",
   caller_bytes_full: "Your storage is full. Try again when earlier results have expired.",
   redis_unavailable: "The server cannot reach its queue. Try again later.",

@@ -55,6 +55,7 @@ export const ENQUEUE_ERRORS = [
   "caller_queue_full",
   "caller_bytes_full",
   "queue_full",
+  "results_full",
   "draining",
   ...REDIS_ERRORS,
 ] as const satisfies ErrorCode[]

@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { JobError } from "../queue/job.ts"
-import { CALLER_SHARE, type StoreLimits } from "../queue/queue-config.ts"
+import type { StoreLimits } from "../queue/queue-config.ts"
 import { encodeWakeUp } from "../queue/wake-up-message.ts"
 import type { Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
@@ -76,11 +76,11 @@ export class BatchStore {
    */
   async create(plan: BatchPlan): Promise<{ status: "created" | "exists"; batch: Batch }> {
     const { id, caller, listId, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery } = plan
-    const { maxBytes } = this.#limits
+    const { maxBytes, callerShare } = this.#limits
     const settings = { id, caller, pictures, size, deadlineMs, keepUntilMs, webhookUrl, webhookEvery }
     const hour = Math.floor(keepUntilMs / HOUR_MS)
     const list = { id: listId, caller, chunks: plan.chunks.length, bytes: plan.listBytes ?? 0, hour }
-    const more = { list, maxBytes, maxBytesOfCaller: maxBytes * CALLER_SHARE, nowMs: plan.createdMs }
+    const more = { list, maxBytes, maxBytesOfCaller: callerShare * maxBytes, nowMs: plan.createdMs }
     const args = [JSON.stringify(plan), JSON.stringify({ ...settings, ...more }), eventPlan(plan)]
     const [status, fields] = await this.#run(CREATE_BATCH, args, createdReply)
     switch (status) {

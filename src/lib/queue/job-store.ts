@@ -55,7 +55,7 @@ export class JobStore {
     return bytes && this.#sealer.open(bytes, payloadId)
   }
 
-  /** @throws AppError queue_full, caller_queue_full, rate_limited, redis_full; then nothing is kept */
+  /** @throws AppError queue_full, caller_queue_full, caller_bytes_full, results_full, rate_limited, redis_full; then nothing is kept */
   async enqueue({ weight, maxDepth, rateLimit, ...job }: NewJob): Promise<Enqueued> {
     const limits = { ...this.#limits, ...(maxDepth !== undefined && { maxDepthPerCaller: maxDepth }) }
     const payloadTtlMs = job.deadlineMs - job.createdMs + job.maxAttempts * limits.attemptMs

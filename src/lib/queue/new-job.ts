@@ -38,7 +38,16 @@ export type Enqueued = {
   rateResetMs: number | null
 }
 
-const refusals = ["rate_limited", "cost_limited", "queue_full", "caller_queue_full", "payload_missing"] as const
+const refusals = [
+  "rate_limited",
+  "cost_limited",
+  "queue_full",
+  "caller_queue_full",
+  "caller_bytes_full",
+  "results_full",
+  "caller_results_full",
+  "payload_missing",
+] as const
 /** Status, job, position, and when the rate is reset. */
 export const enqueueReply = z.tuple([z.enum([...accepted.options, ...refusals]), z.string(), z.number(), instantOrNone])
 
@@ -49,7 +58,7 @@ type Asked = {
   limits: StoreLimits
 }
 
-/** @throws AppError queue_full, caller_queue_full, rate_limited; redis_unavailable when the bytes have expired meanwhile */
+/** @throws AppError queue_full, caller_queue_full, caller_bytes_full, results_full, rate_limited; redis_unavailable when the bytes have expired meanwhile */
 export function readEnqueued(reply: z.infer<typeof enqueueReply>, { nowMs, cost, rateLimit, limits }: Asked): Enqueued {
   const [status, text, position, rateResetMs] = reply
   switch (status) {
@@ -69,6 +78,18 @@ export function readEnqueued(reply: z.infer<typeof enqueueReply>, { nowMs, cost,
     }
     case "caller_queue_full":
       throw new AppError("caller_queue_full", `Cannot accept the job: ${limits.maxDepthPerCaller} of yours are waiting`)
+    case "caller_bytes_full": {
+      const message = `Cannot accept the job: your waiting images together would exceed ${limits.callerShare * limits.maxBytes} bytes`
+      throw new AppError("caller_bytes_full", message)
+    }
+    case "caller_results_full": {
+      const message = `Cannot accept the job: your results together would exceed ${limits.callerShare * limits.maxResultBytes} bytes`
+      throw new AppError("caller_bytes_full", message)
+    }
+    case "results_full": {
+      const message = `Cannot accept the job: all results together would exceed ${limits.maxResultBytes} bytes (MAX_RESULT_BYTES)`
+      throw new AppError("results_full", message)
+    }
     case "payload_missing":
       throw new AppError("redis_unavailable", `Cannot accept the job: ${status}`)
     default:

@@ -28,6 +28,7 @@ export const queueEnv = {
   MAX_QUEUE_DEPTH: wholeNumber(100_000),
   MAX_QUEUE_DEPTH_PER_CALLER: wholeNumber(10_000),
   MAX_QUEUE_BYTES: wholeNumber(2_000_000_000),
+  MAX_RESULT_BYTES: wholeNumber(2_000_000_000),
   /** Seals images, outputs, lists and webhook secrets in Redis; newest first. Who can read them there can try secrets at leisure: no short ones. */
   PAYLOAD_SECRET: words()
     .pipe(z.array(z.string().min(32, "must be at least 32 characters")))
@@ -61,6 +62,9 @@ export function storeLimits(env: QueueEnv) {
     maxDepth: env.MAX_QUEUE_DEPTH,
     maxDepthPerCaller: env.MAX_QUEUE_DEPTH_PER_CALLER,
     maxBytes: env.MAX_QUEUE_BYTES,
+    /** Of what is kept of accepted jobs: records with their results, webhook events, images of dead letters. */
+    maxResultBytes: env.MAX_RESULT_BYTES,
+    callerShare: CALLER_SHARE,
   }
 }
 

@@ -80,6 +80,10 @@ export const counterFields = {
   /** Jobs that wait in a queue, and of a caller. */
   waitingIn: (queue: string) => `n:${queue}`,
   waitingOf: (caller: string) => `d:${caller}`,
+  bytesOf: (caller: string) => `b:${caller}`,
+  /** Bytes of what is kept after the work, of all and of a caller (src/lib/queue/scripts/include/kept-bytes.lua). */
+  kept: "kept",
+  keptOf: (caller: string) => `kept:${caller}`,
   /** "1" while a person has stopped the queue. */
   paused: "paused",
   /** Fair queueing: a queue's virtual time, the finish tag of a flow's last job, and the last of all of them. */

@@ -69,6 +69,29 @@ export function limitContract(name: string, runtime: EdgeRuntime): void {
       })
     })
 
+    it("refuses with 429 the caller whose waiting images fill half of what all may, and with 503 who comes when all is full", async () => {
+      await withEdge({ MAX_QUEUE_BYTES: String(3 * picture().length) }, async (edge) => {
+        await expectTicket(await post(edge, bearer(ALICE)), 202)
+        await expectProblem(await post(edge, bearer(ALICE)), 429, "caller_bytes_full")
+        await expectTicket(await post(edge, bearer(BOB)), 202)
+      })
+    })
+
+    it("refuses with 429 the caller whose results fill half of what all may, and with 503 everybody when there is no room", async () => {
+      await withEdge({ MAX_RESULT_BYTES: "6000" }, async (edge) => {
+        await expectTicket(await post(edge, bearer(ALICE)), 202)
+        await expectProblem(await post(edge, bearer(ALICE)), 429, "caller_bytes_full")
+        await expectTicket(await post(edge, bearer(BOB)), 202)
+      })
+      await withEdge({ MAX_RESULT_BYTES: "1000" }, async (edge) => {
+        const before = await classifier.payloadKeys()
+        const response = await post(edge, bearer(ALICE))
+        expect(response.headers.get("retry-after")).toBe("60")
+        await expectProblem(response, 503, "results_full")
+        expect((await classifier.payloadKeys()).sort()).toEqual(before.sort())
+      })
+    })
+
     it("refuses with 429 and Retry-After the caller who has too much waiting, and nobody else", async () => {
       await withEdge({ MAX_QUEUE_DEPTH_PER_CALLER: "1" }, async (edge) => {
         await expectTicket(await post(edge, bearer(ALICE)), 202)

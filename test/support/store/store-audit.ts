@@ -1,6 +1,7 @@
 import type { RedisClientType } from "@redis/client"
 import type { Keys } from "../../../src/lib/redis/keys.ts"
 import { auditBatches, type BatchDump } from "./batch-audit.ts"
+import { auditKept } from "./kept-audit.ts"
 import { auditOutbox, type OutboxDump } from "./webhook-audit.ts"
 
 // biome-ignore lint/complexity/noBannedTypes: no modules, functions or scripts, in the client's own words
@@ -24,6 +25,7 @@ export type StoredJob = {
   round?: number
   deaths?: { finishedMs: number; error: string }[]
   contentKey?: string
+  createdMs: number
   finishedMs?: number
   result?: string
   error?: string
@@ -40,6 +42,8 @@ export type StoreDump = OutboxDump &
     counters: Map<string, string>
     content: Map<string, string>
     payloadIds: Set<string>
+    /** Bytes of what has a JSON record, by key. */
+    bytes: Map<string, number>
     /** By key; -1 for one that lives for ever. */
     ttlMs: Map<string, number>
   }
@@ -66,6 +70,7 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
     counters: new Map(),
     content: new Map(),
     payloadIds: new Set(),
+    bytes: new Map(rows.map(([key, , value]) => [key, value.length])),
     deliveries: new Map(),
     lines: new Map(),
     outbox: new Map(),
@@ -130,6 +135,7 @@ export function findWrong(dump: StoreDump, keys: Keys): string[] {
     ...auditTtls(dump, keys),
     ...auditLives(dump, keys),
     ...auditCounters(dump),
+    ...auditKept(dump, keys),
     ...auditPlaces(dump),
     ...auditShared(dump),
     ...auditOutbox(dump.jobs, dump),
@@ -239,9 +245,10 @@ function auditCounters({ queues, counters }: StoreDump): string[] {
       add("bytes", bytes)
       add(`n:${queue}`, 1)
       add(`d:${caller}`, 1)
+      add(`b:${caller}`, bytes)
     }
   }
-  const counted = [...counters.keys()].filter((name) => /^(n|bytes|n:.*|d:.*)$/.test(name))
+  const counted = [...counters.keys()].filter((name) => /^(n|bytes|n:.*|[bd]:.*)$/.test(name))
   return [...new Set([...want.keys(), ...counted])]
     .filter((name) => Number(counters.get(name) ?? 0) !== (want.get(name) ?? 0))
     .map((name) => `${name} is ${counters.get(name)}, and ${want.get(name) ?? 0} wait`)

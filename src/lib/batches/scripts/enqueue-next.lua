@@ -14,6 +14,7 @@
 --   lost   another classifier holds its lease
 --- include "batch-progress"
 --- include "job-record"
+--- include "kept-bytes"
 --- include "placement"
 --- include "values"
 
@@ -31,6 +32,12 @@ local room = batch.size - (batch.cursor - batch.done)
 -- Rows wait in their list for nothing: half of what may wait, in all and of their caller, is for single jobs.
 local queueRoom = math.min(math.ceil(s.maxDepth / 2) - place.waiting, math.ceil(s.maxDepthPerCaller / 2) - place.waitingOf)
 queueRoom = math.max(0, queueRoom)
+-- Nor are more enqueued than there is room for what is kept of them.
+local kept, keptBytes, fits = readKept(place.kept, s.nowMs), 0, 0
+while fits < math.min(room, queueRoom, #ARGV - 1) do
+  local more = keptBytes + #ARGV[fits + 2] + EXPECTED_BYTES
+  if keptFull(kept, more, s) then queueRoom = fits else keptBytes, fits = more, fits + 1 end
+end
 local count = math.max(0, math.min(room, queueRoom, #ARGV - 1))
 
 local flight, known = {}, {}
@@ -52,7 +59,7 @@ if count > 0 then
   redis.call("ZADD", keys.batchFlight(s.id), unpack(flight))
   redis.call("PEXPIRE", keys.batchFlight(s.id), s.keepUntilMs - s.nowMs)
 end
-if #place.members > 0 then writePlace(place, s.nowMs) end
+if #place.members > 0 then writePlace(place, s.nowMs, addKept(kept, s.caller, untilOf(s.nowMs, s.jobTtlMs), keptBytes)) end
 
 local write = { "cursor", cursor }
 local function set(name, value) write[#write + 1], write[#write + 2] = name, value end

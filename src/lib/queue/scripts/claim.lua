@@ -139,7 +139,7 @@ local function serve(one, job)
   job.startedMs, job.claimedMs, job.retryMs = job.startedMs or s.nowMs, s.nowMs, nil
   job.ahead = math.max(0, (s.ahead or 0) + #taken)
   local lease, text = leaseOf(job), cjson.encode(job)
-  saveJob(job)
+  redis.call("SET", keys.job(job.id), text, "XX", "KEEPTTL")
   taken[#taken + 1] = text
   leases[#leases + 1], leases[#leases + 2] = s.nowMs + s.leaseMs, lease
 end

@@ -11,6 +11,7 @@
 -- Returns 1 when the outcome stands (or stood already, by the same token), 0 when the lease is lost.
 --- include "end-job"
 --- include "job-record"
+--- include "kept-bytes"
 --- include "placement"
 --- include "publish-end"
 --- include "values"
@@ -32,6 +33,14 @@ local function chargeUnpaid(job)
   redis.call("HSET", keys.counters, finishTag, exact(finish), last, exact(math.max(finish, tonumber(values[3] or 0))))
 end
 
+-- A result that is larger than was counted when its job came, for the record and each webhook's copy.
+local function chargeExcess(job)
+  local excess = #ARGV[3] + 500 - EXPECTED_BYTES
+  if excess <= 0 then return end
+  local copies = 1 + (job.webhookUrl and 1 or 0) + #(job.tell or {})
+  chargeKept(job.caller, nowMs, untilOf(nowMs, lifeMsOf(job, ttlMs)), copies * excess)
+end
+
 -- The holder of the lease knows the job, so one command stores its end and returns what was there: nothing new, as a rule.
 if held and ARGV[6] ~= "" then
   job = cjson.decode(ARGV[6])
@@ -42,6 +51,7 @@ if held and ARGV[6] ~= "" then
     dropPayload(job)
     publishEnd(job)
     chargeUnpaid(job)
+    chargeExcess(job)
     return 1
   end
   -- Others have joined it or withdrawn from it meanwhile, and what they wrote must stay.
@@ -54,4 +64,5 @@ if not held or not job then return job and job.finishedBy == token and 1 or 0 en
 job.finishedBy = token
 finishJob(job, outcome, nowMs, ttlMs)
 chargeUnpaid(job)
+chargeExcess(job)
 return 1

@@ -6,6 +6,7 @@
 -- Returns "queued", "missing" (no such dead letter), or "payload_missing" (its bytes expired; it stays where it is).
 --- include "batch-progress"
 --- include "job-record"
+--- include "kept-bytes"
 --- include "placement"
 --- include "values"
 
@@ -30,6 +31,8 @@ if (job.followers or 0) > 0 then
   })
   job.followers, job.tell = nil, nil
 end
+returnKept(job)
+chargeKept(job.caller, s.nowMs, untilOf(s.nowMs, s.jobTtlMs), EXPECTED_BYTES)
 -- It may have killed its processes, and is as much of a suspect as before.
 if job.attempts > (job.timeouts or 0) then job.alone = true end
 job.timeouts = nil

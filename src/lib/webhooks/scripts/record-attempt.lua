@@ -9,6 +9,7 @@
 -- Returns 1 when it stands (or stood already, by the same token), 0 when the lease is lost; then the attempt is recorded all
 -- the same, since it was made, and a receipt counts.
 --- include "delivery-record"
+--- include "kept-bytes"
 --- include "lifetimes"
 --- include "outbox"
 --- include "values"
@@ -34,6 +35,9 @@ if s.outcome == "delivered" then
   event.state, event.dueMs = "delivered", nil
 elseif held == 1 and event.state == "pending" then
   event.tries = event.tries + 1
+  -- It is kept for longer than was counted when its job came.
+  local bytes = #cjson.encode(event.tries == 1 and event or s.attempt)
+  chargeKept(record.caller, s.nowMs, untilOf(s.nowMs, DELIVERY_TTL_MS), bytes)
   if s.outcome == "retry" then
     event.dueMs, isTriedAgain = s.dueMs, true
   else

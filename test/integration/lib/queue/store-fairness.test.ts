@@ -213,6 +213,8 @@ describe("the fair queue", { timeout: 120_000 }, () => {
       await Promise.all(Array.from({ length: 16 }, (_, j) => submitOne(`once${i}-${j}`)))
       await store.claim(claimOf({ max: 16 }))
     }
-    expect((await dump()).counters.size).toBeLessThan(700)
+    // What is kept of theirs is counted as long as it is kept.
+    const names = [...(await dump()).counters.keys()].filter((name) => !name.startsWith("kept:"))
+    expect(names.length).toBeLessThan(700)
   })
 })

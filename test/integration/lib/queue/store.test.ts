@@ -94,22 +94,28 @@ describe("enqueue()", () => {
 
   const full = [
     { limit: "jobs", limits: { maxDepth: 2 }, code: "queue_full" },
-    { limit: "bytes", limits: { maxBytes: 6 }, code: "queue_full" },
+    { limit: "bytes", limits: { maxBytes: 6 }, caller: "key:b", code: "queue_full" },
     { limit: "jobs of the caller", limits: { maxDepthPerCaller: 2 }, code: "caller_queue_full" },
+    { limit: "bytes of the caller", limits: { maxBytes: 13 }, code: "caller_bytes_full" },
+    { limit: "kept bytes", limits: { maxResultBytes: 5_000 }, caller: "key:b", code: "results_full" },
+    { limit: "kept bytes of the caller", limits: { maxResultBytes: 9_000 }, code: "caller_bytes_full" },
   ]
-  it.each(full)("refuses past the limit of $limit and keeps nothing, but knows a repeat", async ({ limits, code }) => {
-    store = harness.store(limits)
-    await submit(store, jobOf("a"))
-    await submit(store, jobOf("b"))
-    const before = (await harness.client.keys("*")).sort()
-    await expect(submit(store, jobOf("c", { contentKey: "c" }))).rejects.toMatchObject({ code })
-    expect((await harness.client.keys("*")).sort()).toEqual(before)
-    expect(await submit(store, jobOf("b", { payloadId: "again" }))).toMatchObject({
-      status: "exists",
-      job: { id: "b" },
-    })
-    expect((await harness.client.keys("*")).sort()).toEqual(before)
-  })
+  it.each(full)(
+    "refuses past the limit of $limit and keeps nothing, but knows a repeat",
+    async ({ limits, caller = "key:a", code }) => {
+      store = harness.store(limits)
+      await submit(store, jobOf("a"))
+      await submit(store, jobOf("b", { caller }))
+      const before = (await harness.client.keys("*")).sort()
+      await expect(submit(store, jobOf("c", { contentKey: "c" }))).rejects.toMatchObject({ code })
+      expect((await harness.client.keys("*")).sort()).toEqual(before)
+      expect(await submit(store, jobOf("b", { payloadId: "again", caller }))).toMatchObject({
+        status: "exists",
+        job: { id: "b" },
+      })
+      expect((await harness.client.keys("*")).sort()).toEqual(before)
+    },
+  )
 
   it("lets another caller in when one has reached its own limit, and again the first when it has room", async () => {
     store = harness.store({ maxDepthPerCaller: 1 })

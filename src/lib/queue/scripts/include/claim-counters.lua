@@ -1,4 +1,5 @@
 -- The counters that a claim reads and writes, in one command each.
+--- include "kept-bytes"
 --- include "lifetimes"
 --- include "values"
 
@@ -11,6 +12,7 @@ local function readCounters(popped, token)
   for _, one in ipairs(popped) do
     queues[fields.drainer(one.queue)] = one.queue
     add(fields.waitingOf(one.caller))
+    if one.bytes > 0 then add(fields.bytesOf(one.caller)) end
     add(fields.waitingIn(one.queue))
     add(fields.virtualTime(one.queue))
     add(fields.lastFinish(one.queue))
@@ -30,6 +32,7 @@ local function countOut(counters, one)
   lower(fields.waiting, 1)
   lower(fields.bytes, one.bytes)
   lower(fields.waitingOf(one.caller), 1)
+  if one.bytes > 0 then lower(fields.bytesOf(one.caller), counters[fields.waitingOf(one.caller)] == 0 and math.huge or one.bytes) end
   lower(inQueue, 1)
   -- Nobody waits: the next round begins where all of this one ends, and its callers can be forgotten.
   local reached = counters[inQueue] == 0 and counters[fields.lastFinish(one.queue)] or tonumber(one.start)
@@ -37,10 +40,11 @@ local function countOut(counters, one)
 end
 
 -- Piece by piece, as jobs are claimed: finish tags that are behind the virtual time go, counts that are zero, rates that are
--- reset, and workers that drain no longer. A job can bring three fields; four are looked at.
+-- reset, and workers that drain no longer. A job can bring five fields; six are looked at.
 local function sweep(cursor, jobs, nowMs)
-  local page, gone, times = redis.call("HSCAN", keys.counters, cursor, "COUNT", 4 * jobs), {}, {}
+  local page, gone, times = redis.call("HSCAN", keys.counters, cursor, "COUNT", 6 * jobs), {}, {}
   local ofFlow, ofCaller = "^" .. fields.finishTag("([^:]+)", ""), fields.waitingOf("")
+  local ofBytes, ofKept = fields.bytesOf(""), fields.keptOf("")
   local ofRate, ofClaim, ofDrainer = fields.rateReset(""), fields.repeated(""), fields.drainer("")
   for i = 1, #page[2], 2 do
     local name, text = page[2][i], page[2][i + 1]
@@ -48,7 +52,8 @@ local function sweep(cursor, jobs, nowMs)
     local queue = name:match(ofFlow)
     if queue and not times[queue] then times[queue] = tonumber(redis.call("HGET", keys.counters, fields.virtualTime(queue)) or 0) end
     local drainsUntil = kind == ofDrainer and text:match("^%d+")
-    local isOver = (kind == ofCaller and value == 0)
+    local isOver = ((kind == ofCaller or kind == ofBytes) and value == 0)
+      or (kind == ofKept and #readKept({ text }, nowMs)[1] == 0)
       or (kind == ofRate and value <= nowMs)
       or (kind == ofClaim and value <= nowMs - 3600000)
       or (drainsUntil and tonumber(drainsUntil) <= nowMs)

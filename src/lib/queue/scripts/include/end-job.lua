@@ -1,4 +1,5 @@
 --- include "job-record"
+--- include "kept-bytes"
 --- include "publish-end"
 --- include "values"
 --- include "waiting"
@@ -34,6 +35,9 @@ local function buryJob(job, reason, nowMs, deadTtlMs)
   redis.call("ZADD", keys.dead, nowMs, job.id)
   redis.call("ZREMRANGEBYSCORE", keys.dead, "-inf", "(" .. exact(nowMs - deadTtlMs))
   redis.call("PEXPIRE", keys.dead, deadTtlMs)
+  -- With its image, and for longer than was counted when it came.
+  job.keptUntil, job.keptBytes = untilOf(nowMs, deadTtlMs), job.bytes + EXPECTED_BYTES
+  chargeKept(job.caller, nowMs, job.keptUntil, job.keptBytes)
   saveJobFor(job, deadTtlMs)
   publishEnd(job)
 end

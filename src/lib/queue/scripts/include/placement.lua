@@ -20,6 +20,7 @@ local function readPlace(queue, caller, isBatch)
     fields.waiting, fields.bytes, fields.waitingIn(queue), fields.waitingOf(caller), fields.virtualTime(queue),
     fields.finishTag(queue, flowOf(caller, isBatch)), fields.refreshed(queue), fields.newestStart(queue), fields.lastFinish(queue),
     fields.paused, fields.rateReset(caller),
+    fields.bytesOf(caller), fields.kept, fields.keptOf(caller),
   }
   local values = redis.call("HMGET", keys.counters, unpack(names))
   local numbers = {}
@@ -28,7 +29,10 @@ local function readPlace(queue, caller, isBatch)
     queue = queue, names = names, members = {},
     waiting = numbers[1], bytes = numbers[2], waitingIn = numbers[3], waitingOf = numbers[4],
     refreshedMs = numbers[7], lastFinish = numbers[9], isPaused = values[10], rateReset = values[11],
+    kept = { values[13], values[14] }, storedBytesOf = tonumber(values[12] or 0),
   }
+  -- A classifier of an older release does not count a caller's bytes out: who has nothing waiting has none.
+  place.bytesOf = place.waitingOf > 0 and math.max(0, place.storedBytesOf) or 0
   place.addedBytes, place.isNewcomer = 0, numbers[6] <= numbers[5]
   place.next = place.isNewcomer and math.max(numbers[5], numbers[8] + NEWCOMER_STEP) or numbers[6]
   place.first = place.next
@@ -50,6 +54,8 @@ local function writePlace(place, nowMs, more)
   local function set(name, value) write[#write + 1], write[#write + 2] = name, exact(value) end
   set(names[1], place.waiting + count)
   if place.addedBytes > 0 then set(names[2], place.bytes + place.addedBytes) end
+  local bytesOf = place.bytesOf + place.addedBytes
+  if bytesOf ~= place.storedBytesOf then set(names[12], bytesOf) end
   set(names[3], place.waitingIn + count)
   set(names[4], place.waitingOf + count)
   set(names[6], place.next)

@@ -15,17 +15,19 @@ local function affords(meter, value, ms)
   return meter.charged <= meter.nowMs + meter.rate.windowMs
 end
 
--- What makes no work of its own counts as one unit, and reads and writes no other counters.
-local function affordsOne(meter, caller)
-  if not meter.rate then return true end
-  local values = redis.call("HMGET", keys.counters, fields.rateReset(caller), fields.paused)
+-- What makes no work of its own counts as one unit. Further counters are read and written with it: `names`, and `write`.
+local function affordsOne(meter, caller, names)
+  local values = redis.call("HMGET", keys.counters, fields.rateReset(caller), fields.paused, unpack(names or {}))
   meter.isPaused = values[2]
-  return affords(meter, values[1], meter.rate.stepMs)
+  return not meter.rate or affords(meter, values[1], meter.rate.stepMs), { unpack(values, 3) }
 end
-local function chargeOne(meter, caller)
-  if not meter.charged then return end
-  meter.reset = exact(meter.charged)
-  local isNewField = redis.call("HSET", keys.counters, fields.rateReset(caller), meter.reset) == 1
+local function chargeOne(meter, caller, write)
+  write = write or {}
+  if meter.charged then
+    meter.reset = exact(meter.charged)
+    write[#write + 1], write[#write + 2] = fields.rateReset(caller), meter.reset
+  end
+  local added = #write > 0 and redis.call("HSET", keys.counters, unpack(write)) or 0
   -- The counters of a paused queue have no TTL.
-  if isNewField and not meter.isPaused then redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS) end
+  if added > 0 and not meter.isPaused then redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS) end
 end
