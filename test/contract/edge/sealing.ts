@@ -21,7 +21,8 @@ export function sealingContract(name: string, runtime: EdgeRuntime): void {
       backend = await runtime.startBackend()
       classifier = new FakeClassifier(backend)
       await classifier.arrive()
-      const maxBytes = 2 * (image.length + OVERHEAD_BYTES)
+      // Two of one caller, whose share is half.
+      const maxBytes = 4 * (image.length + OVERHEAD_BYTES)
       const env = { PAYLOAD_SECRET: `${SECRET},${"x".repeat(32)}`, MAX_QUEUE_BYTES: String(maxBytes) }
       edge = await runtime.openEdge(await edgeEnv(backend, env))
     })
@@ -51,7 +52,7 @@ export function sealingContract(name: string, runtime: EdgeRuntime): void {
       for (const body of uploads.slice(1)) await expectTicket(await post(body), 202)
       const { bytes } = (await (await edge.request("/v1/queue")).json()) as { bytes: number }
       expect(bytes).toBe(2 * (image.length + OVERHEAD_BYTES))
-      await expectProblem(await post(uploads[0] ?? picture()), 503, "queue_full")
+      await expectProblem(await post(uploads[0] ?? picture()), 429, "caller_bytes_full")
     })
   })
 }
