@@ -43,6 +43,7 @@ function facts(
     ["output", output && outputText(output, image)],
     ["url", output?.url],
     ["model", model?.id],
+    ["retry of", ticket.retry_of],
     ["created", ago(ticket.created_at)],
     ["started", ago(ticket.started_at)],
     ["finished", ago(ticket.finished_at)],

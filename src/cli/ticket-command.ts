@@ -22,23 +22,29 @@ Examples:
   $ claimcheck ticket --wait --json cls_7z3k… | jq '.predictions[0]'
   $ claimcheck ticket --wait --out small/ cls_7z3k… cls_8a2m…
   $ claimcheck ticket --cancel cls_7z3k…
+  $ claimcheck ticket --retry --wait cls_7z3k…
   $ claimcheck ticket bat_4f6h…
 
 With --json, one line per ticket: the ticket, or {"id": …, "error": {"code", "message"}}.
 
-Exit codes: 0 every ticket was shown or canceled, or with --wait or --out has succeeded; 1 one has not, or is not known;
+Exit codes: 0 every ticket was shown, canceled or retried, or with --wait or --out has succeeded; 1 one has not, or is not known;
 2 the command is invalid; 130 interrupted.`
 
-type Options = EdgeOptions & { wait?: true; cancel?: true; timeout?: number; out?: string; force?: true }
+type Options = EdgeOptions & { wait?: true; cancel?: true; retry?: true; timeout?: number; out?: string; force?: true }
 
 export function addTicketCommand(program: Command): void {
   const command = program
     .command("ticket")
-    .summary("show tickets, wait for them, or cancel them")
+    .summary("show tickets, wait for them, cancel or retry them")
     .description("Show tickets of images and batches: their results, or their progress.")
     .argument("<id...>", "ticket ids: cls_…, or bat_… for batches")
     .addOption(new Option("-w, --wait", "wait until it is done").conflicts("cancel"))
     .option("--cancel", "cancel jobs that are not done")
+    .addOption(
+      new Option("--retry", "submit failed jobs, or a batch's failed rows, again: shows the new ticket").conflicts(
+        "cancel",
+      ),
+    )
     .option("--timeout <duration>", "wait at most this long: 90s, 15min (default: no limit)", parseDurationMs)
     .addOption(
       new Option("-o, --out <folder>", "save the outputs of compress and resize there, named by ticket id").conflicts(
@@ -103,10 +109,11 @@ async function show(id: string, { client, options, signal }: Show): Promise<void
   if (!options.json) print(`  saved     ${path}`)
 }
 
-async function ask(ticket: Ticket, options: Options, signal: AbortSignal): Promise<TicketData> {
+async function ask(old: Ticket, options: Options, signal: AbortSignal): Promise<TicketData> {
   try {
-    if (options.cancel) return await ticket.cancel({ signal })
-    if (!options.wait) return await ticket.refresh({ signal })
+    if (options.cancel) return await old.cancel({ signal })
+    const ticket = options.retry ? await old.retry({ signal }) : old
+    if (!options.wait) return ticket.latest ?? (await ticket.refresh({ signal }))
     const tell = sayOnce()
     return await ticket.result({ signal, timeoutMs: options.timeout, onUpdate: ({ queue }) => tell(queue?.notice) })
   } catch (error) {
@@ -116,10 +123,11 @@ async function ask(ticket: Ticket, options: Options, signal: AbortSignal): Promi
   }
 }
 
-async function askBatch(batch: Batch, options: Options, signal: AbortSignal): Promise<BatchTicket> {
+async function askBatch(old: Batch, options: Options, signal: AbortSignal): Promise<BatchTicket> {
   try {
-    if (options.cancel) return await batch.cancel({ signal })
-    if (!options.wait) return await batch.refresh({ signal })
+    if (options.cancel) return await old.cancel({ signal })
+    const batch = options.retry ? await old.retry({ signal }) : old
+    if (!options.wait) return batch.latest ?? (await batch.refresh({ signal }))
     const tell = sayOnce()
     return await batch.wait({ signal, timeoutMs: options.timeout, onUpdate: ({ notice }) => tell(notice) })
   } catch (error) {

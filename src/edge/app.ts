@@ -23,13 +23,14 @@ import { outputs } from "./routes/outputs.ts"
 import { page } from "./routes/page.ts"
 import { predict } from "./routes/predict.ts"
 import { queue } from "./routes/queue.ts"
+import { retries } from "./routes/retries.ts"
 import { samples } from "./routes/samples.ts"
 import type { Services } from "./services.ts"
 
 /** Nobody is asked who they are: these come before the lock. */
 const PUBLIC_ROUTERS = [page, samples]
 /** Every other route there is, with its whole path. */
-const ROUTERS = [classifications, deliveries, batches, outputs, models, queue, predict, health]
+const ROUTERS = [classifications, deliveries, retries, batches, outputs, models, queue, predict, health]
 
 /** Where a POST counts against the rate limit of its caller: wherever it may put something into the queue. */
 const SUBMIT_PATHS = ROUTERS.flatMap(({ described }) => described)

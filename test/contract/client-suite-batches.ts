@@ -145,6 +145,17 @@ export const clientSuiteOfBatches: readonly { name: string; run: () => Promise<v
     },
   },
   {
+    name: "retry() of a batch gives a batch of its own",
+    async run() {
+      const edge = fakeEdge([json(202, { ...BATCH, id: "bat_2", retry_of: "bat_1" }), problem(409, "already_finished")])
+      const batch = edge.client().batch("bat_1")
+      const anew = await batch.retry()
+      equal([anew.id, anew.latest?.retry_of], ["bat_2", "bat_1"])
+      equal(edge.requests[0]?.url, "http://edge.test/v1/batches/bat_1/retry")
+      equal((await failure(batch.retry())).code, "already_finished")
+    },
+  },
+  {
     name: "cancel() of a batch repeats a lost reply, and says when it came too late",
     async run() {
       const edge = fakeEdge([

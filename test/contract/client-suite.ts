@@ -722,6 +722,27 @@ export const clientSuite: readonly { name: string; run: () => Promise<void> }[] 
     },
   },
   {
+    name: "retry() gives a ticket of its own, one for a lost reply too, and says when the image is gone",
+    async run() {
+      const edge = fakeEdge([
+        dropped(),
+        queued({}, { id: "cls_2", retry_of: "cls_1" }),
+        json(200, { ...TICKET, id: "cls_2", status: "succeeded", done: true }),
+        problem(410, "payload_expired"),
+      ])
+      const ticket = edge.client().ticket("cls_1")
+      const anew = await ticket.retry()
+      equal([anew.id, anew.latest?.retry_of, ticket.latest], ["cls_2", "cls_1", undefined])
+      const [lost, sent] = edge.requests
+      equal([sent?.method, sent?.url], ["POST", "http://edge.test/v1/classifications/cls_1/retry"])
+      equal(sent?.headers.get("idempotency-key"), lost?.headers.get("idempotency-key"))
+      equal(sent?.headers.get("idempotency-key")?.length, 32)
+      equal((await anew.result()).status, "succeeded")
+      equal((await failure(ticket.retry({ idempotencyKey: "mine" }))).code, "payload_expired")
+      equal(edge.requests[3]?.headers.get("idempotency-key"), "mine")
+    },
+  },
+  {
     name: "new Claimcheck() refuses an address or a key that cannot work, without repeating the key",
     async run() {
       for (const url of ["localhost:8787", "ftp://edge.test", "http://", "edge"]) {

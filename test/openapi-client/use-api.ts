@@ -113,6 +113,9 @@ export async function useApi(given: Given): Promise<{ ids: string[]; codes: stri
     await client.POST("/v1/classifications", { body: { image_url: given.silentUrl, webhook_url: webhookUrl } }),
   )
   dataOf(await client.DELETE("/v1/classifications/{id}", { params: { path: { id: later.id } } }))
+  const retried = dataOf(await client.POST("/v1/classifications/{id}/retry", { params: { path: { id: later.id } } }))
+  if (retried.retry_of !== later.id) throw new Error(JSON.stringify(retried))
+  dataOf(await client.DELETE("/v1/classifications/{id}", { params: { path: { id: retried.id } } }))
 
   const batch = dataOf(
     await client.POST("/v1/batches", {
@@ -131,6 +134,9 @@ export async function useApi(given: Given): Promise<{ ids: string[]; codes: stri
     const rows: string = dataOf(await client.GET("/v1/batches/{id}/results", { params, parseAs: "text" }))
     if (rows.trim().split("\n").length < 2) throw new Error(rows)
   }
+  const batchAgain = dataOf(await client.POST("/v1/batches/{id}/retry", { params: { path: { id: batch.id } } }))
+  if (batchAgain.retry_of !== batch.id || batchAgain.rows.total !== 1) throw new Error(JSON.stringify(batchAgain))
+  dataOf(await client.DELETE("/v1/batches/{id}", { params: { path: { id: batchAgain.id } } }))
   const stopped = await client.DELETE("/v1/batches/{id}", { params: { path: { id: batch.id } } })
   const ofBatch = { params: { path: { id: batch.id } } }
   if (dataOf(await client.GET("/v1/batches/{id}/deliveries", ofBatch)).deliveries.length === 0) throw new Error("None")

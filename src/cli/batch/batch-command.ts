@@ -19,7 +19,7 @@ import { showProgress } from "../progress.ts"
 import { realPathOf } from "../real-path.ts"
 import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
 import { webhookTrouble } from "../webhook/webhook-trouble.ts"
-import { type BatchRun, endRun, isAbsent, readRun, runFileOf } from "./batch-run.ts"
+import { type BatchRun, endRun, isAbsent, readRun, runFileOf, saveRun } from "./batch-run.ts"
 import type { ResultFormat } from "./count-failures.ts"
 import { downloadOutputs } from "./download-outputs.ts"
 import { followBatch } from "./follow-batch.ts"
@@ -36,6 +36,7 @@ Examples:
   $ claimcheck batch products.csv --operation compress --quality 50 --webhook-url https://example.com/hooks
   $ claimcheck batch products.csv --operation resize --width 640 --download small/ --name-column sku
   $ claimcheck batch photos.csv --resume
+  $ claimcheck batch retry bat_4f6h… --out failed.csv
 
 Options are named as in the API, with - for _; docs/operations.md describes those of an operation.
 Ctrl-C leaves the batch running on the server; --resume continues where the results end, --cancel stops the batch.
@@ -99,12 +100,45 @@ export function addBatchCommand(program: Command): void {
   }
   alias(command, "op", "operation")
   alias(command, "webhook", "webhookUrl")
+  addRetryCommand(command)
   withEdgeOptions(command)
     .addHelpText("after", HELP)
     .action(async (file: string, options: Options) => {
       survivesGoneReader(() => process.exit())
       await interruptible((signal) => runBatch(file, options, signal))
     })
+}
+
+function addRetryCommand(batch: Command): void {
+  const command = batch
+    .command("retry")
+    .summary("process the failed rows of a batch again")
+    .description("Submit the failed rows of a batch as a new batch, wait, and write one row of results per row.")
+    .argument("<id>", "the batch: bat_…")
+    .option("-o, --out <file>", "file for the results: .csv, .tsv or .jsonl (default: bat_….results.csv)")
+    .option("--force", "overwrite existing results")
+  withEdgeOptions(command).action(async (id: string, _own: unknown, own: Command) => {
+    survivesGoneReader(() => process.exit())
+    // What `batch` has by the same name is read there.
+    await interruptible((signal) => retryBatch(id, own.optsWithGlobals<Options>(), signal))
+  })
+}
+
+/** The new batch is a run that was sent already: Ctrl-C and --resume work as with any other. */
+async function retryBatch(id: string, options: Options, signal: AbortSignal): Promise<void> {
+  const out = options.out ?? `${id}.results.csv`
+  formatOf(out)
+  if (options.force !== true && ((await isFile(out)) || (await readRun(out)) !== null))
+    throw usage(`${out} is there already: --force writes over it, --out names another file`)
+  const client = await openClient(options, { signal })
+  try {
+    const { id: ticketId } = await client.batch(id).retry({ signal })
+    await makeFolder(dirname(out), { named: "--out" })
+    await saveRun(out, { ...newRun(id, options), query: "", ticketId })
+  } catch (error) {
+    throw signal.aborted ? error : forTerminal(error, options)
+  }
+  await runBatch(id, { ...options, out, resume: true }, signal)
 }
 
 /** A resumed run keeps its options; different ones are refused. */
@@ -121,8 +155,10 @@ function refuseChanges(before: BatchRun, again: BatchRun, flag: string): void {
 const flagOf = (name: string) => `--${name.replaceAll("_", "-")}`
 
 async function runBatch(list: string, options: Options, signal: AbortSignal): Promise<void> {
-  if (/^bat_\w+$/.test(list) && !(await isFile(list)))
-    throw usage(`${list} is no list, but the ticket of a batch: claimcheck ticket ${list} shows it`)
+  if (/^bat_\w+$/.test(list) && options.resume !== true && !(await isFile(list)))
+    throw usage(
+      `${list} is no list, but the ticket of a batch: claimcheck ticket ${list} shows it, claimcheck batch retry ${list} retries its failed rows`,
+    )
   const file = fileNameOf(list)
   const out = options.out ?? `${file.slice(0, file.length - extname(file).length)}.results.csv`
   const format = formatOf(out)

@@ -58,7 +58,7 @@ export class ListStorer {
   }
 
   /** @throws AppError list_too_large, invalid_list, redis_unavailable */
-  async store({ pages }: OpenList): Promise<StoredList> {
+  async store({ pages }: Pick<OpenList, "pages">): Promise<StoredList> {
     try {
       for await (const page of pages) {
         for (const row of page) {

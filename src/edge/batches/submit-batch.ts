@@ -11,7 +11,7 @@ import type { Services } from "../services.ts"
 import { findModel, repeatOnce, webhookUrlOf } from "../uploads/submit.ts"
 import { type BatchOptions, parseBatchOptions } from "./batch-options.ts"
 import type { RowProblem } from "./check-row.ts"
-import { LIST_LIMITS } from "./list-limits.ts"
+import { LIST_LIMITS, type ListLimits } from "./list-limits.ts"
 import { type OpenList, readList } from "./read-list.ts"
 import type { BodyStream } from "./read-stream.ts"
 import { ListStorer, type StoredList } from "./store-list.ts"
@@ -19,15 +19,19 @@ import { ListStorer, type StoredList } from "./store-list.ts"
 /** Each webhook keeps a copy of the ticket for a week. */
 const MAX_PROGRESS_WEBHOOKS = 100
 
-export type SubmitBatch = {
-  body: BodyStream | FilePart
-  contentType: string
-  options: Record<string, string>
+export type SubmitList = {
   caller: Caller
   idempotencyKey?: string | undefined
   /** Where the edge was reached. */
   origin: string
+  /** The batch whose failed rows these are. */
+  retryOf?: string
   trace: RequestTrace
+}
+export type SubmitBatch = SubmitList & {
+  body: BodyStream | FilePart
+  contentType: string
+  options: Record<string, string>
 }
 export type SubmittedBatch = { batch: Batch } | { problems: RowProblem[]; count: number }
 
@@ -37,11 +41,30 @@ export type SubmittedBatch = { batch: Batch } | { problems: RowProblem[]; count:
  */
 export async function submitBatch(services: Services, request: SubmitBatch): Promise<SubmittedBatch> {
   const options = parseBatchOptions(request.options)
+  const { body, contentType } = request
+  const { format, url_column: urlColumn } = options
+  return submitList(services, request, {
+    options,
+    open: (limits) => readList({ body, contentType, format, urlColumn, limits }),
+  })
+}
+
+type Opening = {
+  options: BatchOptions
+  open: (limits: ListLimits) => Promise<Pick<OpenList, "columns" | "hasMark" | "pages">>
+}
+
+/** The same, wherever the rows come from. */
+export async function submitList(
+  services: Services,
+  request: SubmitList,
+  { options, open }: Opening,
+): Promise<SubmittedBatch> {
   // Before the list is read: who asks for a model that is not there should not wait for it.
   const modelId = (await findModel(services, options))?.id
   const webhookUrl = await webhookUrlOf(services, { options, caller: request.caller })
   await countSubmit(services, request.caller)
-  return storeAndCreate(services, request, { options, modelId, webhookUrl })
+  return storeAndCreate(services, request, { options, open, modelId, webhookUrl })
 }
 
 /** A list counts as one submit, whatever its length: its rows are held by the depth of the queue. */
@@ -50,9 +73,9 @@ async function countSubmit({ submitRates, store, now }: Services, caller: Caller
   if (rateLimit !== null) await submitRates.learn(caller, () => store.charge(id, rateLimit, now()))
 }
 
-type Settled = { options: BatchOptions; modelId: string | undefined; webhookUrl: string }
+type Settled = Opening & { modelId: string | undefined; webhookUrl: string }
 
-async function storeAndCreate(services: Services, request: SubmitBatch, settled: Settled): Promise<SubmittedBatch> {
+async function storeAndCreate(services: Services, request: SubmitList, settled: Settled): Promise<SubmittedBatch> {
   const { batches, config, now, log } = services
   const { options } = settled
   const listId = newJobId(now())
@@ -61,13 +84,7 @@ async function storeAndCreate(services: Services, request: SubmitBatch, settled:
   const drop = () => batches.dropChunks(listId, storer.chunks).catch(() => undefined) // Chunks expire by themselves.
   let isKept = false
   try {
-    const list = await readList({
-      body: request.body,
-      contentType: request.contentType,
-      format: options.format,
-      urlColumn: options.url_column,
-      limits,
-    })
+    const list = await settled.open(limits)
     const stored = await storer.store(list)
     const isRefused = stored.skipped > 0 && (options.on_invalid === "reject" || stored.pictures === 0)
     if (isRefused) return { problems: stored.problems, count: stored.skipped }
@@ -98,11 +115,11 @@ async function storeAndCreate(services: Services, request: SubmitBatch, settled:
   }
 }
 
-type Planned = Settled & { list: OpenList; stored: StoredList; listId: string }
+type Planned = Settled & { list: Pick<OpenList, "columns" | "hasMark">; stored: StoredList; listId: string }
 
 async function planBatch(
   { config, now, batchTicketIds }: Services,
-  { caller, idempotencyKey, origin, trace }: SubmitBatch,
+  { caller, idempotencyKey, origin, retryOf, trace }: SubmitList,
   { options, list, stored, listId, modelId, webhookUrl }: Planned,
 ): Promise<BatchPlan> {
   const createdMs = now()
@@ -143,6 +160,7 @@ async function planBatch(
         webhookEvery: Math.max(webhook_every, Math.ceil(stored.pictures / MAX_PROGRESS_WEBHOOKS)),
       }),
     origin,
+    ...(retryOf !== undefined && { retryOf }),
     trace: formatTraceparent(trace),
   }
 }

@@ -14,7 +14,7 @@ import {
   type ResultRow,
   readResultRows,
 } from "../batches/result-rows.ts"
-import { submitBatch } from "../batches/submit-batch.ts"
+import { type SubmittedBatch, submitBatch } from "../batches/submit-batch.ts"
 import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/write-results.ts"
 import { baseUrl, linkTo } from "../http/names.ts"
 import { problemResponse } from "../http/problem.ts"
@@ -201,7 +201,12 @@ batches.openapi(create, async (c) => {
       trace: c.var.trace,
     }),
   )
-  if ("batch" in submitted) return batchResponse(c, await describeBatch(services, submitted.batch), 202)
+  return submittedResponse(c, submitted)
+})
+
+/** A batch that was accepted, or what is wrong with its rows. */
+export async function submittedResponse(c: EdgeContext, submitted: SubmittedBatch): Promise<Response> {
+  if ("batch" in submitted) return batchResponse(c, await describeBatch(c.var.services, submitted.batch), 202)
   const { problems, count } = submitted
   const which = count === 1 ? "a row of it" : `${count} of its rows`
   const error = new AppError(
@@ -209,7 +214,7 @@ batches.openapi(create, async (c) => {
     `Cannot accept the list: ${which} cannot be taken; on_invalid=skip takes the rest`,
   )
   return problemResponse(c, error, { invalid_rows: count, rows: problems })
-})
+}
 
 batches.openapi(read, async (c) => {
   return batchResponse(c, await describeBatch(c.var.services, await readBatch(c)), 200)
@@ -290,7 +295,7 @@ async function begun(rows: AsyncGenerator<ResultRow>): Promise<AsyncGenerator<Re
 }
 
 /** @throws AppError not_found for a ticket that we did not sign, that has expired, or that is somebody else's */
-async function readBatch(c: EdgeContext): Promise<Batch> {
+export async function readBatch(c: EdgeContext): Promise<Batch> {
   const { batchTicketIds, batches: store } = c.var.services
   const id = await batchTicketIds.verify(c.req.param("id") ?? "")
   const batch = id === null ? null : await store.read(id)

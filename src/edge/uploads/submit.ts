@@ -29,6 +29,8 @@ export type Submit = {
   idempotencyKey?: string | undefined
   /** Infer again, even if the answer is known. */
   noCache?: boolean
+  /** The ticket whose job it does again. */
+  retryOf?: string
   trace: RequestTrace
 }
 
@@ -72,6 +74,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
       ...(image !== null && { image }),
       fingerprint: await hashText(options.webhook_url === undefined ? asked : `${asked}\0${options.webhook_url}`),
       trace: formatTraceparent(request.trace),
+      ...(request.retryOf !== undefined && { retryOf: request.retryOf }),
     },
     ...(webhookUrl !== "" && { webhookUrl }),
     // What lies behind a URL may be another picture by now: its answer is not known.

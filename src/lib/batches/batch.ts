@@ -44,6 +44,8 @@ export const batchPlanSchema = z.object({
   webhookEvery: z.number().optional(),
   /** Where clients reach the edge: what links begin with. */
   origin: z.string(),
+  /** The ticket of the batch whose failed rows it does again. */
+  retryOf: z.string().optional(),
   /** The `traceparent` that its jobs and webhooks go on with. */
   trace: z.string().optional(),
 })

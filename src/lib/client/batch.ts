@@ -3,7 +3,7 @@ import type { Ticket } from "../tickets/ticket.ts"
 import { assertOptions } from "./assert-options.ts"
 import { type Connection, type ConnectionOptions, createConnection, LIST_TRY_TIMEOUT_MS } from "./connection.ts"
 import type { ReadResponse, Reply } from "./read-response.ts"
-import { TicketPoll, type WaitOptions } from "./ticket-poll.ts"
+import { type RetryOptions, TicketPoll, type WaitOptions } from "./ticket-poll.ts"
 
 /** Default page size, within the limits of the smallest platform (docs/decisions/0011-batches.md). */
 const PAGE_ROWS = 5_000
@@ -85,6 +85,15 @@ export class Batch {
   /** Cancels the rest; finished rows stay readable. @throws ClaimcheckError already_finished */
   cancel({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<BatchTicket> {
     return this.#poll.cancel(signal)
+  }
+
+  /**
+   * Submits the rows with an image that failed or was canceled again, as a new batch; this one stays as it is.
+   * @throws ClaimcheckError not_finished, already_finished, list_expired and others
+   */
+  async retry(options: RetryOptions = {}): Promise<Batch> {
+    const reply = await this.#poll.retry(options)
+    return new Batch(this.#connection, String(reply.body?.id), reply)
   }
 
   /**

@@ -4,6 +4,7 @@ import { assertOptions } from "./assert-options.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import { type Connection, ownSignal } from "./connection.ts"
 import { type Reply, readObject } from "./read-response.ts"
+import { newIdempotencyKey } from "./submit-options.ts"
 
 /** Poll at least once a minute, whatever the hint. */
 const MAX_HINT_MS = 60_000
@@ -24,6 +25,12 @@ export type WaitOptions<T> = {
   timeoutMs?: number | undefined
   /** Called with each changed ticket; for a batch, with each poll. */
   onUpdate?: ((ticket: T) => void) | undefined
+}
+
+export type RetryOptions = {
+  signal?: AbortSignal | undefined
+  /** The same key returns the same retry. Default: a new one. */
+  idempotencyKey?: string | undefined
 }
 
 export const WAIT_OPTIONS: Record<keyof WaitOptions<unknown>, true> = { signal: true, timeoutMs: true, onUpdate: true }
@@ -71,6 +78,12 @@ export class TicketPoll<T extends AnyTicket> {
 
   async cancel(signal: AbortSignal | undefined): Promise<T> {
     return this.remember(await this.#connection.request(this.#path, { method: "DELETE", signal, read: readTicket }))
+  }
+
+  /** Submits it again. The reply is about a ticket of its own. */
+  retry({ idempotencyKey = newIdempotencyKey(), signal }: RetryOptions): Promise<Reply> {
+    const headers = { "idempotency-key": idempotencyKey }
+    return this.#connection.request(`${this.#path}/retry`, { method: "POST", headers, signal, read: readTicket })
   }
 
   /** @throws ClaimcheckError `timeout`; TypeError for an unknown option */

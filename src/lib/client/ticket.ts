@@ -2,13 +2,14 @@ import type { Ticket as TicketData } from "../tickets/ticket.ts"
 import { ClaimcheckError } from "./claimcheck-error.ts"
 import { type Connection, type ConnectionOptions, createConnection } from "./connection.ts"
 import type { Reply } from "./read-response.ts"
-import { TicketPoll, type WaitOptions } from "./ticket-poll.ts"
+import { type RetryOptions, TicketPoll, type WaitOptions } from "./ticket-poll.ts"
 
 export type ResultOptions = WaitOptions<TicketData>
 
 /** The ticket of one image. To resume after a restart, keep its id. */
 export class Ticket {
   readonly id: string
+  readonly #connection: Connection
   readonly #poll: TicketPoll<TicketData>
 
   /** A ticket by its id. Sends no request. */
@@ -19,6 +20,7 @@ export class Ticket {
   /** Tickets come from `submit()` and `from()`. */
   constructor(connection: Connection, id: string, first?: Reply) {
     this.id = id
+    this.#connection = connection
     const path = `/v1/classifications/${encodeURIComponent(id)}`
     this.#poll = new TicketPoll(connection, path, { isConditional: true })
     if (first !== undefined) this.#poll.remember(first)
@@ -46,6 +48,15 @@ export class Ticket {
   /** Cancels the job unless it is done. @throws ClaimcheckError already_finished */
   cancel({ signal }: { signal?: AbortSignal | undefined } = {}): Promise<TicketData> {
     return this.#poll.cancel(signal)
+  }
+
+  /**
+   * Submits what has failed or was canceled again, as a new ticket; this one stays as it is.
+   * @throws ClaimcheckError not_finished, already_finished, payload_expired and others
+   */
+  async retry(options: RetryOptions = {}): Promise<Ticket> {
+    const reply = await this.#poll.retry(options)
+    return new Ticket(this.#connection, String(reply.body?.id), reply)
   }
 
   async #withTicket(asked: Promise<TicketData>): Promise<TicketData> {

@@ -55,6 +55,8 @@ export const jobInputSchema = open({
   fingerprint: z.string(),
   /** The edge's step in the request's trace, as a `traceparent`: what is done for the job are its children. */
   trace: z.string().optional(),
+  /** The ticket of the failed job that this one does again. */
+  retryOf: z.string().optional(),
 })
 export type JobInput = z.infer<typeof jobInputSchema>
 

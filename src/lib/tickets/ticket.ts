@@ -35,6 +35,7 @@ export const ticketSchema = z
       )
       .optional()
       .meta({ description: "The attempts that have ended, the latest ten or so. Absent if the first one succeeded" }),
+    retry_of: z.string().optional().meta({ description: "Id of the failed ticket that this one is a retry of" }),
     cached: z.boolean().optional().meta({ description: "The result was cached from an earlier upload of yours" }),
     queue: z
       .object({
@@ -142,6 +143,7 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
     ...(job.startedMs !== undefined && { started_at: isoInstant(job.startedMs) }),
     attempts: job.attempts,
     ...historyOf(job),
+    ...(job.input.retryOf !== undefined && { retry_of: job.input.retryOf }),
     ...(job.cached === true && { cached: true }),
     ...(image !== undefined && { image: imageOf(image) }),
     ...(source !== undefined && { image_url: source.url }),

@@ -8,7 +8,7 @@ import {
   edgeEnv,
   type RunningEdge,
 } from "../../support/edge/edge-runtime.ts"
-import { BatchWorker } from "../../support/store/batch-worker.ts"
+import { BatchWorker, inspected } from "../../support/store/batch-worker.ts"
 
 const QUEUE = "@inspect@url"
 const MAX_ROWS = 2_000
@@ -135,6 +135,48 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
           .slice(1)
           .map((line) => line.split(",")[0]),
       ).toEqual(urls)
+    })
+
+    it("retries the failed rows as a new batch, with their columns and images; the old one stays as it was", async () => {
+      const list =
+        "id,url,note\n1,https://example.com/a.jpg,x\n2,https://example.com/broken.jpg,y\n" +
+        '3,"https://example.com/a.jpg;https://example.com/broken.jpg",z\n4,not a url,w\n'
+      const old = await accept(list, { query: "operation=inspect&on_invalid=skip&batch_size=7" })
+      const retry = (id: string, headers: HeadersInit = {}) =>
+        edge.request(`/v1/batches/${id}/retry`, { method: "POST", headers })
+      expect(await (await retry(old.id)).json()).toMatchObject({ status: 409, code: "not_finished" })
+      await worker.work(QUEUE)
+      const before = [await read(old.id), (await results(old.id)).text]
+      const key = { "idempotency-key": `retry of ${old.id}` }
+      const response = await retry(old.id, key)
+      expect(response.status).toBe(202)
+      const anew = batchTicketSchema.strict().parse(await response.json())
+      expect(response.headers.get("location")).toBe(`/v1/batches/${anew.id}`)
+      expect(anew).toMatchObject({ retry_of: old.id, operation: "inspect", batch_size: 7 })
+      expect(anew).toMatchObject({ rows: { total: 2, skipped: 0 }, pictures: { total: 2 } })
+      expect(await (await retry(old.id, key)).json()).toMatchObject({ id: anew.id })
+      await worker.work(QUEUE, (job) =>
+        inspected({ ...job, input: { ...job.input, source: { url: "https://mended" } } }),
+      )
+      const rows = (await results(anew.id)).text.trim().split("\r\n")
+      expect(rows.map((row) => row.split(",")[0])).toEqual(["id", "2", "3"])
+      expect(rows[1]).toMatch(/^2,https:\/\/example\.com\/broken\.jpg,y,succeeded,/)
+      expect(rows[2]).toMatch(
+        /^3,https:\/\/example\.com\/a\.jpg;https:\/\/example\.com\/broken\.jpg,z,succeeded;succeeded,/,
+      )
+      expect([await read(old.id), (await results(old.id)).text]).toEqual(before)
+      expect(await (await retry(anew.id)).json()).toMatchObject({ status: 409, code: "already_finished" })
+    })
+
+    it("retries the rows of a canceled batch that were not done, those that had not begun too", async () => {
+      const urls = Array.from({ length: 12 }, (_row, i) => `https://example.com/${i}.jpg`)
+      const old = await accept(["url", ...urls].join("\n"), { query: "operation=inspect&batch_size=4" })
+      await worker.feed()
+      await worker.answer(QUEUE, inspected, 2)
+      await edge.request(`/v1/batches/${old.id}`, { method: "DELETE" })
+      const response = await edge.request(`/v1/batches/${old.id}/retry`, { method: "POST" })
+      expect(await response.json()).toMatchObject({ rows: { total: 10 }, pictures: { total: 10 } })
+      await worker.work(QUEUE)
     })
 
     it("refuses a list for its rows, and says which, where and why; on_invalid=skip takes the rest", async () => {

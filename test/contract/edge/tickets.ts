@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest"
+import { afterAll, describe, expect, it } from "vitest"
+import type { Ticket } from "../../../src/lib/tickets/ticket.ts"
 import { ASLEEP, AWAKE, succeed } from "../../support/edge/edge-classifier.ts"
 import { type EdgeClient, expectHints, expectProblem, expectTicket, picture, until } from "./client.ts"
 
@@ -84,6 +85,63 @@ export function ticketContract(client: EdgeClient): void {
       const ticket = await submit({ query: `?model=${ASLEEP}&deadline_ms=1` })
       await until(async () => (await read(ticket)).done)
       expect(await read(ticket)).toMatchObject({ status: "failed", error: { code: "deadline_exceeded" } })
+    })
+  })
+
+  describe("POST /v1/classifications/{id}/retry", () => {
+    const retry = (ticket: Ticket, headers: Record<string, string> = {}) =>
+      client.request(`/v1/classifications/${ticket.id}/retry`, { method: "POST", headers })
+    afterAll(() => client.classifier.sdk.del(client.classifier.keys.dead))
+    /** Its attempts are used up, so that its image is kept. */
+    const bury = async () => {
+      for (const { id: jobId, leaseToken: token } of await client.classifier.claim())
+        await client.classifier.store.retry({ jobId, token }, "died", { nowMs: Date.now(), counts: true, aside: true })
+    }
+
+    it("makes a new ticket of the same image, which refers to the old; the old one stays as it was", async () => {
+      const old = await submit({ query: "?top_k=1" })
+      await bury()
+      const before = await read(old)
+      expect(before).toMatchObject({ status: "failed", error: { code: "attempts_exhausted" } })
+      const response = await retry(old)
+      const ticket = await expectTicket(response, 202)
+      expect(response.headers.get("location")).toBe(`/v1/classifications/${ticket.id}`)
+      expect(ticket).toMatchObject({ retry_of: old.id, status: "queued", attempts: 0, image: before.image ?? {} })
+      expect(ticket.id).not.toBe(old.id)
+      const jobs = await client.classifier.work()
+      expect(jobs.map(({ input }) => input.operation)).toContainEqual({ name: "classify", topK: 1 })
+      expect(await read(ticket)).toMatchObject({ status: "succeeded", retry_of: old.id })
+      expect(await read(old)).toEqual(before)
+    })
+
+    it("is one ticket for one Idempotency-Key", async () => {
+      const old = await submit()
+      await bury()
+      const key = { "idempotency-key": `retry of ${old.id}` }
+      const first = await expectTicket(await retry(old, key), 202)
+      expect((await expectTicket(await retry(old, key), 202)).id).toBe(first.id)
+      await drop(first)
+    })
+
+    it("has the picture of a URL fetched again", async () => {
+      const image_url = "https://example.com/picture.jpg"
+      const headers = { "content-type": "application/json" }
+      const old = await submit({ headers }, JSON.stringify({ image_url, operation: "inspect" }))
+      await drop(old)
+      const ticket = await expectTicket(await retry(old), 202)
+      expect(ticket).toMatchObject({ retry_of: old.id, image_url, operation: "inspect" })
+      await drop(ticket)
+    })
+
+    it("refuses what is not done, has succeeded, or has no image any more, and says which", async () => {
+      const ticket = await submit()
+      await expectProblem(await retry(ticket), 409, "not_finished")
+      await client.classifier.work()
+      await expectProblem(await retry(ticket), 409, "already_finished")
+      const canceled = await submit()
+      await drop(canceled)
+      await expectProblem(await retry(canceled), 410, "payload_expired")
+      await expectProblem(await retry({ ...ticket, id: "cls_forged" }), 404, "not_found")
     })
   })
 

@@ -141,6 +141,22 @@ const SCENARIOS: Record<string, Scenario> = {
     const id = await finished(webhook)
     return () => edge.request(`${ticket(id)}/deliveries`, { method: "POST" })
   },
+  "POST /v1/classifications/{id}/retry | of an image that is stored": async () => {
+    const id = await submitted()
+    for (const { id: jobId, leaseToken } of await classifier.claim())
+      await classifier.store.retry({ jobId, token: leaseToken }, "died", {
+        nowMs: Date.now(),
+        counts: true,
+        aside: true,
+      })
+    return () => edge.request(`${ticket(id)}/retry`, { method: "POST" })
+  },
+  "POST /v1/batches/{id}/retry | of 5 images, in one piece": async () => {
+    const id = await idOf(await postList("?operation=inspect"))
+    const failure = { state: "failed", error: { code: "fetch_failed", message: "gone" } } as const
+    await new BatchWorker(gateway).work("@inspect@url", () => failure)
+    return () => edge.request(`/v1/batches/${id}/retry`, { method: "POST" })
+  },
   "POST /v1/batches | of a list in one piece": async () => () => postList(),
   "GET /v1/batches/{id} | ": async () => {
     const id = await idOf(await postList())

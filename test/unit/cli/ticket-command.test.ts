@@ -140,3 +140,14 @@ it("shows each attempt that ended, with its classifier and reason", async () => 
   ]
   expect((await ticket("cls_made")).out).toContain("attempt 1 the lane died (2.0 s, host-7-abc)")
 })
+
+it("--retry submits again what failed, and shows the new ticket", async () => {
+  answers["/v1/classifications/cls_made/retry"] = [{ ...waiting, id: "cls_new", retry_of: "cls_made" }]
+  const shown = await ticket("cls_made", "--retry")
+  expect(shown).toMatchObject({ code: 0, err: "" })
+  expect(shown.out).toMatch(/^cls_new/)
+  expect(shown.out).toContain("retry of  cls_made")
+  answers["/v1/batches/bat_1/retry"] = [{ ...batch, id: "bat_2", retry_of: "bat_1" }]
+  expect((await ticket("bat_1", "--retry")).out).toContain("bat_2")
+  expect(await ticket("cls_gone", "--retry")).toMatchObject({ code: 1 })
+})

@@ -291,3 +291,23 @@ it("--cancel stops the run at the edge that has it, whichever is the usual one",
   }
   expect(asked).toContain("DELETE /v1/batches/bat_1")
 })
+
+it("retry submits the failed rows of a batch again, and writes what becomes of them", async () => {
+  isDone = true
+  const out = join(folder, "again.csv")
+  const { said } = await run("retry", "bat_1", "--out", out)
+  expect(asked).toContain("POST /v1/batches/bat_1/retry")
+  expect(posted).toEqual(["/v1/batches/bat_1/retry"])
+  expect(await readFile(out, "utf8")).toBe("url,status\r\nu,\r\n")
+  expect(said).toContain("again.csv")
+  expect(await readdir(folder)).toEqual(["again.csv"])
+  // What is there stays as it is, and nothing is sent.
+  await expect(run("retry", "bat_1", "--out", out)).rejects.toThrow(/again\.csv is there already/)
+  expect(posted).toHaveLength(1)
+  await run("retry", "bat_1", "--out", out, "--force")
+  expect(posted).toHaveLength(2)
+})
+
+it("the ticket of a batch instead of a list is told the command that retries it", async () => {
+  await expect(run("bat_1")).rejects.toThrow(/claimcheck batch retry bat_1/)
+})

@@ -72,7 +72,7 @@ describe("GET /openapi.json", () => {
     const naming = (text: string) =>
       operations.filter(({ operation }) => JSON.stringify(operation.responses).includes(text)).map(({ path }) => path)
     expect(naming("#/components/headers/RateLimit-Policy")).toEqual(naming('"queue_full"'))
-    expect(naming('"queue_full"')).toHaveLength(3)
+    expect(naming('"queue_full"')).toHaveLength(5)
   })
 
   it("says whether a key is needed, as the edge is configured", async () => {
