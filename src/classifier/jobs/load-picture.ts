@@ -1,6 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { ClaimedJob, ImageInfo } from "../../lib/queue/job.ts"
 import type { JobStore } from "../../lib/queue/job-store.ts"
+import { sleep } from "../../lib/sleep.ts"
 import type { PictureSource } from "../fetch/open-picture-source.ts"
 
 export type PictureDeps = {
@@ -11,6 +12,9 @@ export type PictureDeps = {
   shutdown: AbortSignal
 }
 
+/** A replica can lag behind the primary that has the bytes: it is asked again before their absence is final. */
+const LOOK_AGAIN_MS = [250, 1_000]
+
 type Load = { signal: AbortSignal; reach: <T>(call: () => Promise<T>) => Promise<T> }
 
 /** The bytes that a job is about. @throws AppError for what is an outcome of the job, ShuttingDown, the signal's reason */
@@ -20,8 +24,12 @@ export async function loadPicture(
   { signal, reach }: Load,
 ): Promise<Uint8Array> {
   if (payloadId !== undefined) {
-    const bytes = await reach(() => deps.store.getPayload(payloadId))
-    if (bytes !== null) return bytes
+    for (const pauseMs of [0, ...LOOK_AGAIN_MS]) {
+      if (pauseMs > 0) await sleep(pauseMs, signal)
+      signal.throwIfAborted()
+      const bytes = await reach(() => deps.store.getPayload(payloadId))
+      if (bytes !== null) return bytes
+    }
     throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
   }
   if (source === undefined) throw new AppError("payload_expired", "The job names no image")

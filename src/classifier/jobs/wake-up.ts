@@ -6,6 +6,8 @@ import { sleep } from "../../lib/sleep.ts"
 
 /** A server that pings does so every 15 s. Once it is known to, silence means that the connection is dead. */
 const SILENCE_MS = 50_000
+/** Of a server that does not ping nobody knows whether its stream is dead: another one is opened. */
+const SILENCE_WITHOUT_PINGS_MS = 300_000
 
 export type WakeUpOptions = {
   redis: RedisRest
@@ -53,17 +55,19 @@ async function* readLines(stream: ReadableStream<Uint8Array>, server: { pings: b
   const reader = stream.pipeThrough(new TextDecoderStream() as ReadableWritablePair<string, Uint8Array>).getReader()
   let rest = ""
   let silence: ReturnType<typeof setTimeout> | undefined
+  const listen = () => {
+    clearTimeout(silence)
+    silence = setTimeout(onSilence, server.pings ? SILENCE_MS : SILENCE_WITHOUT_PINGS_MS)
+  }
   try {
+    listen()
     for (;;) {
       const { done, value } = await reader.read()
       if (done) return
       const lines = (rest + value).split(/\r?\n/)
       rest = (lines.pop() ?? "").slice(0, 65_536)
       server.pings ||= lines.some((line) => line.startsWith(":"))
-      if (server.pings) {
-        clearTimeout(silence)
-        silence = setTimeout(onSilence, SILENCE_MS)
-      }
+      listen()
       yield* lines
     }
   } finally {

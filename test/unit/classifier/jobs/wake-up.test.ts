@@ -122,12 +122,17 @@ describe("listenForWakeUps()", () => {
     await connect()
   })
 
-  it("bears with the silence of a server that never pings", async () => {
+  it("opens another stream when a server that never pings has been silent for minutes, and none before", async () => {
     await connect()
-    await vi.advanceTimersByTimeAsync(3_600_000)
-    expect(server.last.isOpen()).toBe(true)
-    server.last.send("data: message,wake,outbox\n")
-    await until(() => seen.at(-1) === "outbox")
+    const first = server.last
+    await vi.advanceTimersByTimeAsync(290_000)
+    first.send("data: message,wake,outbox\n")
+    await vi.advanceTimersByTimeAsync(290_000)
+    expect(first.isOpen()).toBe(true)
+    expect(seen.at(-1)).toBe("outbox")
+    await vi.advanceTimersByTimeAsync(11_000)
+    expect(first.isOpen()).toBe(false)
+    await connect()
   })
 
   it("ends with its signal, and lets the stream go", async () => {
