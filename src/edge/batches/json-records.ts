@@ -1,8 +1,8 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { ListLimits } from "./list-limits.ts"
 
-/** One record of a list in JSON, as it was parsed, and the line of the text that it begins in. */
-export type JsonRecord = { line: number; value: unknown }
+/** One record of a list in JSON: as it was sent, as it was parsed, and the line of the text that it begins in. */
+export type JsonRecord = { line: number; text: string; value: unknown }
 
 /** Cuts text into records: one a line (JSON Lines), or the elements of one array. */
 export interface JsonRecords {
@@ -39,7 +39,7 @@ export class JsonLines implements JsonRecords {
   *#read(text: string): Generator<JsonRecord> {
     this.#line++
     if (text.length > this.#limits.maxRowChars) throw tooLong(this.#line, this.#limits)
-    if (text.trim() !== "") yield { line: this.#line, value: parse(text, this.#line) }
+    if (text.trim() !== "") yield parse(text, this.#line)
   }
 }
 
@@ -112,14 +112,14 @@ export class JsonArray implements JsonRecords {
     if (isLast) this.#state = "after"
     const isEmptyArray = isLast && !this.#hasElements && element.trim() === ""
     this.#hasElements = true
-    if (!isEmptyArray) yield { line: this.#startLine, value: parse(element, this.#startLine) }
+    if (!isEmptyArray) yield parse(element, this.#startLine)
     this.#startLine = this.#line
   }
 }
 
-function parse(text: string, line: number): unknown {
+function parse(text: string, line: number): JsonRecord {
   try {
-    return JSON.parse(text)
+    return { line, text, value: JSON.parse(text) }
   } catch (cause) {
     throw new AppError("invalid_list", `Cannot read the list: line ${line} is not JSON`, { cause })
   }

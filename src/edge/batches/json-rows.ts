@@ -1,10 +1,12 @@
-import { AppError } from "../../lib/app-error.ts"
 import { noUrlColumn } from "./delimited-rows.ts"
 import type { Columns, InputRow } from "./input-row.ts"
 import type { JsonRecord, JsonRecords } from "./json-records.ts"
 import type { ListLimits } from "./list-limits.ts"
 import { splitUrls } from "./split-urls.ts"
 import { findUrlColumn, plainName } from "./url-column.ts"
+
+/** A value as it was parsed, and its text as it was sent. */
+type Field = { value: unknown; text: string }
 
 /** The rows of a list in JSON: each a URL, or an object with one or several in a field named as a column would be. */
 export class JsonRows {
@@ -29,30 +31,34 @@ export class JsonRows {
     for (const record of this.#records.end()) yield this.#read(record)
   }
 
-  #read({ line, value }: JsonRecord): InputRow {
-    if (typeof value === "string") return this.#readObject(line, { url: value })
+  #read({ line, text, value }: JsonRecord): InputRow {
+    if (typeof value === "string") return this.#readFields(line, new Map([["url", { value, text }]]))
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      return this.#readObject(line, value as Record<string, unknown>)
+      const texts = readTexts(text)
+      const fields = Object.entries(value).map(
+        ([name, value]) => [name, { value, text: texts.get(name) ?? "" }] as const,
+      )
+      return this.#readFields(line, new Map(fields))
     }
     const problem = "is neither a URL nor an object with one"
     return { line, cells: [], column: "", urls: [], separator: ",", problem }
   }
 
-  #readObject(line: number, object: Record<string, unknown>): InputRow {
-    const names = Object.keys(object)
+  #readFields(line: number, fields: ReadonlyMap<string, Field>): InputRow {
     const cells: (string | null)[] = this.columns.names.map(() => null)
     let problem: string | undefined
-    for (const name of names) {
+    for (const [name, field] of fields) {
       const index = this.#indexOf(name)
       if (index === -1) {
         const { maxColumns, maxNameChars } = this.#limits
         problem = `brings the list to more than ${maxColumns} fields, or their names to more than ${maxNameChars} characters`
-      } else cells[index] = asText(object[name])
+      } else cells[index] = toCell(field)
     }
+    const names = [...fields.keys()]
     const found = this.#findUrls(names)
     const column = names[found] ?? ""
     if (found !== -1 && this.columns.urlColumn === -1) this.columns.urlColumn = this.#indexOf(column)
-    const { urls, separator } = urlsOf(found === -1 ? undefined : object[column])
+    const { urls, separator } = urlsOf(found === -1 ? undefined : fields.get(column))
     return { line, cells, column, urls, separator, ...(problem !== undefined && { problem }) }
   }
 
@@ -77,19 +83,40 @@ export class JsonRows {
   }
 }
 
-function urlsOf(value: unknown): { urls: string[]; separator: string } {
-  if (Array.isArray(value)) return { urls: value.map((item) => asText(item) ?? ""), separator: "," }
-  return splitUrls(asText(value) ?? "")
+function urlsOf(field: Field | undefined): { urls: string[]; separator: string } {
+  if (isTexts(field?.value)) return { urls: field.value, separator: "," }
+  return splitUrls(field === undefined ? "" : (toCell(field) ?? ""))
 }
 
-function asText(value: unknown): string | null {
-  if (value === null || value === undefined) return null
-  if (Array.isArray(value) && value.every((item) => typeof item === "string")) return value.join(",")
-  if (typeof value === "string") return value
-  try {
-    return JSON.stringify(value)
-  } catch (cause) {
-    // What JSON.parse takes can be too deep for the way back.
-    throw new AppError("invalid_list", "Cannot read the list: a value in it is nested too deeply", { cause })
+/** What is no text keeps the one it was sent as: JSON.parse() rounds the digits of a long number. */
+function toCell({ value, text }: Field): string | null {
+  if (value === null || typeof value === "string") return value
+  return isTexts(value) ? value.join(",") : text
+}
+
+const isTexts = (value: unknown): value is string[] =>
+  Array.isArray(value) && value.every((item) => typeof item === "string")
+
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s"{}[\],:]+/g
+
+/** The values of an object's fields, by name, as its text has them but without white space. Of a name that comes twice the last one counts. */
+function readTexts(object: string): Map<string, string> {
+  const texts = new Map<string, string>()
+  let depth = 0
+  let name: string | undefined
+  let text = ""
+  for (const [token] of object.matchAll(TOKENS)) {
+    if (token === "}" || token === "]") depth--
+    const isEnd = depth === 0 || (depth === 1 && token === ",")
+    if (isEnd && name !== undefined) {
+      texts.set(name, text)
+      name = undefined
+    } else if (name !== undefined && (text !== "" || token !== ":")) text += token
+    else if (name === undefined && token.startsWith('"')) {
+      name = JSON.parse(token) as string
+      text = ""
+    }
+    if (token === "{" || token === "[") depth++
   }
+  return texts
 }

@@ -59,7 +59,7 @@ function errorOf(end: PictureResult): string {
 }
 
 /** An output that the edge hands out itself has an address there. */
-export function outputUrl({ url, id }: NonNullable<JobResult["output"]>, { origin }: BatchPlan): string {
+function outputUrl({ url, id }: NonNullable<JobResult["output"]>, { origin }: BatchPlan): string {
   const address = url ?? `/v1/outputs/${id}`
   return address.startsWith("/") ? origin + address : address
 }

@@ -1,8 +1,8 @@
 import type { BatchPlan } from "../../lib/batches/batch.ts"
-import type { JobResult } from "../../lib/queue/job.ts"
+import { answerOf, withLinks } from "../../lib/tickets/ticket.ts"
 import { delimitedLine } from "./delimited-cell.ts"
 import type { PictureResult } from "./picture-result.ts"
-import { cellsOf, headerOf, outputUrl } from "./result-columns.ts"
+import { cellsOf, headerOf } from "./result-columns.ts"
 import type { ResultRow } from "./result-rows.ts"
 
 export const RESULT_FORMATS = {
@@ -64,34 +64,12 @@ function pictureToJson(end: PictureResult, plan: BatchPlan): Record<string, unkn
   const about = { ...(end.url !== undefined && { url: end.url }), status: end.status, ...model }
   switch (end.status) {
     case "succeeded":
-      return { ...about, ...resultToJson(end.result, plan) }
+      return { ...about, ...withLinks(answerOf(end.result), plan.origin) }
     case "failed":
       return { ...about, error: end.error }
     case "canceled":
       return about
     default:
       return end satisfies never
-  }
-}
-
-/** In the words of a single picture's ticket (src/lib/tickets/ticket.ts). */
-function resultToJson({ predictions, scores, image, output }: JobResult, plan: BatchPlan): Record<string, unknown> {
-  return {
-    image,
-    ...(predictions !== undefined && {
-      predictions: predictions.map(({ label, probability, classIndex }) => {
-        return { label, probability, class_index: classIndex }
-      }),
-    }),
-    ...(scores !== undefined && { scores }),
-    ...(output !== undefined && {
-      output: {
-        url: outputUrl(output, plan),
-        content_type: output.contentType,
-        bytes: output.bytes,
-        sha256: output.sha256,
-        ...(output.width !== undefined && { width: output.width, height: output.height }),
-      },
-    }),
   }
 }

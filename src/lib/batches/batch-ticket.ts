@@ -87,7 +87,7 @@ export function toBatchTicket(
     ...(plan.model !== undefined && { model: { id: plan.model } }),
     ...(plan.retryOf !== undefined && { retry_of: plan.retryOf }),
     created_at: isoInstant(plan.createdMs),
-    ...(startedMs !== undefined && { started_at: isoInstant(startedMs) }),
+    ...(startedMs !== undefined && { started_at: isoInstant(Math.max(startedMs, plan.createdMs)) }),
     ...(isDone && { finished_at: isoInstant(finishedMs) }),
     rows: { total: plan.rows, skipped: plan.skipped },
     pictures: {

@@ -19,7 +19,7 @@ export const ticketSchema = z
       .meta({ description: "Absent if the operation uses no model" }),
     created_at: instant,
     started_at: instant.optional().meta({
-      description: "Time of the latest claim. Earlier than `created_at` if the ticket shares the job of an earlier one",
+      description: "Time of the latest claim; `created_at` if that was earlier, for a ticket that shares another's job",
     }),
     finished_at: instant.optional(),
     attempts: z.number().int().meta({ description: "Number of attempts" }),
@@ -133,6 +133,8 @@ export type Wait = PollHint & { position: number | null; classifiers: number; is
 
 export function toTicket(job: Job, wait: Wait | null): Ticket {
   const { source, image } = job.input
+  // The edge stamps the creation, and its clock can be ahead of Redis': nothing is before it.
+  const sinceCreation = (ms: number) => isoInstant(Math.max(ms, job.createdMs))
   const ticket: Ticket = {
     id: job.input.ticketId,
     status: job.state,
@@ -140,9 +142,9 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
     operation: job.input.operation.name,
     ...(job.model !== undefined && { model: modelOf(job, job.model) }),
     created_at: isoInstant(job.createdMs),
-    ...(job.startedMs !== undefined && { started_at: isoInstant(job.startedMs) }),
+    ...(job.startedMs !== undefined && { started_at: sinceCreation(job.startedMs) }),
     attempts: job.attempts,
-    ...historyOf(job),
+    ...historyOf(job, sinceCreation),
     ...(job.input.retryOf !== undefined && { retry_of: job.input.retryOf }),
     ...(job.cached === true && { cached: true }),
     ...(image !== undefined && { image: imageOf(image) }),
@@ -175,8 +177,7 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
     default:
       job satisfies never
   }
-  ticket.finished_at = isoInstant(job.finishedMs)
-  // Edge and classifier stamp by different clocks: a negative wait is none.
+  ticket.finished_at = sinceCreation(job.finishedMs)
   const queued = Math.max(0, (job.startedMs ?? job.finishedMs) - job.createdMs)
   const stages = job.state === "succeeded" && job.cached !== true ? job.result.timingsMs : {}
   ticket.timings_ms = { queued, ...stages, total: Math.max(0, job.finishedMs - job.createdMs) }
@@ -184,7 +185,7 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
 }
 
 /** The attempts that have ended. The scripts keep those without an outcome; the last of a job that is done is in its own record. */
-function historyOf(job: Job): Pick<Ticket, "attempt_history"> {
+function historyOf(job: Job, toInstant: (ms: number) => string): Pick<Ticket, "attempt_history"> {
   const ended: Omit<NonNullable<Job["history"]>[number], "reason">[] = [...(job.history ?? [])]
   const { attempts: attempt, claimedMs: startedMs, worker } = job
   const isLastKept = attempt <= (ended.at(-1)?.attempt ?? 0)
@@ -197,8 +198,8 @@ function historyOf(job: Job): Pick<Ticket, "attempt_history"> {
   return {
     attempt_history: ended.map(({ attempt, startedMs, endedMs, worker, ...rest }) => ({
       attempt,
-      started_at: isoInstant(startedMs),
-      ended_at: isoInstant(endedMs),
+      started_at: toInstant(startedMs),
+      ended_at: toInstant(endedMs),
       classifier: worker,
       ...rest,
     })),
@@ -221,7 +222,13 @@ function modelOf(job: Job, id: string): { id: string; version?: string } {
   return { id, ...(version !== undefined && { version }) }
 }
 
-function answerOf({ predictions, scores, output, image }: JobResult): Partial<Ticket> {
+/** What a result is on the wire, in a ticket and in a batch's row. */
+export function answerOf({
+  predictions,
+  scores,
+  output,
+  image,
+}: JobResult): Pick<Ticket, "image" | "predictions" | "scores" | "output"> {
   return {
     image: imageOf(image),
     ...(predictions !== undefined && {

@@ -141,6 +141,40 @@ describe("readList()", () => {
     expect((await read("[ ]")).rows).toEqual([])
   })
 
+  it("keeps the values of a JSON list as they were sent, digit for digit", async () => {
+    const sent = [
+      '{"id":1193274837465123457,"url":"https://a.example/1","price":1.50,"sold":false,"size":1e400,"gone":null}',
+      '{"url":"https://a.example/2", "size" : -0 , "id":9007199254740993 , "more":{ "id": [12345678901234567890, "a \\" b"] }}',
+      '{"\\u0069d":1,"id":20.0,"url":["https://a.example/3"],"price":[1.0,"x"]}',
+    ]
+    for (const list of [sent.join("\n"), `[${sent.join(" ,\n")}]`]) {
+      const { rows, columns } = await read(list)
+      const kept = rows.map(({ cells }) =>
+        Object.fromEntries(columns.flatMap((name, i) => (cells[i] == null ? [] : [[name, cells[i]]]))),
+      )
+      expect(kept).toEqual([
+        { id: "1193274837465123457", url: "https://a.example/1", price: "1.50", sold: "false", size: "1e400" },
+        {
+          id: "9007199254740993",
+          url: "https://a.example/2",
+          size: "-0",
+          more: '{"id":[12345678901234567890,"a \\" b"]}',
+        },
+        { id: "20.0", url: "https://a.example/3", price: '[1.0,"x"]' },
+      ])
+    }
+  })
+
+  it("refuses a URL field with anything but texts in its array", async () => {
+    for (const urls of ['["https://a.example/1",5]', '[null,"https://a.example/1"]', '[["https://a.example/1"]]']) {
+      const { rows } = await read(`{"url":"https://a.example/0"}\n{"url":${urls}}`)
+      expect(
+        rows.map((row, i) => "problem" in checkRow(row, i + 1, 100)),
+        urls,
+      ).toEqual([false, true])
+    }
+  })
+
   it("takes no row that brings the names of a JSON list's fields past their limit", async () => {
     const url = "https://a.example/1"
     const long = { url, ["n".repeat(LIST_LIMITS.maxNameChars)]: 1 }

@@ -63,7 +63,8 @@ describe("a row's results", () => {
   it("name the model that made them: an operator can have moved the job to another than was asked for", async () => {
     const operation = parseOperation("classify", {})
     const plan = { columns: ["url"], operation, model: "asked-for" } as unknown as Batch["plan"]
-    const result = { modelVersion: "7", predictions: [], image: {} }
+    const image = { format: "jpeg", width: 8, height: 8, bytes: 9, orientation: 1 }
+    const result = { modelVersion: "7", predictions: [], image: { ...image, isProgressive: true, ofLater: 1 } }
     const moved = { state: "succeeded", model: "moved-to", input: "{}", result: JSON.stringify(result) }
     const picture = readPictureResult({ plan, progress: {} } as Batch, 0, JSON.stringify(moved))
     const written = async (format: "csv" | "jsonl") => {
@@ -77,6 +78,9 @@ describe("a row's results", () => {
     expect(await written("csv")).toBe(
       "url,status,label,probability,predictions,model,error\r\nu,succeeded,,,,moved-to,\r\n",
     )
-    expect(JSON.parse(await written("jsonl")).results).toMatchObject([{ model: { id: "moved-to", version: "7" } }])
+    const [first] = JSON.parse(await written("jsonl")).results
+    expect(first.model).toEqual({ id: "moved-to", version: "7" })
+    // What a record keeps for ourselves is not shown.
+    expect(first.image).toEqual(image)
   })
 })
