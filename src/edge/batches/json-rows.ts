@@ -5,8 +5,8 @@ import type { ListLimits } from "./list-limits.ts"
 import { splitUrls } from "./split-urls.ts"
 import { findUrlColumn, plainName } from "./url-column.ts"
 
-/** A value as it was parsed, and its text as it was sent. */
-type Field = { value: unknown; text: string }
+/** The text of a value, null where it is null; and its URLs, if it is an array of texts. */
+type Field = { cell: string | null; urls?: string[] }
 
 /** The rows of a list in JSON: each a URL, or an object with one or several in a field named as a column would be. */
 export class JsonRows {
@@ -32,13 +32,9 @@ export class JsonRows {
   }
 
   #read({ line, text, value }: JsonRecord): InputRow {
-    if (typeof value === "string") return this.#readFields(line, new Map([["url", { value, text }]]))
+    if (typeof value === "string") return this.#readFields(line, new Map([["url", { cell: value }]]))
     if (typeof value === "object" && value !== null && !Array.isArray(value)) {
-      const texts = readTexts(text)
-      const fields = Object.entries(value).map(
-        ([name, value]) => [name, { value, text: texts.get(name) ?? "" }] as const,
-      )
-      return this.#readFields(line, new Map(fields))
+      return this.#readFields(line, readFields(value, text))
     }
     const problem = "is neither a URL nor an object with one"
     return { line, cells: [], column: "", urls: [], separator: ",", problem }
@@ -47,18 +43,18 @@ export class JsonRows {
   #readFields(line: number, fields: ReadonlyMap<string, Field>): InputRow {
     const cells: (string | null)[] = this.columns.names.map(() => null)
     let problem: string | undefined
-    for (const [name, field] of fields) {
+    for (const [name, { cell }] of fields) {
       const index = this.#indexOf(name)
       if (index === -1) {
         const { maxColumns, maxNameChars } = this.#limits
         problem = `brings the list to more than ${maxColumns} fields, or their names to more than ${maxNameChars} characters`
-      } else cells[index] = toCell(field)
+      } else cells[index] = cell
     }
     const names = [...fields.keys()]
     const found = this.#findUrls(names)
     const column = names[found] ?? ""
     if (found !== -1 && this.columns.urlColumn === -1) this.columns.urlColumn = this.#indexOf(column)
-    const { urls, separator } = urlsOf(found === -1 ? undefined : fields.get(column))
+    const { urls, separator } = urlsOf((found === -1 ? undefined : fields.get(column)) ?? { cell: null })
     return { line, cells, column, urls, separator, ...(problem !== undefined && { problem }) }
   }
 
@@ -83,40 +79,50 @@ export class JsonRows {
   }
 }
 
-function urlsOf(field: Field | undefined): { urls: string[]; separator: string } {
-  if (isTexts(field?.value)) return { urls: field.value, separator: "," }
-  return splitUrls(field === undefined ? "" : (toCell(field) ?? ""))
+function urlsOf({ cell, urls }: Field): { urls: string[]; separator: string } {
+  return urls === undefined ? splitUrls(cell ?? "") : { urls, separator: "," }
 }
 
 /** What is no text keeps the one it was sent as: JSON.parse() rounds the digits of a long number. */
-function toCell({ value, text }: Field): string | null {
-  if (value === null || typeof value === "string") return value
-  return isTexts(value) ? value.join(",") : text
+function readFields(object: object, text: string): Map<string, Field> {
+  let texts: Map<string, string> | undefined
+  const fields = new Map<string, Field>()
+  for (const [name, value] of Object.entries(object)) {
+    if (value === null || typeof value === "string") fields.set(name, { cell: value })
+    else if (isTexts(value)) fields.set(name, { cell: value.join(","), urls: value })
+    else {
+      texts ??= readTexts(text)
+      fields.set(name, { cell: texts.get(name) ?? null })
+    }
+  }
+  return fields
 }
 
 const isTexts = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((item) => typeof item === "string")
 
-const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\],:]|[^\s"{}[\],:]+/g
+const TEXT_OR_BLANK = /("[^"\\]*(?:\\.[^"\\]*)*")|\s+/g
 
-/** The values of an object's fields, by name, as its text has them but without white space. Of a name that comes twice the last one counts. */
-function readTexts(object: string): Map<string, string> {
+/** The values of an object's fields, by name, as its JSON has them but without white space. Of a name that comes twice the last one counts. */
+function readTexts(json: string): Map<string, string> {
   const texts = new Map<string, string>()
   let depth = 0
-  let name: string | undefined
-  let text = ""
-  for (const [token] of object.matchAll(TOKENS)) {
-    if (token === "}" || token === "]") depth--
-    const isEnd = depth === 0 || (depth === 1 && token === ",")
-    if (isEnd && name !== undefined) {
-      texts.set(name, text)
-      name = undefined
-    } else if (name !== undefined && (text !== "" || token !== ":")) text += token
-    else if (name === undefined && token.startsWith('"')) {
-      name = JSON.parse(token) as string
-      text = ""
-    }
-    if (token === "{" || token === "[") depth++
+  let start = 0
+  let name = ""
+  for (let i = 0; i < json.length; i++) {
+    const char = json[i]
+    if (char === '"') {
+      for (i++; json[i] !== '"'; i++) if (json[i] === "\\") i++
+    } else if (depth === 1 && char === ":") {
+      name = JSON.parse(json.slice(start, i))
+      start = i + 1
+    } else if (depth === 1 && (char === "," || char === "}")) {
+      const text = json.slice(start, i).trim()
+      texts.set(name, /^[[{]/.test(text) ? text.replace(TEXT_OR_BLANK, "$1") : text)
+      start = i + 1
+    } else if (char === "{" || char === "[") {
+      if (++depth === 1) start = i + 1
+    } else if (char === "}" || char === "]") depth--
   }
   return texts
 }

@@ -31,8 +31,8 @@ export type ResultPage = {
 export type BatchRow = {
   /** From 1. */
   row: number
-  /** Your columns, by name. */
-  input: Record<string, unknown>
+  /** Your columns, by name, as text; without those that the row lacks. */
+  input: Record<string, string>
   /** Why the row was skipped. */
   error?: { code: string; message: string }
   /** One per image. */
