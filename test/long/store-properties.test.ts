@@ -5,7 +5,7 @@ import type { Claim, Lease } from "../../src/lib/queue/claim.ts"
 import type { ClaimedJob } from "../../src/lib/queue/job.ts"
 import type { JobStore } from "../../src/lib/queue/job-store.ts"
 import type { Operator } from "../../src/lib/queue/operator.ts"
-import { auditStore, type StoreDump } from "../support/store/store-audit.ts"
+import { auditStore, dumpStore, type StoreDump } from "../support/store/store-audit.ts"
 import { claimOf, failure, jobOf, LEASE_MS, submit, success, T0 } from "../support/store/store-harness.ts"
 import { endOf, StoreModel } from "../support/store/store-model.ts"
 import { useStore } from "../support/store/use-store.ts"
@@ -74,22 +74,58 @@ const step = fc.oneof(
 )
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never
 
+/** A key's TTL is the model of its life: what has less left than passes is gone. */
+const AGE = `
+for _, key in ipairs(redis.call("KEYS", "*")) do
+  local ttlMs = redis.call("PTTL", key)
+  if ttlMs >= 0 and ttlMs <= tonumber(ARGV[1]) then redis.call("DEL", key)
+  elseif ttlMs >= 0 then redis.call("PEXPIRE", key, ttlMs - ARGV[1]) end
+end`
+
 /** Store and model side by side. */
 class Run {
   readonly #model = new StoreModel(LIMITS)
-  readonly #store: JobStore = harness.crowdStore(LIMITS)
-  readonly #operator: Operator = harness.operator()
+  readonly #store: JobStore
+  readonly #operator: Operator
+  readonly #resultTtlMs: number
   readonly #leases: (Lease & { job?: ClaimedJob })[] = []
   readonly #lastClaims = new Map<number, Claim>()
   readonly #ends = new Map<string, string>()
+  readonly #gone = new Set<string>()
+  readonly #startMs = performance.now()
   #nowMs = T0
+  #agedMs = 0
   #uploads = 0
+
+  constructor(resultTtlMs: number) {
+    this.#resultTtlMs = resultTtlMs
+    this.#store = harness.crowdStore({ ...LIMITS, resultTtlMs })
+    this.#operator = harness.operator({ resultTtlMs })
+  }
 
   /** @throws when store and model part */
   async take(step: Step): Promise<void> {
     const checkClaim = await this.#act(step)
     const dump = await auditStore(harness.client, harness.keys)
     const wrong = [...checkClaim(dump), ...this.#model.differences(dump), ...this.#changedEnds(dump)]
+    if (wrong.length > 0) throw new Error(wrong.join("\n"))
+  }
+
+  /** So much time passes for the keys in Redis: a ticket that has ended is as it was for as long as results are kept, and then gone for good. */
+  async age(ms: number): Promise<void> {
+    await harness.client.eval(AGE, { arguments: [String(ms)] })
+    this.#agedMs += ms
+    const dump = await dumpStore(harness.client, harness.keys)
+    const wrong = this.#changedEnds(dump)
+    const isKept = this.#agedMs + performance.now() - this.#startMs < this.#resultTtlMs
+    for (const id of this.#ends.keys()) {
+      if (dump.jobs.has(id)) {
+        if (this.#gone.has(id)) wrong.push(`${id} was gone, and is there again`)
+        continue
+      }
+      this.#gone.add(id)
+      if (isKept) wrong.push(`${id} is gone ${this.#agedMs} ms after its end, of ${this.#resultTtlMs}`)
+    }
     if (wrong.length > 0) throw new Error(wrong.join("\n"))
   }
 
@@ -206,11 +242,17 @@ function same(what: string, have: unknown, want: unknown): () => string[] {
 describe("the queue's scripts, in any order, by several workers", () => {
   it("do what the model does: nothing is lost, doubled, miscounted or changed after its end", async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 120, size: "max" }), async (steps) => {
-        await harness.client.flushAll()
-        const run = new Run()
-        for (const each of steps) await run.take(each)
-      }),
+      fc.asyncProperty(
+        fc.array(step, { minLength: 20, maxLength: 120, size: "max" }),
+        fc.constantFrom(60_000, 86_400_000),
+        fc.array(fc.constantFrom(1_000, 30_000, 3_600_000, 50_000_000, 700_000_000), { maxLength: 6 }),
+        async (steps, resultTtlMs, agesMs) => {
+          await harness.client.flushAll()
+          const run = new Run(resultTtlMs)
+          for (const each of steps) await run.take(each)
+          for (const ms of agesMs) await run.age(ms)
+        },
+      ),
       { numRuns: RUNS, ...SEED },
     )
   }, 600_000)
