@@ -38,13 +38,13 @@ export type Findings = {
 
 export function summarize(findings: Findings): ChaosReport {
   const { options, ledger, workLog, startedAt } = findings
-  const { jobs, faults, seed, classifiers, edge } = options
+  const { jobs, faults, seed, classifiers, edge, resultTtlS, only } = options
   return {
     date: startedAt.toISOString(),
     machine: `${cpus().length} × ${cpus()[0]?.model ?? "CPU"}, ${Math.round(totalmem() / 2 ** 30)} GB, Node ${process.version}, load ${loadavg()
       .map((load) => load.toFixed(1))
       .join(" ")}`,
-    command: `npm run chaos -- --jobs ${jobs} --faults ${faults} --seed ${seed} --classifiers ${classifiers} --edge ${edge}`,
+    command: `npm run chaos -- --jobs ${jobs} --faults ${faults} --seed ${seed} --classifiers ${classifiers} --edge ${edge} --result-ttl-s ${resultTtlS}${only === undefined ? "" : ` --only "${only.join(",")}"`}`,
     rows: [...rowsOfTickets(findings), ...rowsOfWork(findings), ...rowsOfFaults(findings), ...rowsOfRules(ledger)],
     violations: ledger.violations,
     events: workLog.events,

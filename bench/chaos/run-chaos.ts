@@ -119,11 +119,12 @@ type Work = { clients: Clients; submit: () => Promise<unknown>; run: () => Promi
 
 /** Clients and faults side by side. Returns how long it took, in milliseconds. */
 async function workThrough(context: RunContext, { clients, submit, run, faultsDone }: Work): Promise<number> {
-  const { options, ledger, say, deadline, interrupted } = context
+  const { options, ledger, say, note, deadline, interrupted } = context
   const startMs = performance.now()
   const tell = () => {
     const rate = (clients.settled / (performance.now() - startMs)) * 1_000
     const { length } = ledger.violations
+    note("progress", { settled: clients.settled, faultsDone: faultsDone(), violations: length })
     const broken = length === 0 ? "" : `, ${length} VIOLATIONS`
     const faults = `${faultsDone()}/${options.faults} faults`
     say(`${clients.settled}/${options.jobs} jobs, ${rate.toFixed(1)}/s, ${faults}${broken}`)
