@@ -111,12 +111,11 @@ export class JobSession {
     }
   }
 
-  /** A ticket that is done lives for a time of its own. What nobody has seen the end of may have ended just after its last look. */
+  /** A ticket that is done lives for a time of its own. The end of one that nobody has seen done may have come at any time. */
   #mayBeGone(): boolean {
-    const { final, doneSeenMs, submittedMs } = this.#entry
-    return (
-      performance.now() - (final === null ? submittedMs : (doneSeenMs ?? submittedMs)) > this.#resultTtlMs - SLACK_MS
-    )
+    const { final, submittedMs } = this.#entry
+    if (final?.finished_at === undefined) return performance.now() - submittedMs > this.#resultTtlMs
+    return Date.now() - Date.parse(final.finished_at) > this.#resultTtlMs - SLACK_MS
   }
 
   #note({ ticket, etag }: Answer): void {
