@@ -123,6 +123,25 @@ test("a list can be taken back while it is sent, and what is left of it canceled
   expect(await page.evaluate(() => document.activeElement?.className)).toBe("batch")
 })
 
+test("the failed rows of a list that is done can be submitted again, as a list of their own", async () => {
+  const { page, requests } = await visit(browser, stack.url)
+  const rows = ["url", pictures.urlOf(30), pictures.urlOf(7)]
+  await handOver(page, "drop", [list("some.csv", rows)])
+  await page.getByLabel("With each picture").selectOption("inspect")
+  await press(page, "Start")
+  await page.getByRole("button", { name: "Retry failed rows", exact: true }).waitFor()
+  await press(page, "Retry failed rows")
+  await says(page, ".batch:first-child h3", "failed rows of some.csv")
+  await expect.poll(() => page.locator(".batch:first-child dl").innerText()).toMatch(/succeeded\s+0\s+failed\s+1/)
+  expect(await page.locator(".batch:last-child dl").innerText()).toMatch(/succeeded\s+1\s+failed\s+1/)
+  // A second click finds the same batch.
+  await page.locator(".batch:last-child").getByRole("button", { name: "Retry failed rows", exact: true }).click()
+  const posts = () => requests.filter(({ method }) => method === "POST").map(({ idempotencyKey }) => idempotencyKey)
+  await expect.poll(() => posts().length).toBe(3)
+  expect(posts()[2]).toBe(posts()[1])
+  expect(await page.locator(".batch").count()).toBe(2)
+})
+
 test.each([
   ["compress", "Quality, 1 to 100", "30", /quality=30/],
   ["resize", "Width in pixels", "16", /width=16/],

@@ -7,6 +7,8 @@ import { renderFindings } from "./render-findings.ts"
 export type BatchActions = {
   start: (how: Omit<StartBatch, "model">) => void
   cancel: () => void
+  /** Submits the failed rows again, as another list. @returns an error sentence */
+  retryRows: () => Promise<string>
   remove: () => void
   /** Downloads the finished rows and shows progress. @returns an error sentence */
   download: (onRows: (rows: number) => void) => Promise<string>
@@ -68,6 +70,9 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
   const skip = button("Accept the other rows", "button primary", () => actions.start({ skipsInvalid: true }))
   const retry = button("Try again", "button primary", () => actions.start({}))
   const cancel = button("Cancel the rest", "button", actions.cancel)
+  const retryRows = button("Retry failed rows", "button", async () => {
+    download.note.textContent = await actions.retryRows()
+  })
   const remove = button("Remove", "button", actions.remove)
   const download = createDownload(actions.download)
   const root = element(
@@ -78,7 +83,7 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     progress,
     counts,
     findings,
-    element("div", { class: "actions" }, start, skip, retry, download.button, cancel, remove),
+    element("div", { class: "actions" }, start, skip, retry, download.button, retryRows, cancel, remove),
     download.note,
   )
 
@@ -103,6 +108,7 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     skip.hidden = batch.progress.phase !== "refused" || batch.progress.badRows === undefined
     retry.hidden = batch.progress.phase !== "refused" || !skip.hidden || !mayRetry(batch)
     download.render(ticket === undefined ? "none" : isOver ? "all" : ticket.pictures.done > 0 ? "part" : "none")
+    retryRows.hidden = !isOver || isRefused || ticket.pictures.failed + ticket.pictures.canceled === 0
     cancel.hidden = !isRunning(batch)
     cancel.textContent = phase === "sending" ? "Cancel" : "Cancel the rest"
     remove.hidden = isRunning(batch)

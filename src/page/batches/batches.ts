@@ -96,6 +96,21 @@ export class Batches {
     }
   }
 
+  /** Submits the failed rows of a list that is done again, as a list of its own. @throws ClaimcheckError */
+  async retry(id: string, signal: AbortSignal): Promise<void> {
+    const batch = this.#batches.get(id)
+    const ticket = batch && ticketOf(batch)
+    if (batch === undefined || ticket === undefined) return
+    // The same key, so that a second click finds the first one's batch.
+    const again = { idempotencyKey: `retry ${ticket.id}`, signal }
+    const { latest } = await this.#edge.use((client) => client.batch(ticket.id).retry(again))
+    const known = [...this.#batches.values()].some((other) => ticketOf(other)?.id === latest?.id)
+    if (latest === undefined || known) return
+    const anew = { ...batch, id: randomId(), name: `failed rows of ${batch.name}`, addedMs: Date.now() }
+    this.#put({ ...anew, progress: { phase: "ticket", ticket: latest } })
+    void this.#follow(anew.id)
+  }
+
   remove(id: string): void {
     this.#aborts.get(id)?.abort()
     this.#batches.delete(id)

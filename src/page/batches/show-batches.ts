@@ -59,6 +59,16 @@ export function showBatches(edge: Edge, { history, modelNow }: ShowBatches): Sho
       if (!byId("key-form").hidden) byId("key").focus()
     },
     cancel: () => void batches.cancel(id),
+    retryRows: async () => {
+      try {
+        await batches.retry(id, gone)
+        return ""
+      } catch (error) {
+        if (gone.aborted) return ""
+        if (!(error instanceof ClaimcheckError)) throw error
+        return `The rows could not be submitted again. ${failureSentence(error)}`
+      }
+    },
     remove: () => batches.remove(id),
     download: async (onRows) => {
       const batch = batches.get(id)
