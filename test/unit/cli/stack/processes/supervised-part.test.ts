@@ -122,11 +122,9 @@ describe("SupervisedPart", () => {
     await supervised.up
     const again = nextUp()
     answers = false
-    setTimeout(() => {
-      answers = true
-    }, 200)
+    await expect.poll(() => died, { timeout: 20_000 }).toEqual(["no longer answered"])
+    answers = true
     await again
-    expect(died).toEqual(["no longer answered"])
     await supervised.stop()
   })
 })
