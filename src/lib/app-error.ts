@@ -37,6 +37,7 @@ export const ERRORS = {
   caller_bytes_full: [429, "Too many of your bytes are stored", 60_000],
   caller_bodies_full: [429, "You are sending too many bytes at once", 1_000],
   rate_limited: [429, "You are over your rate limit"],
+  resend_too_soon: [429, "The webhook was sent a moment ago"],
   too_many_guesses: [429, "Too many unknown API keys"],
   internal: [500, "An internal error occurred"],
   payload_unreadable: [500, "A stored value cannot be decrypted"],

@@ -5,13 +5,13 @@ export const MAX_IN_FLIGHT = 256
 const MAX_REMEMBERED = 200
 
 /**
- * How many attempts may run, receiver by receiver, so that a slow one takes no more than its own. One whose last attempt failed gets
- * a single place until it answers well again.
+ * How many attempts may run, receiver by receiver, so that a slow one takes no more than its own. One whose last attempts all
+ * failed, as many as it has places, gets a single one until it answers well again: one broken path must not hold up the others.
  */
 export class ReceiverCapacity {
   readonly perReceiver = MAX_PER_RECEIVER
   readonly #inFlight = new Map<string, number>()
-  readonly #failing = new Set<string>()
+  readonly #failuresInARow = new Map<string, number>()
   #total = 0
 
   get inFlight(): number {
@@ -33,23 +33,22 @@ export class ReceiverCapacity {
     const left = (this.#inFlight.get(receiver) ?? 1) - 1
     if (left > 0) this.#inFlight.set(receiver, left)
     else this.#inFlight.delete(receiver)
-    this.#failing.delete(receiver)
-    if (!failed) return
-    this.#failing.add(receiver)
-    for (const oldest of this.#failing) {
-      if (this.#failing.size <= MAX_REMEMBERED) break
-      this.#failing.delete(oldest)
-    }
+    const failures = failed ? (this.#failuresInARow.get(receiver) ?? 0) + 1 : 0
+    this.#failuresInARow.delete(receiver)
+    if (failures > 0) this.#failuresInARow.set(receiver, failures)
+    const [oldest] = this.#failuresInARow.keys()
+    if (this.#failuresInARow.size > MAX_REMEMBERED && oldest !== undefined) this.#failuresInARow.delete(oldest)
   }
 
   freeFor(receiver: string): number {
-    const max = this.#failing.has(receiver) ? 1 : MAX_PER_RECEIVER
+    const max = (this.#failuresInARow.get(receiver) ?? 0) < MAX_PER_RECEIVER ? MAX_PER_RECEIVER : 1
     return Math.max(0, max - (this.#inFlight.get(receiver) ?? 0))
   }
 
   /** What is free for every receiver that cannot have all of it. */
   limited(): Record<string, number> {
-    const receivers = new Set([...this.#inFlight.keys(), ...this.#failing])
-    return Object.fromEntries([...receivers].map((receiver) => [receiver, this.freeFor(receiver)]))
+    const receivers = new Set([...this.#inFlight.keys(), ...this.#failuresInARow.keys()])
+    const free = [...receivers].map((receiver) => [receiver, this.freeFor(receiver)] as const)
+    return Object.fromEntries(free.filter(([, places]) => places < MAX_PER_RECEIVER))
   }
 }

@@ -11,7 +11,7 @@ import { print, printError } from "../terminal.ts"
 const HELP = `
 The key is one of claimcheck keys list, or of API_KEYS. Without a secret of its own, its webhooks are signed with the
 deployment's secret.
-After --rotate the old secret keeps signing next to the new one, until --drop-old. A new secret is shown once. Changes apply
+After --rotate the old secret, at first the deployment's, keeps signing next to the new one, until --drop-old. A new secret is shown once. Changes apply
 within a minute.
 It connects to the Redis of the local stack, or to UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN.
 
@@ -96,8 +96,9 @@ export async function changeSettings(
 }
 
 /** @param settings of which no secret is shown */
-export function renderSettings(name: string, { url, secrets }: WebhookSettings): string {
-  const newest = secrets.length > 1 ? " (the newest, and those that it replaces)" : ""
+export function renderSettings(name: string, { url, secrets, deploymentSigns }: WebhookSettings): string {
+  const others = deploymentSigns ? ", and the deployment's until --drop-old" : ""
+  const newest = secrets.length > 1 ? " (the newest, and those that it replaces)" : others
   return [
     `key      ${name}`,
     `url      ${url ?? "none"}`,

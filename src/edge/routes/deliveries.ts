@@ -43,10 +43,11 @@ const resend = createRoute({
   operationId: "resendDelivery",
   tag: "Classifications",
   summary: "Resend the webhook of a ticket",
+  description: "At once, with the same `webhook-id` and a new retry schedule; at most once in 5 seconds.",
   access: "caller",
   request: { params: ticketParamsSchema },
   responses: { 202: { description: "The webhook is due now", content, headers: ["Cache-Control"] } },
-  errors: ["not_found", "not_finished", ...REDIS_ERRORS],
+  errors: ["not_found", "not_finished", "resend_too_soon", ...REDIS_ERRORS],
 })
 
 const resendOfBatch = createRoute({

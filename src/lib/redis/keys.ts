@@ -36,10 +36,10 @@ export function createKeys(namespace = "claimcheck") {
     dead: `${prefix}:dead`,
     /** STRING, JSON: the webhook events of one ticket, and every attempt to deliver them (src/lib/webhooks/delivery.ts). */
     delivery: (jobId: string) => `${prefix}:delivery:${jobId}`,
-    /** ZSET, member origin of a receiver, score when its line has something due, at the earliest. */
+    /** ZSET, member a line (the origin of a receiver, or "<origin>#resend"), score when it has something due, at the earliest. */
     outbox: `${prefix}:outbox`,
     /** ZSET, member event id or "event id:lease token", score when it is due or its lease ends: what waits for one receiver. */
-    line: (receiver: string) => `${prefix}:outbox:${receiver}`,
+    line: (line: string) => `${prefix}:outbox:${line}`,
     /** ZSET, member event id, score when it was given up in ms. */
     undelivered: `${prefix}:undelivered`,
     /** HASH: one batch, what was asked for and how far it has come (src/lib/batches/scripts/include/batch-progress.lua has the fields). */

@@ -18,7 +18,7 @@ export type Take = {
   capacity: Readonly<Record<string, number>>
 }
 
-/** An entry that a deliverer has leased. */
+/** An entry that a deliverer has leased. `receiver`: an origin, or "<origin>#resend" for what is sent again on request. */
 export type Taken = { eventId: string; receiver: string; token: string; delivery: Delivery; event: DeliveryEvent }
 export type TakenEntries = {
   entries: Taken[]
@@ -83,8 +83,8 @@ export class Outbox {
   }
 
   /** Gives an entry back unsent. */
-  async release({ eventId, delivery, token }: Taken, nowMs: number): Promise<boolean> {
-    return this.#run(RELEASE_EVENT, [eventId, delivery.url, token, nowMs], yesOrNo)
+  async release({ eventId, receiver, token }: Taken, nowMs: number): Promise<boolean> {
+    return this.#run(RELEASE_EVENT, [eventId, receiver, token, nowMs], yesOrNo)
   }
 
   /** The events of a ticket, or null when there are none (yet, or any longer). */
@@ -94,14 +94,14 @@ export class Outbox {
   }
 
   /**
-   * Sends a ticket's event again, the latest unless one is named: at once, with a fresh schedule. Null when there is none.
-   * @throws AppError rate_limited, when it was tried or sent again less than `pauseMs` ago
+   * Sends a ticket's event again, the latest unless one is named: at once, with a new schedule. Null when there is none.
+   * @throws AppError resend_too_soon, when it was tried or sent again less than `pauseMs` ago
    */
   async resend(jobId: string, { nowMs, eventId = "", pauseMs = 0 }: Resend): Promise<Delivery | null> {
     const text = await this.#run(RESEND_EVENT, [jobId, eventId, nowMs, pauseMs], z.union([z.string(), z.number()]))
     if (typeof text === "number") {
-      const message = `Cannot send the webhook again yet: it was sent less than ${pauseMs / 1_000} s ago`
-      throw new AppError("rate_limited", message, { retryAfterMs: text })
+      const message = `Cannot resend the webhook yet: at most one attempt every ${pauseMs / 1_000} s is sent on request`
+      throw new AppError("resend_too_soon", message, { retryAfterMs: text })
     }
     return text === "" ? null : decodeDelivery(text)
   }
@@ -126,8 +126,8 @@ export class Outbox {
       // One that is being sent has its lease's token behind it.
       const found = members.map((member) => ({ eventId: String(member).split(":")[0] ?? "", sinceMs: 0 }))
       for (const entry of await this.#withRecords(found)) {
-        const { createdMs, state, tries } = entry.event
-        if (state === "pending" && tries > 0) retried.push({ ...entry, sinceMs: createdMs })
+        const { createdMs, state, attempts } = entry.event
+        if (state === "pending" && attempts.at(-1)?.error !== undefined) retried.push({ ...entry, sinceMs: createdMs })
       }
     }
     return retried.sort((a, b) => (a.event.dueMs ?? 0) - (b.event.dueMs ?? 0)).slice(0, count)
@@ -147,16 +147,6 @@ export class Outbox {
       // One whose record has expired is only a name.
       return delivery === null || event === undefined ? [] : [{ eventId, sinceMs, delivery, event }]
     })
-  }
-
-  /** Sends all that was given up or refused again. Returns how many events that are. */
-  async resendUndelivered(nowMs: number): Promise<number> {
-    const eventIds = await this.#redis.zrange<string[]>(this.#keys.undelivered, 0, -1)
-    let sent = 0
-    for (const eventId of eventIds) {
-      if ((await this.resend(jobIdOfEvent(eventId), { nowMs, eventId })) !== null) sent++
-    }
-    return sent
   }
 
   countUndelivered(): Promise<number> {

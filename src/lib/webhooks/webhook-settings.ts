@@ -12,6 +12,8 @@ const settingsSchema = z.object({
   url: z.string().optional(),
   /** Newest first, as they lie in Redis; each of them signs, so that a receiver can go from one to the next. */
   secrets: z.array(z.string()).default([]),
+  /** Beside its first secret the deployment's go on signing. */
+  deploymentSigns: z.boolean().optional(),
 })
 /** What a caller has settled for all of its webhooks. */
 export type WebhookSettings = z.infer<typeof settingsSchema>
@@ -83,7 +85,7 @@ export class WebhookSettingsStore {
     return this.#change(caller, { url: url ?? "" })
   }
 
-  /** Makes a new secret. The one before it goes on signing beside it until the next rotation, or dropOldSecrets(). */
+  /** Makes a new secret. The one before it, at first the deployment's, signs beside it until the next rotation or dropOldSecrets(). */
   async rotateSecret(caller: string, secret = newWebhookSecret()): Promise<{ secret: string }> {
     await this.#assertMaySeal()
     // Sent again it adds none: it is sealed once.
@@ -137,8 +139,8 @@ export class CachedWebhookSettings {
   }
 
   /** @throws AppError payload_unreadable */
-  async readSecrets(caller: string): Promise<string[]> {
-    return this.#store.openSecrets(caller, await this.read(caller))
+  openSecrets(caller: string, settings: WebhookSettings): Promise<string[]> {
+    return this.#store.openSecrets(caller, settings)
   }
 }
 

@@ -246,7 +246,12 @@ describe("POST /v1/classifications/{id}/deliveries", () => {
     const resend = () => call(deliveriesPath(id), { method: "POST" })
     const expectTooSoon = async (state: string) => {
       const response = await resend()
-      expect(await response.json()).toMatchObject({ status: 429, code: "rate_limited" })
+      expect(await response.json()).toMatchObject({
+        status: 429,
+        code: "resend_too_soon",
+        title: "The webhook was sent a moment ago",
+        detail: "Cannot resend the webhook yet: at most one attempt every 5 s is sent on request",
+      })
       expect(Number(response.headers.get("retry-after"))).toBeGreaterThanOrEqual(1)
       expect(Number(response.headers.get("retry-after"))).toBeLessThanOrEqual(5)
       expect((await deliveriesOf(id)).deliveries).toMatchObject([{ state }])

@@ -65,8 +65,9 @@ function auditLines({ deliveries, lines, outbox }: OutboxDump): string[] {
   const wrong: string[] = []
   for (const { url, events } of deliveries.values()) {
     const line = lines.get(new URL(url).origin) ?? []
+    const resends = lines.get(`${new URL(url).origin}#resend`) ?? []
     for (const { id, state } of events) {
-      const places = line.filter(({ entry }) => entry.split(":")[0] === id).length
+      const places = [...line, ...resends].filter(({ entry }) => entry.split(":")[0] === id).length
       if (state === "pending" ? places !== 1 : places > 1) wrong.push(`${id} is ${state}, in ${places} places`)
     }
   }

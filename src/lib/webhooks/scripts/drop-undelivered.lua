@@ -11,8 +11,10 @@
 if redis.call("ZREM", keys.undelivered, ARGV[1]) == 1 then return 1 end
 local record = loadRecord(jobIdOf(ARGV[1]))
 local event = eventOf(record, ARGV[1])
-if not event or event.state ~= "pending" or event.tries == 0 then return 0 end
-if redis.call("ZREM", keys.line(receiverOf(record.url)), event.id) == 0 then return 0 end
+if not event or not isRetried(event) then return 0 end
+local receiver = receiverOf(record.url)
+local removed = redis.call("ZREM", keys.line(receiver), event.id) + redis.call("ZREM", keys.line(resendsOf(receiver)), event.id)
+if removed == 0 then return 0 end
 event.state, event.dueMs = "given_up", nil
 saveRecord(record, DELIVERY_TTL_MS)
 return 1

@@ -1,5 +1,5 @@
--- Sends an event again: what waits for its next try at once, what is over with a fresh schedule. What a deliverer holds just
--- now is left to it.
+-- Sends an event again, at once and with a new schedule. What a deliverer holds just now is left to it, and follows if that
+-- attempt fails.
 --
 -- KEYS[1] prefix   ARGV[1] job id   ARGV[2] event id, or "" for the latest   ARGV[3] now, ms
 -- ARGV[4] how long its last attempt, or the last time that it was sent again, must be over, ms
@@ -19,16 +19,13 @@ local sinceMs = nowMs - math.max(event.resentMs or 0, last and last.atMs + last.
 if math.abs(sinceMs) < pauseMs then return math.ceil(math.min(pauseMs, pauseMs - sinceMs)) end
 event.resentMs = nowMs
 local receiver = receiverOf(record.url)
-if event.state == "pending" then
-  if redis.call("ZADD", keys.line(receiver), "XX", "CH", nowMs, event.id) == 1 then
-    redis.call("ZADD", keys.outbox, "LT", nowMs, receiver)
-    event.dueMs = nowMs
-  end
-else
-  redis.call("ZREM", keys.undelivered, event.id)
-  event.state, event.tries, event.dueMs = "pending", 0, nowMs
-  putInOutbox(record.url, event.id, nowMs)
+local left = event.state == "pending" and keys.line(receiver) or keys.undelivered
+if redis.call("ZREM", left, event.id) == 1 or event.state ~= "pending" then
+  putInOutbox(resendsOf(receiver), event.id, nowMs)
+elseif not redis.call("ZSCORE", keys.line(resendsOf(receiver)), event.id) then
+  event.resendIsDue = true
 end
+event.state, event.tries, event.dueMs = "pending", 0, nowMs
 saveRecord(record, DELIVERY_TTL_MS)
 redis.call("PUBLISH", keys.wakeChannel, "outbox")
 return cjson.encode(record)

@@ -145,10 +145,13 @@ describe("an event", () => {
     })
   })
 
-  it("carries every secret's signature, the caller's own as soon as it has one", async () => {
+  it("carries every secret's signature: the caller's own, and beside its first one the deployment's", async () => {
     const settings = new WebhookSettingsStore(harness.redis, harness.keys)
     const { secret: old } = await settings.rotateSecret("key:alice")
     const { secret: fresh } = await settings.rotateSecret("key:alice")
+    const { secret: first } = await settings.rotateSecret("key:carol")
+    const { secret: only } = await settings.rotateSecret("key:dave")
+    await settings.dropOldSecrets("key:dave")
     const seen: { headers: Readonly<Record<string, string>>; text: string }[] = []
     const fetch: GuardedFetch["fetch"] = async (url, { headers = {}, body }) => {
       seen.push({ headers, text: String(body) })
@@ -159,11 +162,13 @@ describe("an event", () => {
     await end("a", { caller: "key:alice" })
     await end("b", { caller: "ip:203.0.113.7" })
     await end("c", { caller: "key:bob" })
+    await end("d", { caller: "key:carol" })
+    await end("e", { caller: "key:dave" })
     look()
-    await until(() => seen.length === 3)
+    await until(() => seen.length === 5)
     const verifiedBy = (id: string) => {
       const one = seen.find(({ headers }) => headers["webhook-id"] === `msg_${id}_${T0}`)
-      const secrets = { old, fresh, deployment: SECRET, other: newWebhookSecret() }
+      const secrets = { old, fresh, first, only, deployment: SECRET, other: newWebhookSecret() }
       return Object.entries(secrets).flatMap(([name, secret]) => {
         try {
           new Webhook(secret).verify(one?.text ?? "", one?.headers ?? {})
@@ -176,6 +181,8 @@ describe("an event", () => {
     expect(verifiedBy("a")).toEqual(["old", "fresh"])
     expect(verifiedBy("b")).toEqual(["deployment"])
     expect(verifiedBy("c")).toEqual(["deployment"])
+    expect(verifiedBy("d")).toEqual(["first", "deployment"])
+    expect(verifiedBy("e")).toEqual(["only"])
   })
 
   it("is never sent unsigned: without a secret the attempt fails and says why", async () => {
@@ -369,6 +376,34 @@ describe("a receiver that", () => {
     look()
     await until(() => quick.received.length === 20, "the quick one has all that came later")
     expect(receiver.received.length).toBeLessThanOrEqual(4)
+    harness.auditing = true
+  })
+
+  it("hangs on some events gets the others meanwhile, and a resend at once although it is full", async () => {
+    const isSlow = (id: string) => id.startsWith("cls_slow")
+    receiver.behave((response, n, { body }) => {
+      if (!isSlow(body.data.id)) response.writeHead(204).end()
+      else if (n < 3) response.writeHead(500).end()
+    })
+    harness.auditing = false
+    deliver({ timeoutMs: 20_000 })
+    for (const id of ["slow1", "slow2", "slow3"]) await end(id)
+    look()
+    for (const id of ["slow1", "slow2", "slow3"]) await untilTried(id, 1)
+    clock.pass(6_000)
+    await until(() => receiver.received.length === 6, "all that failed are sent again, and hang")
+    for (let i = 0; i < 10; i++) await end(`quick${i}`)
+    look()
+    await until(() => receiver.received.length === 16, "all others have arrived")
+    await end("slow4")
+    clock.pass(1)
+    await end("quick10")
+    look()
+    await until(() => receiver.received.length === 17, "the receiver is full")
+    await outbox.resend("quick0", { nowMs: clock.now() })
+    look()
+    await until(() => receiver.received.length === 18, "the resend has arrived")
+    expect(receiver.received.at(-1)?.id).toContain("quick0")
     harness.auditing = true
   })
 

@@ -442,17 +442,71 @@ describe("resend()", () => {
     await finish("a")
   })
 
-  it("makes what waits for its next try due now, with its schedule as it is", async () => {
-    await outbox.record(await takeOne(), retryAt(T0 + DAY_MS))
-    await outbox.resend("a", { nowMs: T0 + 2_000 })
-    expect((await takeOne({ nowMs: T0 + 2_000 })).event).toMatchObject({ tries: 1, dueMs: T0 + 2_000 })
+  const eventOf = async () => (await outbox.read("a"))?.events.at(-1)
+
+  it("sends what waits for its next try at once, with ten new attempts; the history stays, and it is listed until it arrives", async () => {
+    for (let tries = 0; tries < 5; tries++) {
+      await outbox.record(await takeOne({ nowMs: T0 + 1_000 + tries }), retryAt(T0 + 1_001 + tries))
+    }
+    await outbox.record(await takeOne({ nowMs: T0 + 2_000 }), retryAt(T0 + DAY_MS))
+    for (let times = 0; times < 8; times++) await outbox.resend("a", { nowMs: T0 + 3_000 })
+    expect(await outbox.listRetried()).toHaveLength(1)
+    const taken = await takeOne({ nowMs: T0 + 3_000 })
+    expect(taken.event).toMatchObject({ tries: 0, dueMs: T0 + 3_000, attempts: Array(6).fill(bad) })
+    await outbox.record(taken, retryAt(T0 + 8_000))
+    expect(await eventOf()).toMatchObject({ state: "pending", tries: 1, dueMs: T0 + 8_000 })
+    expect((await outbox.take(takeOf({ nowMs: T0 + 7_999 }))).entries).toEqual([])
+    await takeOne({ nowMs: T0 + 8_000 })
   })
 
-  it("leaves what is in hand to who has it", async () => {
+  it("one that waits for its turn can be dropped", async () => {
+    await outbox.record(await takeOne(), retryAt(T0 + DAY_MS))
+    await outbox.resend("a", { nowMs: T0 + 2_000 })
+    expect(await outbox.dropUndelivered(`msg_a_${T0}`)).toBe(true)
+    expect((await outbox.take(takeOf({ nowMs: T0 + 2 * DAY_MS }))).entries).toEqual([])
+  })
+
+  it("waits for nothing else of its receiver, and is given back to the same place", async () => {
+    await outbox.record(await takeOne(), receipt)
+    await submit(store, told("b"))
+    await finish("b")
+    await outbox.resend("a", { nowMs: T0 + 2_000 })
+    const takeResent = () => takeOne({ nowMs: T0 + 2_000, capacity: { "https://a.example": 0 } })
+    const taken = await takeResent()
+    expect(taken).toMatchObject({ delivery: { jobId: "a" } })
+    expect(await outbox.release(taken, T0 + 2_000)).toBe(true)
+    await outbox.record(await takeResent(), retryAt(T0 + 7_000))
+    expect((await outbox.take(takeOf({ nowMs: T0 + 7_000 }))).entries.map(({ receiver }) => receiver)).toEqual([
+      "https://a.example",
+      "https://a.example",
+    ])
+  })
+
+  it.each(["retry", "given_up", "gone"] as const)(
+    "of what is being sent leaves it to who has it, and follows at once when that attempt ends in %s",
+    async (outcome) => {
+      await outbox.record(await takeOne(), retryAt(T0 + 1_500))
+      const taken = await takeOne({ nowMs: T0 + 1_500 })
+      expect(await outbox.resend("a", { nowMs: T0 + 2_000 })).toMatchObject({ events: [{ state: "pending" }] })
+      expect((await outbox.take(takeOf({ nowMs: T0 + 2_000 }))).entries).toEqual([])
+      const failed = { attempt: bad, nowMs: T0 + 3_000 }
+      await outbox.record(
+        taken,
+        outcome === "retry" ? { ...failed, outcome, dueMs: T0 + DAY_MS } : { ...failed, outcome },
+      )
+      expect(await outbox.countUndelivered()).toBe(0)
+      const again = await takeOne({ nowMs: T0 + 3_000 })
+      expect(again.event).toMatchObject({ tries: 0, attempts: [bad, bad] })
+      await outbox.record(again, { ...failed, outcome: "given_up" })
+      expect(await eventOf()).toMatchObject({ state: "given_up" })
+    },
+  )
+
+  it("of what is being sent is done when that attempt arrives", async () => {
     const taken = await takeOne()
-    expect(await outbox.resend("a", { nowMs: T0 + 2_000 })).toMatchObject({ events: [{ state: "pending" }] })
-    expect((await outbox.take(takeOf({ nowMs: T0 + 2_000 }))).entries).toEqual([])
+    await outbox.resend("a", { nowMs: T0 + 2_000 })
     expect(await outbox.record(taken, receipt)).toBe(true)
+    expect((await outbox.take(takeOf({ nowMs: T0 + DAY_MS }))).entries).toEqual([])
   })
 
   it("sends what has arrived once more", async () => {
@@ -461,19 +515,6 @@ describe("resend()", () => {
     await outbox.resend("a", { nowMs: T0 + 2_000 })
     await outbox.record(await takeOne({ nowMs: T0 + 2_000 }), receipt)
     expect((await outbox.take(takeOf({ nowMs: T0 + DAY_MS }))).entries).toEqual([])
-  })
-
-  it("of all that was not delivered sends each of them, and empties the list", async () => {
-    await submit(store, told("b"))
-    await finish("b", success(), T0 + 1)
-    for (const taken of (await outbox.take(takeOf())).entries) await outbox.record(taken, lost)
-    expect(await outbox.resendUndelivered(T0 + 2_000)).toBe(2)
-    expect(await outbox.resendUndelivered(T0 + 2_000)).toBe(0)
-    const { entries } = await outbox.take(takeOf({ nowMs: T0 + 2_000 }))
-    expect(entries.map(({ event }) => [event.id, event.tries])).toEqual([
-      [`msg_a_${T0}`, 0],
-      [`msg_b_${T0 + 1}`, 0],
-    ])
   })
 
   it("is null for a ticket that has nothing to tell", async () => {
@@ -553,6 +594,17 @@ describe("WebhookSettingsStore", () => {
     await settings().setUrl("key:a", null)
     await settings().remove("key:a")
     expect(await settings().callers()).toEqual([])
+  })
+
+  it("beside the first secret of its own the deployment's goes on signing, until the next rotation or dropOldSecrets()", async () => {
+    const { secret: first } = await settings().rotateSecret("key:a")
+    await settings().rotateSecret("key:a", first)
+    await settings().setUrl("key:a", URL_A)
+    expect(await settings().read("key:a")).toEqual({ url: URL_A, secrets: [first], deploymentSigns: true })
+    expect(await settings().dropOldSecrets("key:a")).toEqual({ url: URL_A, secrets: [first] })
+    await settings().rotateSecret("key:b")
+    await settings().rotateSecret("key:b")
+    expect(await settings().read("key:b")).not.toHaveProperty("deploymentSigns")
   })
 
   it("the same rotation again adds no secret", async () => {

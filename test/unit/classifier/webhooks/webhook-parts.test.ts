@@ -194,7 +194,7 @@ describe("webhookBody()", () => {
 })
 
 describe("ReceiverCapacity", () => {
-  it("gives each receiver its own, and a failing one a single place until it answers well", () => {
+  it("gives each receiver its own, and one that failed as often in a row a single place until it answers well", () => {
     const capacity = new ReceiverCapacity()
     for (let i = 0; i < capacity.perReceiver; i++) capacity.acquire("a")
     expect(capacity.limited()).toEqual({ a: 0 })
@@ -208,11 +208,22 @@ describe("ReceiverCapacity", () => {
     expect(capacity.inFlight).toBe(0)
   })
 
+  it("leaves all of its places to a receiver that answers well in between", () => {
+    const capacity = new ReceiverCapacity()
+    for (let i = 0; i < 5 * capacity.perReceiver; i++) {
+      capacity.acquire("a")
+      capacity.release("a", { failed: i % capacity.perReceiver !== 0 })
+    }
+    expect(capacity.freeFor("a")).toBe(capacity.perReceiver)
+    expect(capacity.limited()).toEqual({})
+  })
+
   it("remembers no more failing receivers than it must", () => {
     const capacity = new ReceiverCapacity()
-    for (let i = 0; i < 1_000; i++) {
-      capacity.acquire(`r${i}`)
-      capacity.release(`r${i}`, { failed: true })
+    for (let i = 0; i < 1_000 * capacity.perReceiver; i++) {
+      const receiver = `r${Math.floor(i / capacity.perReceiver)}`
+      capacity.acquire(receiver)
+      capacity.release(receiver, { failed: true })
     }
     expect(Object.keys(capacity.limited())).toHaveLength(200)
     expect(capacity.freeFor("r999")).toBe(1)

@@ -362,6 +362,9 @@ describe("changeSettings()", () => {
     expect(text).toBe(
       "key      alice\nurl      https://x.example/\nsecrets  2 secrets (the newest, and those that it replaces)",
     )
+    expect(renderSettings("alice", { secrets: [secret], deploymentSigns: true })).toMatch(
+      /secrets {2}1 secret, and the deployment's until --drop-old$/,
+    )
   })
 })
 

@@ -5,6 +5,12 @@
 -- is the fence, as with the leases of jobs.
 local function leaseOfEvent(eventId, token) return eventId .. ":" .. token end
 
+-- Whether it is tried again: a try has failed, and what was asked to be sent again counts its tries anew.
+local function isRetried(event)
+  local last = event.attempts and event.attempts[#event.attempts]
+  return event.state == "pending" and last ~= nil and last.error ~= nil
+end
+
 local function jobIdOf(eventId) return eventId:match("^msg_(.+)_%d+$") or "" end
 local function loadRecord(jobId) return decode(redis.call("GET", keys.delivery(jobId))) end
 

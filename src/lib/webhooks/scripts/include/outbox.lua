@@ -5,12 +5,15 @@
 -- stored whatever the URL is.
 local function receiverOf(url) return url:match("^%a+://[^/?#]+") or "unknown" end
 
-local function putInOutbox(url, eventId, dueMs)
-  local receiver = receiverOf(url)
-  redis.call("ZADD", keys.line(receiver), dueMs, eventId)
-  redis.call("PEXPIRE", keys.line(receiver), DELIVERY_TTL_MS)
+-- What is sent again on request waits in a second line of its receiver, which has a capacity of its own.
+local function resendsOf(receiver) return receiver .. "#resend" end
+
+-- `line` is a receiver, or resendsOf() one.
+local function putInOutbox(line, eventId, dueMs)
+  redis.call("ZADD", keys.line(line), dueMs, eventId)
+  redis.call("PEXPIRE", keys.line(line), DELIVERY_TTL_MS)
   -- When to look at that line, at the latest: never later than its first entry, perhaps earlier.
-  redis.call("ZADD", keys.outbox, "LT", dueMs, receiver)
+  redis.call("ZADD", keys.outbox, "LT", dueMs, line)
   redis.call("PEXPIRE", keys.outbox, DELIVERY_TTL_MS)
 end
 
@@ -29,5 +32,5 @@ local function postEvent(subject, event, nowMs)
     end
     redis.call("SET", key, cjson.encode(record), "PX", DELIVERY_TTL_MS)
   end
-  putInOutbox(subject.webhookUrl, event.id, nowMs)
+  putInOutbox(receiverOf(subject.webhookUrl), event.id, nowMs)
 end
