@@ -183,7 +183,7 @@ for name, ticket in tickets.items():
     text: [
       "With `webhook_url` the server sends you the finished ticket as `{type, timestamp, data}`; `data` is the ticket of the image or batch. Webhooks are signed as in Standard Webhooks. The secret starts with `whsec_`: `claimcheck webhook secret` prints that of a local stack; for other servers, ask the operator.",
       "Verify every request: the signature is an HMAC-SHA256 over `id.timestamp.body`, with the raw body. Refuse timestamps that are more than five minutes off. The same `webhook-id` can arrive twice: process it once. Respond with 2xx within 20 seconds; anything else is retried for about three days.",
-      "`GET /v1/classifications/{id}/deliveries` and `GET /v1/batches/{id}/deliveries` list every attempt. `POST` to the same path sends the latest event again.",
+      "`GET /v1/classifications/{id}/deliveries` and `GET /v1/batches/{id}/deliveries` list every attempt. `POST` to the same path sends the latest event again, at once and with a new schedule.",
     ],
     examples: [
       {
