@@ -136,7 +136,6 @@ export async function useApi(given: Given): Promise<{ ids: string[]; codes: stri
   }
   const batchAgain = dataOf(await client.POST("/v1/batches/{id}/retry", { params: { path: { id: batch.id } } }))
   if (batchAgain.retry_of !== batch.id || batchAgain.rows.total !== 1) throw new Error(JSON.stringify(batchAgain))
-  dataOf(await client.DELETE("/v1/batches/{id}", { params: { path: { id: batchAgain.id } } }))
   const stopped = await client.DELETE("/v1/batches/{id}", { params: { path: { id: batch.id } } })
   const ofBatch = { params: { path: { id: batch.id } } }
   if (dataOf(await client.GET("/v1/batches/{id}/deliveries", ofBatch)).deliveries.length === 0) throw new Error("None")
