@@ -20,6 +20,7 @@ export const ERRORS = {
   list_expired: [410, "The list of the batch has expired"],
   list_too_large: [413, "The list is too large"],
   image_too_large: [413, "The image has too many bytes"],
+  unsupported_encoding: [415, "The Content-Encoding is not supported"],
   unsupported_image: [415, "The body is not a supported image"],
   range_not_satisfiable: [416, "The range is beyond the end"],
   host_not_allowed: [421, "The host name is not allowed"],

@@ -1,4 +1,5 @@
 import { boundaryOf, FilePart } from "../http/file-part.ts"
+import { mergeOptions } from "../http/merge-options.ts"
 import type { RequestBody } from "../http/request-body.ts"
 import { BodyStream } from "./read-stream.ts"
 
@@ -16,10 +17,10 @@ export type ListUpload = {
 export async function openUpload(sent: RequestBody, maxBytes: number): Promise<ListUpload> {
   const { request } = sent
   const body = new BodyStream(sent, maxBytes)
-  const options = Object.fromEntries(new URL(request.url).searchParams)
+  const query = new URL(request.url).searchParams
   const contentType = request.headers.get("content-type") ?? ""
-  if (!/^multipart\/form-data\b/i.test(contentType)) return { body, contentType, options }
+  if (!/^multipart\/form-data\b/i.test(contentType)) return { body, contentType, options: mergeOptions(query) }
   const file = new FilePart(body, boundaryOf(contentType))
   const fields = await file.open()
-  return { body: file, contentType: file.contentType, options: { ...options, ...fields } }
+  return { body: file, contentType: file.contentType, options: mergeOptions(query, fields) }
 }

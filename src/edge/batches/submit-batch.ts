@@ -33,7 +33,9 @@ export type SubmitBatch = SubmitList & {
   contentType: string
   options: Record<string, string>
 }
-export type SubmittedBatch = { batch: Batch } | { problems: RowProblem[]; count: number }
+export type SubmittedBatch =
+  | { batch: Batch }
+  | { problems: RowProblem[]; count: number; onInvalid: BatchOptions["on_invalid"] }
 
 /**
  * Checks a list as it streams, stores it in chunks, and accepts it as a batch; or gives back what is wrong with its rows.
@@ -87,7 +89,7 @@ async function storeAndCreate(services: Services, request: SubmitList, settled: 
     const list = await settled.open(limits)
     const stored = await storer.store(list)
     const isRefused = stored.skipped > 0 && (options.on_invalid === "reject" || stored.pictures === 0)
-    if (isRefused) return { problems: stored.problems, count: stored.skipped }
+    if (isRefused) return { problems: stored.problems, count: stored.skipped, onInvalid: options.on_invalid }
     if (stored.rows === 0) throw new AppError("invalid_list", "Cannot read the list: it has no rows")
     const plan = await planBatch(services, request, { ...settled, list, stored, listId })
     const { status, batch } = await repeatOnce(() => batches.create(plan), now)

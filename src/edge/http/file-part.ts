@@ -27,8 +27,8 @@ export class FilePart implements AsyncIterator<Uint8Array> {
   }
 
   /** Reads up to the file. Returns the fields before it. @throws AppError bad_request when there is none */
-  async open(): Promise<Record<string, string>> {
-    const fields: Record<string, string> = {}
+  async open(): Promise<[string, string][]> {
+    const fields: [string, string][] = []
     // The first boundary has no line before it.
     this.#buffer = new Uint8Array([13, 10])
     await this.#skipPast(this.#delimiter)
@@ -41,7 +41,7 @@ export class FilePart implements AsyncIterator<Uint8Array> {
         this.contentType = /^content-type:\s*(.*)$/im.exec(headers)?.[1]?.trim() ?? ""
         return fields
       }
-      fields[name] = new TextDecoder().decode(await this.#skipPast(this.#delimiter))
+      fields.push([name, new TextDecoder().decode(await this.#skipPast(this.#delimiter))])
     }
     throw malformed(`has more than ${MAX_FORM_FIELDS} fields before its file`)
   }

@@ -33,11 +33,18 @@ export class RequestBody {
   /**
    * The next piece, or null at the end. Nobody holds the body between two of them, so that whatever refuses it leaves it to
    * discardRest().
-   * @throws AppError bad_request for a body that ends before it should, body_too_slow
+   * @throws AppError bad_request for a body that ends before it should, body_too_slow, unsupported_encoding
    */
   async read(): Promise<Uint8Array | null> {
-    const { body } = this.request
+    const { body, headers } = this.request
     if (body === null) return null
+    const encoding = headers.get("content-encoding") ?? "identity"
+    if (!/^\s*(identity)?\s*$/i.test(encoding)) {
+      throw new AppError(
+        "unsupported_encoding",
+        "Cannot read the body: Content-Encoding is not supported; send it as it is",
+      )
+    }
     const reader = body.getReader()
     const piece = reader
       .read()

@@ -31,6 +31,7 @@ export const CALLER_ERRORS = [
 export const BODY_ERRORS = [
   "bad_request",
   "body_too_slow",
+  "unsupported_encoding",
   "caller_bodies_full",
   "bodies_full",
 ] as const satisfies ErrorCode[]

@@ -1,6 +1,7 @@
 import type { Context } from "hono"
 import type * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
+import { mergeOptions } from "../http/merge-options.ts"
 import { reasonsOf } from "../reasons-of.ts"
 import type { ApiRoute } from "./api-route.ts"
 
@@ -16,8 +17,9 @@ type Validated<R extends ApiRoute, Part extends "query" | "headers"> = NonNullab
 
 /** @throws AppError invalid_options for a query parameter, bad_request for a header, that names it */
 export function validateRequest({ request = {}, access }: ApiRoute, c: Context): void {
-  const query = Object.fromEntries(new URL(c.req.url).searchParams)
+  const { searchParams } = new URL(c.req.url)
   // Options are refused by whoever reads them. What is public is opened in browsers and by probes, which add parameters of their own.
+  const query = access === "caller" ? mergeOptions(searchParams) : Object.fromEntries(searchParams)
   if (request.options === undefined && access === "caller") refuseUnknown(query, request.query)
   if (request.query !== undefined) {
     const parsed = request.query.safeParse(query)

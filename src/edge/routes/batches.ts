@@ -207,12 +207,10 @@ batches.openapi(create, async (c) => {
 /** A batch that was accepted, or what is wrong with its rows. */
 export async function submittedResponse(c: EdgeContext, submitted: SubmittedBatch): Promise<Response> {
   if ("batch" in submitted) return batchResponse(c, await describeBatch(c.var.services, submitted.batch), 202)
-  const { problems, count } = submitted
+  const { problems, count, onInvalid } = submitted
   const which = count === 1 ? "a row of it" : `${count} of its rows`
-  const error = new AppError(
-    "invalid_rows",
-    `Cannot accept the list: ${which} cannot be taken; on_invalid=skip takes the rest`,
-  )
+  const advice = onInvalid === "skip" ? ", and there are no others" : "; on_invalid=skip takes the rest"
+  const error = new AppError("invalid_rows", `Cannot accept the list: ${which} cannot be taken${advice}`)
   return problemResponse(c, error, { invalid_rows: count, rows: problems })
 }
 

@@ -1,4 +1,5 @@
 import { AppError } from "../../lib/app-error.ts"
+import { sniffContentType } from "../../lib/images/image-header.ts"
 import { readBody } from "../http/read-body.ts"
 import type { RequestBody } from "../http/request-body.ts"
 import { checkPictureUrl } from "./picture-url.ts"
@@ -64,6 +65,13 @@ const BRACKET = 0x5b
 const BRACE = 0x7b
 
 function parseObject(body: Uint8Array): Record<string, unknown> {
+  const type = sniffContentType(body)
+  if (type.startsWith("image/")) {
+    throw new AppError(
+      "bad_request",
+      `Cannot read the body: it is an image, not JSON: send it with content-type ${type}`,
+    )
+  }
   refuseManyParts(body)
   let value: unknown
   try {

@@ -1,6 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 import { imageTooLarge } from "../../lib/images/too-large.ts"
 import { boundaryOf, MAX_FORM_FIELDS } from "../http/file-part.ts"
+import { mergeOptions } from "../http/merge-options.ts"
 import { readBody } from "../http/read-body.ts"
 import type { RequestBody } from "../http/request-body.ts"
 import { parseJsonUpload, readJsonUpload, type Upload } from "./read-json-upload.ts"
@@ -20,30 +21,34 @@ const SAYS_NOTHING = /^(application\/x-www-form-urlencoded\b|text\/plain\b|$)/i
  */
 export async function readUpload(body: RequestBody, maxImageBytes: number): Promise<Upload> {
   const { request } = body
-  const options = Object.fromEntries(new URL(request.url).searchParams)
-  if (options.image_url !== undefined) throw badRequest(`\`image_url\` is no option of the query: ${URL_AS_JSON}`)
+  const query = new URL(request.url).searchParams
+  if (query.has("image_url")) throw badRequest(`\`image_url\` is no option of the query: ${URL_AS_JSON}`)
   const contentType = request.headers.get("content-type") ?? ""
   if (/^application\/(.*\+)?json\b/i.test(contentType)) {
     const upload = await readJsonUpload(body, maxImageBytes)
-    return { ...upload, options: { ...options, ...upload.options } }
+    return { ...upload, options: mergeOptions(query, Object.entries(upload.options)) }
   }
   if (!/^multipart\/form-data\b/i.test(contentType)) {
     const bytes = await readBody(body, maxImageBytes)
     // JSON whose sender did not say so, as `curl -d` does.
     if (bytes[0] === OPENING_BRACE && SAYS_NOTHING.test(contentType)) {
       const upload = parseJsonUpload(bytes, maxImageBytes)
-      return { ...upload, options: { ...options, ...upload.options } }
+      return { ...upload, options: mergeOptions(query, Object.entries(upload.options)) }
     }
     refuseText(bytes, contentType)
-    return { source: { bytes }, options }
+    return { source: { bytes }, options: mergeOptions(query) }
   }
   const bytes = await readBody(body, maxImageBytes + FORM_OVERHEAD_BYTES, maxImageBytes)
   const form = await readForm(contentType, bytes)
   const image = form.get("image") ?? form.get("file")
   if (image === null || typeof image === "string") throw noFileIn(form)
   if (form.has("image_url")) throw badRequest("send `image` or `image_url`, not both; `image_url` goes in JSON")
+  if (form.getAll("image").length + form.getAll("file").length > 1) {
+    throw badRequest("the form has more than one `image`: send one; a list of URLs goes to /v1/batches")
+  }
   if (image.size > maxImageBytes) throw imageTooLarge(maxImageBytes, image.size)
-  for (const [name, value] of form) if (typeof value === "string") options[name] = value
+  const fields = [...form].filter((field): field is [string, string] => typeof field[1] === "string")
+  const options = mergeOptions(query, fields)
   return { source: { bytes: new Uint8Array(await image.arrayBuffer()) }, options }
 }
 
@@ -58,7 +63,8 @@ const STRIPPED_IMAGES = ["\xff\xd8", "\x89PNG", "GIF8", "RIFF"]
 function refuseText(bytes: Uint8Array, contentType: string): void {
   const start = String.fromCharCode(...bytes.subarray(0, START_BYTES))
   const isForm = cameFromCurl(contentType) && /^(image|file|url|image_url)=/.test(start)
-  const advice = isForm ? `the body is a form's text; ${URL_AS_JSON}` : adviceOnText(start)
+  const [value = ""] = isForm ? new URLSearchParams(start).values() : [start]
+  const advice = adviceOnText(value) ?? (isForm ? `the body is a form's text; ${URL_AS_JSON}` : null)
   if (advice !== null) throw badRequest(advice)
   // Every whole image has line ends or zero bytes.
   if (!STRIPPED_IMAGES.some((magic) => start.startsWith(magic))) return

@@ -45,10 +45,13 @@ const CONNECTION_OPTIONS: Record<keyof ConnectionOptions, true> = {
   now: true,
 }
 
+/** What a request sends. Not `BodyInit`: outside the DOM's types there is none. */
+export type Body = string | Blob | ArrayBuffer | Uint8Array<ArrayBuffer>
+
 export type RequestOptions<T> = {
   method?: string
   headers?: Record<string, string>
-  body?: BodyInit
+  body?: Body
   signal?: AbortSignal | undefined
   /** Returns null for a response that is cut short or not from an edge, which is retried. */
   read: ReadResponse<T>
@@ -92,7 +95,7 @@ export function createConnection(options: ConnectionOptions) {
       if (!(outcome instanceof ClaimcheckError)) return outcome
       const { isTransient, retryAfterMs = 0 } = outcome
       if (!isTransient || retryAfterMs > MAX_RETRY_AFTER_MS || attempt >= retries) throw outcome
-      if (!hasAnswered && isNobodyThere(outcome.cause)) throw outcome
+      if (!hasAnswered && whyUnreachable(outcome.cause) !== null) throw outcome
       const waitMs = Math.max(retryAfterMs, fullJitterMs(attempt, {}, random))
       const endMs = lastLookEndMs ?? untilMs
       if (lastLookEndMs !== undefined && now() + waitMs >= endMs) throw outcome
@@ -125,8 +128,9 @@ export function createConnection(options: ConnectionOptions) {
       return answer ?? new ClaimcheckError("bad_response", "The response is not from a claimcheck edge", { status })
     } catch (cause) {
       signal?.throwIfAborted()
-      const why = isNobodyThere(cause) ? ": nobody listens there" : ""
-      return new ClaimcheckError("network", `Cannot reach ${isOurs ? base : new URL(path).origin}${why}`, { cause })
+      const why = whyUnreachable(cause)
+      const message = `Cannot reach ${isOurs ? base : new URL(path).origin}`
+      return new ClaimcheckError("network", why === null ? message : `${message}: ${why}`, { cause })
     } finally {
       clearTimeout(timer)
     }
@@ -140,13 +144,19 @@ export function ownSignal(signal: AbortSignal | undefined): AbortSignal | undefi
   return signal && AbortSignal.any([signal])
 }
 
-const NOBODY_THERE = /ECONNREFUSED|ENOTFOUND|ConnectionRefused|connection refused|failed to lookup address/i
+/** A refused connection and an unknown host, as Node, Bun and Deno report them. Browsers do not. */
+const UNREACHABLE = [
+  ["nobody listens there", /ECONNREFUSED|ConnectionRefused|connection refused/i],
+  ["its host name does not resolve", /ENOTFOUND|failed to lookup address/i],
+] as const
 
-/** A refused connection or an unknown host, as Node, Bun and Deno report them. Browsers do not. */
-function isNobodyThere(cause: unknown): boolean {
-  if (!(cause instanceof Error)) return false
+function whyUnreachable(cause: unknown): string | null {
+  if (!(cause instanceof Error)) return null
+  const text = `${(cause as { code?: unknown }).code} ${cause.message}`
+  const [why] = UNREACHABLE.find(([, words]) => words.test(text)) ?? []
+  if (why !== undefined) return why
   const inner = cause instanceof AggregateError ? cause.errors : [cause.cause]
-  return NOBODY_THERE.test(`${(cause as { code?: unknown }).code} ${cause.message}`) || inner.some(isNobodyThere)
+  return inner.map(whyUnreachable).find((reason) => reason !== null) ?? null
 }
 
 /** An invalid URL would fail like a lost connection and be retried for minutes. */

@@ -1,4 +1,5 @@
 import { ClaimcheckError } from "./claimcheck-error.ts"
+import type { Body } from "./connection.ts"
 
 /** The bytes of an image, or its URL, which a classifier fetches. */
 export type Image =
@@ -11,13 +12,13 @@ export type Image =
   | `data:${string}`
   | { imageUrl: string | URL }
 
-export type ImageBody = { contentType: string; body: BodyInit }
+export type ImageBody = { contentType: string; body: Body }
 
 /** @throws TypeError for an unsupported type, with the supported ones */
 export function toImageBody(image: Image): ImageBody {
   if (image instanceof Blob) return { contentType: image.type || "application/octet-stream", body: image }
   if (image instanceof ArrayBuffer || ArrayBuffer.isView(image)) {
-    return { contentType: "application/octet-stream", body: image as BodyInit }
+    return { contentType: "application/octet-stream", body: image as Uint8Array<ArrayBuffer> }
   }
   if (typeof image === "string" && /^data:/i.test(image)) return jsonBody({ image })
   const url = typeof image === "object" && image !== null && !(image instanceof URL) ? urlIn(image) : image

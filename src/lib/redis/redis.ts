@@ -181,7 +181,9 @@ async function guard<T>(call: () => Promise<T>): Promise<T> {
     }
     if (IS_REFUSAL.test(failure.message))
       throw new AppError("internal", "The queue refused a command", { cause: failure })
-    throw new AppError("redis_unavailable", "Cannot reach the queue's Redis", { cause: failure })
+    const isLate = error instanceof Error && error.name === "TimeoutError"
+    const message = isLate ? "The queue's Redis did not answer in time" : "Cannot reach the queue's Redis"
+    throw new AppError("redis_unavailable", message, { cause: failure })
   }
 }
 

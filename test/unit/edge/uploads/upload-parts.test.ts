@@ -78,6 +78,12 @@ describe("what was meant as a picture", () => {
       () => raw('{"image": "/9j/4AAQSkZJ"}', "application/json"),
       '{"image": "data:image/jpeg;base64,…"}',
     ],
+    ["--data-urlencode image=BASE64", () => raw(`image=${encodeURIComponent("/9j/4AAQSkZJ")}`), "image/jpeg;base64,"],
+    [
+      "a JPEG as application/json",
+      () => raw(`${jpeg}${"[".repeat(300)}`, "application/json"),
+      "content-type image/jpeg",
+    ],
     ["a URL in JSON's `image`", () => raw(`{"image": "${url}"}`, "application/json"), AS_JSON],
   ])("%s is told the right call", async (_what, send, advice) => {
     await expect(send()).rejects.toMatchObject({ message: expect.stringContaining(advice) })
@@ -100,6 +106,35 @@ describe("an upload's form", () => {
   it("of 64 fields is read, and one of more is refused", async () => {
     expect(Object.keys((await form(64)).options)).toHaveLength(63)
     await expect(form(65)).rejects.toMatchObject({ code: "bad_request", message: expect.stringContaining("64 fields") })
+  })
+})
+
+describe("what is sent twice or encoded", () => {
+  const formOf = (...fields: [string, string | File][]) => {
+    const body = new FormData()
+    for (const [name, value] of fields) body.append(name, value)
+    return body
+  }
+  const picture = new File(["x"], "x.png")
+
+  it("is refused where one of two would be lost in silence", async () => {
+    const send = (query: string, ...fields: [string, string | File][]) =>
+      upload({ body: formOf(["image", picture], ...fields) }, query)
+    const twice = { code: "invalid_options", message: 'Cannot accept options: "top_k" has two values: send it once' }
+    await expect(send("", ["image", picture])).rejects.toMatchObject({ code: "bad_request" })
+    await expect(send("", ["file", picture])).rejects.toMatchObject({ code: "bad_request" })
+    await expect(send("?top_k=1", ["top_k", "3"])).rejects.toMatchObject(twice)
+    await expect(send("", ["top_k", "1"], ["top_k", "3"])).rejects.toMatchObject(twice)
+    await expect(upload({ body: "x" }, "?top_k=1&top_k=3")).rejects.toMatchObject(twice)
+    const json = { body: '{"image":"data:,x","top_k":3}', headers: { "content-type": "application/json" } }
+    await expect(upload(json, "?top_k=1")).rejects.toMatchObject(twice)
+    expect(await send("?top_k=3", ["top_k", "3"])).toMatchObject({ options: { top_k: "3" } })
+  })
+
+  it("is refused by its Content-Encoding, which nobody here decodes", async () => {
+    const send = (encoding: string) => upload({ body: "x", headers: { "content-encoding": encoding } })
+    await expect(send("gzip")).rejects.toMatchObject({ code: "unsupported_encoding" })
+    expect(await send("identity")).toMatchObject({ options: {} })
   })
 })
 

@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process"
 import { once } from "node:events"
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs"
+import { mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs"
 import { createServer } from "node:http"
 import type { AddressInfo } from "node:net"
 import { tmpdir } from "node:os"
@@ -37,30 +37,72 @@ describe("the client, on Node", () => {
     expect(use).toBeTypeOf("function")
   })
 
-  test("the samples of docs/client.md are TypeScript, too, and strict", { timeout: 60_000 }, async () => {
-    const folder = mkdtempSync(join(tmpdir(), "claimcheck-samples-"))
-    onTestFinished(() => rmSync(folder, { recursive: true }))
-    const samples = [...readFileSync("docs/client.md", "utf8").matchAll(/^```javascript\n(.*?)^```$/gms)]
-    expect(samples.length).toBeGreaterThan(0)
-    // They go on from one to the next.
-    writeFileSync(join(folder, "samples.mts"), samples.map(([, code = ""]) => code).join(""))
+  describe("its types, in a strict project", () => {
     const compilerOptions = {
       strict: true,
-      noEmit: true,
-      skipLibCheck: true,
-      target: "es2024",
-      lib: ["es2024", "dom", "dom.iterable"],
       module: "nodenext",
-      allowImportingTsExtensions: true,
       types: ["node"],
       typeRoots: [resolve("node_modules/@types")],
-      paths: { "claimcheck/client": [resolve("src/lib/client/claimcheck.ts")], zod: [resolve("node_modules/zod")] },
+      skipLibCheck: true,
     }
-    writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, include: ["*.mts"] }))
-    const told = await promisify(execFile)(resolve("node_modules/.bin/tsc"), ["-p", folder]).catch(
-      ({ stdout }: { stdout: string }) => ({ stdout }),
-    )
-    expect(told.stdout).toBe("")
+    const compile = async (folder: string, project: object) => {
+      writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(project))
+      const told = await promisify(execFile)(resolve("node_modules/.bin/tsc"), ["-p", folder], { cwd: folder }).catch(
+        ({ stdout }: { stdout: string }) => ({ stdout }),
+      )
+      return told.stdout
+    }
+    const newFolder = () => {
+      const folder = mkdtempSync(join(tmpdir(), "claimcheck-types-"))
+      onTestFinished(() => rmSync(folder, { recursive: true }))
+      return folder
+    }
+
+    test("take the samples of docs/client.md, with the DOM and, as packed, without it", {
+      timeout: 120_000,
+    }, async () => {
+      const folder = newFolder()
+      symlinkSync(resolve("node_modules"), join(folder, "node_modules"))
+      const samples = [...readFileSync("docs/client.md", "utf8").matchAll(/^```javascript\n(.*?)^```$/gms)]
+      expect(samples.length).toBeGreaterThan(0)
+      // They go on from one to the next.
+      writeFileSync(join(folder, "samples.mts"), samples.map(([, code = ""]) => code).join(""))
+      const entry = resolve("src/lib/client/claimcheck.ts")
+      const withDom = {
+        ...compilerOptions,
+        noEmit: true,
+        target: "es2024",
+        lib: ["es2024", "dom", "dom.iterable"],
+        allowImportingTsExtensions: true,
+        paths: { "claimcheck/client": [entry] },
+      }
+      expect(await compile(folder, { compilerOptions: withDom, include: ["*.mts"] })).toBe("")
+
+      const packed = join(folder, "packed")
+      const emit = {
+        ...compilerOptions,
+        target: "es2023",
+        lib: ["es2023", "dom", "dom.iterable"],
+        declaration: true,
+        emitDeclarationOnly: true,
+        rewriteRelativeImportExtensions: true,
+        rootDir: resolve("src"),
+        outDir: packed,
+      }
+      expect(await compile(folder, { compilerOptions: emit, files: [entry] })).toBe("")
+      const paths = { "claimcheck/client": [join(packed, "lib/client/claimcheck.d.ts")] }
+      const withoutDom = {
+        ...compilerOptions,
+        noEmit: true,
+        target: "es2023",
+        lib: ["es2023"],
+        skipLibCheck: false,
+        paths,
+      }
+      const found = await compile(folder, { compilerOptions: withoutDom, include: ["samples.mts", "packed"] })
+      // What @types/node and zod say of themselves is not ours.
+      expect(found.split("\n").filter((line) => /^(samples|packed)/.test(line))).toEqual([])
+    })
   })
 
   test("is 6 kB of a page, of its own files and no library", async () => {
@@ -82,6 +124,19 @@ describe("the client, on Node", () => {
     await expect(client.classify(PICTURE)).rejects.toMatchObject({
       code: "network",
       message: `Cannot reach http://127.0.0.1:${port}: nobody listens there`,
+    })
+    expect(sleeps).toEqual([])
+  })
+
+  test("a host name that does not resolve is said to be just that, at once", async () => {
+    const sleeps: number[] = []
+    const url = "http://no-such-host.invalid"
+    const cause = Object.assign(new Error("getaddrinfo ENOTFOUND no-such-host.invalid"), { code: "ENOTFOUND" })
+    const fetch = async () => Promise.reject(new TypeError("fetch failed", { cause }))
+    const client = new Claimcheck({ url, fetch, sleep: async (ms) => void sleeps.push(ms) })
+    await expect(client.classify(PICTURE)).rejects.toMatchObject({
+      code: "network",
+      message: `Cannot reach ${url}: its host name does not resolve`,
     })
     expect(sleeps).toEqual([])
   })
