@@ -28,7 +28,9 @@ export type Listener = {
   /** Each time that one more is done, in whichever order. */
   done: (outcome: Outcome) => void
   /** A file has a ticket, which goes on by itself. */
-  accepted: (file: string, ticket: { id: string; latest: TicketData | undefined }) => void
+  accepted: (file: string, ticketId: string) => void
+  /** Each state of a file's ticket that is seen. */
+  seen: (ticket: TicketData) => void
   /** A smaller copy of a file is sent. */
   shrunk: (file: string, copy: Shrunk) => void
 }
@@ -55,13 +57,14 @@ async function classifyFile(
   client: Claimcheck,
   file: string,
   { signal, timeoutMs, url, out, finish, submit = {} }: Omit<ClassifyOptions, "concurrency">,
-  { accepted, shrunk }: Pick<Listener, "accepted" | "shrunk">,
+  { accepted, seen, shrunk }: Pick<Listener, "accepted" | "seen" | "shrunk">,
 ): Promise<Outcome> {
   try {
     const image = await openImage(file, client, signal)
     const ticket = await client.submit(image, { ...submit, signal, onShrink: (copy) => shrunk(file, copy) })
-    accepted(file, ticket)
-    const done = await ticket.result({ signal, timeoutMs })
+    accepted(file, ticket.id)
+    if (ticket.latest !== undefined) seen(ticket.latest)
+    const done = await ticket.result({ signal, timeoutMs, onUpdate: seen })
     await finish?.(file, done, client)
     return { file, ticket: done }
   } catch (cause) {

@@ -8,12 +8,12 @@ import { renderBatch } from "./batch/render-batch.ts"
 import { CliError, EXIT } from "./cli-error.ts"
 import { forTerminal, openClient } from "./edge-client.ts"
 import { type EdgeOptions, withEdgeOptions } from "./edge-options.ts"
-import { noticeText } from "./human-units.ts"
 import { interruptible } from "./interrupted.ts"
 import { makeFolder } from "./make-folder.ts"
 import { saveOutput } from "./operations/save-output.ts"
 import { parseDurationMs } from "./parse-option.ts"
 import { renderTicket } from "./render-ticket.ts"
+import { sayNotices } from "./say-notices.ts"
 import { paintFor, print, printError, survivesGoneReader } from "./terminal.ts"
 
 const HELP = `
@@ -114,8 +114,9 @@ async function ask(old: Ticket, options: Options, signal: AbortSignal): Promise<
     if (options.cancel) return await old.cancel({ signal })
     const ticket = options.retry ? await old.retry({ signal }) : old
     if (!options.wait) return ticket.latest ?? (await ticket.refresh({ signal }))
-    const tell = sayOnce()
-    return await ticket.result({ signal, timeoutMs: options.timeout, onUpdate: ({ queue }) => tell(queue?.notice) })
+    const tell = sayNotices()
+    const onUpdate = ({ id, done, queue }: TicketData) => tell(id, { done, notice: queue?.notice })
+    return await ticket.result({ signal, timeoutMs: options.timeout, onUpdate })
   } catch (error) {
     // A failed job is a result.
     if (error instanceof ClaimcheckError && error.ticket?.done === true) return error.ticket
@@ -128,19 +129,10 @@ async function askBatch(old: Batch, options: Options, signal: AbortSignal): Prom
     if (options.cancel) return await old.cancel({ signal })
     const batch = options.retry ? await old.retry({ signal }) : old
     if (!options.wait) return batch.latest ?? (await batch.refresh({ signal }))
-    const tell = sayOnce()
-    return await batch.wait({ signal, timeoutMs: options.timeout, onUpdate: ({ notice }) => tell(notice) })
+    const tell = sayNotices()
+    const onUpdate = ({ id, done, notice }: BatchTicket) => tell(id, { done, notice })
+    return await batch.wait({ signal, timeoutMs: options.timeout, onUpdate })
   } catch (error) {
     throw signal.aborted ? error : forTerminal(error, options)
-  }
-}
-
-/** Why the ticket waits. */
-function sayOnce(): (notice: string | undefined) => void {
-  let isSaid = false
-  return (notice) => {
-    if (notice === undefined || isSaid) return
-    isSaid = true
-    printError(`${paintFor(process.stderr)("yellow", "waiting")} ${noticeText(notice)}`)
   }
 }

@@ -4,9 +4,10 @@ import { createApi } from "./api.ts"
 import { type ClassifyOptions, classifyFiles, type Outcome } from "./classify-files.ts"
 import { openClient } from "./edge-client.ts"
 import type { EdgeOptions } from "./edge-options.ts"
-import { countOf, humanBytes, humanMs, noticeText } from "./human-units.ts"
+import { countOf, humanBytes, humanMs } from "./human-units.ts"
 import { showProgress } from "./progress.ts"
 import { progressNote } from "./progress-note.ts"
+import { sayNotices } from "./say-notices.ts"
 import { paintFor, print, printError } from "./terminal.ts"
 import { webhookTrouble } from "./webhook/webhook-trouble.ts"
 
@@ -43,7 +44,8 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
   /** Tickets whose answer is not there yet, by file. */
   const open = new Map<string, string>()
   let firstTicket: string | undefined
-  let [done, failed, printed, warned] = [0, 0, 0, false]
+  let [done, failed, printed] = [0, 0, 0]
+  const sayNotice = sayNotices((line) => progress.above(() => printError(line)))
   const work = { url, out, signal, concurrency, finish, timeoutMs, ...(submit !== undefined && { submit }) }
   try {
     await classifyFiles(client, files, work, {
@@ -58,14 +60,11 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
         if ("error" in outcome) failed++
         progress.update(done, progressNote({ done, failed, total: files.length, ms: performance.now() - startedMs }))
       },
-      accepted(file, { id, latest }) {
+      accepted(file, id) {
         firstTicket ??= id
         open.set(file, id)
-        if (latest?.queue?.notice === undefined || warned) return
-        warned = true
-        const notice = noticeText(latest.queue.notice)
-        progress.above(() => printError(`${note("yellow", "waiting")} ${notice}`))
       },
+      seen: ({ id, done: isDone, queue }) => sayNotice(id, { done: isDone, notice: queue?.notice }),
       shrunk: (file, { bytes, sentBytes }) =>
         progress.above(() =>
           printError(note("dim", `${file}: a smaller copy was sent, ${humanBytes(sentBytes)} of ${humanBytes(bytes)}`)),

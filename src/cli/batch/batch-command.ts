@@ -10,13 +10,14 @@ import { createApi } from "../api.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { forTerminal, openClient } from "../edge-client.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
-import { countOf, humanMs, noticeText } from "../human-units.ts"
+import { countOf, humanMs } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
 import { makeFolder } from "../make-folder.ts"
 import { alias, parseCount } from "../parse-option.ts"
 import { fileNameOf } from "../picture-url.ts"
 import { showProgress } from "../progress.ts"
 import { realPathOf } from "../real-path.ts"
+import { sayNotices } from "../say-notices.ts"
 import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
 import { webhookTrouble } from "../webhook/webhook-trouble.ts"
 import { type BatchRun, endRun, isAbsent, readRun, runFileOf, saveRun } from "./batch-run.ts"
@@ -209,7 +210,7 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
       signal,
       onTicket: (latest) => (seen = latest),
     })
-    if (download !== undefined)
+    if (download !== undefined && ticket.pictures.succeeded > 0)
       await downloadWithBar({
         client,
         batch,
@@ -221,7 +222,7 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
       })
     await endRun(out)
     const ms = performance.now() - startedMs
-    tell(ticket, started, { out, ms, json: options.json === true })
+    tell(ticket, started, { out: started.bytes > 0 ? out : undefined, ms, json: options.json === true })
     if (new URLSearchParams(run.query).has("webhook_url")) {
       const trouble = await webhookTrouble(createApi({ url: run.url, key: options.key }), started.ticketId, signal)
       if (trouble !== null) printError(`${paintFor(process.stderr)("yellow", "webhook")} ${trouble}`)
@@ -329,16 +330,11 @@ async function followWithBar(follow: Parameters<typeof followBatch>[0]): Promise
   const first = await follow.batch.refresh({ signal: follow.signal })
   follow.onTicket(first)
   const progress = showProgress(first.pictures.total)
-  let isWarned = false
-  const warn = ({ notice }: BatchTicket) => {
-    if (notice === undefined || isWarned) return
-    isWarned = true
-    progress.above(() => printError(`${paintFor(process.stderr)("yellow", "waiting")} ${noticeText(notice)}`))
-  }
-  warn(first)
+  const sayNotice = sayNotices((line) => progress.above(() => printError(line)))
+  sayNotice(first.id, { done: first.done, notice: first.notice })
   const onTicket = (ticket: BatchTicket) => {
     follow.onTicket(ticket)
-    warn(ticket)
+    sayNotice(ticket.id, { done: ticket.done, notice: ticket.notice })
     progress.update(ticket.pictures.done, noteOf(ticket))
   }
   try {
@@ -358,7 +354,9 @@ function noteOf({ pictures, per_second, eta_ms, notice }: BatchTicket): string {
     .join(" · ")
 }
 
-function tell(ticket: BatchTicket, run: BatchRun, { out, ms, json }: { out: string; ms: number; json: boolean }): void {
+type Told = { out: string | undefined; ms: number; json: boolean }
+
+function tell(ticket: BatchTicket, run: BatchRun, { out, ms, json }: Told): void {
   if (json) print(JSON.stringify({ ...ticket, out, failed_rows: run.failedRows }))
   const failed = run.failedRows > 0 || ticket.status !== "succeeded"
   if (process.stderr.isTTY || !json)

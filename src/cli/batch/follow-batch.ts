@@ -1,4 +1,4 @@
-import { type FileHandle, open } from "node:fs/promises"
+import { type FileHandle, open, rm } from "node:fs/promises"
 import { setTimeout as delay } from "node:timers/promises"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import type { Batch } from "../../lib/client/claimcheck.ts"
@@ -39,13 +39,20 @@ export async function followBatch({ batch, run, out, format, signal, onTicket }:
     for (;;) {
       const ticket = await batch.refresh({ signal })
       onTicket(ticket)
-      const isOver = await fetchPages({ batch, run, out, format, signal, file })
+      const isOver = isDropped(ticket) ? ticket.done : await fetchPages({ batch, run, out, format, signal, file })
       if (isOver) return batch.refresh({ signal })
       await delay(Math.min(MAX_POLL_MS, ticket.poll_after_ms ?? MAX_POLL_MS), undefined, { signal })
     }
   } finally {
     await file.close()
+    // Only until a row is written: nobody wants an empty file.
+    if (run.bytes === 0) await rm(out, { force: true })
   }
+}
+
+/** Canceled before anything was done: the server has deleted the list, and there are no rows to read. */
+function isDropped({ status, done, pictures }: BatchTicket): boolean {
+  return pictures.canceled > 0 && pictures.succeeded + pictures.failed === 0 && (!done || status === "canceled")
 }
 
 /** True when the last row is written. */

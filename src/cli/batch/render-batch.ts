@@ -40,7 +40,7 @@ export function renderBatch(batch: BatchTicket, { paint }: { paint: Paint }): st
 export function renderSummary(
   { status, pictures, rows }: BatchTicket,
   run: Pick<BatchRun, "failedRows" | "failures">,
-  { out, ms, paint }: { out: string; ms: number; paint: Paint },
+  { out, ms, paint }: { out: string | undefined; ms: number; paint: Paint },
 ): string {
   const { total, succeeded, failed, canceled } = pictures
   const counts = { done: succeeded, failed, canceled }

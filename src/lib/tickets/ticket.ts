@@ -254,9 +254,10 @@ function toTicketOutput({ id, url, contentType, ...info }: OutputInfo): Ticket["
   return ticketSchema.shape.output.parse({ url: url ?? `/v1/outputs/${id}`, content_type: contentType, ...info })
 }
 
-/** A weak ETag over what does not move by itself: place in the queue and hints are left out. */
-export function ticketETag(ticket: Ticket): string {
-  return `W/"${[ticket.status, ticket.attempts, ticket.started_at ?? "", ticket.finished_at ?? ""].join(".")}"`
+/** A weak ETag over what does not move by itself: place in the queue and hints are left out. Why it waits is news. */
+export function ticketETag({ status, attempts, started_at = "", finished_at = "", queue }: Ticket): string {
+  const notice = encodeURIComponent(queue?.notice ?? "")
+  return `W/"${[status, attempts, started_at, finished_at, notice].join(".")}"`
 }
 
 const isoInstant = (ms: number) => new Date(ms).toISOString()

@@ -65,7 +65,13 @@ function scripted(...answers: Answer[]) {
 }
 
 const signal = new AbortController().signal
-const silent = { tell: () => undefined, done: () => undefined, accepted: () => undefined, shrunk: () => undefined }
+const silent = {
+  tell: () => undefined,
+  done: () => undefined,
+  accepted: () => undefined,
+  seen: () => undefined,
+  shrunk: () => undefined,
+}
 
 async function classify(edge: ReturnType<typeof scripted>, files: string[], options: Partial<ClassifyOptions> = {}) {
   const outcomes: Outcome[] = []
@@ -140,13 +146,20 @@ describe("classifyFiles()", () => {
     expect(outcomes.map((outcome) => "error" in outcome && outcome.error.code)).toEqual(["unreadable", "network"])
   })
 
-  test("says which file has which ticket, and whether anybody is there to work", async () => {
-    const edge = scripted({ status: 202, body: queued }, { body: succeeded })
+  test("says which file has which ticket, and each state of it that is seen", async () => {
+    const later = { ...queued, queue: { ...queued.queue, notice: "No classifier serves m now" }, poll_after_ms: 1 }
+    const edge = scripted({ status: 202, body: { ...queued, poll_after_ms: 1 } }, { body: later }, { body: succeeded })
     const client = await openClient({ url }, { signal, fetchNow: edge.fetchNow })
-    const waiting: unknown[] = []
-    const accepted: Listener["accepted"] = (file, { id, latest }) => void waiting.push([file, id, latest?.queue])
-    await classifyFiles(client, [photo], { url, signal, concurrency: 1 }, { ...silent, accepted })
-    expect(waiting).toEqual([[photo, "cls_1", queued.queue]])
+    const said: unknown[] = []
+    const accepted: Listener["accepted"] = (file, id) => void said.push([file, id])
+    const seen: Listener["seen"] = ({ status, queue }) => void said.push([status, queue?.notice])
+    await classifyFiles(client, [photo], { url, signal, concurrency: 1 }, { ...silent, accepted, seen })
+    expect(said).toEqual([
+      [photo, "cls_1"],
+      ["queued", undefined],
+      ["queued", later.queue.notice],
+      ["succeeded", undefined],
+    ])
   })
 
   test.each([

@@ -7,6 +7,7 @@ import { Command } from "commander"
 import { afterEach, beforeEach, expect, it, vi } from "vitest"
 import { waitCommand } from "../../../src/cli/advice.ts"
 import { forTerminal } from "../../../src/cli/edge-client.ts"
+import { sayNotices } from "../../../src/cli/say-notices.ts"
 import { addTicketCommand } from "../../../src/cli/ticket-command.ts"
 import { ClaimcheckError, type TicketData } from "../../../src/lib/client/claimcheck.ts"
 
@@ -64,6 +65,7 @@ async function ticket(...args: string[]) {
   const program = new Command().exitOverride()
   addTicketCommand(program)
   const said = { out: "", err: "", code: 0 }
+  const listening = process.stderr.listeners("error")
   const spies = (["stdout", "stderr"] as const).map((name) =>
     vi.spyOn(process[name], "write").mockImplementation((text) => {
       said[name === "stdout" ? "out" : "err"] += String(text)
@@ -76,6 +78,8 @@ async function ticket(...args: string[]) {
   } finally {
     process.exitCode = 0
     for (const spy of spies) spy.mockRestore()
+    for (const stream of [process.stdout, process.stderr])
+      for (const added of stream.listeners("error").slice(listening.length)) stream.off("error", added as () => void)
   }
   return said
 }
@@ -112,6 +116,44 @@ it("says why nothing moves to who looks and to who waits, and gives no time then
   ]
   expect((await ticket("bat_1")).out).toMatch(new RegExp(`note +${notice}`))
   expect((await ticket("--wait", "bat_1")).err).toBe(`waiting ${notice}\n`)
+})
+
+it("who waits hears each reason as it comes, and that it goes on", async () => {
+  const paused = "The queue is paused: what waits is kept until then"
+  const unserved = "No classifier serves m now: it is waited for until then"
+  const said = `waiting ${paused}\nwaiting ${unserved}\ngoing on what it waited for is there\n`
+  const why = (text?: string) => ({ ...waiting, queue: { ...waiting.queue, notice: text }, poll_after_ms: 1 })
+  answers["/v1/classifications/cls_made"] = [why(), why(paused), why(paused), why(unserved), why(), compressed]
+  expect((await ticket("--wait", "cls_made")).err).toBe(said)
+  const whyBatch = (text?: string) => ({ ...batch, notice: text, poll_after_ms: 1 })
+  const done = { ...batch, done: true }
+  answers["/v1/batches/bat_1"] = [
+    whyBatch(),
+    whyBatch(paused),
+    whyBatch(unserved),
+    whyBatch(unserved),
+    whyBatch(),
+    done,
+  ]
+  expect((await ticket("--wait", "bat_1")).err).toBe(said)
+})
+
+it("of several tickets that wait, each reason is said once, and that all of them go on", () => {
+  const said: string[] = []
+  const see = sayNotices((line) => said.push(line))
+  const [paused, unserved] = [(id: string) => `Paused: until ${id}`, (id: string) => `Unserved: until ${id}`]
+  for (const id of ["a", "b"]) see(id, { done: false, notice: paused(id) })
+  for (const id of ["a", "b"]) see(id, { done: false, notice: unserved(id) })
+  // One that is worked on has nothing to wait for; the other still has.
+  for (const id of ["c", "a", "b"]) see(id, { done: false, notice: undefined })
+  see("b", { done: false, notice: paused("b") })
+  see("b", { done: true, notice: undefined })
+  expect(said).toEqual([
+    "waiting Paused: until a",
+    "waiting Unserved: until a",
+    "going on what it waited for is there",
+    "waiting Paused: until b",
+  ])
 })
 
 it("shows a batch by its id", async () => {

@@ -21,6 +21,10 @@ let isEndless: boolean
 let outputs = ""
 let posted: string[]
 let isDone: boolean
+/** Nothing was done, and at its end the list is gone. */
+let isEmptied: boolean
+/** Why it waits, answer by answer. */
+let notices: (string | undefined)[]
 let refusal: object | null
 
 /** An edge that has one batch, of one row, until somebody cancels it. */
@@ -30,6 +34,8 @@ beforeEach(async () => {
   posted = []
   isEndless = false
   isDone = false
+  isEmptied = false
+  notices = []
   refusal = null
   server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
@@ -39,14 +45,25 @@ beforeEach(async () => {
     if (request.method === "POST") posted.push(request.url ?? "")
     if (refusal !== null) return response.writeHead(400).end(JSON.stringify(refusal))
     if (request.url === "/v1/batches/bat_1/deliveries") return response.end(JSON.stringify(refused))
+    if (isEmptied && isCanceled && request.url?.includes("/results"))
+      return response.writeHead(410).end(JSON.stringify({ code: "list_expired", detail: "It is gone" }))
     if (request.url?.includes("/results")) {
-      response.setHeader("next-after", isEndless ? 0 : 1).setHeader("results-complete", String(!isEndless))
+      const isOpen = isEndless || notices.length > 0
+      response.setHeader("next-after", isOpen ? 0 : 1).setHeader("results-complete", String(!isOpen))
     }
     if (request.url?.includes("format=jsonl")) return response.end('{"row":1,"input":{"sku":"a"},"results":[]}\n')
+    const notice = request.method === "GET" && !request.url?.includes("/results") ? notices.shift() : undefined
+    const emptied = { ...ticket(true), pictures: { ...ticket(true).pictures, queued: 0, done: 1, canceled: 1 } }
     response.end(
       request.url?.includes("/results")
-        ? `url,status\r\n${isEndless ? "" : `u,${isDone ? "" : "canceled"}\r\n`}`
-        : JSON.stringify(isDone ? succeeded : ticket(isCanceled)),
+        ? `url,status\r\n${isEndless || notices.length > 0 ? "" : `u,${isDone ? "" : "canceled"}\r\n`}`
+        : JSON.stringify(
+            isDone
+              ? succeeded
+              : isCanceled && isEmptied
+                ? emptied
+                : { ...ticket(isCanceled), notice, poll_after_ms: 1 },
+          ),
     )
   })
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve))
@@ -272,6 +289,29 @@ it("what the server says of an option has the name of the flag", async () => {
   await writeFile(list, "a,b\nu,u")
   refusal = { code: "no_url_column", detail: "Cannot tell which column: name it with url_column, or on_invalid=skip" }
   await expect(run(list)).rejects.toThrow("name it with --url-column, or --on-invalid skip (no_url_column)")
+})
+
+it("--cancel before anything was done ends the run without results, which the server has deleted", async () => {
+  isEmptied = true
+  isEndless = true
+  const [list, out] = [join(folder, "list.csv"), join(folder, "out.csv")]
+  await writeFile(list, "url\nu")
+  const interrupted = run(list, "--out", out)
+  await expect.poll(() => asked.some((request) => request.includes("/results"))).toBe(true)
+  process.emit("SIGINT")
+  await interrupted
+  expect((await run(list, "--out", out, "--cancel")).said).toContain("canceled · 1 row, 1 image: 0 done, 1 canceled")
+  expect(await readdir(folder)).toEqual(["list.csv"])
+})
+
+it("says each reason to wait as it comes, and that it goes on", async () => {
+  notices = ["Paused: until then", "Unserved: until then", undefined]
+  const list = join(folder, "list.csv")
+  await writeFile(list, "url\nu")
+  const { said } = await run(list)
+  expect(said).toContain(
+    "waiting Paused: until then\nwaiting Unserved: until then\ngoing on what it waited for is there\n",
+  )
 })
 
 it("--cancel stops the run at the edge that has it, whichever is the usual one", async () => {
