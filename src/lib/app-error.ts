@@ -85,17 +85,26 @@ export function isOutage(error: unknown): error is AppError & { code: (typeof OU
 }
 const OUTAGES = ["redis_unavailable", "redis_full", "redis_unauthorized"] as const satisfies ErrorCode[]
 
+type AppErrorOptions = {
+  cause?: unknown
+  retryAfterMs?: number | undefined
+  details?: Readonly<Record<string, unknown>>
+}
+
 /** A failure with a code for machines and a sentence for people. The message must hold no secret and no payload. */
 export class AppError extends Error {
   override readonly name = "AppError"
   readonly code: ErrorCode
   /** How long a caller should wait before it tries again, where that is known. */
   readonly retryAfterMs: number | undefined
+  /** Further fields of its answer, for programs. */
+  readonly details: Readonly<Record<string, unknown>>
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryAfterMs?: number } = {}) {
-    super(message, { cause: options.cause })
+  constructor(code: ErrorCode, message: string, { cause, retryAfterMs, details = {} }: AppErrorOptions = {}) {
+    super(message, { cause })
     this.code = code
-    this.retryAfterMs = options.retryAfterMs
+    this.retryAfterMs = retryAfterMs
+    this.details = details
   }
 
   get status(): number {

@@ -1,7 +1,8 @@
 import type { Shrunk } from "../lib/client/claimcheck.ts"
+import type { QueueStats } from "../lib/queue/queue-stats.ts"
 import type { History } from "./history.ts"
 import { looksLikePicture } from "./incoming.ts"
-import { comparePictures, isDone, newPicture, type Picture, type Progress } from "./picture.ts"
+import { comparePictures, haltOf, isDone, newPicture, type Picture, type Progress } from "./picture.ts"
 
 /** Limit of stored items; the oldest are removed. */
 const MAX_KEPT = 500
@@ -91,6 +92,32 @@ export class Album {
   shrunk(id: string, shrunk: Shrunk): void {
     const picture = this.#pictures.get(id)
     if (picture !== undefined) this.#pictures.set(id, { ...picture, shrunk })
+  }
+
+  /** Not kept: a later visit has a key, or asks for one. */
+  keyWait(id: string, needsKey: boolean): void {
+    const before = this.#pictures.get(id)
+    if (before === undefined) return
+    const picture = { ...before, needsKey }
+    this.#pictures.set(id, picture)
+    this.#tell(({ changed }) => changed(picture))
+  }
+
+  /**
+   * What the queue says of the tickets that wait: whether anything serves them. It is asked every few seconds, a ticket that is
+   * expected in half a minute is not.
+   */
+  queueSeen({ paused, models, others }: QueueStats): void {
+    for (const { id, progress } of this.#pictures.values()) {
+      if (progress.phase !== "ticket" || progress.ticket.done || progress.ticket.queue === undefined) continue
+      const { status, model, image_url, queue } = progress.ticket
+      const name = `${model?.id}${image_url === undefined ? "" : "@url"}`
+      const classifiers = [...models, ...others].find((one) => one.id === name)?.classifiers ?? queue.classifiers
+      const { notice: _old, ...rest } = queue
+      const now = { ...rest, classifiers, ...(paused && status === "queued" && { notice: "The queue is paused" }) }
+      const ticket = { ...progress.ticket, queue: now }
+      if (haltOf(ticket) !== haltOf(progress.ticket)) this.progress(id, { phase: "ticket", ticket })
+    }
   }
 
   /** From the start: a new upload that is answered by a new ticket. */

@@ -4,6 +4,8 @@ import type { Access } from "./access.ts"
 /** State of the connection: `null` while the server responds, else the sentence to show. */
 export type Trouble = "unreachable" | "busy" | null
 
+export type UseOptions = { retries?: number; onKeyWait?: (waits: boolean) => void }
+
 /** The edge that this page came from. */
 export class Edge {
   readonly #access: Access
@@ -17,8 +19,9 @@ export class Edge {
   /**
    * Calls with a client that has the API key; after a 401, waits for another key and repeats.
    * @param retries 0 for a look that is repeated anyway: that the server is away has to be seen at once
+   * @param onKeyWait told when it begins to wait for a key, and when it has one
    */
-  async use<T>(work: (client: Claimcheck) => Promise<T>, options: { retries?: number } = {}): Promise<T> {
+  async use<T>(work: (client: Claimcheck) => Promise<T>, { onKeyWait, ...options }: UseOptions = {}): Promise<T> {
     for (;;) {
       const { key } = this.#access
       try {
@@ -27,7 +30,9 @@ export class Edge {
         // A TypeError means that the key is not valid in a header.
         const isRefused = error instanceof ClaimcheckError ? error.status === 401 : error instanceof TypeError
         if (!isRefused) throw error
+        onKeyWait?.(true)
         await this.#access.replace(key)
+        onKeyWait?.(false)
       }
     }
   }

@@ -1,4 +1,10 @@
-import { ClaimcheckError, type Image, type SubmitOptions, type Ticket } from "../lib/client/claimcheck.ts"
+import {
+  type Claimcheck,
+  ClaimcheckError,
+  type Image,
+  type SubmitOptions,
+  type Ticket,
+} from "../lib/client/claimcheck.ts"
 import type { Album } from "./album.ts"
 import { assertReadable } from "./assert-readable.ts"
 import type { Edge } from "./edge.ts"
@@ -80,7 +86,9 @@ export class Follower {
         shrink: true,
         onShrink: (copy) => this.#album.shrunk(id, copy),
       }
-      const ticket = await this.#edge.use((client) => client.submit(image, options))
+      const ticket = await this.#edge.use((client) => client.submit(image, options), {
+        onKeyWait: (waits) => this.#album.keyWait(id, waits),
+      })
       if (ticket.latest === undefined) throw new ClaimcheckError("bad_response", "The response is not a ticket")
       const isWanted = this.#album.get(id)?.progress.phase === "uploading"
       if (isWanted) this.#album.progress(id, { phase: "ticket", ticket: ticket.latest })
@@ -99,7 +107,8 @@ export class Follower {
 
   async #collect(id: string, first: Ticket | string, signal: AbortSignal): Promise<void> {
     let known: Ticket | null = typeof first === "string" ? null : first
-    await this.#edge.use((client) => {
+    const onKeyWait = (waits: boolean) => this.#album.keyWait(id, waits)
+    const follow = (client: Claimcheck) => {
       // Another API key needs another client.
       const ticket = known ?? client.ticket(typeof first === "string" ? first : first.id)
       known = null
@@ -107,7 +116,8 @@ export class Follower {
         signal,
         onUpdate: (latest) => this.#album.progress(id, { phase: "ticket", ticket: latest }),
       })
-    })
+    }
+    await this.#edge.use(follow, { onKeyWait })
   }
 
   /** An upload in progress may already have a ticket; wait briefly, so that it can be canceled. */

@@ -84,6 +84,7 @@ async function main(): Promise<void> {
     isBusy: () => batches.isBusy || album.pictures.some((picture) => !isDone(picture)),
     seen: (stats) => {
       queueView.show(stats)
+      album.queueSeen(stats)
       const served = stats.models.filter(({ classifiers }) => classifiers > 0).map(({ id }) => id)
       models.refresh(edge, served).catch(() => undefined) // The next poll repeats it.
     },

@@ -23,6 +23,8 @@ export type Picture = {
   url?: string
   /** What was sent in its place, because it was too large. */
   shrunk?: Shrunk
+  /** It goes on when the user has entered an API key. */
+  needsKey?: boolean
   /** A repeated upload, for example after a reload, returns the same ticket. */
   idempotencyKey: string
   progress: Progress
@@ -45,6 +47,13 @@ export function failureOf({ progress }: Picture): Refusal | null {
   if (progress.phase === "refused") return progress.error
   if (progress.phase !== "ticket" || !progress.ticket.done || progress.ticket.status === "succeeded") return null
   return progress.ticket.error ?? { code: progress.ticket.status, message: `The ticket is ${progress.ticket.status}` }
+}
+
+/** Why a ticket does not move, if it does not. */
+export function haltOf({ done, queue }: TicketData): string | null {
+  if (done || queue === undefined) return null
+  if (queue.classifiers === 0) return "no classifier serves the model"
+  return queue.notice === undefined ? null : "paused"
 }
 
 /** Newest first; what was added together stays in its order. */

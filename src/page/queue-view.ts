@@ -33,10 +33,14 @@ export class QueueView {
   }
 }
 
-function noteOf({ paused, classifiers, dead }: QueueStats): string {
+function noteOf({ paused, classifiers, dead, models, others }: QueueStats): string {
+  const unserved = [...models, ...others].filter((one) => one.depth > 0 && one.classifiers === 0)
   const notes = [
     paused && "The queue is paused. Pictures wait until it is resumed.",
     !paused && classifiers === 0 && "No classifier is running. Pictures wait until one starts.",
+    ...unserved.map(
+      ({ id, depth }) => classifiers > 0 && `No classifier serves ${id}: ${depth.toLocaleString("en")} waiting.`,
+    ),
     dead > 0 && `${countOf(dead, "picture")} used up all attempts.`,
   ]
   return notes.filter(Boolean).join(" ")

@@ -1,5 +1,5 @@
 import type { Shrunk } from "../lib/client/claimcheck.ts"
-import { failureOf, isDone, isSucceeded, type Picture, type Refusal } from "./picture.ts"
+import { failureOf, haltOf, isDone, isSucceeded, type Picture, type Refusal } from "./picture.ts"
 
 const SENTENCES: Record<string, string> = {
   image_too_large: "This file is larger than the server allows.",
@@ -9,6 +9,7 @@ const SENTENCES: Record<string, string> = {
   unsupported_image: "The server does not support this file format.",
   empty_body: "This file is empty.",
   invalid_image: "This picture is damaged and cannot be decoded.",
+  no_url_column: "The server found no column of URLs by its name. Choose it.",
   unknown_model: "The server does not know this model.",
   not_found: "The server no longer knows this ticket; it may have expired.",
   network: "The server could not be reached.",
@@ -36,12 +37,15 @@ export function failureSentence({ code, message }: Refusal): string {
 export function stateWords(picture: Picture): string {
   const failure = failureOf(picture)
   if (failure !== null) return failure.code === "canceled" ? "canceled" : "failed"
-  const { progress } = picture
+  const { progress, needsKey } = picture
+  if (needsKey === true) return "waiting for your key"
   if (progress.phase === "waiting") return "waiting to upload"
   if (progress.phase !== "ticket") return "uploading"
   const { status, queue, predictions } = progress.ticket
   const [first] = predictions ?? []
   if (first !== undefined) return `${first.label}, ${percent(first.probability)}`
+  const halt = haltOf(progress.ticket)
+  if (status === "queued" && halt !== null) return `queued, ${halt}`
   if (status === "queued" && queue?.position != null) return `queued, ${placeWords(queue.position)}`
   return status
 }

@@ -1,5 +1,5 @@
 import { element } from "./element.ts"
-import { failureOf, isDone, type Picture } from "./picture.ts"
+import { failureOf, haltOf, isDone, type Picture } from "./picture.ts"
 import { humanMs, placeWords } from "./sentences.ts"
 
 const STEPS = ["Sent", "Queued", "In work", "Done"] as const
@@ -31,15 +31,16 @@ function reachedBeforeFailure({ progress }: Picture): number {
   return ticket === undefined ? 0 : ticket.started_at === undefined ? 1 : 2
 }
 
-function sendingWord({ progress }: Picture): string {
-  return progress.phase === "uploading" ? "Sending" : "Waiting"
+function sendingWord({ progress, needsKey }: Picture): string {
+  return progress.phase === "uploading" && needsKey !== true ? "Sending" : "Waiting"
 }
 
-function moreOf({ progress }: Picture): string {
-  if (progress.phase !== "ticket") return ""
+function moreOf({ progress, needsKey }: Picture): string {
+  if (progress.phase !== "ticket") return needsKey === true ? "for your key" : ""
   const { status, queue, timings_ms: timings, cached, done } = progress.ticket
   if (done) return cached === true ? "known already" : timings === undefined ? "" : `in ${humanMs(timings.total)}`
-  if (queue?.classifiers === 0) return "no classifier is there"
+  const halt = needsKey === true ? "waiting for your key" : haltOf(progress.ticket)
+  if (halt !== null) return halt
   const eta = queue?.eta_ms == null ? "" : `about ${humanMs(Math.max(queue.eta_ms, 100))}`
   return status === "queued" && queue?.position != null
     ? [placeWords(queue.position), eta].filter(Boolean).join(", ")

@@ -258,13 +258,38 @@ test("rows that cannot be taken are named, and the rest is classified for who wa
     ["3", "succeeded"],
     ["4", "failed"],
   ])
-  await handOver(page, "drop", [list("empty.csv", ["name,price", "a,1"])])
+})
+
+test("a list whose columns have names of its own, in the bytes of an older Windows, is read as its owner says", async () => {
+  const { page } = await visit(browser, stack.url, { viewport: { width: 360, height: 740 } })
+  const table = `Artikel-Nr.;Größe;Produktbild\r\n1;groß;${pictures.urlOf(40)}\r\n2;klein;${pictures.urlOf(41)}\r\n`
+  await handOver(page, "drop", [{ name: "artikel.csv", mimeType: "text/csv", buffer: Buffer.from(table, "latin1") }])
+  await page.getByLabel("With each picture").selectOption("inspect")
   await press(page, "Start")
-  await says(
-    page,
-    ".batch >> nth=0 >> .count",
-    /^Cannot read the list: no column is named like `url`; there are "name", "price"/,
-  )
+  await says(page, ".batch .count", /^The server found no column of URLs by its name\. Choose it\.$/)
+  await says(page, ".batch", /not UTF-8 text: it is read as Windows-1252/)
+  const column = page.getByLabel("Column with the URLs")
+  expect(await column.locator("option").allInnerTexts()).toEqual(["Choose …", "Artikel-Nr.", "Größe", "Produktbild"])
+  expect(await seriousFindings(page)).toEqual([])
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360)
+  await press(page, "Start again")
+  expect(await column.evaluate((select) => select.matches(":invalid"))).toBe(true)
+  // A wrong choice, and a reload, leave the choice open.
+  await column.selectOption("Größe")
+  await press(page, "Start again")
+  await says(page, ".batch .count", /^2 rows cannot be accepted\.$/)
+  await page.reload()
+  expect(await column.inputValue()).toBe("Größe")
+  await column.selectOption("Produktbild")
+  await press(page, "Start again")
+  await says(page, ".batch .count", /^format and size of each picture: 2 pictures/)
+  await says(page, ".batch", /not UTF-8 text: it is read as Windows-1252/)
+  expect(await column.isVisible()).toBe(false)
+  const { rows } = await download(page, "Download results")
+  expect(rows.map((row) => [row.Größe, row.status, row.width])).toEqual([
+    ["groß", "succeeded", "48"],
+    ["klein", "succeeded", "49"],
+  ])
 })
 
 test("an edge with API keys: the list waits for one, and its results are fetched with it", async () => {
@@ -282,6 +307,7 @@ test("an edge with API keys: the list waits for one, and its results are fetched
   const { page } = await visit(browser, edge.url)
   await handOver(page, "drop", [list("keyed.jsonl", [JSON.stringify({ sku: "=1+1", url: pictures.urlOf(30) })])])
   await press(page, "Start")
+  await says(page, ".batch .count", /^Waiting for your key$/)
   for (const key of ["the-wrong-key", "the-right-key"]) {
     await page.fill("#key", key)
     await page.keyboard.press("Enter")

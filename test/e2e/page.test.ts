@@ -4,6 +4,7 @@ import type { Browser, Page } from "playwright-core"
 import sharp from "sharp"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { Operator } from "../../src/lib/queue/operator.ts"
+import { Registry } from "../../src/lib/queue/registry.ts"
 import { createKeys } from "../../src/lib/redis/keys.ts"
 import { connectRedis } from "../../src/lib/redis/redis.ts"
 import { nodeEdge, openProcess } from "../support/edge/edge-process.ts"
@@ -43,6 +44,7 @@ function restOf({ home }: Stack): { url: string; token: string } {
   return (JSON.parse(readFileSync(join(home, "run.json"), "utf8")) as { rest: { url: string; token: string } }).rest
 }
 const now = (page: Page) => page.locator(".steps [aria-current=step]")
+const press = (page: Page, name: string) => page.getByRole("button", { name, exact: true }).click()
 const says = (page: Page, selector: string, text: string | RegExp) =>
   expect.poll(() => page.locator(selector).innerText()).toMatch(text)
 
@@ -51,7 +53,7 @@ describe("a picture handed in", () => {
     const resume = await paused()
     const { page, answered } = await visit(browser, stack.url)
     await page.setInputFiles("#choose", PUMPKIN)
-    await expect.poll(() => now(page).innerText()).toMatch(/Queued[\s\S]*next in line/)
+    await expect.poll(() => now(page).innerText()).toMatch(/Queued\s+paused/)
     expect(await page.locator("#ticket h2").innerText()).toBe("pumpkin.jpg")
     await says(page, "#queue-note", "The queue is paused")
     await resume()
@@ -269,6 +271,49 @@ describe("what goes wrong is said", () => {
   })
 })
 
+describe("a picture that waits for nobody", () => {
+  const waits = async (page: Page, reason: string) => {
+    await says(page, ".tile .label", new RegExp(`^queued, ${reason}$`))
+    await expect.poll(() => now(page).innerText()).toMatch(new RegExp(`Queued\\s+${reason}`))
+  }
+
+  test("while the queue is paused says so, in its tile and on its ticket, until it goes on", async () => {
+    const { page, answered } = await visit(browser, stack.url)
+    const resume = await paused()
+    await page.setInputFiles("#choose", jpegFile("paused.jpg", flatJpeg([9, 8, 7])))
+    await waits(page, "paused")
+    await resume()
+    await answered(1)
+  })
+
+  test("says that no classifier serves its model from when the last one leaves until another comes", async () => {
+    const [redis, keys] = [connectRedis(restOf(stack)), createKeys()]
+    const registry = new Registry(redis, keys)
+    onTestFinished(async () => void (await redis.hdel(keys.registry, "worker:ghost", "model:ghost")))
+    const ghost = { id: "ghost", version: "1", name: "Ghost", inputWidth: 8, inputHeight: 8, labels: 2 }
+    const beat = { untilMs: Date.now() + 600_000, lanes: 1, queues: { ghost: { jobMs: 40_000, perSecond: 0.02 } } }
+    const join = () => redis.hset(keys.registry, { "worker:ghost": JSON.stringify(beat) })
+    await registry.enroll([ghost], Date.now())
+    await join()
+    const { page } = await visit(browser, stack.url)
+    await expect.poll(() => page.locator("#model option[value=ghost]").count(), { timeout: 30_000 }).toBe(1)
+    await page.locator("#model").selectOption("ghost")
+    await page.setInputFiles("#choose", jpegFile("waits.jpg", flatJpeg([1, 2, 3])))
+    await waits(page, "next in line.*")
+    // The next poll of its ticket is tens of seconds away: the look at the queue says it.
+    await registry.leave("ghost")
+    await expect.poll(() => page.locator(".tile .label").innerText(), { timeout: 20_000 }).toMatch(/no classifier/)
+    await waits(page, "no classifier serves the model")
+    await says(page, "#queue-note", "No classifier serves ghost: 1 waiting.")
+    await page.reload()
+    await waits(page, "no classifier serves the model")
+    await join()
+    await waits(page, "next in line.*")
+    await press(page, "Cancel")
+    await says(page, ".tile .label", /^canceled$/)
+  })
+})
+
 describe("a reload in the middle", () => {
   test("keeps tickets and pictures, makes no second ticket, and collects the answers", async () => {
     const resume = await paused()
@@ -279,7 +324,7 @@ describe("a reload in the middle", () => {
     )
     await expect
       .poll(async () => (await page.locator(".tile .label").allInnerTexts()).toSorted())
-      .toEqual(["queued, 1 ahead", "queued, 2 ahead", "queued, next in line"])
+      .toEqual(["queued, paused", "queued, paused", "queued, paused"])
     await page.reload()
     await expect.poll(() => page.locator(".thumb img").count()).toBe(3)
     await resume()
@@ -321,6 +366,8 @@ describe("an edge that wants an API key", () => {
     const { page, answered } = await visit(browser, edge.url)
     await page.locator("#key-form").waitFor()
     await page.setInputFiles("#choose", PUMPKIN)
+    await says(page, ".tile .label", /^waiting for your key$/)
+    await expect.poll(() => now(page).innerText()).toMatch(/Waiting\s+for your key/)
     for (const key of ["the-wrong-key", "kein Schlüssel"]) {
       await page.fill("#key", key)
       await page.keyboard.press("Enter")

@@ -5,6 +5,7 @@ import { wholeNumberOption } from "../../lib/operations/option.ts"
 import { webhookUrlOrNoneSchema } from "../../lib/webhooks/webhook-url.ts"
 import { MAX_DEADLINE_MS } from "../config.ts"
 import { reasonsOf } from "../reasons-of.ts"
+import { MAX_URL_COLUMN_CHARS } from "./url-column.ts"
 
 export const MAX_BATCH_SIZE = 1_000
 
@@ -22,7 +23,7 @@ const commonOptionsSchema = z.object({
     .enum(["reject", "skip"], "must be reject or skip")
     .default("reject")
     .meta({ description: "`skip` returns invalid rows as failed; `reject` refuses a list that has any" }),
-  url_column: z.string().min(1).max(200).optional().meta({
+  url_column: z.string().min(1).max(MAX_URL_COLUMN_CHARS).optional().meta({
     description: "Column or JSON field with the URLs. Default: one named like `url` or `image_url`",
   }),
   format: z

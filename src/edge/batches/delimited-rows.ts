@@ -3,9 +3,10 @@ import { type DelimitedRecord, DelimitedRecords } from "./delimited-records.ts"
 import type { Columns, InputRow } from "./input-row.ts"
 import type { ListLimits } from "./list-limits.ts"
 import { splitUrls } from "./split-urls.ts"
-import { findUrlColumn, looksLikeUrl, plainName } from "./url-column.ts"
+import { findUrlColumn, looksLikeUrl, MAX_URL_COLUMN_CHARS } from "./url-column.ts"
 
 const MAX_NAMES_SHOWN = 10
+const MAX_COLUMNS_TOLD = 100
 
 /** The rows of a table. Its first record names the columns, unless it holds a URL itself. */
 export class DelimitedRows {
@@ -58,10 +59,8 @@ export class DelimitedRows {
       const message = `Cannot read the list: its columns' names have more than ${this.#maxNameChars} characters together`
       throw new AppError("invalid_list", message)
     }
-    const asked = this.#asked
-    const found =
-      asked === undefined ? findUrlColumn(names) : names.findIndex((name) => plainName(name) === plainName(asked))
-    if (found === -1) throw noUrlColumn(names, asked)
+    const found = findUrlColumn(names, this.#asked)
+    if (found === -1) throw noUrlColumn(names, this.#asked)
     this.columns.names = names
     this.columns.urlColumn = found
     return true
@@ -73,8 +72,7 @@ export function noUrlColumn(names: readonly string[], asked: string | undefined)
   const more = names.length > shown.length ? ` and ${names.length - shown.length} more` : ""
   const wanted = asked === undefined ? "named like `url`" : `named ${JSON.stringify(asked.slice(0, 40))}`
   const advice = asked === undefined ? "; say which it is with `url_column`" : ""
-  return new AppError(
-    "invalid_list",
-    `Cannot read the list: no column is ${wanted}; there are ${shown.join(", ")}${more}${advice}`,
-  )
+  const message = `Cannot read the list: no column is ${wanted}; there are ${shown.join(", ")}${more}${advice}`
+  const columns = names.filter((name) => name !== "" && name.length <= MAX_URL_COLUMN_CHARS).slice(0, MAX_COLUMNS_TOLD)
+  return new AppError("invalid_list", message, { details: { columns } })
 }

@@ -3,7 +3,7 @@ import type { Columns, InputRow } from "./input-row.ts"
 import type { JsonRecord, JsonRecords } from "./json-records.ts"
 import type { ListLimits } from "./list-limits.ts"
 import { splitUrls } from "./split-urls.ts"
-import { findUrlColumn, plainName } from "./url-column.ts"
+import { findUrlColumn } from "./url-column.ts"
 
 /** The text of a value, null where it is null; and its URLs, if it is an array of texts. */
 type Field = { cell: string | null; urls?: string[] }
@@ -60,8 +60,7 @@ export class JsonRows {
 
   #findUrls(names: readonly string[]): number {
     const asked = this.#asked
-    const found =
-      asked === undefined ? findUrlColumn(names) : names.findIndex((name) => plainName(name) === plainName(asked))
+    const found = findUrlColumn(names, asked)
     // In the first row that is how the whole list is; later it is a row like others that lack something.
     if (found === -1 && this.columns.urlColumn === -1) throw noUrlColumn(names, asked)
     return found

@@ -6,12 +6,16 @@ const NAMES = [
   /^(image|picture|photo|img|link|src|href)s?$/,
 ]
 
-/** A header's name as it is compared: "Input Image URLs" is "inputimageurls". */
-export const plainName = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "")
+/** Of a name that can be asked for. */
+export const MAX_URL_COLUMN_CHARS = 200
 
-/** Which of these names is most likely that of the column with the URLs; -1 for none. */
-export function findUrlColumn(names: readonly string[]): number {
+/** A header's name as it is compared: "Input Image URLs" is "inputimageurls". */
+const plainName = (name: string): string => name.toLowerCase().replace(/[^\p{L}\p{N}]/gu, "")
+
+/** Which of these names is the one asked for, or else most likely that of the column with the URLs; -1 for none. */
+export function findUrlColumn(names: readonly string[], asked?: string): number {
   const plain = names.map(plainName)
+  if (asked !== undefined) return names.includes(asked) ? names.indexOf(asked) : plain.indexOf(plainName(asked))
   for (const pattern of NAMES) {
     const found = plain.findIndex((name) => pattern.test(name))
     if (found !== -1) return found

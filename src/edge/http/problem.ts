@@ -9,7 +9,15 @@ export function problemResponse(c: Context, error: AppError, extra: Record<strin
   if (retryAfterMs !== undefined) c.header("Retry-After", String(Math.ceil(retryAfterMs / 1_000)))
   if (status === 401) c.header("WWW-Authenticate", challengeFor(error.code))
   c.header("Cache-Control", "no-store")
-  const body = { type: "about:blank", title, status, code: error.code, detail: error.message, ...extra }
+  const body = {
+    type: "about:blank",
+    title,
+    status,
+    code: error.code,
+    detail: error.message,
+    ...error.details,
+    ...extra,
+  }
   return c.body(JSON.stringify(body), status as ContentfulStatusCode, { "content-type": "application/problem+json" })
 }
 

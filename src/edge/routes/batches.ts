@@ -92,6 +92,9 @@ const create = createRoute({
     ...ENQUEUE_ERRORS,
   ],
   problem: problemSchema.extend({
+    columns: z.array(z.string()).optional().meta({
+      description: "Names of the columns, of which `url_column` can be one, if none was found by its name",
+    }),
     invalid_rows: z.number().int().optional().meta({ description: "Number of invalid rows" }),
     rows: z
       .array(

@@ -1,6 +1,6 @@
 import type { Ticket } from "../tickets/ticket.ts"
 
-/** An error response of the edge (RFC 9457). `invalid_rows` has the first hundred invalid rows of a list. */
+/** An error response of the edge (RFC 9457). `rows` has the first hundred invalid rows of a list. */
 export type Problem = {
   code?: string
   title?: string
@@ -8,6 +8,8 @@ export type Problem = {
   /** Number of invalid rows. */
   invalid_rows?: number
   rows?: InvalidRow[]
+  /** Names of a list's columns, if none was found to have the URLs: choose one as `urlColumn`. */
+  columns?: string[]
 }
 /** `row` counts from 1, without the header; `value` has at most 100 characters. */
 export type InvalidRow = { row: number; line: number; column: string; value: string; reason: string }

@@ -1,6 +1,6 @@
 import { element } from "../element.ts"
 import { type Batch, isRunning, ticketOf } from "./batch.ts"
-import { batchWords } from "./batch-words.ts"
+import { batchNote, batchWords } from "./batch-words.ts"
 import type { StartBatch } from "./batches.ts"
 import { renderFindings } from "./render-findings.ts"
 
@@ -26,6 +26,7 @@ const NUMBERS: Readonly<Record<string, { option: string; label: string; usual: n
 export function createBatchCard(id: string, actions: BatchActions): BatchCard {
   const title = element("h3", { id: `batch-${id}` })
   const words = element("p", { class: "count" })
+  const note = element("p", { class: "note" })
   const progress = element("progress", { max: "1", value: "0", "aria-labelledby": title.id })
   const counts = element("dl")
   const findings = element("div", { class: "findings" })
@@ -57,6 +58,18 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     operation,
     numberPart,
   )
+  const column = element("select", { id: `column-${id}`, required: true })
+  const columnChoice = element(
+    "p",
+    { class: "batch-choice" },
+    element("label", { for: column.id }, "Column with the URLs"),
+    column,
+  )
+  /** Null while a column is to be chosen and none is. */
+  const chosenColumn = () => {
+    if (columnChoice.hidden) return {}
+    return column.reportValidity() ? { urlColumn: column.value } : null
+  }
   const button = (label: string, kind: string, act: () => void) => {
     const made = element("button", { type: "button", class: kind }, label)
     made.addEventListener("click", act)
@@ -67,8 +80,12 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     if (asked !== undefined && !number.reportValidity()) return
     actions.start({ operation: operation.value, options: asked === undefined ? {} : { [asked.option]: number.value } })
   })
-  const skip = button("Accept the other rows", "button primary", () => actions.start({ skipsInvalid: true }))
-  const retry = button("Try again", "button primary", () => actions.start({}))
+  const again = (how: Pick<StartBatch, "skipsInvalid">) => () => {
+    const chosen = chosenColumn()
+    if (chosen !== null) actions.start({ ...how, ...chosen })
+  }
+  const skip = button("Accept the other rows", "button primary", again({ skipsInvalid: true }))
+  const retry = button("Try again", "button primary", again({}))
   const cancel = button("Cancel the rest", "button", actions.cancel)
   const retryRows = button("Retry failed rows", "button", async () => {
     download.note.textContent = await actions.retryRows()
@@ -79,7 +96,9 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     "article",
     { class: "batch", "aria-labelledby": title.id, "data-id": id, tabindex: "-1" },
     element("div", { class: "batch-head" }, title, words),
+    note,
     choice,
+    columnChoice,
     progress,
     counts,
     findings,
@@ -94,6 +113,8 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     const isRefused = batch.progress.phase === "refused"
     title.textContent = batch.name
     words.textContent = batchWords(batch)
+    note.textContent = batchNote(batch)
+    note.hidden = note.textContent === ""
     root.dataset.phase = phase
     root.dataset.state = isRefused || ticket?.status === "failed" ? "bad" : isOver ? "good" : "open"
     choice.hidden = phase !== "chosen"
@@ -106,7 +127,10 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     renderFindings(findings, batch)
     start.hidden = phase !== "chosen"
     skip.hidden = batch.progress.phase !== "refused" || batch.progress.badRows === undefined
-    retry.hidden = batch.progress.phase !== "refused" || !skip.hidden || !mayRetry(batch)
+    columnChoice.hidden = !isRefused || ticket !== undefined || batch.columns === undefined
+    if (!columnChoice.hidden) renderColumns(column, batch)
+    retry.hidden = !isRefused || (columnChoice.hidden && !skip.hidden) || !mayRetry(batch)
+    retry.textContent = columnChoice.hidden ? "Try again" : "Start again"
     download.render(ticket === undefined ? "none" : isOver ? "all" : ticket.pictures.done > 0 ? "part" : "none")
     retryRows.hidden = !isOver || isRefused || ticket.pictures.failed + ticket.pictures.canceled === 0
     cancel.hidden = !isRunning(batch)
@@ -114,6 +138,14 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     remove.hidden = isRunning(batch)
   }
   return { root, render: (batch) => keepFocus(root, () => render(batch)) }
+}
+
+function renderColumns(select: HTMLSelectElement, { columns = [], urlColumn = "" }: Batch): void {
+  select.replaceChildren(
+    element("option", { value: "" }, "Choose …"),
+    ...columns.map((name) => element("option", { value: name }, name)),
+  )
+  select.value = urlColumn
 }
 
 /** Removing a focused button would move the keyboard focus to the top of the page. */

@@ -2,6 +2,7 @@ import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import type { InvalidRow } from "../../lib/client/claimcheck.ts"
 import { countOf, failureSentence, humanBytes, humanMs } from "../sentences.ts"
 import type { Batch } from "./batch.ts"
+import { isWindowsText } from "./with-charset.ts"
 
 const OPERATIONS: Record<string, string> = {
   classify: "what is in each picture",
@@ -16,7 +17,7 @@ export function batchWords({ bytes, progress }: Batch): string {
     case "chosen":
       return humanBytes(bytes)
     case "sending":
-      return `Sending ${humanBytes(bytes)} …`
+      return progress.needsKey === true ? "Waiting for your key" : `Sending ${humanBytes(bytes)} …`
     case "refused":
       return progress.badRows === undefined ? failureSentence(progress.error) : badRowsWords(progress.badRows)
     case "ticket":
@@ -49,6 +50,16 @@ function ticketWords({
     status === "canceled" && "canceled",
   ]
   return `${OPERATIONS[operation] ?? operation}: ${words.filter(Boolean).join(" · ")}`
+}
+
+/** What else there is to know of a list. */
+export function batchNote({ contentType, progress }: Batch): string {
+  const notice = progress.phase === "ticket" ? progress.ticket.notice : undefined
+  const notes = [
+    isWindowsText(contentType) && "The file is not UTF-8 text: it is read as Windows-1252.",
+    notice !== undefined && `${notice}.`,
+  ]
+  return notes.filter(Boolean).join(" ")
 }
 
 /** Text for screen readers: the end, and each quarter before it. */

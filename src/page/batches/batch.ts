@@ -7,7 +7,7 @@ import { randomId } from "../random-id.ts"
 export type BatchProgress =
   | { phase: "chosen" }
   /** Repeated with the same key, for example after a reload, it is the same batch. */
-  | { phase: "sending"; idempotencyKey: string; skipsInvalid: boolean }
+  | { phase: "sending"; idempotencyKey: string; skipsInvalid: boolean; needsKey?: boolean }
   | { phase: "ticket"; ticket: BatchTicket }
   | { phase: "refused"; error: Refusal; badRows?: { count: number; rows: InvalidRow[] }; ticket?: BatchTicket }
 
@@ -23,6 +23,9 @@ export type Batch = {
   options?: Record<string, string>
   /** Empty for the server's choice. */
   model: string
+  /** The names of its columns, when the server found none with URLs; and which one was chosen then. */
+  columns?: string[]
+  urlColumn?: string
   /** Until there is a ticket. */
   file?: Blob
   progress: BatchProgress

@@ -1,4 +1,4 @@
-import { type BatchTicket, ClaimcheckError } from "../../lib/client/claimcheck.ts"
+import { type BatchTicket, type Claimcheck, ClaimcheckError } from "../../lib/client/claimcheck.ts"
 import { sleep } from "../../lib/sleep.ts"
 import { assertReadable } from "../assert-readable.ts"
 import type { Edge } from "../edge.ts"
@@ -7,6 +7,7 @@ import { randomId } from "../random-id.ts"
 import { type Batch, type BatchProgress, isRunning, newBatch, ticketOf } from "./batch.ts"
 import type { BatchHistory } from "./batch-history.ts"
 import { whenSeen } from "./when-seen.ts"
+import { withCharset } from "./with-charset.ts"
 
 /** Limit of stored items; the oldest are removed. */
 const MAX_KEPT = 20
@@ -18,6 +19,7 @@ export type StartBatch = {
   operation?: string
   options?: Record<string, string>
   model?: string
+  urlColumn?: string
 }
 
 /** All lists of this page: sends them, follows their tickets and notifies listeners. */
@@ -139,19 +141,30 @@ export class Batches {
     if (file === undefined) throw new ClaimcheckError("not_uploaded", "The file is no longer available")
     await assertReadable(file)
     const { idempotencyKey, skipsInvalid } = progress
-    const { operation, options, model, contentType } = batch
+    const { operation, options, model, urlColumn } = batch
+    const contentType = await withCharset(batch.contentType, file)
+    this.#whileSending(id, idempotencyKey, (now) => ({ ...now, contentType }))
     const list = file.slice(0, file.size, contentType)
-    const { latest: ticket } = await this.#edge.use((client) =>
+    const submit = (client: Claimcheck) =>
       client.submitBatch(list, {
-        ...{ operation, options, idempotencyKey, signal },
+        ...{ operation, options, urlColumn, idempotencyKey, signal },
         model: operation === "classify" && model !== "" ? model : undefined,
         onInvalid: skipsInvalid ? "skip" : undefined,
-      }),
-    )
+      })
+    const { latest: ticket } = await this.#edge.use(submit, {
+      onKeyWait: (needsKey) =>
+        this.#whileSending(id, idempotencyKey, (now) => ({ ...now, progress: { ...progress, needsKey } })),
+    })
     if (ticket === undefined) throw new ClaimcheckError("bad_response", "The response is not a ticket")
     const now = this.#batches.get(id)?.progress
     if (now?.phase === "sending" && now.idempotencyKey === idempotencyKey) this.#seen(id, { phase: "ticket", ticket })
     else if (!ticket.done) await this.#cancel(ticket.id, signal)
+  }
+
+  /** Changes the list unless this upload was canceled. */
+  #whileSending(id: string, idempotencyKey: string, change: (batch: Batch) => Batch): void {
+    const now = this.#batches.get(id)
+    if (now?.progress.phase === "sending" && now.progress.idempotencyKey === idempotencyKey) this.#put(change(now))
   }
 
   /** Polls as hinted, while the page is visible. @returns whether to continue */
@@ -174,14 +187,15 @@ export class Batches {
     const batch = this.#batches.get(id)
     if (batch === undefined || !isRunning(batch)) return
     const ticket = ticketOf(batch)
+    const { invalid_rows: count, rows, columns } = (error instanceof ClaimcheckError && error.problem) || {}
     const refusal =
       error instanceof ClaimcheckError
-        ? { code: error.code, message: error.message }
+        ? { code: columns === undefined ? error.code : "no_url_column", message: error.message }
         : { code: "internal", message: "An error occurred in this page" }
-    const { invalid_rows: count, rows } = (error instanceof ClaimcheckError && error.problem) || {}
     const badRows = count !== undefined && rows !== undefined && { count, rows }
     this.#put({
       ...batch,
+      ...(columns && { columns }),
       progress: { phase: "refused", error: refusal, ...(badRows && { badRows }), ...(ticket && { ticket }) },
     })
   }

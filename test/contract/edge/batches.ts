@@ -179,6 +179,17 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
       await worker.work(QUEUE)
     })
 
+    it("refuses a list without a column of URLs with the names of its columns, each of which url_column takes", async () => {
+      const list = "Ort-1,Ort 1,Bild\n1,https://a.example/b,2"
+      const refused = await refuse(list)
+      expect(refused).toMatchObject({ status: 400, code: "invalid_list", columns: ["Ort-1", "Ort 1", "Bild"] })
+      const query = "operation=inspect&url_column=Ort%201"
+      expect(await accept(list, { query })).toMatchObject({ pictures: { total: 1 } })
+      expect(await refuse('{"Bild":"x"}', { headers: { "content-type": "application/jsonl" } })).toMatchObject({
+        columns: ["Bild"],
+      })
+    })
+
     it("refuses a list for its rows, and says which, where and why; on_invalid=skip takes the rest", async () => {
       const bad = ["ftp://a.example/x", "javascript:alert(1)", "https://u:p@a.example", "", "nonsense", "https://a b"]
       const list = ["id,url,name", "0,https://a.example/0,x", ...bad.map((url, i) => `${i + 1},"${url}",x`)].join("\n")
