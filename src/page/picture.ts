@@ -50,9 +50,9 @@ export function failureOf({ progress }: Picture): Refusal | null {
 }
 
 /** Why a ticket does not move, if it does not. */
-export function haltOf({ done, queue }: TicketData): string | null {
+export function haltOf({ done, queue }: TicketData): "no classifier" | "paused" | null {
   if (done || queue === undefined) return null
-  if (queue.classifiers === 0) return "no classifier serves the model"
+  if (queue.classifiers === 0) return "no classifier"
   return queue.notice === undefined ? null : "paused"
 }
 

@@ -39,8 +39,9 @@ function moreOf({ progress, needsKey }: Picture): string {
   if (progress.phase !== "ticket") return needsKey === true ? "for your key" : ""
   const { status, queue, timings_ms: timings, cached, done } = progress.ticket
   if (done) return cached === true ? "known already" : timings === undefined ? "" : `in ${humanMs(timings.total)}`
-  const halt = needsKey === true ? "waiting for your key" : haltOf(progress.ticket)
-  if (halt !== null) return halt
+  if (needsKey === true) return "waiting for your key"
+  const halt = haltOf(progress.ticket)
+  if (halt !== null) return halt === "paused" ? halt : `${halt} serves the model`
   const eta = queue?.eta_ms == null ? "" : `about ${humanMs(Math.max(queue.eta_ms, 100))}`
   return status === "queued" && queue?.position != null
     ? [placeWords(queue.position), eta].filter(Boolean).join(", ")

@@ -95,8 +95,7 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
   const root = element(
     "article",
     { class: "batch", "aria-labelledby": title.id, "data-id": id, tabindex: "-1" },
-    element("div", { class: "batch-head" }, title, words),
-    note,
+    element("div", { class: "batch-head" }, title, words, note),
     choice,
     columnChoice,
     progress,
@@ -114,7 +113,6 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     title.textContent = batch.name
     words.textContent = batchWords(batch)
     note.textContent = batchNote(batch)
-    note.hidden = note.textContent === ""
     root.dataset.phase = phase
     root.dataset.state = isRefused || ticket?.status === "failed" ? "bad" : isOver ? "good" : "open"
     choice.hidden = phase !== "chosen"

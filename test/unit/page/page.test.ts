@@ -64,7 +64,7 @@ describe("stateWords()", () => {
         predictions: [],
         queue: { position: 3, eta_ms: null, classifiers: 0 },
       }),
-      "queued, no classifier serves the model",
+      "queued, no classifier",
     ],
     [
       withTicket({
