@@ -107,7 +107,7 @@ export async function useApi(given: Given): Promise<{ ids: string[]; codes: stri
   deliveries[0]?.attempts[0]?.status satisfies number | null | undefined
   const again = await client.POST("/v1/classifications/{id}/deliveries", { params: { path } })
   // One that was sent a moment ago is not sent again.
-  if (again.data === undefined && problemOf(again).code !== "rate_limited") dataOf(again)
+  if (again.data === undefined && problemOf(again).code !== "resend_too_soon") dataOf(again)
 
   const later = dataOf(
     await client.POST("/v1/classifications", { body: { image_url: given.silentUrl, webhook_url: webhookUrl } }),
@@ -140,7 +140,7 @@ export async function useApi(given: Given): Promise<{ ids: string[]; codes: stri
   const ofBatch = { params: { path: { id: batch.id } } }
   if (dataOf(await client.GET("/v1/batches/{id}/deliveries", ofBatch)).deliveries.length === 0) throw new Error("None")
   const anew = await client.POST("/v1/batches/{id}/deliveries", ofBatch)
-  if (anew.data === undefined && problemOf(anew).code !== "rate_limited") dataOf(anew)
+  if (anew.data === undefined && problemOf(anew).code !== "resend_too_soon") dataOf(anew)
   const another = dataOf(await client.POST("/v1/batches", { body: [given.silentUrl] }))
   dataOf(await client.DELETE("/v1/batches/{id}", { params: { path: { id: another.id } } }))
 
@@ -150,7 +150,10 @@ export async function useApi(given: Given): Promise<{ ids: string[]; codes: stri
     await client.POST("/v1/batches", { body: ["no URL"] }),
     stopped,
   ]
-  return { ids: [byUrl.id, later.id, batch.id], codes: refused.map((answer) => problemOf(answer).code) }
+  return {
+    ids: [byUrl.id, later.id, retried.id, batch.id, batchAgain.id],
+    codes: refused.map((answer) => problemOf(answer).code),
+  }
 }
 
 type Event = {
@@ -158,7 +161,7 @@ type Event = {
 }[keyof webhooks]
 
 /** What a receiver does with a verified body: the type says what the data is. */
-export function tellEvent(event: Event): string {
+export function webhookEventOf(event: Event): string {
   switch (event.type) {
     case "classification.succeeded":
       return `${event.data.id} ${event.data.predictions?.[0]?.label ?? event.data.output?.url ?? "done"}`
