@@ -11,9 +11,11 @@ export function urlFlag(url: string): string {
 /** Server messages name API options; these are the CLI's. */
 export function withFlags(sentence: string): string {
   const names = /\b(on_invalid|url_column|batch_size|webhook_url|webhook_every|output_format|top_k)(?:=(\w+))?\b/g
-  return sentence.replace(names, (_all, name: string, value?: string) =>
-    [`--${name.replaceAll("_", "-")}`, value].filter(Boolean).join(" "),
-  )
+  return sentence
+    .replace("say `charset` in the Content-Type", "name its encoding: --charset windows-1252")
+    .replace(names, (_all, name: string, value?: string) =>
+      [`--${name.replaceAll("_", "-")}`, value].filter(Boolean).join(" "),
+    )
 }
 
 /** The command that waits for tickets; with a folder it fetches the files they make, too. */

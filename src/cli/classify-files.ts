@@ -9,6 +9,7 @@ import { runInOrder } from "./run-in-order.ts"
 export type ClassifyOptions = {
   /** Address of the edge, for what is said about it. */
   url: string
+  key?: string | undefined
   signal: AbortSignal
   concurrency: number
   submit?: Omit<SubmitOptions, "signal" | "idempotencyKey" | "onShrink">
@@ -56,7 +57,7 @@ export function classifyFiles(
 async function classifyFile(
   client: Claimcheck,
   file: string,
-  { signal, timeoutMs, url, out, finish, submit = {} }: Omit<ClassifyOptions, "concurrency">,
+  { signal, timeoutMs, url, key, out, finish, submit = {} }: Omit<ClassifyOptions, "concurrency">,
   { accepted, seen, shrunk }: Pick<Listener, "accepted" | "seen" | "shrunk">,
 ): Promise<Outcome> {
   try {
@@ -69,7 +70,7 @@ async function classifyFile(
     return { file, ticket: done }
   } catch (cause) {
     if (signal.aborted) throw cause
-    const error = forTerminal(cause, { url, out })
+    const error = forTerminal(cause, { url, key, out })
     if (!(error instanceof CliError)) throw error
     const mayShrink = (submit.operation ?? "classify") === "classify" && submit.shrink === undefined
     return { file, error: mayShrink && isTooLarge(error) ? withAdvice(error) : error }

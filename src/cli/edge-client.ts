@@ -4,11 +4,11 @@ import { waitCommand, withFlags } from "./advice.ts"
 import { CliError, EXIT } from "./cli-error.ts"
 import type { EdgeAddress } from "./edge-options.ts"
 import { humanMs } from "./human-units.ts"
+import { sayAbove } from "./progress.ts"
+import { MAX_RETRY_AFTER_MS, tellTrouble } from "./tell-trouble.ts"
 import { unreachable } from "./unreachable.ts"
 
 const PREFLIGHT = { tryTimeoutMs: 5_000, retries: 2 }
-/** Longer than the client waits by itself; then the sentence has to say it. */
-const WORTH_SAYING_MS = 120_000
 
 export const NO_ANSWER_OF_OURS = "Cannot understand the answer: is a claimcheck server at that address?"
 const GIVE_A_KEY = "An API key is given with --key or CLAIMCHECK_KEY"
@@ -21,7 +21,7 @@ export async function openClient(
   address: EdgeAddress,
   { signal, fetchNow = fetch }: { signal: AbortSignal; fetchNow?: typeof fetch },
 ): Promise<Claimcheck> {
-  const client = newClient(address, { fetch: fetchNow })
+  const client = newClient(address, { fetch: tellTrouble(fetchNow, address.url, sayAbove) })
   const impatient = newClient({ url: address.url }, { fetch: fetchNow, ...PREFLIGHT })
   try {
     const { status } = await impatient.get("/healthz", { signal })
@@ -55,33 +55,39 @@ export function checkUrl(url: string): string {
 }
 
 /** The edge, and the folder for what its jobs make. */
-type Where = Pick<EdgeAddress, "url"> & { out?: string | undefined }
+type Where = EdgeAddress & { out?: string | undefined }
 
 /** A failure of the client as a sentence for the terminal; anything else as it is. */
 export function forTerminal(error: unknown, edge: Where): unknown {
   if (!(error instanceof ClaimcheckError)) return error
-  const { code, cause } = error
-  if (code === "network") return unreachable(edge.url, cause)
-  return new CliError(sentence(error, edge), { code, cause: error })
+  const { code, cause, ticket } = error
+  const failure =
+    code === "network" ? unreachable(edge.url, cause) : new CliError(sentence(error, edge), { code, cause: error })
+  if (ticket === undefined || ticket.done || code === "timeout" || !error.isTransient) return failure
+  const comeBack = `The server goes on with its ticket; to wait for it:\n  ${waitFor(ticket, edge)}`
+  return new CliError(`${failure.message}. ${comeBack}`, { code, cause: failure.cause })
 }
 
-function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError, { url, out }: Where): string {
+function waitFor({ id, operation }: NonNullable<ClaimcheckError["ticket"]>, { url, out }: Where): string {
+  return waitCommand([id], { url, out: makesFile(operation) ? (out ?? ".") : undefined })
+}
+
+function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError, edge: Where): string {
   switch (code) {
     case "timeout":
       if (ticket === undefined) return message
-      return `No answer in time: the ticket is ${ticket.status}, and the server goes on with it. To wait again:\n  ${waitCommand(
-        [ticket.id],
-        { url, out: makesFile(ticket.operation) ? (out ?? ".") : undefined },
-      )}`
+      return `No answer in time: the ticket is ${ticket.status}, and the server goes on with it. To wait again:\n  ${waitFor(ticket, edge)}`
     case "unauthorized":
     case "unknown_key":
     case "mistyped_key":
       return `${message}. ${GIVE_A_KEY}`
+    case "not_found":
+      return `${message}${edge.key ? "" : ", or it belongs to an API key (--key)"} (not_found)`
     case "bad_response":
       return NO_ANSWER_OF_OURS
     default:
       // What no edge of ours has said has no code of ours.
-      return `${withFlags(message)}${code.startsWith("http_") ? "" : ` (${code})`}${retryAfterMs > WORTH_SAYING_MS ? `. Try again in ${humanMs(retryAfterMs)}` : ""}`
+      return `${withFlags(message)}${code.startsWith("http_") ? "" : ` (${code})`}${retryAfterMs > MAX_RETRY_AFTER_MS ? `. Try again in ${humanMs(retryAfterMs)}` : ""}`
   }
 }
 

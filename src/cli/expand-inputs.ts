@@ -45,12 +45,21 @@ async function expandInput(input: string, { recursive = false, say = printError,
   return found.length > 0 ? found : [input]
 }
 
+/** Phones write these, and nobody here reads them. */
+const isHeic = (path: string) => /\.hei[cf]$/i.test(path)
+
 /** Dot files are ignored silently. */
 function leftOut(others: readonly string[], folders: readonly string[]): string {
-  const named = others.slice(0, MAX_NAMED).join(", ")
-  const more = others.length > MAX_NAMED ? ", …" : ""
+  const sayFiles = (files: readonly string[], why: string) => {
+    const named = files.slice(0, MAX_NAMED).join(", ") + (files.length > MAX_NAMED ? ", …" : "")
+    return files.length > 0 && `left out ${countOf(files.length, "file")} ${why}: ${named}`
+  }
   return [
-    others.length > 0 && `left out ${countOf(others.length, "file")} not named like an image: ${named}${more}`,
+    sayFiles(
+      others.filter((path) => !isHeic(path)),
+      "not named like an image",
+    ),
+    sayFiles(others.filter(isHeic), "because HEIC is not supported"),
     folders.length > 0 && `did not look in its ${countOf(folders.length, "folder")} (--recursive does)`,
   ]
     .filter(Boolean)

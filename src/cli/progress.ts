@@ -1,6 +1,6 @@
 import { SingleBar } from "cli-progress"
 import { bar as strip } from "./prediction-table.ts"
-import { paintFor } from "./terminal.ts"
+import { paintFor, printError } from "./terminal.ts"
 
 const BAR_COLUMNS = 24
 
@@ -17,6 +17,15 @@ export type ProgressOptions = {
   /** How a count is written: as a number, unless said. */
   show?: (count: number) => string
   now?: () => number
+}
+
+/** The bar on the terminal, of which there is one. */
+let shown: Progress | undefined
+
+/** Writes a line to stderr, above the bar where there is one. */
+export function sayAbove(line: string): void {
+  if (shown === undefined) printError(line)
+  else shown.above(() => printError(line))
 }
 
 const LINE_EVERY_MS = 10_000
@@ -57,7 +66,7 @@ export function showProgress(total: number, options: ProgressOptions = {}): Prog
     },
   })
   bar.start(total, 0)
-  return {
+  const progress: Progress = {
     update(nextDone, nextNote = "") {
       done = nextDone
       note = nextNote
@@ -68,6 +77,11 @@ export function showProgress(total: number, options: ProgressOptions = {}): Prog
       write()
       bar.start(total, done)
     },
-    stop: () => bar.stop(),
+    stop() {
+      bar.stop()
+      if (shown === progress) shown = undefined
+    },
   }
+  shown = progress
+  return progress
 }

@@ -1,11 +1,12 @@
 import { noticeText } from "./human-units.ts"
-import { paintFor, printError } from "./terminal.ts"
+import { sayAbove } from "./progress.ts"
+import { paintFor } from "./terminal.ts"
 
 /** Of a ticket: why it waits, if it does. */
 type Seen = { done: boolean; notice: string | undefined }
 
 /** Says why tickets wait, each time that this changes, and that they go on. Several may be followed: one that waits is enough. */
-export function sayNotices(say: (line: string) => void = printError): (id: string, seen: Seen) => void {
+export function sayNotices(say: (line: string) => void = sayAbove): (id: string, seen: Seen) => void {
   const paint = paintFor(process.stderr)
   const waiting = new Set<string>()
   let said: string | undefined

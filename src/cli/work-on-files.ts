@@ -45,8 +45,8 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
   const open = new Map<string, string>()
   let firstTicket: string | undefined
   let [done, failed, printed] = [0, 0, 0]
-  const sayNotice = sayNotices((line) => progress.above(() => printError(line)))
-  const work = { url, out, signal, concurrency, finish, timeoutMs, ...(submit !== undefined && { submit }) }
+  const sayNotice = sayNotices()
+  const work = { url, key, out, signal, concurrency, finish, timeoutMs, ...(submit !== undefined && { submit }) }
   try {
     await classifyFiles(client, files, work, {
       tell: (outcome) =>
@@ -73,7 +73,7 @@ export async function workOnFiles(files: readonly string[], options: FileWork): 
   } catch (error) {
     progress.stop()
     if (signal.aborted) {
-      const left = { answered: done, unsent: files.length - done - open.size, open: [...open.values()] }
+      const left = { answered: done, unsent: files.length - done - open.size, open: [...open] }
       printError(interruptedWords(left, { url, out }))
     }
     throw error
@@ -97,7 +97,7 @@ export function summary(total: number, failed: number, ms: number): string {
   return `${counts} · ${humanMs(ms)} · ${(total / (ms / 1_000)).toFixed(1)}/s`
 }
 
-type Left = { answered: number; unsent: number; open: readonly string[] }
+type Left = { answered: number; unsent: number; open: readonly (readonly [file: string, ticketId: string])[] }
 
 /** What continues after Ctrl-C, and how to resume. */
 export function interruptedWords(
@@ -112,7 +112,9 @@ export function interruptedWords(
   const said = `Interrupted: ${counts.filter(Boolean).join(", ")}.`
   if (open.length === 0) return said
   const which = `${countOf(open.length, "ticket")} ${open.length === 1 ? "goes" : "go"} on at the server`
-  return `${said} ${which}; the answers:\n  ${waitCommand(open, edge)}`
+  const ids = open.map(([, id]) => id)
+  const names = open.map(([file, id]) => `  ${id}  ${file}`)
+  return [`${said} ${which}; the answers:`, `  ${waitCommand(ids, edge)}`, ...names].join("\n")
 }
 
 /** @param render null for JSON */

@@ -110,7 +110,7 @@ describe("claimcheck classify", () => {
     })
     expect([code, stdout]).toEqual([130, ""])
     const [, id = ""] =
-      /^(?:waiting The queue is paused.*\n)?Interrupted: 0 answered, 1 in work\. 1 ticket goes on at the server; the answers:\n {2}claimcheck ticket --wait (cls_\w+)\n$/.exec(
+      /^(?:waiting The queue is paused.*\n)?Interrupted: 0 answered, 1 in work\. 1 ticket goes on at the server; the answers:\n {2}claimcheck ticket --wait (cls_\w+)\n {2}\1 {2}\S+\n$/.exec(
         stderr,
       ) ?? []
     await ok("resume")
@@ -135,7 +135,7 @@ describe("claimcheck ticket", () => {
     expect(await ok("ticket", "--cancel", id)).toContain(`${id}  canceled`)
     expect(await cli("ticket", "--wait", id)).toMatchObject({ code: 1, stderr: "" })
     expect((await cli("ticket", "cls_unknown")).stderr).toBe(
-      "error cls_unknown: There is no such ticket, or it has expired (not_found)\n",
+      "error cls_unknown: There is no such ticket, or it has expired, or it belongs to an API key (--key) (not_found)\n",
     )
   })
 })

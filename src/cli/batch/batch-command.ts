@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises"
 import { dirname, extname } from "node:path"
 import { type Command, InvalidArgumentError, Option } from "commander"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
-import type { Batch, Claimcheck } from "../../lib/client/claimcheck.ts"
+import { type Batch, type Claimcheck, ClaimcheckError } from "../../lib/client/claimcheck.ts"
 import { isOperationName, OPERATIONS, operationNames, operationOptions } from "../../lib/operations/operations.ts"
 import { quoted, urlFlag } from "../advice.ts"
 import { createApi } from "../api.ts"
@@ -57,6 +57,7 @@ type Options = EdgeOptions & {
   webhookEvery?: number
   download?: string
   nameColumn?: string
+  charset?: string
   resume?: true
   cancel?: true
   force?: true
@@ -82,6 +83,7 @@ export function addBatchCommand(program: Command): void {
       "file for the results: .csv, .tsv or .jsonl (default: photos.results.csv for photos.csv)",
     )
     .option("--model <id>", "model to classify with (default: the server's)")
+    .option("--charset <name>", "encoding of the list: windows-1252 (default: UTF-8, or by its byte order mark)")
     .option("--batch-size <n>", "images in progress at once (default: 64)", parseCount)
     .option("--url-column <name>", "column with the URLs (default: found by its name)")
     .option("--on-invalid <how>", "skip: accept a list with invalid rows (default: reject)")
@@ -197,7 +199,7 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
   let seen: BatchTicket | undefined
   try {
     await makeFolder(dirname(out), { named: "--out" })
-    const started = await startRun({ client, run, list, out, nameColumn, signal })
+    const started = await startRun({ client, run, list, out, nameColumn, charset: options.charset, signal })
     if (process.stderr.isTTY || !options.json)
       printError(paintFor(process.stderr)("dim", `${isAgain ? "goes on" : "accepted"} as ${started.ticketId}`))
     const batch = client.batch(started.ticketId)
@@ -228,10 +230,16 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
       if (trouble !== null) printError(`${paintFor(process.stderr)("yellow", "webhook")} ${trouble}`)
     }
   } catch (error) {
-    if (!signal.aborted) throw forTerminal(error, run)
-    printError(interruptedWords(run.ticketId, seen, { list, options }))
-    throw error
+    if (!signal.aborted && !isLost(error)) throw forTerminal(error, { url: run.url, key: options.key })
+    printError(interruptedWords(run.ticketId, seen, { list, options }, signal.aborted ? "Interrupted" : "Given up"))
+    throw signal.aborted ? error : forTerminal(error, { url: run.url, key: options.key })
   }
+}
+
+/** Whether the batch may go on at a server that is no longer heard of. */
+function isLost(error: unknown): boolean {
+  const failure = error instanceof CliError ? error.cause : error
+  return failure instanceof ClaimcheckError && failure.isTransient
 }
 
 /** What continues after Ctrl-C, and how to resume. */
@@ -239,24 +247,26 @@ function interruptedWords(
   ticketId: string | undefined,
   seen: BatchTicket | undefined,
   { list, options }: { list: string; options: Options },
+  what: "Interrupted" | "Given up",
 ): string {
   const named = [
     options.out !== undefined && `--out ${quoted(options.out)}`,
     options.download !== undefined && `--download ${quoted(options.download)}`,
     options.nameColumn !== undefined && `--name-column ${quoted(options.nameColumn)}`,
+    options.charset !== undefined && ticketId === undefined && `--charset ${quoted(options.charset)}`,
   ]
   const again = [`claimcheck batch ${quoted(list)}`, ...named].filter(Boolean).join(" ")
   const resume = `  ${again} --resume${urlFlag(options.url)}`
   if (ticketId === undefined)
-    return `Interrupted while the list was sent.\n${resume}    sends it; it is not worked on twice`
+    return `${what} while the list was sent.\n${resume}    sends it; it is not worked on twice`
   const howFar =
     seen === undefined
       ? ""
       : `, ${seen.pictures.done.toLocaleString("en-US")} of ${countOf(seen.pictures.total, "image")} done`
   if (seen?.done)
-    return `Interrupted: the server is done with ${ticketId}; not all of its results are fetched.\n${resume}    fetches them`
+    return `${what}: the server is done with ${ticketId}; not all of its results are fetched.\n${resume}    fetches them`
   return [
-    `Interrupted: ${ticketId} goes on at the server${howFar}.`,
+    `${what}: ${ticketId} goes on at the server${howFar}.`,
     `${resume}    goes on here`,
     `  ${again} --cancel${urlFlag(options.url)}    stops it`,
     `  claimcheck ticket ${ticketId}${urlFlag(options.url)}    shows how far it is`,
@@ -330,7 +340,7 @@ async function followWithBar(follow: Parameters<typeof followBatch>[0]): Promise
   const first = await follow.batch.refresh({ signal: follow.signal })
   follow.onTicket(first)
   const progress = showProgress(first.pictures.total)
-  const sayNotice = sayNotices((line) => progress.above(() => printError(line)))
+  const sayNotice = sayNotices()
   sayNotice(first.id, { done: first.done, notice: first.notice })
   const onTicket = (ticket: BatchTicket) => {
     follow.onTicket(ticket)

@@ -34,6 +34,8 @@ type Start = {
   out: string
   /** A column that the list must have. */
   nameColumn?: string | undefined
+  /** Of a list that is not UTF-8 and does not say so. */
+  charset?: string | undefined
   signal: AbortSignal
 }
 
@@ -44,6 +46,7 @@ export async function startRun({
   list,
   out,
   nameColumn,
+  charset,
   signal,
 }: Start): Promise<BatchRun & { ticketId: string }> {
   const { ticketId } = run
@@ -52,11 +55,12 @@ export async function startRun({
       printError(`note: ${list} has changed since it was sent; the batch goes on without that`)
     return Object.assign(run, { ticketId })
   }
+  const type = contentTypeOf(list, charset)
   const bytes = await readList(list)
   run.listSha256 = sha256Of(bytes)
-  if (nameColumn !== undefined) assertColumn(bytes, nameColumn)
+  if (nameColumn !== undefined) assertColumn(bytes, nameColumn, charset)
   await saveRun(out, run)
-  const file = new Blob([bytes], { type: CONTENT_TYPES[extname(list).toLowerCase()] ?? "" })
+  const file = new Blob([bytes], { type })
   try {
     const options = Object.fromEntries(new URLSearchParams(run.query))
     const { id } = await client.submitBatch(file, { options, idempotencyKey: run.idempotencyKey, signal })
@@ -73,6 +77,23 @@ export async function startRun({
   }
 }
 
+function contentTypeOf(list: string, charset: string | undefined): string {
+  const type = CONTENT_TYPES[extname(list).toLowerCase()] ?? ""
+  return charset === undefined ? type : `${type || "application/octet-stream"}; charset=${newDecoder(charset).encoding}`
+}
+
+/** @throws CliError for an encoding that is not known here */
+function newDecoder(charset: string | undefined): TextDecoder {
+  try {
+    return new TextDecoder(charset)
+  } catch (cause) {
+    throw new CliError(`There is no encoding ${charset}: --charset takes windows-1252, iso-8859-1, shift_jis, …`, {
+      exitCode: EXIT.usage,
+      cause,
+    })
+  }
+}
+
 const sha256Of = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex")
 
 async function hasChanged({ listSha256 }: BatchRun, list: string): Promise<boolean> {
@@ -81,8 +102,8 @@ async function hasChanged({ listSha256 }: BatchRun, list: string): Promise<boole
 }
 
 /** What a list's columns are is for the server to say; that one is nowhere in it can be seen here, before anything is sent. */
-function assertColumn(list: Uint8Array, column: string): void {
-  const text = new TextDecoder().decode(list)
+function assertColumn(list: Uint8Array, column: string, charset: string | undefined): void {
+  const text = newDecoder(charset).decode(list)
   // UTF-16, or no list at all.
   if (text.includes("\0") || text.includes(JSON.stringify(column))) return
   const header = /^.*/.exec(text.replace(/^\uFEFF?\s*/, ""))?.[0] ?? ""

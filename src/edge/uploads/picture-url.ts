@@ -12,6 +12,7 @@ export function checkPictureUrl(text: string): { href: string } | { reason: stri
   if (text === "") return { reason: "is empty" }
   if (text.length > MAX_PICTURE_URL_CHARS) return { reason: `has more than ${MAX_PICTURE_URL_CHARS} characters` }
   // The parser would drop tabs and line ends, and encode blanks: what comes out is not what was meant.
+  if (/ /.test(text)) return { reason: "has a blank in it: write %20" }
   if (/[\s\p{Cc}]/u.test(text)) return { reason: "has a blank or control character in it" }
   let url: URL
   try {

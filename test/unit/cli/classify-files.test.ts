@@ -14,6 +14,7 @@ import { bar, renderPredictions } from "../../../src/cli/prediction-table.ts"
 import { progressNote } from "../../../src/cli/progress-note.ts"
 import { runInOrder } from "../../../src/cli/run-in-order.ts"
 import { shrinkPicture } from "../../../src/cli/shrink-picture.ts"
+import { tellTrouble } from "../../../src/cli/tell-trouble.ts"
 import { plain } from "../../../src/cli/terminal.ts"
 import { renderTable } from "../../../src/cli/text-table.ts"
 import { webhookTrouble } from "../../../src/cli/webhook/webhook-trouble.ts"
@@ -162,6 +163,45 @@ describe("classifyFiles()", () => {
     ])
   })
 
+  test("a file whose ticket is out of reach says how to come back to it", async () => {
+    const edge = scripted({ status: 202, body: { ...queued, operation: "classify", poll_after_ms: 1 } })
+    const gone = {
+      ...edge,
+      fetchNow: ((input, init) => {
+        if (edge.requests.length > 0)
+          return Promise.resolve(
+            Response.json({ code: "redis_down" }, { status: 503, headers: { "retry-after": "1000" } }),
+          )
+        return edge.fetchNow(input, init)
+      }) as typeof fetch,
+    }
+    const [outcome] = await classify(gone, [photo])
+    expect(outcome).toMatchObject({
+      error: { message: expect.stringContaining("claimcheck ticket --wait --url http://edge.test cls_1") },
+    })
+  })
+
+  test("says once that the server is away or puts requests off, and that it is back", async () => {
+    const said: string[] = []
+    const limited = { code: "rate_limited", detail: "You are over your rate limit" }
+    const lost = new TypeError("fetch failed")
+    const edge = scripted(
+      lost,
+      lost,
+      lost,
+      { body: {} },
+      { status: 429, body: limited },
+      { status: 429, body: limited },
+    )
+    const send = tellTrouble(edge.fetchNow, url, (line) => said.push(line))
+    for (let i = 0; i < 6; i++) await send(url).catch(() => undefined)
+    expect(said).toEqual([
+      "waiting http://edge.test cannot be reached: it is tried again for about two minutes",
+      "going on http://edge.test answers again",
+      "slowed You are over your rate limit (rate_limited): requests are repeated when the server allows it",
+    ])
+  })
+
   test.each([
     [{ status: 422, body: { code: "unknown_model", detail: "No such model" } }, "No such model (unknown_model)"],
     [
@@ -250,6 +290,13 @@ describe("expandInputs()", () => {
     await expandInputs([album], { recursive: true, say: (sentence) => said.push(sentence) })
     const left = `${album}: left out 1 file not named like an image: notes.txt`
     expect(said).toEqual([`${left}; did not look in its 1 folder (--recursive does)`, left])
+    const phone = join(folder, "phone")
+    mkdirSync(phone)
+    for (const name of ["IMG_1.HEIC", "IMG_2.heif", "notes.txt"]) writeFileSync(join(phone, name), "")
+    await expandInputs([phone], { say: (sentence) => said.push(sentence) })
+    const others = "left out 1 file not named like an image: notes.txt"
+    const heic = "left out 2 files because HEIC is not supported: IMG_1.HEIC, IMG_2.heif"
+    expect(said[2]).toBe(`${phone}: ${others}; ${heic}`)
   })
 
   test("takes what a pattern matches, and a file whose name looks like one", async () => {
@@ -430,10 +477,24 @@ test("progressNote() and summary() leave out what is not so", () => {
 
 test("interruptedWords() says what goes on, and how to come back to it", () => {
   expect(interruptedWords({ answered: 2, unsent: 0, open: [] }, { url })).toBe("Interrupted: 2 answered.")
-  expect(interruptedWords({ answered: 2, unsent: 3, open: ["cls_1", "cls_2"] }, { url })).toBe(
+  expect(
+    interruptedWords(
+      {
+        answered: 2,
+        unsent: 3,
+        open: [
+          ["a b.jpg", "cls_1"],
+          ["c.jpg", "cls_2"],
+        ],
+      },
+      { url },
+    ),
+  ).toBe(
     [
       "Interrupted: 2 answered, 2 in work, 3 not sent. 2 tickets go on at the server; the answers:",
       "  claimcheck ticket --wait --url http://edge.test cls_1 cls_2",
+      "  cls_1  a b.jpg",
+      "  cls_2  c.jpg",
     ].join("\n"),
   )
 })

@@ -164,7 +164,7 @@ it("shows a batch by its id", async () => {
 
 it("a failure names its ticket and stops none of the others, as JSON too", async () => {
   expect(await ticket("cls_no", "cls_made")).toMatchObject({
-    ...{ code: 1, err: "error cls_no: There is no such ticket (not_found)\n" },
+    ...{ code: 1, err: "error cls_no: There is no such ticket, or it belongs to an API key (--key) (not_found)\n" },
     out: expect.stringContaining("cls_made"),
   })
   const lines = (await ticket("--json", "cls_no", "bat_no", "cls_made")).out.trimEnd().split("\n")

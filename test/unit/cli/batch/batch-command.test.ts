@@ -26,6 +26,9 @@ let isEmptied: boolean
 /** Why it waits, answer by answer. */
 let notices: (string | undefined)[]
 let refusal: object | null
+let types: string[]
+/** Every look at the batch is to come back much later. */
+let isPutOff: boolean
 
 /** An edge that has one batch, of one row, until somebody cancels it. */
 beforeEach(async () => {
@@ -37,12 +40,19 @@ beforeEach(async () => {
   isEmptied = false
   notices = []
   refusal = null
+  types = []
+  isPutOff = false
   server = createServer((request, response) => {
     asked.push(`${request.method} ${request.url}`)
     const isCanceled = asked.includes("DELETE /v1/batches/bat_1")
     if (request.url === "/healthz") return response.end('{"status":"ok"}')
     if (request.url === "/o") return response.end(outputs)
-    if (request.method === "POST") posted.push(request.url ?? "")
+    if (request.method === "POST") {
+      posted.push(request.url ?? "")
+      types.push(String(request.headers["content-type"]).replace("; ", ";"))
+    } else if (isPutOff) {
+      return response.writeHead(429, { "retry-after": "1000" }).end('{"code":"rate_limited","detail":"Too much"}')
+    }
     if (refusal !== null) return response.writeHead(400).end(JSON.stringify(refusal))
     if (request.url === "/v1/batches/bat_1/deliveries") return response.end(JSON.stringify(refused))
     if (isEmptied && isCanceled && request.url?.includes("/results"))
@@ -302,6 +312,39 @@ it("--cancel before anything was done ends the run without results, which the se
   await interrupted
   expect((await run(list, "--out", out, "--cancel")).said).toContain("canceled · 1 row, 1 image: 0 done, 1 canceled")
   expect(await readdir(folder)).toEqual(["list.csv"])
+})
+
+it("who loses the server hears how to come back to the batch", async () => {
+  isPutOff = true
+  const list = join(folder, "list.csv")
+  await writeFile(list, "url\nu")
+  let said = ""
+  const writing = vi.spyOn(process.stderr, "write").mockImplementation((text) => {
+    said += String(text)
+    return true
+  })
+  const program = new Command().exitOverride()
+  addBatchCommand(program)
+  try {
+    await expect(program.parseAsync(["batch", list, "--url", url], { from: "user" })).rejects.toThrow("Too much")
+  } finally {
+    writing.mockRestore()
+  }
+  expect(said).toContain(`Given up: bat_1 goes on at the server`)
+  expect(said).toContain(`claimcheck batch ${list} --resume --url ${url}`)
+})
+
+it("--charset says the encoding of the list", async () => {
+  const list = join(folder, "list.csv")
+  await writeFile(list, Buffer.from("url,caf\xe9\nu,u", "latin1"))
+  await run(list, "--charset", "latin1")
+  expect(types).toEqual(["text/csv;charset=windows-1252"])
+  await expect(run(list, "--force", "--charset", "none")).rejects.toThrow("There is no encoding none")
+  refusal = {
+    code: "invalid_list",
+    detail: "It is not utf-8 text; save it as UTF-8, or say `charset` in the Content-Type",
+  }
+  await expect(run(list, "--force")).rejects.toThrow("save it as UTF-8, or name its encoding: --charset windows-1252")
 })
 
 it("says each reason to wait as it comes, and that it goes on", async () => {
