@@ -213,6 +213,7 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
       expect(many.rows).toHaveLength(100)
       expect(await refuse("url\nno", { query: "operation=inspect&on_invalid=skip" })).toMatchObject({
         code: "invalid_rows",
+        detail: "Cannot accept the list: a row of it cannot be taken, and there are no others",
       })
     })
 
