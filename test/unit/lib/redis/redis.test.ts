@@ -5,7 +5,7 @@ import { expect, onTestFinished, test } from "vitest"
 import { connectRedis } from "../../../../src/lib/redis/redis.ts"
 
 test("connectRedis() tells a Redis that does not answer in time from one that cannot be reached", async () => {
-  const server = createServer(() => {}).listen(0, "127.0.0.1")
+  const server = createServer(() => undefined).listen(0, "127.0.0.1")
   await once(server, "listening")
   onTestFinished(() => {
     server.closeAllConnections()
