@@ -42,7 +42,7 @@ function pull(options: Partial<Pull> = {}) {
     onSize: () => undefined,
     onBytes: () => undefined,
     signal: new AbortController().signal,
-    network: { tries: 3, stallMs: 300, retryBaseMs: 1 },
+    network: { tries: 3, stallMs: 1_500, retryBaseMs: 1 },
     ...options,
   })
 }
