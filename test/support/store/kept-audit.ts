@@ -4,15 +4,21 @@ type KeptJob = { id: string; caller: string; bytes: number; createdMs: number; f
 type KeptDump = {
   jobs: Map<string, KeptJob>
   dead: string[]
+  deliveries: Map<string, { events: { attempts?: { atMs: number }[] }[] }>
   counters: Map<string, string>
   bytes: Map<string, number>
   ttlMs: Map<string, number>
 }
 
 /** No fewer bytes are counted, in all and of each caller, than lie in Redis: records, webhook events, images of dead letters. */
-export function auditKept({ jobs, dead, counters, bytes, ttlMs }: KeptDump, keys: Keys): string[] {
+export function auditKept({ jobs, dead, deliveries, counters, bytes, ttlMs }: KeptDump, keys: Keys): string[] {
   // Redis' clock stands while that of the tests runs ahead: what is over by theirs may still be there.
-  const nowMs = Math.max(...[...jobs.values()].map((job) => job.finishedMs ?? job.createdMs))
+  const nowMs = Math.max(
+    ...[...jobs.values()].map((job) => job.finishedMs ?? job.createdMs),
+    ...[...deliveries.values()].flatMap(({ events }) =>
+      events.flatMap(({ attempts = [] }) => attempts.map(({ atMs }) => atMs)),
+    ),
+  )
   const isOver = ({ id, createdMs, finishedMs = createdMs }: KeptJob) =>
     finishedMs + (ttlMs.get(keys.job(id)) ?? 0) <= nowMs
   const lie = new Map<string, number>()

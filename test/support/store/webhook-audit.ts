@@ -10,7 +10,15 @@ export type StoredDelivery = {
   jobId: string
   caller: string
   url: string
-  events: { id: string; createdMs: number; state: string; tries: number; job?: string; batch?: string }[]
+  events: {
+    id: string
+    createdMs: number
+    state: string
+    tries: number
+    attempts?: { atMs: number }[]
+    job?: string
+    batch?: string
+  }[]
 }
 type EndedJob = {
   id: string
