@@ -66,7 +66,7 @@ test("a lane loads the version that was checked, from its copy, whatever became 
     const gone = { ...model, info: { ...model?.info, version: "feedfeedfeed" } }
     pool.setModels([gone as NonNullable<typeof model>])
     await expect(pool.run(job())).rejects.toMatchObject({
-      name: "LaneCrash",
+      name: "ModelUnloadable",
       message: expect.stringContaining("feedfeedfeed"),
     })
     if (model) pool.setModels([model])
