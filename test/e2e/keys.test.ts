@@ -90,7 +90,7 @@ test("a key over its rate is waited for: every picture is classified, none soone
   const startMs = performance.now()
   const files = Array.from({ length: 4 }, newPicture)
   const { code, stdout, stderr } = await cli("classify", ...files, "--key", key, "--json")
-  expect(stderr).toBe("")
+  expect(stderr).toMatch(/^slowed .*your limit is 2 pictures in 2 s.*\n$/)
   expect(code).toBe(0)
   const tickets = stdout
     .trim()
