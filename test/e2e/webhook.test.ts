@@ -153,7 +153,9 @@ test("an API key's settings are changed, and a secret is shown once", async () =
     stderr: expect.stringContaining("There is no key alcie"),
   })
   const made = (await cli("webhook", "settings", "alice", "--url", "https://example.com/hooks", "--rotate")).stdout
-  expect(made).toMatch(/^key .*\nurl {6}https:\/\/example\.com\/hooks\nsecrets {2}1 secret, and the deployment's until --drop-old\nwhsec_\S+\n$/)
+  expect(made).toMatch(
+    /^key .*\nurl {6}https:\/\/example\.com\/hooks\nsecrets {2}1 secret, and the deployment's until --drop-old\nwhsec_\S+\n$/,
+  )
   const { secret } = JSON.parse((await cli("webhook", "settings", "alice", "--rotate", "--json")).stdout)
   const shown = (await cli("webhook", "settings", "alice", "--no-url")).stdout
   expect(shown).toContain("url      none\nsecrets  2 secrets")

@@ -61,7 +61,15 @@ const retryBatch = createRoute({
   responses: {
     202: { description: "Accepted; poll `Location`", content: batchTicket, headers: ["Location", ...TICKET_HEADERS] },
   },
-  errors: [...errors, "bad_request", "list_expired", "invalid_rows", "invalid_list", "list_too_large", ...ENQUEUE_ERRORS],
+  errors: [
+    ...errors,
+    "bad_request",
+    "list_expired",
+    "invalid_rows",
+    "invalid_list",
+    "list_too_large",
+    ...ENQUEUE_ERRORS,
+  ],
 })
 
 /** What has failed, submitted again as new tickets: one that said that it is done never changes. */
