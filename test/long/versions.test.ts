@@ -48,7 +48,7 @@ async function startPair({ edgeRoot, classifierRoot }: { edgeRoot: string; class
     classifierRoot,
     "dist/classifier/main.js",
     { LANES: "1", HEALTH_PORT: "0" },
-    /"classifier\.ready".*"health":"([^"]+)"/,
+    /"(?:health\.listening".*"url|classifier\.ready".*"health)":"([^"]+)"/, // The latter by the last release.
   )
   const edge = await script(edgeRoot, "dist/edge/node.js", { PORT: "0" }, /"edge\.ready","url":"([^"]+)"/)
   return {
