@@ -66,6 +66,7 @@ redis.call("HINCRBY", KEYS[2], ARGV[4], 1)
 redis.call("HINCRBY", KEYS[2], ARGV[5], 3)
 redis.call("HINCRBY", KEYS[2], ARGV[6], 1)
 redis.call("HINCRBY", KEYS[2], ARGV[7], 1)
+redis.call("HINCRBY", KEYS[2], ARGV[8], 3)
 return 1`
 
 /** Puts records that no script can read before the jobs that wait. Returns how many; none while nothing waits. */
@@ -78,8 +79,9 @@ export function plantDamaged(url: string, { number, count }: { number: number; c
       const [queue] = await client.keys(`${prefix}*`)
       if (queue !== undefined) {
         const id = `${DAMAGED}${number}x${planted}`
-        const { waiting, bytes, waitingIn, waitingOf } = counterFields
-        const fields = [waiting, bytes, waitingIn(queue.slice(prefix.length)), waitingOf("key:damaged")]
+        const { waiting, bytes, waitingIn, waitingOf, bytesOf } = counterFields
+        const caller = "key:damaged"
+        const fields = [waiting, bytes, waitingIn(queue.slice(prefix.length)), waitingOf(caller), bytesOf(caller)]
         const kind = planted % 2 === 0 ? "text" : "hash"
         planted += Number(
           await client.eval(PLANT, {

@@ -33,11 +33,13 @@ export class ModelChoice {
     const options = models.map(({ id, name, labels }) =>
       element("option", { value: id }, `${name} · ${labels.toLocaleString("en")} labels`),
     )
+    // One that is gone stays chosen: nothing may go to another model unasked.
+    const isGone = wished !== "" && !models.some(({ id }) => id === wished)
+    if (isGone)
+      options.push(element("option", { value: wished }, `${wished}${models.length > 0 ? " · not served now" : ""}`))
     // A single model needs no choice.
-    this.#select.replaceChildren(
-      ...(models.length === 1 ? [] : [element("option", { value: "" }, "The server's choice")]),
-      ...options,
-    )
-    if (models.some(({ id }) => id === wished)) this.#select.value = wished
+    if (options.length !== 1 || isGone) options.unshift(element("option", { value: "" }, "The server's choice"))
+    this.#select.replaceChildren(...options)
+    if (wished !== "") this.#select.value = wished
   }
 }
