@@ -306,6 +306,7 @@ describe("a picture that waits for nobody", () => {
     await says(page, "#queue-note", "No classifier serves ghost: 1 waiting.")
     await page.reload()
     await waits(page, "no classifier", " serves the model")
+    expect(await page.locator("#model").inputValue()).toBe("ghost")
     await join()
     await waits(page, "next in line")
     await press(page, "Cancel")
