@@ -3,27 +3,24 @@ import { stat } from "node:fs/promises"
 import { dirname, extname } from "node:path"
 import { type Command, InvalidArgumentError, Option } from "commander"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
-import { type Batch, type Claimcheck, ClaimcheckError } from "../../lib/client/claimcheck.ts"
+import { type Batch, ClaimcheckError } from "../../lib/client/claimcheck.ts"
 import { isOperationName, OPERATIONS, operationNames, operationOptions } from "../../lib/operations/operations.ts"
 import { quoted, urlFlag } from "../advice.ts"
 import { createApi } from "../api.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { forTerminal, openClient } from "../edge-client.ts"
 import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
-import { countOf, humanMs } from "../human-units.ts"
+import { countOf } from "../human-units.ts"
 import { interruptible } from "../interrupted.ts"
 import { makeFolder } from "../make-folder.ts"
 import { alias, parseCount } from "../parse-option.ts"
 import { fileNameOf } from "../picture-url.ts"
-import { showProgress } from "../progress.ts"
 import { realPathOf } from "../real-path.ts"
-import { sayNotices } from "../say-notices.ts"
 import { paintFor, print, printError, survivesGoneReader } from "../terminal.ts"
 import { webhookTrouble } from "../webhook/webhook-trouble.ts"
 import { type BatchRun, endRun, isAbsent, readRun, runFileOf, saveRun } from "./batch-run.ts"
 import type { ResultFormat } from "./count-failures.ts"
-import { downloadOutputs } from "./download-outputs.ts"
-import { followBatch } from "./follow-batch.ts"
+import { downloadWithBar, followWithBar } from "./progress-bars.ts"
 import { renderSummary } from "./render-batch.ts"
 import { startRun } from "./start-run.ts"
 
@@ -273,44 +270,6 @@ function interruptedWords(
   ].join("\n")
 }
 
-type DownloadWithBar = {
-  client: Claimcheck
-  batch: Batch
-  ticket: BatchTicket
-  folder: string
-  /** The column that names the files. */
-  column: string | undefined
-  options: Options
-  signal: AbortSignal
-}
-
-async function downloadWithBar({
-  client,
-  batch,
-  ticket,
-  folder,
-  column,
-  options,
-  signal,
-}: DownloadWithBar): Promise<void> {
-  const progress = showProgress(ticket.pictures.succeeded)
-  try {
-    const { files } = await downloadOutputs({
-      client,
-      batch,
-      folder,
-      column,
-      force: options.force === true,
-      signal,
-      onSaved: (count) => progress.update(count),
-    })
-    progress.stop()
-    if (process.stderr.isTTY || !options.json) printError(`${countOf(files, "file")} in ${folder}`)
-  } finally {
-    progress.stop()
-  }
-}
-
 function newRun(list: string, options: Options): BatchRun {
   const query = new URLSearchParams({ operation: options.operation })
   for (const { name } of OPERATION_OPTIONS) {
@@ -334,34 +293,6 @@ function newRun(list: string, options: Options): BatchRun {
 async function cancelUnlessDone(batch: Batch, signal: AbortSignal): Promise<void> {
   const { done } = await batch.refresh({ signal })
   if (!done) await batch.cancel({ signal })
-}
-
-async function followWithBar(follow: Parameters<typeof followBatch>[0]): Promise<BatchTicket> {
-  const first = await follow.batch.refresh({ signal: follow.signal })
-  follow.onTicket(first)
-  const progress = showProgress(first.pictures.total)
-  const sayNotice = sayNotices()
-  sayNotice(first.id, { done: first.done, notice: first.notice })
-  const onTicket = (ticket: BatchTicket) => {
-    follow.onTicket(ticket)
-    sayNotice(ticket.id, { done: ticket.done, notice: ticket.notice })
-    progress.update(ticket.pictures.done, noteOf(ticket))
-  }
-  try {
-    return await followBatch({ ...follow, onTicket })
-  } finally {
-    progress.stop()
-  }
-}
-
-function noteOf({ pictures, per_second, eta_ms, notice }: BatchTicket): string {
-  return [
-    pictures.failed > 0 && `${pictures.failed} failed`,
-    per_second !== null && `${per_second.toFixed(1)}/s`,
-    notice === undefined && eta_ms != null && eta_ms > 0 && `${humanMs(eta_ms)} left`,
-  ]
-    .filter(Boolean)
-    .join(" · ")
 }
 
 type Told = { out: string | undefined; ms: number; json: boolean }
