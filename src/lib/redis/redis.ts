@@ -50,7 +50,7 @@ const PROBE_MS = 1_000
 export function connectRedis({ url, token, timeoutMs = 1_500, download = fetchBody }: RedisOptions): RedisRest {
   const base = url.replace(/\/$/, "")
   const headers = { authorization: `Bearer ${token}` }
-  // FACTS: every default of the SDK that is changed here sends writes twice, changes types, or hides a failure.
+  // Every default of the SDK that is changed here sends writes twice, changes types, or hides a failure.
   const sdk = new Redis({
     url: base,
     token,
