@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { createClient } from "@redis/client"
+import { encodeWakeUp } from "../../src/lib/queue/wake-up.ts"
 import { counterFields, createKeys } from "../../src/lib/redis/keys.ts"
 import type { Client } from "../../test/support/store/store-audit.ts"
 
@@ -7,7 +8,6 @@ const keys = createKeys()
 const DAMAGED = "damaged"
 /** Outlives the run; the records go before Redis is accounted for. */
 const DAMAGED_TTL_MS = 3_600_000
-const QUEUE_PATIENCE_MS = 2_000
 
 async function withRedis<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client: Client = createClient({ url })
@@ -58,41 +58,36 @@ const PLANT = `
 local id, key = ARGV[1], KEYS[1]
 local member = id .. " 3 key:damaged"
 local head = redis.call("ZRANGE", key, 0, 0, "WITHSCORES")
-if #head == 0 then return 0 end
 if ARGV[2] == "text" then redis.call("SET", KEYS[3], "{ not JSON") else redis.call("HSET", KEYS[3], "a", "hash") end
 redis.call("PEXPIRE", KEYS[3], ARGV[3])
-redis.call("ZADD", key, tonumber(head[2]) - 1, member)
-redis.call("HINCRBY", KEYS[2], ARGV[4], 1)
-redis.call("HINCRBY", KEYS[2], ARGV[5], 3)
-redis.call("HINCRBY", KEYS[2], ARGV[6], 1)
+redis.call("ZADD", key, tonumber(head[2] or 0) - 1, member)
+redis.call("PEXPIRE", key, ARGV[3])
+redis.call("HINCRBY", KEYS[2], ARGV[5], 1)
+redis.call("HINCRBY", KEYS[2], ARGV[6], 3)
 redis.call("HINCRBY", KEYS[2], ARGV[7], 1)
-redis.call("HINCRBY", KEYS[2], ARGV[8], 3)
-return 1`
+redis.call("HINCRBY", KEYS[2], ARGV[8], 1)
+redis.call("HINCRBY", KEYS[2], ARGV[9], 3)
+redis.call("PUBLISH", KEYS[4], ARGV[4])`
 
-/** Puts records that no script can read before the jobs that wait. Returns how many; none while nothing waits. */
+/** Puts records that no script can read before the jobs that wait. Returns how many; none while no queue was ever used. */
 export function plantDamaged(url: string, { number, count }: { number: number; count: number }): Promise<number> {
   return withRedis(url, async (client) => {
-    const prefix = keys.queue("")
-    const endMs = performance.now() + QUEUE_PATIENCE_MS
-    let planted = 0
-    while (planted < count && performance.now() < endMs) {
-      const [queue] = await client.keys(`${prefix}*`)
-      if (queue !== undefined) {
-        const id = `${DAMAGED}${number}x${planted}`
-        const { waiting, bytes, waitingIn, waitingOf, bytesOf } = counterFields
-        const caller = "key:damaged"
-        const fields = [waiting, bytes, waitingIn(queue.slice(prefix.length)), waitingOf(caller), bytesOf(caller)]
-        const kind = planted % 2 === 0 ? "text" : "hash"
-        planted += Number(
-          await client.eval(PLANT, {
-            keys: [queue, keys.counters, keys.job(id)],
-            arguments: [id, kind, String(DAMAGED_TTL_MS), ...fields],
-          }),
-        )
-      }
-      await delay(10)
+    const { waiting, bytes, waitingIn, waitingOf, bytesOf } = counterFields
+    const caller = "key:damaged"
+    const used = (await client.hKeys(keys.counters)).find((field) => field.startsWith(waitingIn("")))
+    if (used === undefined) return 0
+    const queue = used.slice(waitingIn("").length)
+    for (let planted = 0; planted < count; planted++) {
+      const id = `${DAMAGED}${number}x${planted}`
+      const kind = planted % 2 === 0 ? "text" : "hash"
+      const wakeUp = encodeWakeUp({ kind: "queued", queue })
+      const fields = [waiting, bytes, waitingIn(queue), waitingOf(caller), bytesOf(caller)]
+      await client.eval(PLANT, {
+        keys: [keys.queue(queue), keys.counters, keys.job(id), keys.wakeChannel],
+        arguments: [id, kind, String(DAMAGED_TTL_MS), wakeUp, ...fields],
+      })
     }
-    return planted
+    return count
   })
 }
 
