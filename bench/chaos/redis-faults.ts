@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { createClient } from "@redis/client"
-import { encodeWakeUp } from "../../src/lib/queue/wake-up.ts"
+import { encodeWakeUp } from "../../src/lib/queue/wake-up-message.ts"
 import { counterFields, createKeys } from "../../src/lib/redis/keys.ts"
 import type { Client } from "../../test/support/store/store-audit.ts"
 
