@@ -1,4 +1,4 @@
-import { element } from "../element.ts"
+import { element } from "../browser/element.ts"
 import { type Batch, isRunning, ticketOf } from "./batch.ts"
 import { batchNote, batchWords } from "./batch-words.ts"
 import type { StartBatch } from "./batches.ts"

@@ -1,4 +1,4 @@
-import { commit, settled } from "../indexed-db.ts"
+import { commit, settled } from "../browser/indexed-db.ts"
 import type { Batch } from "./batch.ts"
 
 /** The lists of this browser, over reloads. */

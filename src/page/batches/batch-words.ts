@@ -1,6 +1,6 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import type { InvalidRow } from "../../lib/client/claimcheck.ts"
-import { countOf, failureSentence, humanBytes, humanMs } from "../sentences.ts"
+import { countOf, failureSentence, humanBytes, humanMs } from "../sheet/sentences.ts"
 import type { Batch } from "./batch.ts"
 import { isWindowsText } from "./with-charset.ts"
 

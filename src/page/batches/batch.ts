@@ -1,7 +1,7 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import type { InvalidRow } from "../../lib/client/claimcheck.ts"
-import type { Refusal } from "../picture.ts"
-import { randomId } from "../random-id.ts"
+import type { Refusal } from "../album/picture.ts"
+import { randomId } from "../browser/random-id.ts"
 
 /** Progress of a list; once there is a ticket, the server's state. */
 export type BatchProgress =

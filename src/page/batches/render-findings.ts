@@ -1,7 +1,7 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import type { InvalidRow } from "../../lib/client/claimcheck.ts"
-import { element } from "../element.ts"
-import { failureSentence } from "../sentences.ts"
+import { element } from "../browser/element.ts"
+import { failureSentence } from "../sheet/sentences.ts"
 import { type Batch, ticketOf } from "./batch.ts"
 
 /** What is wrong with a list: rows that cannot be taken, or the first pictures that failed. Made anew only when it changes. */

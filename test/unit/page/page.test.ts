@@ -2,12 +2,12 @@ import { gzipSync } from "node:zlib"
 import { describe, expect, test } from "vitest"
 import { files, html } from "../../../src/edge/page/page-files.ts"
 import type { TicketData } from "../../../src/lib/client/claimcheck.ts"
+import { filesOf, listTypeOf, looksLikePicture } from "../../../src/page/album/incoming.ts"
+import { createLimiter } from "../../../src/page/album/limiter.ts"
+import { comparePictures, newPicture, type Picture, type Progress } from "../../../src/page/album/picture.ts"
 import { fetchResults } from "../../../src/page/batches/fetch-results.ts"
-import { picturesToCsv } from "../../../src/page/csv.ts"
-import { filesOf, listTypeOf, looksLikePicture } from "../../../src/page/incoming.ts"
-import { createLimiter } from "../../../src/page/limiter.ts"
-import { comparePictures, newPicture, type Picture, type Progress } from "../../../src/page/picture.ts"
-import { failureSentence, humanBytes, humanMs, percent, stateWords } from "../../../src/page/sentences.ts"
+import { picturesToCsv } from "../../../src/page/sheet/csv.ts"
+import { failureSentence, humanBytes, humanMs, percent, stateWords } from "../../../src/page/sheet/sentences.ts"
 
 const TICKET: TicketData = {
   id: "cls_1",

@@ -1,7 +1,7 @@
-import type { Album } from "./album.ts"
-import { byId, element } from "./element.ts"
-import type { Images } from "./images.ts"
-import { failureOf, isDone, isSucceeded, type Picture } from "./picture.ts"
+import type { Album } from "../album/album.ts"
+import type { Images } from "../album/images.ts"
+import { failureOf, isDone, isSucceeded, type Picture } from "../album/picture.ts"
+import { byId, element } from "../browser/element.ts"
 import { percent, stateWords } from "./sentences.ts"
 
 /** Thumbnails, captions and states of all pictures; one of them is selected. One tab stop, arrows inside. */

@@ -4,10 +4,10 @@ import {
   type Image,
   type SubmitOptions,
   type Ticket,
-} from "../lib/client/claimcheck.ts"
+} from "../../lib/client/claimcheck.ts"
+import { assertReadable } from "../api/assert-readable.ts"
+import type { Edge } from "../api/edge.ts"
 import type { Album } from "./album.ts"
-import { assertReadable } from "./assert-readable.ts"
-import type { Edge } from "./edge.ts"
 import { createLimiter } from "./limiter.ts"
 import { isDone, type Picture } from "./picture.ts"
 

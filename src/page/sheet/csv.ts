@@ -1,5 +1,5 @@
-import { spreadsheetText } from "../lib/spreadsheet-text.ts"
-import { failureOf, type Picture } from "./picture.ts"
+import { spreadsheetText } from "../../lib/spreadsheet-text.ts"
+import { failureOf, type Picture } from "../album/picture.ts"
 
 const COLUMNS = ["file", "label", "probability", "second", "second_probability", "model", "error", "ticket"] as const
 

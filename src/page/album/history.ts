@@ -1,4 +1,4 @@
-import { commit, settled } from "./indexed-db.ts"
+import { commit, settled } from "../browser/indexed-db.ts"
 import type { Picture } from "./picture.ts"
 
 /** What is kept beside a picture: its bytes until they are uploaded, and a small picture of it. */

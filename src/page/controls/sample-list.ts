@@ -1,4 +1,4 @@
-import { byId, element } from "./element.ts"
+import { byId, element } from "../browser/element.ts"
 
 type Sample = { name: string; label: string; url: string }
 

@@ -1,8 +1,8 @@
-import type { Album } from "./album.ts"
+import type { Album } from "../album/album.ts"
+import { isDone, isSucceeded, type Picture } from "../album/picture.ts"
+import { byId } from "../browser/element.ts"
+import { saveAs } from "../browser/save-as.ts"
 import { picturesToCsv } from "./csv.ts"
-import { byId } from "./element.ts"
-import { isDone, isSucceeded, type Picture } from "./picture.ts"
-import { saveAs } from "./save-as.ts"
 import { countWords } from "./sentences.ts"
 
 export type SheetActions = { cancel: (pictures: readonly Picture[]) => void; clear: () => void }

@@ -1,5 +1,5 @@
-import { fullJitterMs } from "../lib/backoff.ts"
-import type { QueueStats } from "../lib/queue/queue-stats.ts"
+import { fullJitterMs } from "../../lib/backoff.ts"
+import type { QueueStats } from "../../lib/queue/queue-stats.ts"
 import type { Edge } from "./edge.ts"
 
 /** Each poll costs the server a few Redis commands. */

@@ -1,6 +1,6 @@
-import type { Album } from "./album.ts"
-import { byId } from "./element.ts"
-import { failureOf, isDone, type Picture } from "./picture.ts"
+import type { Album } from "../album/album.ts"
+import { failureOf, isDone, type Picture } from "../album/picture.ts"
+import { byId } from "../browser/element.ts"
 import { countOf, countWords, failureSentence, stateWords } from "./sentences.ts"
 
 /** Announcing every one of many pictures would block a screen reader. */

@@ -1,5 +1,5 @@
-import type { Shrunk } from "../lib/client/claimcheck.ts"
-import type { QueueStats } from "../lib/queue/queue-stats.ts"
+import type { Shrunk } from "../../lib/client/claimcheck.ts"
+import type { QueueStats } from "../../lib/queue/queue-stats.ts"
 import type { History } from "./history.ts"
 import { looksLikePicture } from "./incoming.ts"
 import { comparePictures, haltOf, isDone, newPicture, type Picture, type Progress } from "./picture.ts"

@@ -1,4 +1,4 @@
-import { ClaimcheckError } from "../lib/client/claimcheck.ts"
+import { ClaimcheckError } from "../../lib/client/claimcheck.ts"
 
 /** A changed or removed file looks like a lost connection and would be retried for minutes. */
 export async function assertReadable(file: Blob): Promise<void> {

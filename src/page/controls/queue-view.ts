@@ -1,6 +1,6 @@
-import type { QueueStats } from "../lib/queue/queue-stats.ts"
-import { byId } from "./element.ts"
-import { countOf } from "./sentences.ts"
+import type { QueueStats } from "../../lib/queue/queue-stats.ts"
+import { byId } from "../browser/element.ts"
+import { countOf } from "../sheet/sentences.ts"
 
 /** Number of samples in the chart. */
 const KEPT = 60

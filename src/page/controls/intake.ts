@@ -1,5 +1,5 @@
-import { byId } from "./element.ts"
-import { filesOf, listTypeOf, looksLikePicture } from "./incoming.ts"
+import { filesOf, listTypeOf, looksLikePicture } from "../album/incoming.ts"
+import { byId } from "../browser/element.ts"
 
 export type Takers = {
   /** All that is no list, whether it is a picture or not. */

@@ -1,7 +1,7 @@
-import type { ModelList } from "../lib/client/claimcheck.ts"
-import { store } from "./access.ts"
-import type { Edge } from "./edge.ts"
-import { byId, element } from "./element.ts"
+import type { ModelList } from "../../lib/client/claimcheck.ts"
+import { store } from "../api/access.ts"
+import type { Edge } from "../api/edge.ts"
+import { byId, element } from "../browser/element.ts"
 
 const STORAGE_KEY = "claimcheck-model"
 

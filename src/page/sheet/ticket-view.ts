@@ -1,8 +1,8 @@
-import type { TicketData } from "../lib/client/claimcheck.ts"
-import type { Album } from "./album.ts"
-import { byId, element } from "./element.ts"
-import type { Images } from "./images.ts"
-import { failureOf, isDone, type Picture } from "./picture.ts"
+import type { TicketData } from "../../lib/client/claimcheck.ts"
+import type { Album } from "../album/album.ts"
+import type { Images } from "../album/images.ts"
+import { failureOf, isDone, type Picture } from "../album/picture.ts"
+import { byId, element } from "../browser/element.ts"
 import { failureSentence, humanBytes, percent, shrunkSentence } from "./sentences.ts"
 import { renderSteps } from "./steps.ts"
 

@@ -1,5 +1,5 @@
-import type { Shrunk, TicketData } from "../lib/client/claimcheck.ts"
-import { randomId } from "./random-id.ts"
+import type { Shrunk, TicketData } from "../../lib/client/claimcheck.ts"
+import { randomId } from "../browser/random-id.ts"
 
 export type Refusal = { code: string; message: string }
 

@@ -1,5 +1,5 @@
-import type { Shrunk } from "../lib/client/claimcheck.ts"
-import { failureOf, haltOf, isDone, isSucceeded, type Picture, type Refusal } from "./picture.ts"
+import type { Shrunk } from "../../lib/client/claimcheck.ts"
+import { failureOf, haltOf, isDone, isSucceeded, type Picture, type Refusal } from "../album/picture.ts"
 
 const SENTENCES: Record<string, string> = {
   image_too_large: "This file is larger than the server allows.",

@@ -1,5 +1,5 @@
-import { element } from "./element.ts"
-import { failureOf, haltOf, isDone, type Picture } from "./picture.ts"
+import { failureOf, haltOf, isDone, type Picture } from "../album/picture.ts"
+import { element } from "../browser/element.ts"
 import { humanMs, placeWords } from "./sentences.ts"
 
 const STEPS = ["Sent", "Queued", "In work", "Done"] as const

@@ -1,5 +1,5 @@
-import type { Access } from "./access.ts"
-import { byId } from "./element.ts"
+import type { Access } from "../api/access.ts"
+import { byId } from "../browser/element.ts"
 
 /** The form for the API key, visible while the server requires one. */
 export function createKeyForm(access: Access): { render: () => void } {

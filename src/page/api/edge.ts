@@ -1,4 +1,4 @@
-import { Claimcheck, ClaimcheckError } from "../lib/client/claimcheck.ts"
+import { Claimcheck, ClaimcheckError } from "../../lib/client/claimcheck.ts"
 import type { Access } from "./access.ts"
 
 /** State of the connection: `null` while the server responds, else the sentence to show. */
