@@ -1,8 +1,8 @@
 import type { Command } from "commander"
 import { sleep } from "../../lib/sleep.ts"
 import { CliError } from "../cli-error.ts"
-import { countOf } from "../human-units.ts"
-import { print, printError } from "../terminal.ts"
+import { countOf } from "../terminal/human-units.ts"
+import { print, printError } from "../terminal/terminal.ts"
 import type { AdminDeps } from "./open-admin.ts"
 import { runAdmin } from "./run-admin.ts"
 

@@ -1,6 +1,6 @@
 import type { Command } from "commander"
 import { interruptible } from "../interrupted.ts"
-import { print } from "../terminal.ts"
+import { print } from "../terminal/terminal.ts"
 import { withAdmin } from "./open-admin.ts"
 
 const REACH = `

@@ -1,7 +1,7 @@
 import type { DeadLetter } from "../../lib/queue/operator.ts"
-import { humanBytes, humanMs } from "../human-units.ts"
-import type { Paint } from "../terminal.ts"
-import { renderTable } from "../text-table.ts"
+import { humanBytes, humanMs } from "../terminal/human-units.ts"
+import type { Paint } from "../terminal/terminal.ts"
+import { renderTable } from "../terminal/text-table.ts"
 
 /** One line a dead letter: enough to see a pattern. */
 export function renderDeadList(

@@ -1,7 +1,7 @@
 import { z } from "zod"
-import { countOf, humanBytes, humanMs } from "../human-units.ts"
-import type { Paint } from "../terminal.ts"
-import { renderTable } from "../text-table.ts"
+import { countOf, humanBytes, humanMs } from "../terminal/human-units.ts"
+import type { Paint } from "../terminal/terminal.ts"
+import { renderTable } from "../terminal/text-table.ts"
 
 const line = z.looseObject({
   id: z.string(),

@@ -1,5 +1,5 @@
 import { interruptible } from "../interrupted.ts"
-import { survivesGoneReader } from "../terminal.ts"
+import { survivesGoneReader } from "../terminal/terminal.ts"
 import { type AdminDeps, withAdmin } from "./open-admin.ts"
 
 /** Runs an admin command, which needs access to the queue's Redis; Ctrl-C ends it. */

@@ -1,9 +1,9 @@
 import type { Command } from "commander"
 import { queuesOfModel, serviceRate } from "../../lib/queue/registry.ts"
 import { CliError } from "../cli-error.ts"
-import { confirm } from "../confirm.ts"
-import { countOf } from "../human-units.ts"
-import { print } from "../terminal.ts"
+import { confirm } from "../terminal/confirm.ts"
+import { countOf } from "../terminal/human-units.ts"
+import { print } from "../terminal/terminal.ts"
 import type { AdminDeps } from "./open-admin.ts"
 import { runAdmin } from "./run-admin.ts"
 

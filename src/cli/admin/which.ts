@@ -1,6 +1,6 @@
 import type { Command } from "commander"
 import { CliError, EXIT } from "../cli-error.ts"
-import { paintFor, printError } from "../terminal.ts"
+import { paintFor, printError } from "../terminal/terminal.ts"
 
 /** Which ones are meant: those named, or all. */
 export type Which = { all?: true; yes?: true; json?: true }

@@ -3,12 +3,12 @@ import { join } from "node:path"
 import * as z from "zod"
 import type { Batch, Claimcheck } from "../../lib/client/claimcheck.ts"
 import { endingOf, IMAGE_ENDINGS } from "../../lib/images/image-formats.ts"
+import { runInOrder } from "../classify/run-in-order.ts"
 import { CliError, EXIT } from "../cli-error.ts"
-import { makeFolder } from "../make-folder.ts"
+import { makeFolder } from "../files/make-folder.ts"
+import { fileNameOf } from "../files/picture-url.ts"
 import { saveOutput } from "../operations/save-output.ts"
 import { parseJson } from "../parse-json.ts"
-import { fileNameOf } from "../picture-url.ts"
-import { runInOrder } from "../run-in-order.ts"
 
 const PAGE_ROWS = 1_000
 const CONCURRENCY = 4

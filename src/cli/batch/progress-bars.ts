@@ -1,9 +1,9 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import type { Batch, Claimcheck } from "../../lib/client/claimcheck.ts"
-import { countOf, humanMs } from "../human-units.ts"
-import { showProgress } from "../progress.ts"
-import { sayNotices } from "../say-notices.ts"
-import { printError } from "../terminal.ts"
+import { countOf, humanMs } from "../terminal/human-units.ts"
+import { showProgress } from "../terminal/progress.ts"
+import { sayNotices } from "../terminal/say-notices.ts"
+import { printError } from "../terminal/terminal.ts"
 import { downloadOutputs } from "./download-outputs.ts"
 import { followBatch } from "./follow-batch.ts"
 

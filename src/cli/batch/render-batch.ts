@@ -1,7 +1,7 @@
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
 import type { Problem } from "../../lib/client/claimcheck.ts"
-import { countOf, humanMs, noticeText } from "../human-units.ts"
-import type { Paint } from "../terminal.ts"
+import { countOf, humanMs, noticeText } from "../terminal/human-units.ts"
+import type { Paint } from "../terminal/terminal.ts"
 import type { BatchRun } from "./batch-run.ts"
 import { commonest } from "./count-failures.ts"
 

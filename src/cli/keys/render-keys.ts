@@ -1,7 +1,7 @@
 import type { ApiKeyStore } from "../../lib/callers/api-key-store.ts"
 import { formatRateLimit } from "../../lib/callers/rate-limit.ts"
-import type { Paint } from "../terminal.ts"
-import { renderTable } from "../text-table.ts"
+import type { Paint } from "../terminal/terminal.ts"
+import { renderTable } from "../terminal/text-table.ts"
 
 type KeyList = Awaited<ReturnType<ApiKeyStore["list"]>>
 

@@ -1,12 +1,12 @@
 import type { Command } from "commander"
 import { EXIT } from "../cli-error.ts"
-import { humanBytes, humanMs } from "../human-units.ts"
+import { readImageFile } from "../files/read-image-file.ts"
 import { interruptible } from "../interrupted.ts"
 import { parseCount } from "../parse-option.ts"
-import { bar, percent } from "../prediction-table.ts"
-import { readImageFile } from "../read-image-file.ts"
-import { type Paint, paintFor, print, printError } from "../terminal.ts"
-import { renderTable } from "../text-table.ts"
+import { humanBytes, humanMs } from "../terminal/human-units.ts"
+import { bar, percent } from "../terminal/prediction-table.ts"
+import { type Paint, paintFor, print, printError } from "../terminal/terminal.ts"
+import { renderTable } from "../terminal/text-table.ts"
 import { type CheckReport, runCheck } from "./run-check.ts"
 
 const HELP = `

@@ -1,7 +1,7 @@
 import { extname } from "node:path"
 import { CliError, EXIT } from "../cli-error.ts"
-import { fileNameOf, isPictureUrl } from "../picture-url.ts"
-import { realPathOf } from "../real-path.ts"
+import { fileNameOf, isPictureUrl } from "../files/picture-url.ts"
+import { realPathOf } from "../files/real-path.ts"
 
 /**
  * Gives each result of a run a path of its own: never that of an input, which may still have to be read; and where another

@@ -1,5 +1,5 @@
 import type { TicketData } from "../../lib/client/claimcheck.ts"
-import { humanBytes } from "../human-units.ts"
+import { humanBytes } from "../terminal/human-units.ts"
 
 /** "640×480 · jpeg · 93.1 kB" */
 export function pictureText(image: TicketData["image"]): string {

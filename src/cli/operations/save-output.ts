@@ -3,7 +3,7 @@ import { basename, dirname, extname, join } from "node:path"
 import { fileURLToPath } from "node:url"
 import { type Claimcheck, ClaimcheckError, type TicketData } from "../../lib/client/claimcheck.ts"
 import { CliError, describe, EXIT } from "../cli-error.ts"
-import { fileNameOf } from "../picture-url.ts"
+import { fileNameOf } from "../files/picture-url.ts"
 
 /** @property below the way from a folder that was named to the input; it is kept in the other folder */
 type Where = { folder?: string | undefined; suffix: string; below?: string | undefined }

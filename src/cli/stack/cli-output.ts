@@ -1,6 +1,6 @@
 import { hostname } from "node:os"
 import type { LogLevel } from "../../lib/log.ts"
-import { paintFor, print } from "../terminal.ts"
+import { paintFor, print } from "../terminal/terminal.ts"
 import { humanOutput, jsonOutput, type StackOutput } from "./stack-output.ts"
 
 const LEVELS: readonly LogLevel[] = ["debug", "info", "warn", "error"]

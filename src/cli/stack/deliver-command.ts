@@ -1,7 +1,7 @@
 import { join } from "node:path"
 import type { Command } from "commander"
 import { packageRoot } from "../package-root.ts"
-import { survivesGoneReader } from "../terminal.ts"
+import { survivesGoneReader } from "../terminal/terminal.ts"
 import { cliOutput } from "./cli-output.ts"
 import { delivererPart } from "./parts/deliverer-part.ts"
 import { readWebhookSecrets, signing } from "./parts/secrets.ts"

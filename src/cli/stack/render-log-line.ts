@@ -1,5 +1,5 @@
 import type { LogFields, LogLevel } from "../../lib/log.ts"
-import type { Paint, Style } from "../terminal.ts"
+import type { Paint, Style } from "../terminal/terminal.ts"
 
 export type LogLine = { time: string; level: LogLevel; script: string; event: string; fields: LogFields }
 

@@ -1,5 +1,5 @@
 import { createLog, type LogFields, type LogLevel } from "../../lib/log.ts"
-import type { Paint } from "../terminal.ts"
+import type { Paint } from "../terminal/terminal.ts"
 import type { PartLine, PartName } from "./parts/part.ts"
 import { clockTime, parseLogLine, renderLogLine } from "./render-log-line.ts"
 

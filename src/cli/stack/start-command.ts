@@ -1,6 +1,6 @@
 import { type Command, Option } from "commander"
 import { packageRoot } from "../package-root.ts"
-import { survivesGoneReader } from "../terminal.ts"
+import { survivesGoneReader } from "../terminal/terminal.ts"
 import { cliOutput } from "./cli-output.ts"
 import { readStackConfig, type StackOptions } from "./parts/stack-config.ts"
 import { listenForInterrupts } from "./processes/interrupts.ts"

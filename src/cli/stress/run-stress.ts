@@ -1,6 +1,6 @@
 import { Claimcheck, ClaimcheckError } from "../../lib/client/claimcheck.ts"
-import type { EdgeAddress } from "../edge-options.ts"
-import type { ImageFile } from "../read-image-file.ts"
+import type { EdgeAddress } from "../api/edge-options.ts"
+import type { ImageFile } from "../files/read-image-file.ts"
 
 export type StressOptions = EdgeAddress & {
   requests: number

@@ -1,6 +1,6 @@
-import { countOf, humanMs } from "../human-units.ts"
-import { bar } from "../prediction-table.ts"
-import type { Paint } from "../terminal.ts"
+import { countOf, humanMs } from "../terminal/human-units.ts"
+import { bar } from "../terminal/prediction-table.ts"
+import type { Paint } from "../terminal/terminal.ts"
 import { type Bin, histogram, quantile } from "./latencies.ts"
 import type { Sample } from "./run-stress.ts"
 

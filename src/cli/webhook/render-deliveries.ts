@@ -1,7 +1,7 @@
 import { type Deliveries, receiverOf } from "../../lib/webhooks/delivery.ts"
-import { humanMs } from "../human-units.ts"
-import type { Paint, Style } from "../terminal.ts"
-import { renderTable } from "../text-table.ts"
+import { humanMs } from "../terminal/human-units.ts"
+import type { Paint, Style } from "../terminal/terminal.ts"
+import { renderTable } from "../terminal/text-table.ts"
 
 type View = { paint: Paint; nowMs: number }
 type Delivery = Deliveries["deliveries"][number]

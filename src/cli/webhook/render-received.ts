@@ -1,6 +1,6 @@
-import { percent } from "../prediction-table.ts"
 import { clockTime } from "../stack/render-log-line.ts"
-import type { Paint, Style } from "../terminal.ts"
+import { percent } from "../terminal/prediction-table.ts"
+import type { Paint, Style } from "../terminal/terminal.ts"
 import type { Received } from "./receiver.ts"
 import type { WebhookEvent } from "./verify-event.ts"
 

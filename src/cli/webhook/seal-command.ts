@@ -1,7 +1,7 @@
 import type { Command } from "commander"
 import { runAdmin } from "../admin/run-admin.ts"
-import { countOf } from "../human-units.ts"
-import { print } from "../terminal.ts"
+import { countOf } from "../terminal/human-units.ts"
+import { print } from "../terminal/terminal.ts"
 
 const HELP = `
 Run it after you set PAYLOAD_SECRET, and before you remove an old one: it encrypts the secrets of all API keys with the first

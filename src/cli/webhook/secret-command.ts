@@ -1,6 +1,6 @@
 import type { Command } from "commander"
 import { newWebhookSecret } from "../../lib/webhooks/webhook-secret.ts"
-import { print, survivesGoneReader } from "../terminal.ts"
+import { print, survivesGoneReader } from "../terminal/terminal.ts"
 import { findSecrets } from "./local-secrets.ts"
 
 const HELP = `

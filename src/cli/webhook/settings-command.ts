@@ -5,8 +5,8 @@ import type { WebhookSettings, WebhookSettingsStore } from "../../lib/webhooks/w
 import { webhookUrlSchema } from "../../lib/webhooks/webhook-url.ts"
 import { runAdmin } from "../admin/run-admin.ts"
 import { CliError } from "../cli-error.ts"
-import { countOf } from "../human-units.ts"
-import { print, printError } from "../terminal.ts"
+import { countOf } from "../terminal/human-units.ts"
+import { print, printError } from "../terminal/terminal.ts"
 
 const HELP = `
 The key is one of claimcheck keys list, or of API_KEYS. Without a secret of its own, its webhooks are signed with the

@@ -1,9 +1,9 @@
 import type { Command } from "commander"
 import { deliveriesSchema } from "../../lib/webhooks/delivery.ts"
-import { createApi, parseBody } from "../api.ts"
-import { type EdgeOptions, withEdgeOptions } from "../edge-options.ts"
+import { createApi, parseBody } from "../api/api.ts"
+import { type EdgeOptions, withEdgeOptions } from "../api/edge-options.ts"
 import { interruptible } from "../interrupted.ts"
-import { paintFor, print, survivesGoneReader } from "../terminal.ts"
+import { paintFor, print, survivesGoneReader } from "../terminal/terminal.ts"
 import { renderDeliveries } from "./render-deliveries.ts"
 
 const HELP = `

@@ -2,10 +2,10 @@ import type { Command } from "commander"
 import type { AdminDeps } from "../admin/open-admin.ts"
 import { runAdmin } from "../admin/run-admin.ts"
 import { checkWhich, reportFailures, type Which, withWhich } from "../admin/which.ts"
-import { confirm } from "../confirm.ts"
-import { countOf } from "../human-units.ts"
 import { parseCount } from "../parse-option.ts"
-import { paintFor, print, printError } from "../terminal.ts"
+import { confirm } from "../terminal/confirm.ts"
+import { countOf } from "../terminal/human-units.ts"
+import { paintFor, print, printError } from "../terminal/terminal.ts"
 import {
   allUndelivered,
   countWebhooks,

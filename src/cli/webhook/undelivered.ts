@@ -1,8 +1,8 @@
 import { type DeliveryEvent, receiverOf, toDeliveries, webhookEventOf } from "../../lib/webhooks/delivery.ts"
 import { jobIdOfEvent, type Outbox, type Undelivered } from "../../lib/webhooks/outbox.ts"
-import { countOf, humanMs } from "../human-units.ts"
-import type { Paint } from "../terminal.ts"
-import { renderTable } from "../text-table.ts"
+import { countOf, humanMs } from "../terminal/human-units.ts"
+import type { Paint } from "../terminal/terminal.ts"
+import { renderTable } from "../terminal/text-table.ts"
 
 const PAGE = 100
 

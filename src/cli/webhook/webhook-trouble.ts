@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises"
 import { deliveriesSchema, receiverOf } from "../../lib/webhooks/delivery.ts"
-import { type GetJson, parseBody } from "../api.ts"
+import { type GetJson, parseBody } from "../api/api.ts"
 import { CliError } from "../cli-error.ts"
 import { deliveriesPath } from "./show-command.ts"
 

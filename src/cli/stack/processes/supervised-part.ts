@@ -1,6 +1,6 @@
 import { sleep } from "../../../lib/sleep.ts"
 import { CliError } from "../../cli-error.ts"
-import { plain } from "../../terminal.ts"
+import { plain } from "../../terminal/terminal.ts"
 import type { Part, PartLine } from "../parts/part.ts"
 import { parseLogLine, renderLogLine } from "../render-log-line.ts"
 import { LastLines } from "./last-lines.ts"

@@ -9,7 +9,7 @@ import { addBatchCommand } from "../../../../src/cli/batch/batch-command.ts"
 import { downloadOutputs } from "../../../../src/cli/batch/download-outputs.ts"
 import { renderSummary } from "../../../../src/cli/batch/render-batch.ts"
 import { CliError, EXIT } from "../../../../src/cli/cli-error.ts"
-import { plain } from "../../../../src/cli/terminal.ts"
+import { plain } from "../../../../src/cli/terminal/terminal.ts"
 import type { BatchTicket } from "../../../../src/lib/batches/batch-ticket.ts"
 import { Claimcheck } from "../../../../src/lib/client/claimcheck.ts"
 

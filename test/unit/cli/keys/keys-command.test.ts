@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { parseRate, parseWeight } from "../../../../src/cli/keys/keys-command.ts"
 import { renderKeyList } from "../../../../src/cli/keys/render-keys.ts"
-import { plain } from "../../../../src/cli/terminal.ts"
+import { plain } from "../../../../src/cli/terminal/terminal.ts"
 
 const DAY_MS = Date.parse("2026-01-31T12:00:00Z")
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest"
 import { readOwnLine, readRedisLine, readWorkerdLine } from "../../../../src/cli/stack/processes/read-part-line.ts"
 import { clockTime, parseLogLine, renderLogLine } from "../../../../src/cli/stack/render-log-line.ts"
-import { plain } from "../../../../src/cli/terminal.ts"
+import { plain } from "../../../../src/cli/terminal/terminal.ts"
 import { createLog } from "../../../../src/lib/log.ts"
 
 const TIME = "2026-01-02T03:04:05.678Z"

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest"
 import { histogram, quantile } from "../../../../src/cli/stress/latencies.ts"
 import { runStress, type Sample, type StressOptions } from "../../../../src/cli/stress/run-stress.ts"
 import { renderHistogram, renderReport, summarize } from "../../../../src/cli/stress/stress-report.ts"
-import { plain } from "../../../../src/cli/terminal.ts"
+import { plain } from "../../../../src/cli/terminal/terminal.ts"
 import { ClaimcheckError } from "../../../../src/lib/client/claimcheck.ts"
 
 const oneTo = (count: number) => Array.from({ length: count }, (_value, i) => i + 1)

@@ -1,10 +1,10 @@
 import { stat } from "node:fs/promises"
 import { isAbsolute, join } from "node:path"
 import { glob, isDynamicPattern } from "tinyglobby"
-import { IMAGE_ENDINGS } from "../lib/images/image-formats.ts"
-import { countOf } from "./human-units.ts"
+import { IMAGE_ENDINGS } from "../../lib/images/image-formats.ts"
+import { countOf } from "../terminal/human-units.ts"
+import { printError } from "../terminal/terminal.ts"
 import { isPictureUrl } from "./picture-url.ts"
-import { printError } from "./terminal.ts"
 
 const PICTURES = `*.{${IMAGE_ENDINGS.join(",")}}`
 const MAX_NAMED = 3

@@ -1,5 +1,5 @@
 import type { z } from "zod"
-import { CliError } from "./cli-error.ts"
+import { CliError } from "../cli-error.ts"
 import { forTerminal, NO_ANSWER_OF_OURS, newClient } from "./edge-client.ts"
 import type { EdgeAddress } from "./edge-options.ts"
 

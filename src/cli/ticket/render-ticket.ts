@@ -1,8 +1,8 @@
-import type { TicketData } from "../lib/client/claimcheck.ts"
-import { humanMs, noticeText } from "./human-units.ts"
-import { outputText, pictureText } from "./operations/picture-text.ts"
-import { renderPredictions } from "./prediction-table.ts"
-import type { Paint, Style } from "./terminal.ts"
+import type { TicketData } from "../../lib/client/claimcheck.ts"
+import { outputText, pictureText } from "../operations/picture-text.ts"
+import { humanMs, noticeText } from "../terminal/human-units.ts"
+import { renderPredictions } from "../terminal/prediction-table.ts"
+import type { Paint, Style } from "../terminal/terminal.ts"
 
 const COLOUR: Record<string, Style> = { succeeded: "green", failed: "red", canceled: "yellow" }
 

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises"
-import { CliError, EXIT } from "./cli-error.ts"
+import { CliError, EXIT } from "../cli-error.ts"
 import { paintFor } from "./terminal.ts"
 
 export type Terminal = { input: NodeJS.ReadStream; output: NodeJS.WriteStream }

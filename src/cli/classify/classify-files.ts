@@ -1,9 +1,9 @@
-import type { Claimcheck, Image, Shrunk, SubmitOptions, TicketData } from "../lib/client/claimcheck.ts"
-import { CliError } from "./cli-error.ts"
-import { forTerminal } from "./edge-client.ts"
-import { isPictureUrl } from "./picture-url.ts"
-import { readImageFile } from "./read-image-file.ts"
-import { readSample, sampleNameOf } from "./read-sample.ts"
+import type { Claimcheck, Image, Shrunk, SubmitOptions, TicketData } from "../../lib/client/claimcheck.ts"
+import { forTerminal } from "../api/edge-client.ts"
+import { CliError } from "../cli-error.ts"
+import { isPictureUrl } from "../files/picture-url.ts"
+import { readImageFile } from "../files/read-image-file.ts"
+import { readSample, sampleNameOf } from "../files/read-sample.ts"
 import { runInOrder } from "./run-in-order.ts"
 
 export type ClassifyOptions = {

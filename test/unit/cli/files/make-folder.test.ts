@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { expect, onTestFinished, test } from "vitest"
-import { makeFolder } from "../../../src/cli/make-folder.ts"
+import { makeFolder } from "../../../../src/cli/files/make-folder.ts"
 
 test("makeFolder() makes what is missing, and says what is in the way and who named it", async () => {
   const root = mkdtempSync(join(tmpdir(), "claimcheck-folder-"))

@@ -1,5 +1,5 @@
-import { readRefusal } from "../lib/client/read-response.ts"
-import { paintFor } from "./terminal.ts"
+import { readRefusal } from "../../lib/client/read-response.ts"
+import { paintFor } from "../terminal/terminal.ts"
 
 /** The client repeats a refusal that asks it to come back sooner. */
 export const MAX_RETRY_AFTER_MS = 120_000

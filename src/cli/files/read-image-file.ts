@@ -1,8 +1,8 @@
 import { readFile } from "node:fs/promises"
 import { buffer } from "node:stream/consumers"
 import { isDynamicPattern } from "tinyglobby"
-import { listFormats, sniffContentType } from "../lib/images/image-header.ts"
-import { CliError, describe } from "./cli-error.ts"
+import { listFormats, sniffContentType } from "../../lib/images/image-header.ts"
+import { CliError, describe } from "../cli-error.ts"
 
 export type ImageFile = { bytes: Uint8Array<ArrayBuffer>; contentType: string }
 

@@ -1,4 +1,4 @@
-import { CliError } from "./cli-error.ts"
+import { CliError } from "../cli-error.ts"
 
 const ADVICE: Record<string, string> = {
   ECONNREFUSED: "nothing listens there. Is `npm start` running? Another address is given with --url",

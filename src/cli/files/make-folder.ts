@@ -1,5 +1,5 @@
 import { mkdir } from "node:fs/promises"
-import { CliError, describe, EXIT } from "./cli-error.ts"
+import { CliError, describe, EXIT } from "../cli-error.ts"
 
 const ADVICE: Record<string, string> = {
   EEXIST: "a file is there",

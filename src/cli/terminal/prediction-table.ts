@@ -1,4 +1,4 @@
-import type { TicketData } from "../lib/client/claimcheck.ts"
+import type { TicketData } from "../../lib/client/claimcheck.ts"
 import type { Paint } from "./terminal.ts"
 
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"] as const

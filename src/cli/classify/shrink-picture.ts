@@ -1,5 +1,5 @@
-import { ClaimcheckError } from "../lib/client/claimcheck.ts"
-import { COPY_SIDE_PX } from "../lib/client/image.ts"
+import { ClaimcheckError } from "../../lib/client/claimcheck.ts"
+import { COPY_SIDE_PX } from "../../lib/client/image.ts"
 
 /**
  * A smaller JPEG of a picture, upright, as the client makes it in a browser.

@@ -1,7 +1,7 @@
 import { z } from "zod"
-import type { Claimcheck } from "../lib/client/claimcheck.ts"
-import { parseBody } from "./api.ts"
-import { CliError } from "./cli-error.ts"
+import type { Claimcheck } from "../../lib/client/claimcheck.ts"
+import { parseBody } from "../api/api.ts"
+import { CliError } from "../cli-error.ts"
 import type { ImageFile } from "./read-image-file.ts"
 
 const PREFIX = "sample:"
