@@ -5,7 +5,7 @@ import { wholeNumberOption } from "../../lib/operations/option.ts"
 import { webhookUrlOrNoneSchema } from "../../lib/webhooks/webhook-url.ts"
 import { MAX_DEADLINE_MS } from "../config.ts"
 import { reasonsOf } from "../reasons-of.ts"
-import { MAX_URL_COLUMN_CHARS } from "./url-column.ts"
+import { MAX_URL_COLUMN_CHARS } from "./list/url-column.ts"
 
 export const MAX_BATCH_SIZE = 1_000
 

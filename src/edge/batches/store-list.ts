@@ -2,10 +2,10 @@ import { AppError } from "../../lib/app-error.ts"
 import type { BatchStore } from "../../lib/batches/batch-store.ts"
 import { encodeChunk, encodeRow, type ListRow } from "../../lib/batches/list-chunk.ts"
 import { sha256Hex } from "../../lib/sha256.ts"
-import { checkRow, type RowProblem } from "./check-row.ts"
-import type { InputRow } from "./input-row.ts"
-import type { ListLimits } from "./list-limits.ts"
-import type { OpenList } from "./read-list.ts"
+import { checkRow, type RowProblem } from "./list/check-row.ts"
+import type { InputRow } from "./list/input-row.ts"
+import type { ListLimits } from "./list/list-limits.ts"
+import type { OpenList } from "./list/read-list.ts"
 
 /**
  * Each chunk may be a tenth longer than the one before: a short list is read back in small pieces, and 45 chunks hold more than

@@ -13,9 +13,9 @@ import {
   maxAnswerPictures,
   type ResultRow,
   readResultRows,
-} from "../batches/result-rows.ts"
+} from "../batches/results/result-rows.ts"
+import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/results/write-results.ts"
 import { type SubmittedBatch, submitBatch } from "../batches/submit-batch.ts"
-import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/write-results.ts"
 import { baseUrl, linkTo } from "../http/names.ts"
 import { problemResponse } from "../http/problem.ts"
 import { TICKET_HEADERS } from "../http/response-headers.ts"

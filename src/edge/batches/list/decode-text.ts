@@ -1,4 +1,4 @@
-import { AppError } from "../../lib/app-error.ts"
+import { AppError } from "../../../lib/app-error.ts"
 
 const MARKS = [
   { encoding: "utf-8", bytes: [0xef, 0xbb, 0xbf] },

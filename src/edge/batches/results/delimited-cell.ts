@@ -1,4 +1,4 @@
-import { spreadsheetText } from "../../lib/spreadsheet-text.ts"
+import { spreadsheetText } from "../../../lib/spreadsheet-text.ts"
 
 /** A cell after RFC 4180 that no spreadsheet runs. */
 export function delimitedCell(value: string, delimiter: "," | "\t"): string {

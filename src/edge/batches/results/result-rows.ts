@@ -1,6 +1,6 @@
-import type { Batch, BatchPlan } from "../../lib/batches/batch.ts"
-import type { BatchStore } from "../../lib/batches/batch-store.ts"
-import type { ListChunk, ListRow } from "../../lib/batches/list-chunk.ts"
+import type { Batch, BatchPlan } from "../../../lib/batches/batch.ts"
+import type { BatchStore } from "../../../lib/batches/batch-store.ts"
+import type { ListChunk, ListRow } from "../../../lib/batches/list-chunk.ts"
 import { type PictureResult, readPictureResult } from "./picture-result.ts"
 
 /** A row as it was sent, and what became of its pictures. */

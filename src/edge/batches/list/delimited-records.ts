@@ -1,4 +1,4 @@
-import { AppError } from "../../lib/app-error.ts"
+import { AppError } from "../../../lib/app-error.ts"
 import type { ListLimits } from "./list-limits.ts"
 
 /** One record of a list: its cells, and the line of the text that it begins in. */

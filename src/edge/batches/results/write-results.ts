@@ -1,5 +1,5 @@
-import type { BatchPlan } from "../../lib/batches/batch.ts"
-import { answerOf, withLinks } from "../../lib/tickets/ticket.ts"
+import type { BatchPlan } from "../../../lib/batches/batch.ts"
+import { answerOf, withLinks } from "../../../lib/tickets/ticket.ts"
 import { delimitedLine } from "./delimited-cell.ts"
 import type { PictureResult } from "./picture-result.ts"
 import { cellsOf, headerOf } from "./result-columns.ts"

@@ -1,4 +1,4 @@
-import { AppError } from "../../lib/app-error.ts"
+import { AppError } from "../../../lib/app-error.ts"
 import { type DelimitedRecord, DelimitedRecords } from "./delimited-records.ts"
 import type { Columns, InputRow } from "./input-row.ts"
 import type { ListLimits } from "./list-limits.ts"

@@ -1,5 +1,5 @@
-import type { Batch } from "../../lib/batches/batch.ts"
-import type { InputRow } from "./input-row.ts"
+import type { Batch } from "../../../lib/batches/batch.ts"
+import type { InputRow } from "../list/input-row.ts"
 import { keepLastChunk, type ResultRow, type ResultStore, readResultRows } from "./result-rows.ts"
 
 /** The rows of a batch that is done of which a picture did not succeed, as their sender wrote them, a chunk of the list at a time. */

@@ -1,4 +1,4 @@
-import { checkPictureUrl } from "../uploads/picture-url.ts"
+import { checkPictureUrl } from "../../uploads/picture-url.ts"
 import type { InputRow } from "./input-row.ts"
 
 const MAX_VALUE_CHARS = 100

@@ -1,6 +1,6 @@
-import type { BatchPlan } from "../../lib/batches/batch.ts"
-import { OPERATIONS } from "../../lib/operations/operations.ts"
-import type { JobResult } from "../../lib/queue/job.ts"
+import type { BatchPlan } from "../../../lib/batches/batch.ts"
+import { OPERATIONS } from "../../../lib/operations/operations.ts"
+import type { JobResult } from "../../../lib/queue/job.ts"
 import type { PictureResult } from "./picture-result.ts"
 import type { ResultRow } from "./result-rows.ts"
 

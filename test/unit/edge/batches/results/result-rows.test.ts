@@ -1,9 +1,14 @@
 import { describe, expect, it } from "vitest"
-import { readPictureResult } from "../../../../src/edge/batches/picture-result.ts"
-import { answerUnits, boundAnswer, keepLastChunk, type ResultStore } from "../../../../src/edge/batches/result-rows.ts"
-import { writeResults } from "../../../../src/edge/batches/write-results.ts"
-import type { Batch } from "../../../../src/lib/batches/batch.ts"
-import { parseOperation } from "../../../../src/lib/operations/operations.ts"
+import { readPictureResult } from "../../../../../src/edge/batches/results/picture-result.ts"
+import {
+  answerUnits,
+  boundAnswer,
+  keepLastChunk,
+  type ResultStore,
+} from "../../../../../src/edge/batches/results/result-rows.ts"
+import { writeResults } from "../../../../../src/edge/batches/results/write-results.ts"
+import type { Batch } from "../../../../../src/lib/batches/batch.ts"
+import { parseOperation } from "../../../../../src/lib/operations/operations.ts"
 
 /** A batch whose rows all name the same picture again and again, in chunks of a hundred rows. */
 function repeating({ rows, named, output }: { rows: number; named: number; output: string }) {

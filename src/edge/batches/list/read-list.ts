@@ -1,5 +1,5 @@
-import { AppError } from "../../lib/app-error.ts"
-import { cameFromCurl } from "../uploads/read-upload.ts"
+import { AppError } from "../../../lib/app-error.ts"
+import { cameFromCurl } from "../../uploads/read-upload.ts"
 import { decodeText } from "./decode-text.ts"
 import { DelimitedRows } from "./delimited-rows.ts"
 import type { Columns, InputRow } from "./input-row.ts"

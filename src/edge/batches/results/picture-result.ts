@@ -1,5 +1,5 @@
-import type { Batch } from "../../lib/batches/batch.ts"
-import type { JobError, JobResult } from "../../lib/queue/job.ts"
+import type { Batch } from "../../../lib/batches/batch.ts"
+import type { JobError, JobResult } from "../../../lib/queue/job.ts"
 
 /** What became of one picture. */
 export type PictureResult = {

@@ -1,4 +1,4 @@
-import { AppError } from "../../lib/app-error.ts"
+import { AppError } from "../../../lib/app-error.ts"
 import type { ListLimits } from "./list-limits.ts"
 
 /** One record of a list in JSON: as it was sent, as it was parsed, and the line of the text that it begins in. */
