@@ -58,6 +58,9 @@ function viewOf(loop: ClaimLoop) {
 
 function report({ metrics, log }: ClaimLoop, { status, reclaimed, unreadable }: Claimed): void {
   metrics.claims.inc({ found: status })
-  for (const job of reclaimed) logReclaimed(log, job)
-  for (const about of unreadable) log.error("job.unreadable", about)
+  for (const job of reclaimed) metrics.jobs.inc({ queue: job.queue, outcome: logReclaimed(log, job) })
+  for (const about of unreadable) {
+    metrics.jobs.inc({ queue: about.queue, outcome: "dead" })
+    log.error("job.unreadable", about)
+  }
 }

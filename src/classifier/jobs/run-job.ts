@@ -1,11 +1,11 @@
 import { AppError, isOutage } from "../../lib/app-error.ts"
 import { fullJitterMs } from "../../lib/backoff.ts"
 import { readImageHeader, seenImage } from "../../lib/images/image-header.ts"
-import type { Log } from "../../lib/log.ts"
+import type { Log, LogFields } from "../../lib/log.ts"
 import type { Lease, Outcome, Retry } from "../../lib/queue/claim.ts"
 import type { ClaimedJob } from "../../lib/queue/job.ts"
 import { unpaidShare } from "../../lib/queue/job-cost.ts"
-import type { JobStore } from "../../lib/queue/job-store.ts"
+import type { JobStore, Retried } from "../../lib/queue/job-store.ts"
 import { sha256Hex } from "../../lib/sha256.ts"
 import type { Tracer } from "../../lib/trace/tracer.ts"
 import type { Metrics } from "../health/metrics.ts"
@@ -49,7 +49,7 @@ export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSi
     const end = await attempt(runner, job, { signal, trace })
     metrics.jobs.inc({ queue: job.queue, outcome: end })
     // A failure has said its code already.
-    if (end !== "failed") trace.end(end)
+    if (end !== "failed") trace.end(end, end === "dead" ? "attempts_exhausted" : undefined)
   } catch (error) {
     trace.end(
       error instanceof JobStopped ? "stopped" : "abandoned",
@@ -95,7 +95,7 @@ function retryAfter(error: unknown, { shutdown }: JobRunner): Again | null {
   return { reason: "lane_timeout", counts: true, onceMore: true, ...how }
 }
 
-type End = "succeeded" | "failed" | "retried" | "lease_lost"
+type End = "succeeded" | "failed" | "retried" | "dead" | "lease_lost"
 
 type Attempted = { signal: AbortSignal; trace: JobTrace }
 
@@ -111,9 +111,8 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
     const { reason, ...how } = retry
     // An attempt that does not count says nothing against the job.
     const delayMs = how.counts ? Math.round(backoff(job.attempts - 1, runner.backoffMs)) : 0
-    const held = await reach(() => store.retry(lease, RETRY_TEXTS[reason], { nowMs: now(), delayMs, ...how }))
-    log.warn("job.retried", { ...about, reason, held, delayMs })
-    return held ? "retried" : "lease_lost"
+    const became = await reach(() => store.retry(lease, RETRY_TEXTS[reason], { nowMs: now(), delayMs, ...how }))
+    return reportRetry(runner, became, { ...about, reason, delayMs })
   }
   const finishStart = performance.now()
   const held = await reach(() => store.finish({ ...lease, job, unpaid }, outcome, now()))
@@ -139,6 +138,24 @@ async function attempt(runner: JobRunner, job: ClaimedJob, { signal, trace }: At
     log.info("job.completed", { ...about, fetchMs: timings.fetch, decodeMs: timings.decode, inferMs: timings.infer })
   }
   return outcome.state
+}
+
+type RetryFields = LogFields & { reason: RetryReason; delayMs: number }
+
+function reportRetry({ log }: JobRunner, became: Retried, { reason, delayMs, ...about }: RetryFields): End {
+  switch (became) {
+    case "queued":
+      log.warn("job.retried", { ...about, reason, delayMs })
+      return "retried"
+    case "dead":
+      log.error("job.failed", { ...about, code: "attempts_exhausted", reason: RETRY_TEXTS[reason] })
+      return "dead"
+    case "lost":
+      log.info("job.lease_lost", about)
+      return "lease_lost"
+    default:
+      return became satisfies never
+  }
 }
 
 const backoff = (n: number, baseMs: number) => fullJitterMs(n, { baseMs, capMs: MAX_BACKOFF_MS })

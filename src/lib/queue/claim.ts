@@ -37,7 +37,7 @@ export type Claimed = {
   /** Other jobs, whose lease had run out or whose deadline was over: as the claim left them. */
   reclaimed: Job[]
   /** What could not be read here, and went to the dead letters alone. */
-  unreadable: { jobId: string; reason: string }[]
+  unreadable: { jobId: string; queue: string; reason: string }[]
 }
 
 export type Lease = { jobId: string; token: string }

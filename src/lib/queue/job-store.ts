@@ -25,6 +25,9 @@ import { encodeWakeUp } from "./wake-up-message.ts"
 const ORPHAN_TTL_MS = 60_000
 
 const chargeReply = z.tuple([z.enum(["charged", "rate_limited"]), instantOrNone])
+const retried = z.enum(["queued", "dead", "lost"])
+/** What became of a job whose attempt ended without an outcome. */
+export type Retried = z.infer<typeof retried>
 const withdrawReply = z.tuple([z.enum(["withdrawn", "finished", "missing", "started"]), z.string()])
 export type Withdrawal = { status: z.infer<typeof withdrawReply>[0]; job: Job | null }
 
@@ -106,10 +109,10 @@ export class JobStore {
 
   /** One record that cannot be read must not keep its neighbours from their work. */
   async #setAside(text: string, why: string, { token, nowMs }: Claim): Promise<Claimed["unreadable"][number]> {
-    const { id: jobId } = JSON.parse(text) as { id: string }
+    const { id: jobId, queue } = JSON.parse(text) as { id: string; queue: string }
     const reason = `its record cannot be read here: ${why}`
     await this.retry({ jobId, token }, reason, { nowMs, counts: true, aside: true })
-    return { jobId, reason }
+    return { jobId, queue, reason }
   }
 
   /** Moves the end of the leases to `untilMs`. Returns the leases that are lost. */
@@ -133,10 +136,10 @@ export class JobStore {
     return this.#run(FINISH, args, yesOrNo)
   }
 
-  /** Ends an attempt without an outcome: the job is tried again, or goes to the dead letters. False when the lease is lost. */
-  async retry({ jobId, token }: Lease, reason: string, options: Retry): Promise<boolean> {
+  /** Ends an attempt without an outcome: the job is tried again, or goes to the dead letters. */
+  async retry({ jobId, token }: Lease, reason: string, options: Retry): Promise<Retried> {
     const settings = { ...options, deadTtlMs: this.#limits.deadTtlMs }
-    return this.#run(RETRY, [jobId, token, reason, JSON.stringify(settings)], yesOrNo)
+    return this.#run(RETRY, [jobId, token, reason, JSON.stringify(settings)], retried)
   }
 
   /** Cancels a ticket that has not finished, at once when it waits, at the lane's next stage when it is worked on. */

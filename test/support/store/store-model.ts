@@ -1,6 +1,6 @@
 import type { Claim, Claimed, Retry } from "../../../src/lib/queue/claim.ts"
 import type { Job } from "../../../src/lib/queue/job.ts"
-import type { Withdrawal } from "../../../src/lib/queue/job-store.ts"
+import type { Retried, Withdrawal } from "../../../src/lib/queue/job-store.ts"
 import type { Enqueued, NewJob } from "../../../src/lib/queue/new-job.ts"
 import type { StoreDump, StoredJob } from "./store-audit.ts"
 
@@ -182,13 +182,14 @@ export class StoreModel {
     id: string,
     token: string,
     { counts, nowMs, delayMs }: Required<Pick<Retry, "counts" | "nowMs" | "delayMs">>,
-  ): boolean {
+  ): Retried {
     const ticket = this.tickets.get(id)
-    if (ticket?.lease?.token !== token) return ticket?.givenBackBy === token
+    const told = () => (ticket?.state === "failed" ? "dead" : "queued")
+    if (ticket?.lease?.token !== token) return ticket?.givenBackBy === token ? told() : "lost"
     if (!counts && --ticket.attempts === 0) ticket.isStarted = false
     this.#giveBack(ticket)
     if (ticket.state === "queued" && delayMs > 0) ticket.retryMs = nowMs + delayMs
-    return true
+    return told()
   }
 
   leave(id: string, state: "canceled" | "failed", onlyQueued: boolean): Withdrawal["status"] {

@@ -8,14 +8,18 @@
 -- Without `counts` the attempt never happened (a classifier that shuts down gives back what it had not begun). `alone` makes the
 -- job a suspect; `timedOut` says what became of the attempt, so that it is none; `onceMore` leaves it one attempt more at most;
 -- `aside` makes it a dead letter at once; `delayMs` is the wait before the next attempt.
--- Returns 1 when the job was given back (or was already, by the same token), 0 when the lease is lost.
+-- Returns "queued" when the job is tried again, "dead" when this was its last attempt (the same when it was given back already, by
+-- the same token), and "lost" when the lease is lost.
 --- include "end-job"
 --- include "job-record"
 
 local id, token, s = ARGV[1], ARGV[2], cjson.decode(ARGV[4])
 local held = redis.call("ZREM", keys.leases, id .. ":" .. token) == 1
 local job = loadJob(id)
-if not held or not job then return job and job.givenBackBy == token and 1 or 0 end
+if not held or not job then
+  if not job or job.givenBackBy ~= token then return "lost" end
+  return job.state == "failed" and "dead" or "queued"
+end
 if s.aside then
   -- What its worker could not read may break here, too: its record ends in any case.
   if not pcall(buryJob, job, ARGV[3], s.nowMs, s.deadTtlMs) then
@@ -25,7 +29,7 @@ if s.aside then
     redis.call("PEXPIRE", keys.dead, s.deadTtlMs)
     redis.call("SET", keys.job(id), cjson.encode(job), "PX", s.deadTtlMs)
   end
-  return 1
+  return "dead"
 end
 if s.counts then
   keepAttempt(job, ARGV[3], s.nowMs)
@@ -37,6 +41,7 @@ if s.alone then job.alone = true end
 if s.timedOut then job.timeouts = (job.timeouts or 0) + 1 end
 if s.onceMore then job.maxAttempts = math.min(job.maxAttempts, job.attempts + 1) end
 endAttempt(job, ARGV[3], s.nowMs, s.deadTtlMs, s.delayMs)
+if job.state == "failed" then return "dead" end
 -- Its worker may have looked, and sleep by now; and others learn when its wait is over.
-if job.state == "queued" then redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue) end
-return 1
+redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue)
+return "queued"

@@ -37,7 +37,7 @@ async function kill(id: string, nowMs = T0): Promise<void> {
   await submit(store, jobOf(id, { maxAttempts: 1, contentKey: `of-${id}` }))
   const claim = claimOf({ nowMs, isIdle: true })
   expect(idsOf(await store.claim(claim))).toEqual([id])
-  expect(await store.retry({ jobId: id, token: claim.token }, "the lane died", { nowMs, counts: true })).toBe(true)
+  expect(await store.retry({ jobId: id, token: claim.token }, "the lane died", { nowMs, counts: true })).toBe("dead")
 }
 
 describe("listDead()", () => {

@@ -47,7 +47,9 @@ describe("a Redis that is full, whatever is freed", () => {
     expect(await store.renew([{ jobId: "done", token: "t" }], T0 + LEASE_MS)).toEqual([])
     const [done] = jobs
     expect(await store.finish({ jobId: "done", token: "t", ...(done && { job: done }) }, success(), T0)).toBe(true)
-    expect(await store.retry({ jobId: "given-back", token: "t" }, "it died", { nowMs: T0, counts: true })).toBe(true)
+    expect(await store.retry({ jobId: "given-back", token: "t" }, "it died", { nowMs: T0, counts: true })).toBe(
+      "queued",
+    )
     for (const id of ["canceled", "left"]) expect(await store.cancel(id, T0)).toMatchObject({ status: "withdrawn" })
     expect(await store.expire("expired", T0 + 2)).toMatchObject({ status: "withdrawn" })
     await store.claim(claimOf({ queues: ["late"], nowMs: T0 + 2 }))

@@ -43,7 +43,9 @@ describe("A job that a classifier cannot read", () => {
     h.auditing = false
     const claimed = await store.claim(claimOf({ max: 3 }))
     expect(idsOf(claimed)).toEqual(["a", "c"])
-    expect(claimed.unreadable).toEqual([{ jobId: "b", reason: expect.stringContaining("cannot be read here: ") }])
+    expect(claimed.unreadable).toEqual([
+      { jobId: "b", queue: "m", reason: expect.stringContaining("cannot be read here: ") },
+    ])
     expect(await h.client.zRange(h.keys.leases, 0, -1)).not.toContainEqual(expect.stringMatching(/^b:/))
     for (const job of claimed.jobs) {
       expect(await store.finish({ jobId: job.id, token: job.leaseToken, job }, success(), T0 + 1)).toBe(true)

@@ -30,19 +30,24 @@ it("logReclaimed() writes a line that is found by the job and by its trace", () 
   const error = { code: "attempts_exhausted", message: "Given up after 3 attempts" }
   expect(logged({ ...JOB, state: "queued" })).toMatchObject([{ event: "job.retried", ...about }])
   expect(logged({ ...JOB, state: "failed", error })).toMatchObject([
-    { event: "job.failed", ...about, code: error.code, reason: error.message },
+    { level: "error", event: "job.failed", ...about, code: error.code, reason: error.message },
   ])
+  const late = { code: "deadline_exceeded", message: "No classifier was free" }
+  expect(logged({ ...JOB, state: "failed", error: late })).toMatchObject([{ level: "info", event: "job.failed" }])
   expect(logged({ ...JOB, state: "queued", input: {} })[0]).not.toHaveProperty("traceId")
 })
 
-it("the claim loop logs what its claims reclaimed", async () => {
+it("the claim loop logs and counts what its claims reclaimed, and what could not be read", async () => {
   const leave = new AbortController()
   const lines: string[] = []
   const log = createLog({ server: "s", script: "classifier", write: (line) => lines.push(line) })
-  const reclaimed = [{ ...JOB, state: "queued" } as Job]
+  const error = { code: "attempts_exhausted", message: "Given up after 3 attempts" }
+  const reclaimed = [{ ...JOB, state: "queued" } as Job, { ...JOB, state: "failed", error } as Job]
+  const unreadable = [{ jobId: "b", queue: "other", reason: "no JSON" }]
+  const metrics = createMetrics({ lanes: () => 1, free: () => 1, active: () => 0 })
   const claim = async (): Promise<Claimed> => {
     leave.abort()
-    return { jobs: [], status: "empty", nextLeaseEndMs: null, empty: [], unreadable: [], reclaimed }
+    return { jobs: [], status: "empty", nextLeaseEndMs: null, empty: [], unreadable, reclaimed }
   }
   await runClaimLoop(
     {
@@ -57,10 +62,16 @@ it("the claim loop logs what its claims reclaimed", async () => {
       start: () => undefined,
       now: () => 0,
       meter: new ServiceMeter(),
-      metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 0 }),
+      metrics,
       reachability: new Reachability(log),
     },
     leave.signal,
   )
-  expect(lines.map((line) => JSON.parse(line).event)).toEqual(["job.retried"])
+  expect(lines.map((line) => JSON.parse(line).event)).toEqual(["job.retried", "job.failed", "job.unreadable"])
+  const { values } = await metrics.jobs.get()
+  expect(values.map(({ labels }) => labels)).toEqual([
+    { queue: "m", outcome: "retried" },
+    { queue: "m", outcome: "dead" },
+    { queue: "other", outcome: "dead" },
+  ])
 })

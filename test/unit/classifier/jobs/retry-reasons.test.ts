@@ -22,14 +22,17 @@ const JOB = {
 }
 
 /** What the store is told, and what is logged, when the lane answers with this error. */
-async function retryAfter(error: Error, { isShuttingDown = false } = {}) {
+async function retryAfter(error: Error, { isShuttingDown = false, became = "queued" } = {}) {
   const retries: unknown[][] = []
   const lines: string[] = []
   const shutdown = new AbortController()
   if (isShuttingDown) shutdown.abort()
   const store = {
     getPayload: async () => new Uint8Array(1),
-    retry: async (_lease: unknown, ...how: unknown[]) => retries.push(how) > 0,
+    retry: async (_lease: unknown, ...how: unknown[]) => {
+      retries.push(how)
+      return became
+    },
   }
   const runner = {
     ...{ store, source: noSource, outputs: noOutputs, now: () => 0, meter: new ServiceMeter(), tracer: silentTracer },
@@ -43,8 +46,10 @@ async function retryAfter(error: Error, { isShuttingDown = false } = {}) {
     backoffMs: 1_000,
   } as unknown as JobRunner
   await runJob(runner, JOB as ClaimedJob, new AbortController().signal)
-  const logged = lines.map((line) => JSON.parse(line)).find(({ event }) => event === "job.retried")
-  return { told: retries[0]?.[0], how: retries[0]?.[1], reason: logged?.reason }
+  const logged = lines.map((line) => JSON.parse(line)).find(({ event }) => event !== "job.claimed")
+  const { values } = await runner.metrics.jobs.get()
+  const counted = values.map(({ labels }) => labels.outcome)
+  return { logged, counted, told: retries[0]?.[0], how: retries[0]?.[1], reason: logged?.reason }
 }
 
 const timeout = () => new AppError("job_timeout", "late")
@@ -93,8 +98,23 @@ it.each([
     { counts: true, onceMore: true, alone: true },
   ],
 ])("a job is handed out again after %s, for that reason", async (_what, error, at, reason, text, how) => {
-  const retry = await retryAfter(error, at)
+  const { logged, counted, ...retry } = await retryAfter(error, at)
   // What is no attempt is no reason to wait.
   const delayMs = how.counts ? expect.any(Number) : 0
   expect(retry).toEqual({ reason, told: expect.stringContaining(text), how: { nowMs: 0, delayMs, ...how } })
+  expect(logged).toMatchObject({ level: "warn", event: "job.retried" })
+  expect(counted).toEqual(["retried"])
+})
+
+it("the last attempt that fails is logged as an error with its reason, and counted as dead", async () => {
+  const { logged, counted } = await retryAfter(new LaneCrash("x"), { became: "dead" })
+  const reason = expect.stringContaining("the lane died")
+  expect(logged).toMatchObject({ level: "error", event: "job.failed", jobId: "a", code: "attempts_exhausted", reason })
+  expect(counted).toEqual(["dead"])
+})
+
+it("an attempt whose lease is lost is no retry", async () => {
+  const { logged, counted } = await retryAfter(new LaneCrash("x"), { became: "lost" })
+  expect(logged).toMatchObject({ level: "info", event: "job.lease_lost" })
+  expect(counted).toEqual(["lease_lost"])
 })

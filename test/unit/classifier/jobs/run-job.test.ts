@@ -23,7 +23,7 @@ async function givenBack(attempts: number, failure: Error): Promise<Retry> {
     getPayload: async () => new Uint8Array(4),
     retry: async (_lease: Lease, _reason: string, options: Retry) => {
       retries.push(options)
-      return true
+      return "queued" as const
     },
   } as Partial<JobStore> as JobStore
   const job = {
