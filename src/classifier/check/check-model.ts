@@ -1,7 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { Prediction } from "../../lib/queue/job.ts"
-import type { LoadedModel } from "../engine/serving-model.ts"
-import { loadModel } from "../engine/tfjs/load-model.ts"
+import { type LoadedModel, loadModel } from "../engine/tfjs/load-model.ts"
 import { startWasm, wasmBytes } from "../engine/tfjs/start-wasm.ts"
 import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"

@@ -1,10 +1,16 @@
-import type { LoadedModel } from "../engine/serving-model.ts"
+import type { LoadedModel } from "../engine/tfjs/load-model.ts"
 
 /** One thing that was found out of a model, and what said so. */
 export type ModelFact = { what: string; value: string; from: string }
 
 /** What a folder's model turned out to be, for the person who made it. */
-export function factsOf({ info, files, manifest, output, channels, named }: LoadedModel): ModelFact[] {
+export function factsOf({
+  info,
+  files,
+  manifest,
+  channels,
+  description: { output, labels },
+}: LoadedModel): ModelFact[] {
   const { modelJson, sourceOf, tool } = files
   const { input, resize } = manifest
   const said = (key: string, otherwise: string) => (sourceOf(key) === "default" ? otherwise : sourceOf(key))
@@ -23,7 +29,7 @@ export function factsOf({ info, files, manifest, output, channels, named }: Load
     fact("channels", channels, said("input.channels", `${modelJson.file}: input shape`)),
     fact("resize", resize.fit === "crop" ? crop : "stretch", said("resize.fit", "default")),
     fact("output", output.kind, output.from),
-    fact("labels", `${info.labels}: ${shorten(named.labels)}`, named.from),
+    fact("labels", `${info.labels}: ${shorten(labels.labels)}`, labels.from),
     ...(info.languages.length > 0
       ? [fact("languages", info.languages.join(", "), "claimcheck.json, label files")]
       : []),

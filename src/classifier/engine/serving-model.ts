@@ -1,8 +1,18 @@
-import type { Labels } from "../models/labels.ts"
+import { type Labels, labelsIn } from "../models/labels.ts"
 import type { Manifest } from "../models/manifest.ts"
 import type { ModelInfo } from "../models/model-info.ts"
-import type { ModelFiles } from "../models/read-model-files.ts"
+import type { Network } from "./network.ts"
 import type { InputSize } from "./tensor-shapes.ts"
+import { type Output, toProbabilities } from "./to-probabilities.ts"
+
+/** What a model is, apart from its network: plain data, so that it can be kept in a file. */
+export type ModelDescription = {
+  info: ModelInfo
+  manifest: Manifest
+  labels: Labels
+  size: InputSize
+  output: Output
+}
 
 /** What answers for a model. */
 export type ServingModel = {
@@ -15,17 +25,27 @@ export type ServingModel = {
   /** Height × width × channels values, normalised; filled anew for each image, so that none is allocated per job. */
   input: Float32Array
   /** Probabilities in class order for what `input` holds now. */
-  predict: () => Float32Array
+  predict: () => Promise<Float32Array>
   dispose: () => void
 }
 
-/** And what it was made from: for a large model some tens of megabytes, which who only serves it lets go. */
-export type LoadedModel = ServingModel & {
-  /** What its output was taken for, and what said so. */
-  output: { kind: OutputKind; from: string }
-  /** The labels it answers with. */
-  named: Labels
-  files: ModelFiles
+/** Lets a network answer for the model that it belongs to. */
+export function servingModel(
+  { info, manifest, labels, size, output }: ModelDescription,
+  network: Network,
+): ServingModel {
+  const input = newInput(size)
+  return {
+    info: { ...info, memoryBytes: network.memoryBytes + input.byteLength },
+    labels: (language) => labelsIn(labels, language),
+    manifest,
+    channels: size.channels,
+    input,
+    predict: async () => toProbabilities(await network.run(input), output),
+    dispose: () => network.dispose(),
+  }
 }
 
-export type OutputKind = "probabilities" | "logits"
+export function newInput({ tensorShape }: InputSize): Float32Array {
+  return new Float32Array(tensorShape.reduce((product, side) => product * side, 1))
+}

@@ -1,3 +1,17 @@
+/** What a network's scores are, and what said so. */
+export type Output = {
+  kind: "probabilities" | "logits"
+  from: string
+  /** One score tells two classes apart, the second of which it is the probability of: Keras' last layer of one unit. */
+  isBinary: boolean
+}
+
+/** Probabilities in class order. */
+export function toProbabilities(scores: Float32Array, { kind, isBinary }: Output): Float32Array {
+  if (kind === "probabilities") return isBinary ? bothOf(scores) : scores
+  return softmax(isBinary ? Float32Array.from([0, scores[0] ?? 0]) : scores)
+}
+
 /** Softmax, shifted by the largest value so that no exponent overflows. */
 export function softmax(logits: Float32Array): Float32Array {
   const largest = logits.reduce((max, value) => Math.max(max, value), Number.NEGATIVE_INFINITY)

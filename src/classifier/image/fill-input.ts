@@ -4,8 +4,8 @@ import { orientedView } from "./orientation.ts"
 export type InputRule = {
   width: number
   height: number
-  /** One value a pixel, its luma, instead of red, green and blue; `mean` and `std` are then the first of theirs. */
-  isGray?: boolean
+  /** What the model takes of a pixel, in which order; gray is its luma alone, by the first `mean` and `std`. Left out: rgb. */
+  channels?: "rgb" | "bgr" | "gray"
   /** One number for all channels, or red, green, blue. */
   mean: number | readonly [number, number, number]
   std: number | readonly [number, number, number]
@@ -44,6 +44,8 @@ export function fillInput(input: Float32Array, image: DecodedImage, rule: InputR
   const rows = taps(rule.height, view.height, crop ? scale : view.height / rule.height, view.stepY)
   const [mean, std] = [perChannel(rule.mean), perChannel(rule.std)]
   const { rgb } = image
+  const isGray = rule.channels === "gray"
+  const isBgr = rule.channels === "bgr"
   let target = 0
   for (const row of rows) {
     for (const column of columns) {
@@ -56,10 +58,11 @@ export function fillInput(input: Float32Array, image: DecodedImage, rule: InputR
         const top = mix(rgb[topLeft + channel] ?? 0, rgb[topRight + channel] ?? 0, column.share)
         const bottom = mix(rgb[bottomLeft + channel] ?? 0, rgb[bottomRight + channel] ?? 0, column.share)
         const value = mix(top, bottom, row.share)
-        if (rule.isGray) luma += value * (LUMA[channel] ?? 0)
-        else input[target++] = (value - (mean[channel] ?? 0)) / (std[channel] ?? 1)
+        if (isGray) luma += value * (LUMA[channel] ?? 0)
+        else input[target + (isBgr ? 2 - channel : channel)] = (value - (mean[channel] ?? 0)) / (std[channel] ?? 1)
       }
-      if (rule.isGray) input[target++] = (luma - mean[0]) / std[0]
+      if (isGray) input[target] = (luma - mean[0]) / std[0]
+      target += isGray ? 1 : 3
     }
   }
 }

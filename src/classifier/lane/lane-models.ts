@@ -1,10 +1,9 @@
-import type { LoadedModel, ServingModel } from "../engine/serving-model.ts"
-import { loadModel } from "../engine/tfjs/load-model.ts"
+import type { ServingModel } from "../engine/serving-model.ts"
 import { ModelError } from "../models/model-error.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
 import type { HeldModel } from "./lane-messages.ts"
 
-type Load = (id: string, folder: string) => Promise<LoadedModel>
+type Load = (id: string, folder: string) => Promise<ServingModel>
 
 /** The models that one lane holds: loaded when they are first asked for, the least recently used let go for want of memory. */
 export class LaneModels {
@@ -19,7 +18,7 @@ export class LaneModels {
   constructor(
     budgetBytes: number,
     onChange: (models: HeldModel[], counts: { loads: number; unloads: number }) => void,
-    load: Load = loadModel,
+    load: Load,
   ) {
     this.#budgetBytes = budgetBytes
     this.#onChange = onChange
@@ -68,7 +67,7 @@ export class LaneModels {
     let cause: unknown
     for (const folder of copy === null ? [original] : [copy, original]) {
       try {
-        const { files: _files, ...model } = await this.#load(id, folder)
+        const model = await this.#load(id, folder)
         if (model.info.version === version) return model
         model.dispose()
       } catch (error) {

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads"
 import { AppError } from "../../lib/app-error.ts"
+import { openModel } from "../engine/open-model.ts"
 import { startWasm, tensorStats } from "../engine/tfjs/start-wasm.ts"
 import { openCodec } from "../image/open-codec.ts"
 import { ModelError } from "../models/model-error.ts"
@@ -18,7 +19,11 @@ async function serve(port: MessagePort, setup: LaneSetup): Promise<void> {
   const { preload, modelMemoryBytes, limits, stopFlag } = setup
   const answer = (message: FromLane) => port.postMessage(message)
   const stopCell = new Int32Array(stopFlag)
-  const held = new LaneModels(modelMemoryBytes, (models, counts) => answer({ type: "holds", models, ...counts }))
+  const held = new LaneModels(
+    modelMemoryBytes,
+    (models, counts) => answer({ type: "holds", models, ...counts }),
+    openModel,
+  )
   const codec = await openCodec(setup.codec)
 
   const work = async (jobNumber: number, job: LaneJob, served: ServedFolder | null): Promise<FromLane> => {

@@ -19,7 +19,7 @@ export const classify: Work<"classify"> = async ({ operation, bytes }, context) 
   const decodedMs = nowMs()
   if (isStopped()) return null
   const { topK: count, threshold = 0, scores, lang } = operation
-  const probabilities = model.predict()
+  const probabilities = await model.predict()
   return {
     modelVersion: model.info.version,
     predictions: topK(probabilities, model.labels(lang), count).filter(({ probability }) => probability >= threshold),
@@ -36,7 +36,7 @@ function inputRule({ info, channels, manifest: { input, resize } }: ServingModel
   return {
     width: info.inputWidth,
     height: info.inputHeight,
-    isGray: channels === "gray",
+    channels,
     mean: input.mean,
     std: input.std,
     fit: resize.fit,

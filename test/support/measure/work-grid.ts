@@ -43,7 +43,7 @@ export async function measureWork(
   if (folder === undefined) throw new Error("Cannot measure work: there is no model")
   const model = await loadModel(folder.id, folder.folder)
   const context = { model, codec: await openCodec("native"), limits: LIMITS, isStopped: () => false, nowMs: Date.now }
-  model.predict() // The first one compiles.
+  await model.predict() // The first one compiles.
   const measured: MeasuredPoint[] = []
   const pictures = new Map<string, Uint8Array>()
   for (const point of points) {

@@ -1,8 +1,7 @@
 import { join } from "node:path"
 import { memory } from "@tensorflow/tfjs"
 import { beforeAll, describe, expect, test } from "vitest"
-import type { LoadedModel } from "../../../../src/classifier/engine/serving-model.ts"
-import { loadModel } from "../../../../src/classifier/engine/tfjs/load-model.ts"
+import { type LoadedModel, loadModel } from "../../../../src/classifier/engine/tfjs/load-model.ts"
 import { startWasm } from "../../../../src/classifier/engine/tfjs/start-wasm.ts"
 import { COLOR_WEIGHTS, type TinyModelOptions, writeTinyModel } from "../../../support/models/tiny-model.ts"
 
@@ -11,7 +10,7 @@ const load = (options: TinyModelOptions = {}): Promise<LoadedModel> => {
 }
 
 /** What the model says of an image that is red all over. */
-function predictRed({ input, predict }: LoadedModel): Float32Array {
+function predictRed({ input, predict }: LoadedModel): Promise<Float32Array> {
   for (let at = 0; at < input.length; at += 3) input.set([1, -1, -1], at)
   return predict()
 }
@@ -26,7 +25,7 @@ describe("loadModel()", () => {
     ["logits of a graph model", { kind: "graph", output: "logits" }],
   ] as const)("loads %s and gives probabilities", async (_, options) => {
     const model = await load(options)
-    const probabilities = predictRed(model)
+    const probabilities = await predictRed(model)
     expect(model.info).toMatchObject({ id: "tiny", name: "tiny", inputWidth: 8, inputHeight: 8, labels: 3 })
     expect(probabilities[0]).toBeGreaterThan(0.99)
     expect(probabilities.reduce((sum, value) => sum + value)).toBeCloseTo(1, 5)
@@ -84,9 +83,9 @@ describe("loadModel()", () => {
   test("leaves no tensor behind, neither of a job nor of a model", async () => {
     const before = memory().numTensors
     const model = await load({ kind: "graph", output: "logits" })
-    predictRed(model)
+    await predictRed(model)
     const loaded = memory().numTensors
-    for (let job = 0; job < 100; job++) predictRed(model)
+    for (let job = 0; job < 100; job++) await predictRed(model)
     expect(memory().numTensors).toBe(loaded)
     model.dispose()
     await expect(load({ labels: ["a"] })).rejects.toThrow("labels")

@@ -2,8 +2,7 @@ import { mkdirSync, rmSync, writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { beforeAll, describe, expect, test } from "vitest"
 import { factsOf } from "../../../../src/classifier/check/model-facts.ts"
-import type { LoadedModel } from "../../../../src/classifier/engine/serving-model.ts"
-import { loadModel } from "../../../../src/classifier/engine/tfjs/load-model.ts"
+import { type LoadedModel, loadModel } from "../../../../src/classifier/engine/tfjs/load-model.ts"
 import { startWasm } from "../../../../src/classifier/engine/tfjs/start-wasm.ts"
 import { newRoot, type TinyModelOptions, writeTinyModel } from "../../../support/models/tiny-model.ts"
 import {
@@ -24,9 +23,11 @@ const whereOf = (model: LoadedModel) =>
   Object.fromEntries(factsOf(model).map(({ what, value, from }) => [what, { value, from }]))
 
 /** The model's answer to a picture of one colour, given as it comes out of the normalisation. */
-function answer(model: LoadedModel, colour: readonly number[], language?: string): string | undefined {
-  for (let at = 0; at < model.input.length; at += colour.length) model.input.set(colour, at)
-  const scores = model.predict()
+async function answer(model: LoadedModel, colour: readonly number[], language?: string): Promise<string | undefined> {
+  // In the order in which fillInput() puts them.
+  const values = model.channels === "bgr" ? colour.toReversed() : colour
+  for (let at = 0; at < model.input.length; at += values.length) model.input.set(values, at)
+  const scores = await model.predict()
   return model.labels(language)[scores.indexOf(Math.max(...scores))]
 }
 
@@ -35,7 +36,7 @@ describe("a folder as its tool wrote it is served, and says where each fact came
     const model = await loadModel("tm", writeFiles(fresh(), await teachableMachineFiles()))
     expect(model.info).toMatchObject({ name: "colours", inputWidth: 16, inputHeight: 16, labels: 3 })
     expect(model.manifest).toMatchObject({ input: { mean: 127, std: 127 }, resize: { fit: "crop", crop_fraction: 1 } })
-    expect(answer(model, [-1, 1, -1])).toBe("grün")
+    expect(await answer(model, [-1, 1, -1])).toBe("grün")
     expect(whereOf(model)).toMatchObject({
       "made by": { value: "Teachable Machine" },
       input: { value: "16 × 16", from: "metadata.json: imageSize" },
@@ -51,14 +52,14 @@ describe("a folder as its tool wrote it is served, and says where each fact came
     const grey = await loadModel("tm", writeFiles(fresh(), await teachableMachineFiles(undefined, { grayscale: true })))
     expect(grey.input).toHaveLength(16 * 16)
     expect(whereOf(grey).channels).toEqual({ value: "gray", from: "metadata.json: grayscale" })
-    expect(answer(grey, [1])).toBe("rot")
+    expect(await answer(grey, [1])).toBe("rot")
   })
 
   test("AutoML: labels in dict.txt", async () => {
     const files = { ...(await graphModelFiles()), "dict.txt": LABELS }
     const model = await loadModel("automl", writeFiles(fresh(), files))
     expect(model.manifest).toMatchObject({ input: { mean: 127.5, std: 127.5 }, resize: { crop_fraction: 1 } })
-    expect(answer(model, [-1, -1, 1])).toBe("blue")
+    expect(await answer(model, [-1, -1, 1])).toBe("blue")
     expect(whereOf(model)).toMatchObject({ "made by": { value: "AutoML" }, output: { value: "logits" } })
   })
 
@@ -72,7 +73,7 @@ describe("a folder as its tool wrote it is served, and says where each fact came
     const model = await loadModel("cv", writeFiles(fresh(), files))
     expect(model.manifest).toMatchObject({ input: { mean: 0, std: 1, channels: "bgr" }, resize: { crop_fraction: 1 } })
     // Red in the picture is what this network, which takes red first, is shown as blue.
-    expect(answer(model, [1, 0, 0])).toBe("blue")
+    expect(await answer(model, [1, 0, 0])).toBe("blue")
   })
 
   test("Custom Vision with metadata of its own", async () => {
@@ -90,7 +91,7 @@ describe("a folder as its tool wrote it is served, and says where each fact came
     }
     const model = await loadModel("cv", writeFiles(fresh(), files))
     expect(model.manifest).toMatchObject({ input: { mean: 0, std: 255, channels: "rgb" }, resize: { fit: "stretch" } })
-    expect(answer(model, [1, 0, 0])).toBe("red")
+    expect(await answer(model, [1, 0, 0])).toBe("red")
     expect(whereOf(model).channels).toEqual({ value: "rgb", from: "metadata_properties.json: Image.BitmapPixelFormat" })
   })
 
@@ -110,7 +111,7 @@ describe("a folder as its tool wrote it is served, and says where each fact came
     ],
   ])("Keras' converter: %s", async (_, options) => {
     const model = await loadModel("k", writeFiles(fresh(), { ...kerasFiles(options), "labels.txt": LABELS }))
-    expect(answer(model, [-1, -1, 1])).toBe("blue")
+    expect(await answer(model, [-1, -1, 1])).toBe("blue")
     expect(whereOf(model).pixels?.from).toMatch(/^default/)
   })
 
@@ -125,13 +126,13 @@ describe("a folder as its tool wrote it is served, and says where each fact came
     const model = await loadModel("k", writeFiles(fresh(), { ...kerasFiles({ shape }), "labels.txt": LABELS }))
     expect(model.input).toHaveLength(64)
     expect(whereOf(model).channels).toEqual({ value: "gray", from: "model.json: input shape" })
-    expect(answer(model, [1])).toBe("red")
+    expect(await answer(model, [1])).toBe("red")
   })
 
   test("Keras with one unit that tells two classes apart", async () => {
     const files = { ...kerasFiles({ shape: [8, 8, 1], units: 1 }), "class_indices.json": '{"dog": 1, "cat": 0}' }
     const model = await loadModel("k", writeFiles(fresh(), files))
-    expect([answer(model, [-1]), answer(model, [1])]).toEqual(["cat", "dog"])
+    expect([await answer(model, [-1]), await answer(model, [1])]).toEqual(["cat", "dog"])
     expect(whereOf(model)).toMatchObject({ output: { value: "probabilities" }, labels: { from: "class_indices.json" } })
   })
 
@@ -143,7 +144,7 @@ describe("a folder as its tool wrote it is served, and says where each fact came
     ["in a file of another case", { "Labels.TXT": "r\ng\nb\n" }, "r"],
   ])("labels %s", async (_, files, expected) => {
     const model = await loadModel("k", writeFiles(fresh(), { ...kerasFiles(), ...files }))
-    expect(answer(model, [1, -1, -1])).toBe(expected)
+    expect(await answer(model, [1, -1, -1])).toBe(expected)
   })
 
   test("an archive's folder in the folder, and names of another case", async () => {
@@ -151,7 +152,7 @@ describe("a folder as its tool wrote it is served, and says where each fact came
     const renamed: Files = { "inner/Model.JSON": json, "inner/labels.txt": LABELS }
     for (const [name, bytes] of Object.entries(shards)) renamed[`inner/${name.toUpperCase()}`] = bytes
     const model = await loadModel("k", writeFiles(fresh(), renamed))
-    expect(answer(model, [1, -1, -1])).toBe("red")
+    expect(await answer(model, [1, -1, -1])).toBe("red")
   })
 
   test("weights with strings among them, which are as long as they are", async () => {
@@ -164,7 +165,7 @@ describe("a folder as its tool wrote it is served, and says where each fact came
       "weights.bin": Buffer.concat([Buffer.from(weights), strings]),
       "labels.txt": LABELS,
     }
-    expect(answer(await loadModel("g", writeFiles(fresh(), files)), [1, 0, 0])).toBe("red")
+    expect(await answer(await loadModel("g", writeFiles(fresh(), files)), [1, 0, 0])).toBe("red")
   })
 
   test("claimcheck.json wins over what the tool says", async () => {
@@ -191,9 +192,11 @@ describe("labels in several languages", () => {
     const model = await loadModel("tiny", folder)
     expect(model.info.languages).toEqual(["de", "en"])
     const red = [1, -1, -1]
-    expect(
-      [undefined, "en", "de", "DE-at", "fr", "no language"].map((language) => answer(model, red, language)),
-    ).toEqual(["red", "red", "rot", "rot", "red", "red"])
+    const answers: unknown[] = []
+    for (const language of [undefined, "en", "de", "DE-at", "fr", "no language"]) {
+      answers.push(await answer(model, red, language))
+    }
+    expect(answers).toEqual(["red", "red", "rot", "rot", "red", "red"])
   })
 
   test("are refused when there are fewer or more of them", async () => {

@@ -66,6 +66,15 @@ describe("fillInput()", () => {
     expect([...input]).toEqual([100, 45, 20])
   })
 
+  test("puts blue first where the model wants that, each channel by its own mean and deviation", () => {
+    const input = new Float32Array(6)
+    const scale = { mean: [0, 10, 20], std: [1, 2, 4] } satisfies Partial<InputRule>
+    const rule: InputRule = { width: 2, height: 1, ...scale, channels: "bgr", fit: "stretch", cropFraction: 1 }
+    const rgb = Uint8Array.from([1, 30, 60, 2, 10, 20])
+    fillInput(input, { width: 2, height: 1, rgb, orientation: 1 }, rule)
+    expect([...input]).toEqual([10, 10, 1, 0, 0, 2])
+  })
+
   // The same picture, [[1, 2, 3], [4, 5, 6]] as seen, in the eight ways a camera stores it (Exif 2.32, figure of tag 0x0112).
   test.each([
     [
@@ -137,7 +146,15 @@ describe("fillInput()", () => {
   test("gives one value a pixel of grey, the luma, by the first mean and deviation", () => {
     const rgb = Uint8Array.from([255, 0, 0, 0, 255, 0, 0, 0, 255, 100, 100, 100])
     const input = new Float32Array(4)
-    const rule = { width: 2, height: 2, isGray: true, mean: 127, std: 127, fit: "stretch", cropFraction: 1 } as const
+    const rule = {
+      width: 2,
+      height: 2,
+      channels: "gray",
+      mean: 127,
+      std: 127,
+      fit: "stretch",
+      cropFraction: 1,
+    } as const
     fillInput(input, { width: 2, height: 2, rgb, orientation: 1 }, rule)
     const expected = [0.2989 * 255, 0.587 * 255, 0.114 * 255, 0.9999 * 100].map((luma) => (luma - 127) / 127)
     for (const [at, value] of expected.entries()) expect(input[at]).toBeCloseTo(value, 5)

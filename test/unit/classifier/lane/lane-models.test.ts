@@ -1,5 +1,5 @@
 import { expect, test } from "vitest"
-import type { LoadedModel } from "../../../../src/classifier/engine/serving-model.ts"
+import type { ServingModel } from "../../../../src/classifier/engine/serving-model.ts"
 import type { HeldModel } from "../../../../src/classifier/lane/lane-messages.ts"
 import { LaneModels } from "../../../../src/classifier/lane/lane-models.ts"
 import { ModelError } from "../../../../src/classifier/models/model-error.ts"
@@ -16,11 +16,11 @@ const folder = (id: string, { version = "1", bytes = 10, copy, folder }: Folder 
 /** Folders are named id@version; those named "gone" cannot be loaded. */
 function laneModelsOf(budgetBytes: number) {
   const seen = { held: [] as HeldModel[], loads: 0, unloads: 0, disposed: [] as string[] }
-  const load = async (id: string, place: string): Promise<LoadedModel> => {
+  const load = async (id: string, place: string): Promise<ServingModel> => {
     if (place === "gone") throw new ModelError("missing_file", "Cannot find it")
     const version = place.split("@")[1] ?? ""
     const dispose = () => void seen.disposed.push(place)
-    return { info: info(id, version, 10), dispose } as unknown as LoadedModel
+    return { info: info(id, version, 10), dispose } as unknown as ServingModel
   }
   const onChange = (held: HeldModel[], counts: { loads: number; unloads: number }) => {
     Object.assign(seen, { held, ...counts })

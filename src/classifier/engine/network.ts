@@ -1,0 +1,15 @@
+/** What computes: TF.js in WASM, which every install has, or onnxruntime-node, which a user adds. */
+export const ENGINE_NAMES = ["wasm", "native"] as const
+export type EngineName = (typeof ENGINE_NAMES)[number]
+
+/** The network of one model in the memory of one engine. All that the rest of the classifier knows of an engine. */
+export type Network = {
+  /**
+   * The scores, as the network gives them, of one picture: height × width × channels values, normalised. One call at a time; the
+   * input may be filled anew as soon as the scores are there.
+   */
+  run: (input: Float32Array) => Promise<Float32Array>
+  /** What its weights hold here. */
+  memoryBytes: number
+  dispose: () => void
+}
