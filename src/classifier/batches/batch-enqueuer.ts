@@ -55,7 +55,7 @@ export class BatchEnqueuer {
     const token = newJobId(now())
     const within = { reachability, signal }
     try {
-      const lease = () => store.lease({ nowMs: now(), token, max: MAX_LEASED })
+      const lease = (attempt: number) => store.lease({ nowMs: now(), token, max: MAX_LEASED, again: attempt > 0 })
       const { leased, unreadable, nextDueMs } = await untilReached(lease, within)
       for (const { id, error } of unreadable) this.#options.log.error("batch.unreadable", { batchId: id, error })
       if (nextDueMs !== null) this.#loop.lookAt(nextDueMs)

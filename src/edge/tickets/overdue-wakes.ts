@@ -1,7 +1,7 @@
-/** A wake-up that was lost is sent again no more often than this, by queue, whoever waits for it. */
+/** What was missed is made up for no more often than this, by queue, whoever waits for it. */
 const PAUSE_MS = 5_000
 
-/** When this isolate last woke the classifiers of a queue whose first job should have begun. */
+/** When this isolate last woke the classifiers of a queue whose first job should have begun, or ended late jobs. */
 export class OverdueWakes {
   readonly #now: () => number
   readonly #sentMs = new Map<string, number>()
@@ -10,7 +10,7 @@ export class OverdueWakes {
     this.#now = now
   }
 
-  /** Whether it is time to wake them; then this counts as done. */
+  /** Whether it is time to do so; then this counts as done. */
   isDue(queue: string): boolean {
     const nowMs = this.#now()
     if (Math.abs(nowMs - (this.#sentMs.get(queue) ?? Number.NEGATIVE_INFINITY)) < PAUSE_MS) return false

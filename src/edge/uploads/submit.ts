@@ -6,9 +6,10 @@ import { refuseLargeOutput } from "../../lib/operations/planned-output.ts"
 import type { ImageInfo, Job } from "../../lib/queue/job.ts"
 import { jobCost } from "../../lib/queue/job-cost.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../../lib/queue/job-id.ts"
+import { endLate } from "../../lib/queue/late-jobs.ts"
 import type { Enqueued, NewJob } from "../../lib/queue/new-job.ts"
 import { sizeLimits } from "../../lib/queue/queue-config.ts"
-import { queueName } from "../../lib/queue/queue-name.ts"
+import { queueName, queuesOf } from "../../lib/queue/queue-name.ts"
 import type { ServedModel } from "../../lib/queue/registry.ts"
 import { sha256Hex } from "../../lib/sha256.ts"
 import { formatTraceparent } from "../../lib/trace/trace-context.ts"
@@ -21,6 +22,7 @@ import type { SubmitOptions } from "./submit-options.ts"
 const PREFERRED_MODEL = "efficientnet_lite0"
 /** A reply that was lost is asked for once more, but only where an answer within two seconds stays possible. */
 const REPEAT_WITHIN_MS = 400
+const FULL: ReadonlySet<string> = new Set(["queue_full", "caller_queue_full"])
 
 export type Submit = {
   source: Upload["source"]
@@ -90,8 +92,15 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   services.submitRates.assertMaySubmit(caller, cost)
   // One unit was taken before the body was read (src/edge/limits/apply-limits.ts).
   services.submitRates.chargePrefix48(caller, cost - 1)
-  if ("bytes" in source) await store.putPayload(payloadId, source.bytes)
-  const enqueued = await services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))
+  const enqueue = async () => {
+    if ("bytes" in source) await store.putPayload(payloadId, source.bytes)
+    return services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))
+  }
+  const enqueued = await enqueue().catch(async (error: unknown) => {
+    const isFull = error instanceof AppError && FULL.has(error.code)
+    if (!isFull || !(await makeRoom(services, job.queue))) throw error
+    return enqueue()
+  })
   if (enqueued.status === "exists") services.submitRates.noteRefused(caller)
   assertSameRequest(enqueued.job, job)
   services.log.info("job.accepted", {
@@ -106,6 +115,16 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   request.trace.attributes["claimcheck.job_id"] = enqueued.job.id
   if (enqueued.job.leader !== undefined) request.trace.attributes["claimcheck.leader_id"] = enqueued.job.leader
   return enqueued
+}
+
+/** Ends jobs past their deadline, which hold places while no classifier claims. Whether there were any. */
+async function makeRoom(services: Services, queue: string): Promise<boolean> {
+  if (!services.overdueWakes.isDue(`late ${queue}`)) return false
+  const ids = (await services.registry.snapshot()).models.map(({ id }) => id)
+  const others = [...queuesOf(ids, { urls: false }), ...queuesOf(ids, { urls: true })]
+  const nowMs = await services.askNow()
+  for (const name of new Set([queue, ...others])) if ((await endLate(services, name, { nowMs })).ended > 0) return true
+  return false
 }
 
 /** What the header says of an image. @throws AppError unsupported_image, invalid_image, side_too_long, too_many_pixels, empty_body */

@@ -140,17 +140,19 @@ export class BatchStore {
     return this.#redis.mget<(string | null)[]>(...keys)
   }
 
-  /** Leases batches that are due, so that their next pictures are enqueued. */
+  /** Leases batches that are due, so that their next pictures are enqueued. `again`: the reply to this very call was lost. */
   async lease({
     nowMs,
     token,
     max,
+    again,
   }: {
     nowMs: number
     token: string
     max: number
+    again?: boolean
   }): Promise<{ leased: LeasedBatch[]; unreadable: { id: string; error: unknown }[]; nextDueMs: number | null }> {
-    const settings = { nowMs, token, max, leaseMs: BATCH_LEASE_MS }
+    const settings = { nowMs, token, max, again, leaseMs: BATCH_LEASE_MS }
     const [rows, nextDueMs] = await this.#run(LEASE_BATCHES, [JSON.stringify(settings)], leasedReply)
     const leased: LeasedBatch[] = []
     const unreadable: { id: string; error: unknown }[] = []

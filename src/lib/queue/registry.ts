@@ -2,7 +2,8 @@ import * as z from "zod"
 import { counterFields, type Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { runScript, yesOrNo } from "../redis/run-script.ts"
-import { ENROLL, EXPIRE_WAITING } from "../redis/scripts.ts"
+import { ENROLL } from "../redis/scripts.ts"
+import { endLate } from "./late-jobs.ts"
 import { queueName } from "./queue-name.ts"
 
 const servedModelSchema = z.object({
@@ -59,14 +60,14 @@ const WORKER = "worker:"
 export class Registry {
   readonly #redis: RedisRest
   readonly #key: string
-  readonly #prefix: string
   readonly #counters: string
+  readonly #queue: { redis: RedisRest; keys: Keys }
 
   constructor(redis: RedisRest, keys: Keys) {
     this.#redis = redis
     this.#key = keys.registry
-    this.#prefix = keys.prefix
     this.#counters = keys.counters
+    this.#queue = { redis, keys }
   }
 
   /** Makes a worker's models known, and forgets workers and models that are long gone, and jobs that wait for them in vain. */
@@ -99,10 +100,7 @@ export class Registry {
   }
 
   async #expireWaiting(queue: string, nowMs: number): Promise<void> {
-    for (let left = 0; left >= 0; ) {
-      const args = [queue, nowMs, left]
-      left = await runScript(this.#redis, EXPIRE_WAITING, { keys: [this.#prefix], args, reply: z.number() })
-    }
+    for (let from = 0; from >= 0; ) from = (await endLate(this.#queue, queue, { nowMs, from })).next
   }
 
   /** A worker that leaves in good order is not counted any longer. */

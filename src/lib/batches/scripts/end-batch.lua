@@ -65,4 +65,10 @@ for _, jobId in ipairs(redis.call("ZRANGE", keys.batchFlight(id), 0, page - 1)) 
     if left.done + 1 == left.pictures then finishBatch(id, nowMs) end
   end
 end
-return { "ended", redis.call("ZCARD", keys.batchFlight(id)), redis.call("HGETALL", key) }
+local inFlight, left = redis.call("ZCARD", keys.batchFlight(id)), readProgress(id)
+-- What is neither in flight nor counted was lost: nothing else would ever count it.
+if inFlight == 0 and left.done < left.pictures then
+  redis.call("HSET", key, "failed", left.failed + left.pictures - left.done)
+  finishBatch(id, nowMs)
+end
+return { "ended", inFlight, redis.call("HGETALL", key) }

@@ -223,6 +223,16 @@ describe("BatchStore", () => {
     expect(await feedNext(batches, next, T0 + 20_000)).toMatchObject({ status: "full", cursor: 3 })
   })
 
+  it("lease() whose reply was lost lends the same batches again under its token, and none of another's", async () => {
+    for (const id of ["b", "c"]) await createBatch(batches, planOf(id))
+    const asked = { nowMs: T0, token: "t", max: 1 }
+    const [first] = (await batches.lease(asked)).leased
+    await lendOne(batches)
+    const { leased } = await batches.lease({ ...asked, nowMs: T0 + 900, again: true })
+    expect(leased).toEqual([first])
+    expect((await batches.lease({ ...asked, token: "another", again: true })).leased).toEqual([])
+  })
+
   it("comes due again when half of what was in flight is done, and is done when all is", async () => {
     await createBatch(batches, planOf("b", { size: 2, pictures: 4 }))
     for (let round = 0; round < 2; round++) {
@@ -288,6 +298,24 @@ describe("BatchStore", () => {
     const events = (await new Outbox(harness.redis, harness.keys, DEFAULT_STORE_LIMITS).read("b"))?.events
     expect(events).toMatchObject([{ id: `msg_b_${T0 + 5}`, kind: "end" }])
   })
+
+  it.each(["expired", "canceled"] as const)(
+    "a lost count does not keep a batch open: it is %s all the same",
+    async (how) => {
+      await createBatch(batches, planOf("b", { webhookUrl: "https://receiver.example/" }))
+      await feedNext(batches, (await lendOne(batches)) as never)
+      harness.auditing = false
+      await harness.client.zRem(harness.keys.batchFlight("b"), "b-0")
+      await finishAll()
+      const { inFlight } = await batches.end("b", how, T0 + DAY_MS)
+      expect(inFlight).toBe(0)
+      const [failed, canceled] = how === "expired" ? [4, 0] : [1, 3]
+      expect(await progressOf("b")).toMatchObject({ succeeded: 2, failed, canceled, finishedMs: T0 + DAY_MS })
+      expect((await harness.dump()).deliveries.get("b")?.events).toHaveLength(1)
+      expect(await lendOne(batches, T0 + 2 * DAY_MS)).toBeUndefined()
+      await harness.client.flushAll()
+    },
+  )
 
   it("tells every so many, and at the end", async () => {
     await createBatch(
