@@ -13,6 +13,7 @@ import { securityHeaders } from "./http/security-headers.ts"
 import { limitReads, limitSubmits } from "./limits/apply-limits.ts"
 import { traceRequests, type WaitUntil } from "./request-trace.ts"
 import { type EdgeContext, type EdgeEnv, honoPath, newRouter } from "./router.ts"
+import { batchResults } from "./routes/batch-results.ts"
 import { batches } from "./routes/batches.ts"
 import { classifications } from "./routes/classifications.ts"
 import { deliveries } from "./routes/deliveries.ts"
@@ -30,7 +31,7 @@ import type { Services } from "./services.ts"
 /** Nobody is asked who they are: these come before the lock. */
 const PUBLIC_ROUTERS = [page, samples]
 /** Every other route there is, with its whole path. */
-const ROUTERS = [classifications, deliveries, retries, batches, outputs, models, queue, predict, health]
+const ROUTERS = [classifications, deliveries, retries, batches, batchResults, outputs, models, queue, predict, health]
 
 /** Where a POST counts against the rate limit of its caller: wherever it may put something into the queue. */
 const SUBMIT_PATHS = ROUTERS.flatMap(({ described }) => described)

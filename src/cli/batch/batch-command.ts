@@ -1,27 +1,26 @@
-import { randomUUID } from "node:crypto"
 import { stat } from "node:fs/promises"
 import { dirname, extname } from "node:path"
 import { type Command, InvalidArgumentError, Option } from "commander"
 import type { BatchTicket } from "../../lib/batches/batch-ticket.ts"
-import { type Batch, ClaimcheckError } from "../../lib/client/claimcheck.ts"
-import { isOperationName, OPERATIONS, operationNames, operationOptions } from "../../lib/operations/operations.ts"
-import { quoted, urlFlag } from "../api/advice.ts"
+import type { Batch } from "../../lib/client/claimcheck.ts"
+import { isOperationName, OPERATIONS, operationNames } from "../../lib/operations/operations.ts"
 import { createApi } from "../api/api.ts"
 import { forTerminal, openClient } from "../api/edge-client.ts"
-import { type EdgeOptions, withEdgeOptions } from "../api/edge-options.ts"
+import { withEdgeOptions } from "../api/edge-options.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { makeFolder } from "../files/make-folder.ts"
 import { fileNameOf } from "../files/picture-url.ts"
 import { realPathOf } from "../files/real-path.ts"
 import { interruptible } from "../interrupted.ts"
 import { alias, parseCount } from "../parse-option.ts"
-import { countOf } from "../terminal/human-units.ts"
 import { paintFor, print, printError, survivesGoneReader } from "../terminal/terminal.ts"
 import { webhookTrouble } from "../webhook/webhook-trouble.ts"
 import { type BatchRun, endRun, isAbsent, readRun, runFileOf, saveRun } from "./batch-run.ts"
 import type { ResultFormat } from "./count-failures.ts"
+import { interruptedWords, isLost } from "./interrupted-run.ts"
 import { downloadWithBar, followWithBar } from "./progress-bars.ts"
 import { renderSummary } from "./render-batch.ts"
+import { newRun, OPERATION_OPTIONS, type RunOptions, refuseChanges } from "./run-options.ts"
 import { startRun } from "./start-run.ts"
 
 const HELP = `
@@ -40,33 +39,6 @@ Options are named as in the API, with - for _; docs/operations.md describes thos
 Ctrl-C leaves the batch running on the server; --resume continues where the results end, --cancel stops the batch.
 
 Exit codes: 0 every row succeeded, 1 at least one did not, 2 the command is invalid, 130 interrupted.`
-
-type Options = EdgeOptions & {
-  operation: string
-  out?: string
-  model?: string
-  option: string[]
-  batchSize?: number
-  urlColumn?: string
-  onInvalid?: string
-  skipInvalid?: true
-  webhookUrl?: string
-  webhookEvery?: number
-  download?: string
-  nameColumn?: string
-  charset?: string
-  resume?: true
-  cancel?: true
-  force?: true
-  /** Of the operation; what they may be is the server's to say. */
-  [option: string]: unknown
-}
-
-/** A list has a `format` of its own, so the API of batches calls the operation's so. */
-const OPERATION_OPTIONS = Object.keys(operationOptions).map((name) => ({
-  name: name === "format" ? "output_format" : name,
-  operations: operationNames.filter((operation) => Object.hasOwn(OPERATIONS[operation].options.shape, name)),
-}))
 
 export function addBatchCommand(program: Command): void {
   const command = program
@@ -103,7 +75,7 @@ export function addBatchCommand(program: Command): void {
   addRetryCommand(command)
   withEdgeOptions(command)
     .addHelpText("after", HELP)
-    .action(async (file: string, options: Options) => {
+    .action(async (file: string, options: RunOptions) => {
       survivesGoneReader(() => process.exit())
       await interruptible((signal) => runBatch(file, options, signal))
     })
@@ -120,12 +92,12 @@ function addRetryCommand(batch: Command): void {
   withEdgeOptions(command).action(async (id: string, _own: unknown, own: Command) => {
     survivesGoneReader(() => process.exit())
     // What `batch` has by the same name is read there.
-    await interruptible((signal) => retryBatch(id, own.optsWithGlobals<Options>(), signal))
+    await interruptible((signal) => retryBatch(id, own.optsWithGlobals<RunOptions>(), signal))
   })
 }
 
 /** The new batch is a run that was sent already: Ctrl-C and --resume work as with any other. */
-async function retryBatch(id: string, options: Options, signal: AbortSignal): Promise<void> {
+async function retryBatch(id: string, options: RunOptions, signal: AbortSignal): Promise<void> {
   const out = options.out ?? `${id}.results.csv`
   formatOf(out)
   if (options.force !== true && ((await isFile(out)) || (await readRun(out)) !== null))
@@ -141,20 +113,7 @@ async function retryBatch(id: string, options: Options, signal: AbortSignal): Pr
   await runBatch(id, { ...options, out, resume: true }, signal)
 }
 
-/** A resumed run keeps its options; different ones are refused. */
-function refuseChanges(before: BatchRun, again: BatchRun, flag: string): void {
-  const [sent, asked] = [new URLSearchParams(before.query), new URLSearchParams(again.query)]
-  // The default stands for what was sent.
-  if (asked.get("operation") === "classify") asked.delete("operation")
-  const changed = [...asked].find(([name, value]) => sent.get(name) !== value)?.[0]
-  if (changed === undefined) return
-  const advice = "leave it out, or begin anew with --force"
-  throw usage(`${flag} goes on with the batch as it was sent, and cannot change ${flagOf(changed)}: ${advice}`)
-}
-
-const flagOf = (name: string) => `--${name.replaceAll("_", "-")}`
-
-async function runBatch(list: string, options: Options, signal: AbortSignal): Promise<void> {
+async function runBatch(list: string, options: RunOptions, signal: AbortSignal): Promise<void> {
   if (/^bat_\w+$/.test(list) && options.resume !== true && !(await isFile(list)))
     throw usage(
       `${list} is no list, but the ticket of a batch: claimcheck ticket ${list} shows it, claimcheck batch retry ${list} retries its failed rows`,
@@ -231,63 +190,6 @@ async function runBatch(list: string, options: Options, signal: AbortSignal): Pr
     printError(interruptedWords(run.ticketId, seen, { list, options }, signal.aborted ? "Interrupted" : "Given up"))
     throw signal.aborted ? error : forTerminal(error, { url: run.url, key: options.key })
   }
-}
-
-/** Whether the batch may go on at a server that is no longer heard of. */
-function isLost(error: unknown): boolean {
-  const failure = error instanceof CliError ? error.cause : error
-  return failure instanceof ClaimcheckError && failure.isTransient
-}
-
-/** What continues after Ctrl-C, and how to resume. */
-function interruptedWords(
-  ticketId: string | undefined,
-  seen: BatchTicket | undefined,
-  { list, options }: { list: string; options: Options },
-  what: "Interrupted" | "Given up",
-): string {
-  const named = [
-    options.out !== undefined && `--out ${quoted(options.out)}`,
-    options.download !== undefined && `--download ${quoted(options.download)}`,
-    options.nameColumn !== undefined && `--name-column ${quoted(options.nameColumn)}`,
-    options.charset !== undefined && ticketId === undefined && `--charset ${quoted(options.charset)}`,
-  ]
-  const again = [`claimcheck batch ${quoted(list)}`, ...named].filter(Boolean).join(" ")
-  const resume = `  ${again} --resume${urlFlag(options.url)}`
-  if (ticketId === undefined)
-    return `${what} while the list was sent.\n${resume}    sends it; it is not worked on twice`
-  const howFar =
-    seen === undefined
-      ? ""
-      : `, ${seen.pictures.done.toLocaleString("en-US")} of ${countOf(seen.pictures.total, "image")} done`
-  if (seen?.done)
-    return `${what}: the server is done with ${ticketId}; not all of its results are fetched.\n${resume}    fetches them`
-  return [
-    `${what}: ${ticketId} goes on at the server${howFar}.`,
-    `${resume}    goes on here`,
-    `  ${again} --cancel${urlFlag(options.url)}    stops it`,
-    `  claimcheck ticket ${ticketId}${urlFlag(options.url)}    shows how far it is`,
-  ].join("\n")
-}
-
-function newRun(list: string, options: Options): BatchRun {
-  const query = new URLSearchParams({ operation: options.operation })
-  for (const { name } of OPERATION_OPTIONS) {
-    const value = options[name.replace(/_(\w)/g, (_all, letter: string) => letter.toUpperCase())]
-    if (value !== undefined) query.set(name, String(value))
-  }
-  for (const pair of options.option) query.set(pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1))
-  const named = {
-    model: options.model,
-    batch_size: options.batchSize,
-    url_column: options.urlColumn,
-    on_invalid: options.onInvalid ?? (options.skipInvalid && "skip"),
-    webhook_url: options.webhookUrl,
-    webhook_every: options.webhookEvery,
-  }
-  for (const [name, value] of Object.entries(named)) if (value !== undefined) query.set(name, String(value))
-  const asked = { url: options.url, list, query: query.toString(), idempotencyKey: randomUUID() }
-  return { ...asked, rows: 0, bytes: 0, failures: {}, failedRows: 0 }
 }
 
 async function cancelUnlessDone(batch: Batch, signal: AbortSignal): Promise<void> {

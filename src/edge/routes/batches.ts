@@ -5,18 +5,8 @@ import { type BatchTicket, batchTicketSchema, toBatchTicket } from "../../lib/ba
 import { assertMayRead } from "../auth/caller.ts"
 import { batchOptionsSchema } from "../batches/batch-options.ts"
 import { openUpload } from "../batches/open-upload.ts"
-import {
-  answerUnits,
-  boundAnswer,
-  keepLastChunk,
-  lastDoneRow,
-  maxAnswerPictures,
-  type ResultRow,
-  readResultRows,
-} from "../batches/results/result-rows.ts"
-import { RESULT_FORMATS, toByteStream, writeResults } from "../batches/results/write-results.ts"
 import { type SubmittedBatch, submitBatch } from "../batches/submit-batch.ts"
-import { baseUrl, linkTo } from "../http/names.ts"
+import { baseUrl } from "../http/names.ts"
 import { problemResponse } from "../http/problem.ts"
 import { TICKET_HEADERS } from "../http/response-headers.ts"
 import { receiveBody } from "../limits/apply-limits.ts"
@@ -31,10 +21,8 @@ import { batchResponse } from "../tickets/ticket-response.ts"
 
 const MAX_STOP_CALLS = 16
 
-const params = batchParamsSchema
 const json = { "application/json": batchTicketSchema }
 const LIST = { type: "string", description: "One row per image, or several URLs in a cell" }
-const ROWS = { type: "string", description: "The columns of the list, followed by the result columns" }
 /** Options in a form must stand before its file, which generated clients do not know: the query is described for them. */
 const form = z.object({
   file: z.unknown().meta({
@@ -118,7 +106,7 @@ const read = createRoute({
   tag: "Batches",
   summary: "Read a batch",
   access: "caller",
-  request: { params, headers: readHeadersSchema.pick({ "if-none-match": true }) },
+  request: { params: batchParamsSchema, headers: readHeadersSchema.pick({ "if-none-match": true }) },
   responses: {
     200: { description: "The ticket of the batch", content: json, headers: TICKET_HEADERS },
     304: { description: "The batch is unchanged; the polling headers are current", headers: TICKET_HEADERS },
@@ -134,61 +122,9 @@ const cancel = createRoute({
   summary: "Cancel a batch",
   description: "Finished rows stay readable. Canceling again succeeds.",
   access: "caller",
-  request: { params },
+  request: { params: batchParamsSchema },
   responses: { 200: { description: "The ticket of the batch", content: json, headers: TICKET_HEADERS } },
   errors: ["not_found", "already_finished", ...REDIS_ERRORS],
-})
-
-const results = createRoute({
-  method: "get",
-  path: "/v1/batches/{id}/results",
-  operationId: "readBatchResults",
-  tag: "Batches",
-  summary: "Read the finished rows, in the order of the list",
-  description:
-    "One row per row of the list: its columns, followed by its results. Contains rows up to the first unfinished one; " +
-    "continue with `Next-After` until `Results-Complete` is true. Column names appear only " +
-    "without `after`, so you can concatenate the pages.",
-  access: "caller",
-  request: {
-    params,
-    query: z.object({
-      format: z
-        .enum(["csv", "tsv", "jsonl"], "must be csv, tsv or jsonl")
-        .default("csv")
-        .meta({ description: "Format of the rows" }),
-      after: z
-        .string()
-        .regex(/^\d{1,9}$/, "must be a row's number")
-        .transform(Number)
-        .pipe(z.int())
-        .optional()
-        .meta({ description: "Return rows after this one: the `Next-After` of the previous page" }),
-      limit: z
-        .string()
-        .regex(/^[1-9]\d{0,8}$/, "must be a whole number from 1")
-        .transform(Number)
-        .pipe(z.int())
-        .optional()
-        .meta({ description: "Maximum number of rows; default: all finished rows" }),
-    }),
-  },
-  responses: {
-    200: {
-      description: "Rows",
-      content: {
-        "text/csv": ROWS,
-        "text/tab-separated-values": ROWS,
-        "application/jsonl": {
-          type: "string",
-          description:
-            "One JSON object per line: `row`, from 1; `input`, its columns; `results`, one per image, with `url`, `status` and the fields of a ticket",
-        },
-      },
-      headers: ["Next-After", "Results-Complete", "Link", "Cache-Control"],
-    },
-  },
-  errors: ["not_found", "list_expired", "payload_unreadable", ...REDIS_ERRORS],
 })
 
 export const batches = newRouter()
@@ -253,47 +189,6 @@ batches.openapi(cancel, async (c) => {
   const latest = (await store.read(plan.id)) ?? ended.batch
   return batchResponse(c, toBatchTicket(latest, now()), 200)
 })
-
-batches.openapi(results, async (c) => {
-  const { services, caller } = c.var
-  const store = keepLastChunk(services.batches)
-  const { format, after = 0, limit } = c.req.valid("query")
-  const batch = await readBatch(c)
-  const { plan, progress } = batch
-  const done = await lastDoneRow(store, batch)
-  const most = Math.max(after, Math.min(done, after + (limit ?? done), after + maxAnswerPictures(plan)))
-  // Before the list is read: a row names a picture at least.
-  const rowUnits = answerUnits(plan, most - after)
-  services.readRates.charge(caller.id, rowUnits)
-  const { until, pictures } = await boundAnswer(store, batch, { after, until: most })
-  services.readRates.charge(caller.id, Math.max(0, answerUnits(plan, pictures) - rowUnits))
-  const isComplete = progress.finishedMs !== undefined && until >= plan.rows
-  const rows = await begun(readResultRows(store, batch, { after, until }))
-  c.header("Next-After", String(until))
-  c.header("Results-Complete", String(isComplete))
-  if (!isComplete) {
-    const query = new URLSearchParams({
-      format,
-      after: String(until),
-      ...(limit !== undefined && { limit: String(limit) }),
-    })
-    c.header("Link", `<${linkTo(c, `/v1/batches/${plan.ticketId}/results`)}?${query}>; rel="next"`)
-  }
-  c.header("Cache-Control", "private, no-cache")
-  c.header("Content-Type", RESULT_FORMATS[format])
-  c.header("Content-Disposition", `attachment; filename="${plan.ticketId.slice(0, 12)}.${format}"`)
-  return c.body(toByteStream(writeResults(rows, plan, { format, isFirst: after === 0 })))
-})
-
-/** Reads the first row before anything is answered: a list that is gone is an error, and no answer that breaks off. */
-async function begun(rows: AsyncGenerator<ResultRow>): Promise<AsyncGenerator<ResultRow>> {
-  const first = await rows.next()
-  return (async function* () {
-    if (first.done) return
-    yield first.value
-    yield* rows
-  })()
-}
 
 /** @throws AppError not_found for a ticket that we did not sign, that has expired, or that is somebody else's */
 export async function readBatch(c: EdgeContext): Promise<Batch> {
