@@ -8,6 +8,7 @@ import { addQueueCommand } from "./admin/queue-command.ts"
 import { addBatchCommand } from "./batch/batch-command.ts"
 import { addClassifyCommand } from "./classify/classify-command.ts"
 import { CliError, describe, EXIT } from "./cli-error.ts"
+import { addInitCommand } from "./init/init-command.ts"
 import { addKeysCommand } from "./keys/keys-command.ts"
 import { addModelsCommand } from "./models/models-command.ts"
 import { addOperationCommands } from "./operations/operation-commands.ts"
@@ -43,6 +44,7 @@ async function main(argv: readonly string[]): Promise<number> {
     // `models --json` and `models check --json` are options of two commands.
     .enablePositionalOptions()
   addStartCommand(program)
+  addInitCommand(program)
   addClassifyCommand(program)
   addBatchCommand(program)
   addOperationCommands(program)

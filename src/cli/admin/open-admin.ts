@@ -13,7 +13,6 @@ import { connectRedis } from "../../lib/redis/redis.ts"
 import { Outbox } from "../../lib/webhooks/outbox.ts"
 import { WebhookSettingsStore } from "../../lib/webhooks/webhook-settings.ts"
 import { CliError, EXIT } from "../cli-error.ts"
-import { packageRoot } from "../package-root.ts"
 import type { RestEndpoint } from "../stack/parts/edge-variables.ts"
 import { redactUrl } from "../stack/parts/redact-url.ts"
 import { findHome } from "../stack/parts/stack-config.ts"
@@ -34,7 +33,7 @@ export type AdminDeps = {
 
 /** Runs something with the queue's Redis, as decision 0006 has it. @throws CliError when it cannot be found or reached */
 export async function withAdmin<T>(run: (deps: AdminDeps) => Promise<T>): Promise<T> {
-  const rest = findEndpoint(process.env, join(findHome(process.env, packageRoot()), "run.json"))
+  const rest = findEndpoint(process.env, join(findHome(process.env), "run.json"))
   const redis = connectRedis({ ...rest, timeoutMs: TIMEOUT_MS })
   const keys = createKeys()
   const config = readQueueEnv(process.env, rest)
@@ -57,7 +56,7 @@ export async function withAdmin<T>(run: (deps: AdminDeps) => Promise<T>): Promis
 
 /** Whether the queue's Redis that commands would use is surely that of the edge at `url`. */
 export function isQueueOf(url: string, env: NodeJS.ProcessEnv): boolean {
-  const run = readRun(join(findHome(env, packageRoot()), "run.json"))
+  const run = readRun(join(findHome(env), "run.json"))
   return Boolean(env.UPSTASH_REDIS_REST_URL) || run?.url === url
 }
 

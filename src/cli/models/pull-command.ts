@@ -4,7 +4,7 @@ import { type Command, Option } from "commander"
 import { checkUrl } from "../api/edge-client.ts"
 import { CliError, EXIT } from "../cli-error.ts"
 import { interruptible } from "../interrupted.ts"
-import { packageRoot } from "../package-root.ts"
+import { modelsFolder, packageRoot } from "../package-root.ts"
 import { humanBytes } from "../terminal/human-units.ts"
 import { type Progress, showProgress } from "../terminal/progress.ts"
 import { paintFor, print, printError } from "../terminal/terminal.ts"
@@ -56,7 +56,7 @@ async function pullByName(name: string, options: Options, signal: AbortSignal): 
     throw new CliError(`There is no model ${name} to pull; there are ${names}`, { exitCode: EXIT.usage })
   }
   const base = `${checkUrl(options.from)}/`
-  const into = options.into ?? process.env.CLAIMCHECK_MODELS?.split(":").find(Boolean) ?? join(packageRoot(), "models")
+  const into = options.into ?? process.env.CLAIMCHECK_MODELS?.split(":").find(Boolean) ?? modelsFolder()
   say(row, { base, into })
   let progress: Progress | undefined
   try {

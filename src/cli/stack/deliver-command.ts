@@ -1,6 +1,6 @@
 import { join } from "node:path"
 import type { Command } from "commander"
-import { packageRoot } from "../package-root.ts"
+import { packageRoot, projectFolder } from "../package-root.ts"
 import { survivesGoneReader } from "../terminal/terminal.ts"
 import { cliOutput } from "./cli-output.ts"
 import { delivererPart } from "./parts/deliverer-part.ts"
@@ -35,10 +35,14 @@ export function addDeliverCommand(program: Command): void {
       survivesGoneReader(interrupts.raise)
       const { env } = process
       const root = packageRoot()
-      const home = findHome(env, root)
+      const home = findHome(env)
       const rest = findEndpoint(env, join(home, "run.json"))
       // Receivers of another queue have other secrets.
       const secrets = env.UPSTASH_REDIS_REST_URL ? [] : readWebhookSecrets(join(home, "secrets.json"))
-      await runAlone(delivererPart(signing({ root, env }, secrets), rest), cliOutput(options, env), interrupts)
+      await runAlone(
+        delivererPart(signing({ root, cwd: projectFolder(), env }, secrets), rest),
+        cliOutput(options, env),
+        interrupts,
+      )
     })
 }

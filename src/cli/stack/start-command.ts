@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander"
-import { packageRoot } from "../package-root.ts"
+import { isInstalled, packageRoot } from "../package-root.ts"
 import { survivesGoneReader } from "../terminal/terminal.ts"
 import { cliOutput } from "./cli-output.ts"
 import { readStackConfig, type StackOptions } from "./parts/stack-config.ts"
@@ -20,7 +20,11 @@ export function addStartCommand(program: Command): void {
     .command("start")
     .summary("run the whole stack on this machine")
     .description("Run the whole stack on this machine, until Ctrl-C.")
-    .addOption(new Option("--edge <runtime>", "what runs the API").choices(["workerd", "node"]).default("workerd"))
+    .addOption(
+      new Option("--edge <runtime>", "what runs the API")
+        .choices(["workerd", "node"])
+        .default(isInstalled() ? "node" : "workerd"),
+    )
     .option("--inspect", "allow a debugger to connect to the API at INSPECTOR_PORT; it can read secrets")
     .option("--json", "print events as JSON lines, as the parts wrote them")
     .addHelpText("after", HELP)

@@ -4,6 +4,7 @@ import { flag } from "../../lib/env.ts"
 import { createKeys } from "../../lib/redis/keys.ts"
 import { connectRedis } from "../../lib/redis/redis.ts"
 import { makeFolder } from "../files/make-folder.ts"
+import { isInstalled, modelsFolder } from "../package-root.ts"
 import { prepareStack, type StackPlan } from "./parts/prepare-stack.ts"
 import type { StackConfig } from "./parts/stack-config.ts"
 import type { Interrupts } from "./processes/interrupts.ts"
@@ -16,6 +17,7 @@ import type { StackOutput } from "./stack-output.ts"
 /** Runs the local stack until it is interrupted. Throws what to tell when it cannot start or cannot go on. */
 export async function startStack(config: StackConfig, output: StackOutput, interrupts: Interrupts): Promise<void> {
   await makeFolder(config.home, { named: "CLAIMCHECK_HOME", mode: 0o700 })
+  if (isInstalled(config.root)) await makeFolder(modelsFolder(), { named: "models" })
   const runFile = await claimFolder(config, output)
   const reaper = startReaper()
   const stack = new RunningStack(output, runFile, reaper)

@@ -14,6 +14,9 @@ export type Readiness =
   | { by: "event"; event: string }
   | { by: "probe"; isUp: (signal: AbortSignal) => Promise<boolean>; watch?: { everyMs: number; patienceMs: number } }
 
+/** `root`: the package's folder. `cwd`: where a part runs, if not there. `env`: ours, which every part gets beside what is its own. */
+export type PartDeps = { root: string; cwd?: string; env: NodeJS.ProcessEnv }
+
 /** All that is needed to run one part of the stack and to tell a person about it. */
 export type Part = {
   name: PartName

@@ -6,16 +6,13 @@ import { answersHttp, answersRedisPing } from "../processes/probes.ts"
 import { readOwnLine, readRedisLine, readWorkerdLine } from "../processes/read-part-line.ts"
 import type { RedisProgram } from "../redis/find-redis.ts"
 import type { RestEndpoint } from "./edge-variables.ts"
-import type { Part } from "./part.ts"
+import type { Part, PartDeps } from "./part.ts"
 import { redactUrl } from "./redact-url.ts"
 import { writeWorkerdConfig } from "./workerd-config.ts"
 
-/** `root`: the package's folder. `env`: ours, which every part gets beside what is its own. */
-type PartDeps = { root: string; env: NodeJS.ProcessEnv }
-
 /** The password is passed in a file, because arguments are visible in the process list. */
 export function redisPart(
-  { root, env }: PartDeps,
+  { root, cwd = root, env }: PartDeps,
   program: RedisProgram,
   at: { port: number; folder: string; password: string },
 ): Part {
@@ -39,7 +36,7 @@ export function redisPart(
     address: `127.0.0.1:${at.port}`,
     command: program.path,
     args: [file],
-    cwd: root,
+    cwd,
     env,
     ready: { by: "probe", isUp: (signal) => answersRedisPing(at, signal) },
     startTimeoutMs: 60_000,
@@ -48,14 +45,18 @@ export function redisPart(
   }
 }
 
-export function gatewayPart({ root, env }: PartDeps, redisUrl: string, at: { port: number; token: string }): Part {
+export function gatewayPart(
+  { root, cwd = root, env }: PartDeps,
+  redisUrl: string,
+  at: { port: number; token: string },
+): Part {
   return {
     name: "gateway",
     what: `Upstash REST protocol for ${redactUrl(redisUrl)}`,
     address: `http://127.0.0.1:${at.port}`,
     command: process.execPath,
     args: ["--enable-source-maps", join(root, "dist/gateway/main.js")],
-    cwd: root,
+    cwd,
     env: {
       ...env,
       REDIS_URL: redisUrl,
@@ -79,14 +80,18 @@ export function gatewayPart({ root, env }: PartDeps, redisUrl: string, at: { por
 const FRUGAL_MALLOC = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072" }
 const FRUGAL_HEAP = "--max-semi-space-size=4"
 
-export function classifierPart({ root, env }: PartDeps, rest: RestEndpoint, at: { healthPort: number }): Part {
+export function classifierPart(
+  { root, cwd = root, env }: PartDeps,
+  rest: RestEndpoint,
+  at: { healthPort: number },
+): Part {
   return {
     name: "classifier",
     what: "TF.js WASM",
     address: `http://127.0.0.1:${at.healthPort}/healthz`,
     command: process.execPath,
     args: [FRUGAL_HEAP, "--enable-source-maps", join(root, "dist/classifier/main.js")],
-    cwd: root,
+    cwd,
     env: {
       ...FRUGAL_MALLOC,
       ...env,
@@ -105,13 +110,13 @@ export function classifierPart({ root, env }: PartDeps, rest: RestEndpoint, at: 
 type EdgePlace = { port: number; inspectorPort?: number | undefined }
 
 export function nodeEdgePart(
-  { root, env }: PartDeps,
+  { root, cwd = root, env }: PartDeps,
   variables: Record<string, string>,
   { port, inspectorPort }: EdgePlace,
 ): Part {
   const inspect = inspectorPort === undefined ? [] : [`--inspect=127.0.0.1:${inspectorPort}`]
   return {
-    ...edgeBasics(root, port),
+    ...edgeBasics(cwd, port),
     what: "Node",
     command: process.execPath,
     args: [...inspect, "--enable-source-maps", join(root, "dist/edge/node.js")],
@@ -122,14 +127,14 @@ export function nodeEdgePart(
 
 /** workerd itself, which listens on one port; `wrangler dev` adds inspectors and pages for developers. */
 export function workerdEdgePart(
-  { root, env }: PartDeps,
+  { root, cwd = root, env }: PartDeps,
   variables: Record<string, string>,
   { port, inspectorPort, folder }: EdgePlace & { folder: string },
 ): Part {
   const config = writeWorkerdConfig({ root, folder, port, names: Object.keys(variables) })
   const inspect = inspectorPort === undefined ? [] : [`--inspector-addr=127.0.0.1:${inspectorPort}`]
   return {
-    ...edgeBasics(root, port),
+    ...edgeBasics(cwd, port),
     what: "workerd",
     command: findWorkerd(),
     args: ["serve", ...inspect, config],
@@ -140,11 +145,11 @@ export function workerdEdgePart(
   }
 }
 
-function edgeBasics(root: string, port: number) {
+function edgeBasics(cwd: string, port: number) {
   return {
     name: "edge",
     address: `http://localhost:${port}`,
-    cwd: root,
+    cwd,
     ready: {
       by: "probe",
       isUp: (signal) => answersHttp(`http://127.0.0.1:${port}/healthz`, signal),
@@ -160,6 +165,9 @@ function findWorkerd(): string {
   try {
     return (require("workerd") as { default: string }).default
   } catch (error) {
-    throw new CliError("Cannot find workerd: run npm ci, or start with --edge node", { cause: error })
+    throw new CliError(
+      "Cannot find workerd: run npm ci (in a project of your own: npm install workerd), or start with --edge node",
+      { cause: error },
+    )
   }
 }

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path"
 import { CliError, EXIT } from "../../cli-error.ts"
+import { isInstalled, modelsFolder, packageRoot, projectFolder } from "../../package-root.ts"
 import type { PortWish } from "./choose-port.ts"
 
 export type EdgeRuntime = "workerd" | "node"
@@ -13,6 +14,8 @@ export type Queue =
 export type StackConfig = {
   /** The package's folder: dist, wrangler.toml, models. */
   root: string
+  /** The working directory of the parts: a clone, or the user's project. */
+  cwd: string
   /** What a run keeps: secrets, Redis data, workerd's configuration. */
   home: string
   queue: Queue
@@ -32,6 +35,7 @@ export function readStackConfig(
 ): StackConfig {
   return {
     root,
+    cwd: projectFolder(root),
     home: findHome(env, root),
     queue: readQueue(env),
     edgeRuntime,
@@ -43,13 +47,17 @@ export function readStackConfig(
       edge: readPort(env, "PORT", 8787),
       inspector: readPort(env, "INSPECTOR_PORT", 9229),
     },
-    env,
+    env: isInstalled(root) ? { ...env, CLAIMCHECK_MODELS: withOwnModels(env) } : env,
   }
 }
 
+/** The project's models come before those that the environment names; the package's own are served anyway. */
+const withOwnModels = ({ CLAIMCHECK_MODELS: given }: NodeJS.ProcessEnv) =>
+  [modelsFolder(), given].filter(Boolean).join(":")
+
 /** Where a stack on this machine keeps what it has to keep. */
-export function findHome(env: NodeJS.ProcessEnv, root: string): string {
-  return resolve(env.CLAIMCHECK_HOME || join(root, ".claimcheck"))
+export function findHome(env: NodeJS.ProcessEnv, root = packageRoot()): string {
+  return resolve(env.CLAIMCHECK_HOME || join(projectFolder(root), ".claimcheck"))
 }
 
 function readQueue(env: NodeJS.ProcessEnv): Queue {
