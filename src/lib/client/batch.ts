@@ -1,5 +1,5 @@
 import type { BatchTicket } from "../batches/batch-ticket.ts"
-import type { Ticket } from "../tickets/ticket.ts"
+import type { Ticket as TicketData } from "../tickets/ticket.ts"
 import { assertOptions } from "./assert-options.ts"
 import { type Connection, type ConnectionOptions, createConnection, LIST_TRY_TIMEOUT_MS } from "./connection.ts"
 import type { ReadResponse, Reply } from "./read-response.ts"
@@ -36,7 +36,7 @@ export type BatchRow = {
   /** Why the row was skipped. */
   error?: { code: string; message: string }
   /** One per image. */
-  results: (Pick<Ticket, "image" | "predictions" | "scores" | "output" | "error"> & {
+  results: (Pick<TicketData, "image" | "predictions" | "scores" | "output" | "error"> & {
     url?: string
     status: "succeeded" | "failed" | "canceled"
   })[]

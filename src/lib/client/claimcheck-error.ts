@@ -1,4 +1,4 @@
-import type { Ticket } from "../tickets/ticket.ts"
+import type { Ticket as TicketData } from "../tickets/ticket.ts"
 
 /** An error response of the edge (RFC 9457). `rows` has the first hundred invalid rows of a list. */
 export type Problem = {
@@ -22,7 +22,7 @@ type Details = {
   status?: number | undefined
   retryAfterMs?: number | undefined
   problem?: Problem | undefined
-  ticket?: Ticket | undefined
+  ticket?: TicketData | undefined
   cause?: unknown
 }
 
@@ -43,7 +43,7 @@ export class ClaimcheckError extends Error {
   /** Body of the error response, if it is a JSON object. */
   readonly problem: Problem | undefined
   /** The ticket as last seen. */
-  readonly ticket: Ticket | undefined
+  readonly ticket: TicketData | undefined
 
   constructor(code: string, message: string, { status, retryAfterMs, problem, ticket, cause }: Details = {}) {
     super(message, { cause })
@@ -60,7 +60,7 @@ export class ClaimcheckError extends Error {
   }
 
   /** The same error with its ticket. */
-  about(ticket: Ticket | undefined): ClaimcheckError {
+  about(ticket: TicketData | undefined): ClaimcheckError {
     return this.ticket !== undefined || ticket === undefined
       ? this
       : new ClaimcheckError(this.code, this.message, { ...this, cause: this.cause, ticket })

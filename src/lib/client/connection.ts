@@ -61,14 +61,17 @@ export type RequestOptions<T> = {
   tryTimeoutMs?: number
 }
 
-export type Connection = ReturnType<typeof createConnection>
+export type Connection = Required<Pick<ConnectionOptions, "sleep" | "random" | "now">> & {
+  base: string
+  request: <T>(path: string, asked: RequestOptions<T>) => Promise<T>
+}
 
 /**
  * Requests to one edge, and the only retry loop of the client, the CLI and the page. Every request must be safe to repeat: it is
  * retried until a response is final.
  * @throws TypeError for an invalid URL, key or option
  */
-export function createConnection(options: ConnectionOptions) {
+export function createConnection(options: ConnectionOptions): Connection {
   if (typeof options !== "object" || options === null) {
     throw new TypeError('Cannot make a client: pass an object with its url, { url: "http://localhost:8787" }')
   }
