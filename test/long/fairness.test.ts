@@ -118,7 +118,13 @@ async function fillQueue(store: JobStore): Promise<string[]> {
         createdMs: Date.now(),
         deadlineMs: Date.now() + 3_600_000,
         maxAttempts: 3,
-        input: { ticketId: id, operation: { name: "classify", topK: 1 }, image, fingerprint: "" },
+        input: {
+          ticketId: id,
+          operation: { name: "classify", topK: 1 },
+          source: { kind: "payload" },
+          image,
+          fingerprint: "",
+        },
       })
     }
   }

@@ -1,16 +1,17 @@
 import type { ImageInfo } from "../../lib/queue/job.ts"
+import type { RemoteSource } from "../../lib/queue/job-source.ts"
 import { sizeLimits } from "../../lib/queue/queue-config.ts"
 import { sleep } from "../../lib/sleep.ts"
 import { fetchPicture } from "./fetch-picture.ts"
 import { createGuardedFetch } from "./guarded/guarded-fetch.ts"
 import { HostGates } from "./host-gates.ts"
-import { type InspectPicture, inspectPicture } from "./inspect-picture.ts"
+import { inspectPicture } from "./inspect-picture.ts"
 
 export type PictureSource = {
   /** @throws AppError url_refused, url_not_found, fetch_failed, fetch_timeout, image_too_large; the signal's reason */
-  fetch: (url: string, signal: AbortSignal) => Promise<Uint8Array>
+  fetch: (source: RemoteSource, signal: AbortSignal) => Promise<Uint8Array>
   /** @throws AppError as fetch(), and what the bytes are refused with */
-  inspect: (picture: Pick<InspectPicture, "url" | "wantsHash">, signal: AbortSignal) => Promise<ImageInfo>
+  inspect: (source: RemoteSource, options: { wantsHash: boolean; signal: AbortSignal }) => Promise<ImageInfo>
   close: () => Promise<void>
 }
 
@@ -25,7 +26,7 @@ export type PictureSourceConfig = {
   ALLOW_ADDRESSES: readonly string[]
 }
 
-/** Where pictures come from that clients name by URL. Connections are kept and used again. */
+/** Gets the images that were not sent. Connections are kept and used again. */
 export function openPictureSource(config: PictureSourceConfig): PictureSource {
   const guarded = createGuardedFetch({
     allowAddresses: config.ALLOW_ADDRESSES,
@@ -42,8 +43,8 @@ export function openPictureSource(config: PictureSourceConfig): PictureSource {
   }
   const limits = { maxBytes: config.MAX_IMAGE_BYTES, ...sizeLimits(config) }
   return {
-    fetch: (url, signal) => fetchPicture(deps, { url, ...limits }, signal),
-    inspect: (picture, signal) => inspectPicture(deps, { ...picture, ...limits }, signal),
+    fetch: ({ url }, signal) => fetchPicture(deps, { url, ...limits }, signal),
+    inspect: ({ url }, { wantsHash, signal }) => inspectPicture(deps, { url, wantsHash, ...limits }, signal),
     close: () => guarded.close(),
   }
 }

@@ -1,12 +1,13 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { ClaimedJob, ImageInfo } from "../../lib/queue/job.ts"
+import type { RemoteSource } from "../../lib/queue/job-source.ts"
 import type { JobStore } from "../../lib/queue/job-store.ts"
 import { sleep } from "../../lib/sleep.ts"
 import type { PictureSource } from "../fetch/open-picture-source.ts"
 
 export type PictureDeps = {
   store: Pick<JobStore, "getPayload">
-  /** Where pictures come from that are named by URL. */
+  /** Where images come from that were not sent. */
   source: Pick<PictureSource, "fetch" | "inspect">
   /** Aborted when the process shuts down: what is still being fetched is left to other classifiers. */
   shutdown: AbortSignal
@@ -23,26 +24,24 @@ export async function loadPicture(
   { payloadId, input: { source } }: ClaimedJob,
   { signal, reach }: Load,
 ): Promise<Uint8Array> {
-  if (payloadId !== undefined) {
-    for (const pauseMs of [0, ...LOOK_AGAIN_MS]) {
-      if (pauseMs > 0) await sleep(pauseMs, signal)
-      signal.throwIfAborted()
-      const bytes = await reach(() => deps.store.getPayload(payloadId))
-      if (bytes !== null) return bytes
-    }
-    throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
+  if (source.kind !== "payload") return unlessShutDown(deps, signal, (until) => deps.source.fetch(source, until))
+  if (payloadId === undefined) throw new AppError("payload_expired", "The job names no image")
+  for (const pauseMs of [0, ...LOOK_AGAIN_MS]) {
+    if (pauseMs > 0) await sleep(pauseMs, signal)
+    signal.throwIfAborted()
+    const bytes = await reach(() => deps.store.getPayload(payloadId))
+    if (bytes !== null) return bytes
   }
-  if (source === undefined) throw new AppError("payload_expired", "The job names no image")
-  return unlessShutDown(deps, signal, (until) => deps.source.fetch(source.url, until))
+  throw new AppError("payload_expired", "The image's bytes are gone from Redis; send it again")
 }
 
-/** What is known of a picture by its URL. @throws as loadPicture() */
-export function inspectElsewhere(
+/** What is known of an image that was not sent. @throws as loadPicture() */
+export function inspectRemote(
   deps: PictureDeps,
-  picture: { url: string; wantsHash: boolean },
-  signal: AbortSignal,
+  source: RemoteSource,
+  { wantsHash, signal }: { wantsHash: boolean; signal: AbortSignal },
 ): Promise<ImageInfo> {
-  return unlessShutDown(deps, signal, (until) => deps.source.inspect(picture, until))
+  return unlessShutDown(deps, signal, (until) => deps.source.inspect(source, { wantsHash, signal: until }))
 }
 
 async function unlessShutDown<T>(

@@ -16,7 +16,7 @@ import { keepOutput } from "../outputs/keep-output.ts"
 import type { OutputStore } from "../outputs/output-store.ts"
 import { JobStopped } from "./active-jobs.ts"
 import { JobTrace } from "./job-trace.ts"
-import { inspectElsewhere, loadPicture, type PictureDeps, ShuttingDown } from "./load-picture.ts"
+import { inspectRemote, loadPicture, type PictureDeps, ShuttingDown } from "./load-picture.ts"
 import type { ServiceMeter } from "./service-meter.ts"
 
 export type JobRunner = PictureDeps & {
@@ -176,11 +176,10 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
       trace.stage("fetch", fetch)
     })
   try {
-    if (operation.name === "inspect" && source !== undefined) {
+    if (operation.name === "inspect" && source.kind !== "payload") {
       // Its header is enough, as a rule: reading that is no work for a lane.
-      const image = await timed(
-        inspectElsewhere(runner, { url: source.url, wantsHash: operation.sha256 === true }, signal),
-      )
+      const wantsHash = operation.sha256 === true
+      const image = await timed(inspectRemote(runner, source, { wantsHash, signal }))
       const timings = { fetch, decode: 0, infer: 0 }
       return { timings, unpaid, outcome: { state: "succeeded", result: { image, timingsMs: timings } } }
     }
@@ -190,7 +189,7 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
     if (sent === undefined) unpaid = unpaidShare(operation, seenImage(readImageHeader(bytes)))
     const known = sent ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
     const work = { operation, bytes, ...(job.model !== undefined && { modelId: job.model }) }
-    const isBackground = source !== undefined || job.batch !== undefined
+    const isBackground = source.kind !== "payload" || job.batch !== undefined
     const { timingsMs, image, made, ...answer } = await runner.pool.run(work, { signal, isBackground })
     traceLane(runner, trace, timingsMs)
     // Before the result: a crash in between leaves an output that expires, and never a result without its output.

@@ -1,3 +1,4 @@
+import { locationOf } from "../../lib/queue/job-source.ts"
 import type { DeadLetter } from "../../lib/queue/operator.ts"
 import { humanBytes, humanMs } from "../terminal/human-units.ts"
 import type { Paint } from "../terminal/terminal.ts"
@@ -39,7 +40,7 @@ export function renderDead(
     ["died", instant(diedMs)],
     ["image", job?.input.image && imageText(job.input.image)],
     ["sha256", job?.input.image?.sha256],
-    ["fetched from", job?.input.source?.url],
+    ["fetched from", job === null ? undefined : locationOf(job.input.source)],
     ["shared by", job?.followers ? `${job.followers} more tickets` : undefined],
   ]
   const known = rows.filter((row): row is [string, string] => row[1] !== undefined)

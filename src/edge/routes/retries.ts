@@ -105,9 +105,9 @@ async function sourceOf({ store }: Services, { state, payloadId, input }: Job): 
   if (state === "succeeded") throw new AppError("already_finished", "Cannot retry: the job has succeeded")
   if (state !== "failed" && state !== "canceled")
     throw new AppError("not_finished", `Cannot retry: the job is ${state}`)
-  if (input.source !== undefined) return { url: input.source.url }
+  if (input.source.kind !== "payload") return input.source
   const bytes = payloadId === undefined ? null : await store.getPayload(payloadId)
-  if (bytes !== null) return { bytes }
+  if (bytes !== null) return { kind: "payload", bytes }
   throw new AppError("payload_expired", "Cannot retry: the image is no longer stored; upload it again")
 }
 

@@ -1,13 +1,14 @@
 import { AppError } from "../../lib/app-error.ts"
 import { sniffContentType } from "../../lib/images/image-header.ts"
+import type { RemoteSource } from "../../lib/queue/job-source.ts"
 import { readBody } from "../http/read-body.ts"
 import type { RequestBody } from "../http/request-body.ts"
 import { checkPictureUrl } from "./picture-url.ts"
 import { readDataUrl } from "./read-data-url.ts"
 
 export type Upload = {
-  /** The picture, or where a classifier finds it. */
-  source: { bytes: Uint8Array } | { url: string }
+  /** The image, or where a classifier finds it. */
+  source: { kind: "payload"; bytes: Uint8Array } | RemoteSource
   options: Record<string, string>
 }
 
@@ -33,8 +34,9 @@ export function parseJsonUpload(body: Uint8Array, maxImageBytes: number): Upload
   if (image !== undefined && image_url !== undefined) {
     throw new AppError("bad_request", "Cannot read image: send `image` or `image_url`, not both")
   }
-  if (image_url !== undefined) return { source: { url: parseImageUrl(image_url) }, options }
-  if (typeof image === "string") return { source: { bytes: readDataUrl(image, maxImageBytes) }, options }
+  if (image_url !== undefined) return { source: { kind: "url", url: parseImageUrl(image_url) }, options }
+  if (typeof image === "string")
+    return { source: { kind: "payload", bytes: readDataUrl(image, maxImageBytes) }, options }
   const what = image === undefined ? "the JSON has neither `image` nor `image_url`" : "`image` must be a data: URL"
   throw new AppError(image === undefined ? "empty_body" : "bad_request", `Cannot read image: ${what}`)
 }

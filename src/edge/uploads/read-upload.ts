@@ -36,7 +36,7 @@ export async function readUpload(body: RequestBody, maxImageBytes: number): Prom
       return { ...upload, options: mergeOptions(query, Object.entries(upload.options)) }
     }
     refuseText(bytes, contentType)
-    return { source: { bytes }, options: mergeOptions(query) }
+    return { source: { kind: "payload", bytes }, options: mergeOptions(query) }
   }
   const bytes = await readBody(body, maxImageBytes + FORM_OVERHEAD_BYTES, maxImageBytes)
   const form = await readForm(contentType, bytes)
@@ -49,7 +49,7 @@ export async function readUpload(body: RequestBody, maxImageBytes: number): Prom
   if (image.size > maxImageBytes) throw imageTooLarge(maxImageBytes, image.size)
   const fields = [...form].filter((field): field is [string, string] => typeof field[1] === "string")
   const options = mergeOptions(query, fields)
-  return { source: { bytes: new Uint8Array(await image.arrayBuffer()) }, options }
+  return { source: { kind: "payload", bytes: new Uint8Array(await image.arrayBuffer()) }, options }
 }
 
 /** What curl says of a body unless told otherwise. `curl -d @FILE` takes line ends and zero bytes out of a file. */

@@ -6,6 +6,7 @@ import { refuseLargeOutput } from "../../lib/operations/planned-output.ts"
 import type { ImageInfo, Job } from "../../lib/queue/job.ts"
 import { jobCost } from "../../lib/queue/job-cost.ts"
 import { jobIdForIdempotencyKey, newJobId } from "../../lib/queue/job-id.ts"
+import { locationOf } from "../../lib/queue/job-source.ts"
 import { endLate } from "../../lib/queue/late-jobs.ts"
 import type { Enqueued, NewJob } from "../../lib/queue/new-job.ts"
 import { sizeLimits } from "../../lib/queue/queue-config.ts"
@@ -43,11 +44,11 @@ export type Submit = {
 export async function submit(services: Services, request: Submit): Promise<Enqueued> {
   const { config, store, now } = services
   const { source, options, caller } = request
-  const image = "bytes" in source ? await describeImage(source.bytes, sizeLimits(config)) : null
+  const image = source.kind === "payload" ? await describeImage(source.bytes, sizeLimits(config)) : null
   const planned = image && planOutput(options.operation, image)
   if (planned) refuseLargeOutput(planned, sizeLimits(config))
   const model = await findModel(services, options)
-  const subject = "url" in source ? source.url : image?.sha256
+  const subject = locationOf(source) ?? image?.sha256
   const asked = [subject, model?.id ?? "", JSON.stringify(options.operation)].join("\0")
   const webhookUrl = await webhookUrlOf(services, request)
   const createdMs = now()
@@ -60,7 +61,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   const job: NewJob = {
     id,
     ...(model !== null && { model: model.id }),
-    queue: queueName({ model: model?.id, operation: options.operation.name, isUrl: "url" in source }),
+    queue: queueName({ model: model?.id, operation: options.operation.name, isUrl: source.kind !== "payload" }),
     caller: caller.id,
     weight: caller.weight,
     ...(caller.maxDepth !== undefined && { maxDepth: caller.maxDepth }),
@@ -72,7 +73,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
     input: {
       ticketId: await services.ticketIds.sign(id),
       operation: options.operation,
-      ...("url" in source && { source: { url: source.url } }),
+      source: source.kind === "payload" ? { kind: "payload" } : source,
       ...(image !== null && { image }),
       fingerprint: await hashText(options.webhook_url === undefined ? asked : `${asked}\0${options.webhook_url}`),
       trace: formatTraceparent(request.trace),
@@ -93,7 +94,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
   // One unit was taken before the body was read (src/edge/limits/apply-limits.ts).
   services.submitRates.chargePrefix48(caller, cost - 1)
   const enqueue = async () => {
-    if ("bytes" in source) await store.putPayload(payloadId, source.bytes)
+    if (source.kind === "payload") await store.putPayload(payloadId, source.bytes)
     return services.submitRates.learn(caller, () => repeatOnce(() => store.enqueue(job), now))
   }
   const enqueued = await enqueue().catch(async (error: unknown) => {

@@ -33,7 +33,7 @@ export function encodePictureJob(
     input: {
       ticketId: `${plan.ticketId}/${picture}`,
       operation: plan.operation,
-      source: { url },
+      source: { kind: "url", url },
       fingerprint: "",
       ...(plan.trace !== undefined && { trace: plan.trace }),
     },

@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { AppError, type ErrorCode } from "../app-error.ts"
 import { isOperationName, type Operation, operationSchema } from "../operations/operations.ts"
+import { isKnownSource, jobSourceSchema, withoutPayloadSource } from "./job-source.ts"
 
 /**
  * What another release has written beside the fields that are known here goes through, and back to Redis. Types name only what is
@@ -47,9 +48,8 @@ export type ImageInfo = z.infer<typeof imageInfoSchema>
 export const jobInputSchema = open({
   ticketId: z.string(),
   operation,
-  /** Where the picture is, when it was not sent: nobody has looked at it before the classifier fetches it. */
-  source: open({ url: z.string() }).optional(),
-  /** What is known of the picture that was sent. */
+  source: jobSourceSchema,
+  /** What is known of the image, if it was sent: nobody has looked at another before a classifier gets it. */
   image: imageInfoSchema.optional(),
   /** SHA-256 over payload and options: what a repeated Idempotency-Key is held against. */
   fingerprint: z.string(),
@@ -223,7 +223,7 @@ const OPAQUE = ["input", "result", "error"] as const
 
 /** Opaque parts stay text for Lua, whose JSON would turn an empty list into an object and round numbers. */
 export function encodeJob(job: Partial<Job>): string {
-  const record: Record<string, unknown> = { ...job }
+  const record: Record<string, unknown> = { ...job, ...(job.input && { input: withoutPayloadSource(job.input) }) }
   for (const field of OPAQUE) if (record[field] !== undefined) record[field] = JSON.stringify(record[field])
   return JSON.stringify(record)
 }
@@ -256,8 +256,10 @@ export function decodeClaimed(text: string): ClaimedJob | { unreadable: string }
   try {
     const job = decodeJob(text)
     if (job.state !== "processing") return { unreadable: `its state is ${job.state}` }
-    const { name } = job.input.operation
-    return isOperationName(name) ? job : { unreadable: `this classifier does not know the operation ${name}` }
+    const { operation, source } = job.input
+    if (!isKnownSource(source)) return { unreadable: `this classifier does not know the source ${source.kind}` }
+    if (isOperationName(operation.name)) return job
+    return { unreadable: `this classifier does not know the operation ${operation.name}` }
   } catch (error) {
     const cause = error instanceof AppError ? error.cause : error
     // Paths and expectations, never values.

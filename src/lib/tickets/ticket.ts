@@ -1,5 +1,6 @@
 import * as z from "zod"
 import type { ImageInfo, Job, JobResult, OutputInfo } from "../queue/job.ts"
+import { locationOf } from "../queue/job-source.ts"
 import type { PollHint } from "../queue/poll-hint.ts"
 
 const instant = z.iso.datetime()
@@ -132,7 +133,8 @@ function withoutAttempts({ startedMs: _started, claimedMs: _claimed, history: _h
 export type Wait = PollHint & { position: number | null; classifiers: number; isPaused?: boolean }
 
 export function toTicket(job: Job, wait: Wait | null): Ticket {
-  const { source, image } = job.input
+  const { image } = job.input
+  const location = locationOf(job.input.source)
   // The edge stamps the creation, and its clock can be ahead of Redis': nothing is before it.
   const sinceCreation = (ms: number) => isoInstant(Math.max(ms, job.createdMs))
   const ticket: Ticket = {
@@ -148,7 +150,7 @@ export function toTicket(job: Job, wait: Wait | null): Ticket {
     ...(job.input.retryOf !== undefined && { retry_of: job.input.retryOf }),
     ...(job.cached === true && { cached: true }),
     ...(image !== undefined && { image: imageOf(image) }),
-    ...(source !== undefined && { image_url: source.url }),
+    ...(location !== undefined && { image_url: location }),
   }
   switch (job.state) {
     case "queued":

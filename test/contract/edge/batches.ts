@@ -156,7 +156,7 @@ export function batchContract(name: string, runtime: EdgeRuntime): void {
       expect(anew).toMatchObject({ rows: { total: 2, skipped: 0 }, pictures: { total: 2 } })
       expect(await (await retry(old.id, key)).json()).toMatchObject({ id: anew.id })
       await worker.work(QUEUE, (job) =>
-        inspected({ ...job, input: { ...job.input, source: { url: "https://mended" } } }),
+        inspected({ ...job, input: { ...job.input, source: { kind: "url", url: "https://mended" } } }),
       )
       const rows = (await results(anew.id)).text.trim().split("\r\n")
       expect(rows.map((row) => row.split(",")[0])).toEqual(["id", "2", "3"])

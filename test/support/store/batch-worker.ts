@@ -2,6 +2,7 @@ import { ListReader } from "../../../src/classifier/batches/list-reader.ts"
 import { BatchStore } from "../../../src/lib/batches/batch-store.ts"
 import type { Outcome } from "../../../src/lib/queue/claim.ts"
 import type { ClaimedJob } from "../../../src/lib/queue/job.ts"
+import { locationOf } from "../../../src/lib/queue/job-source.ts"
 import { JobStore } from "../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../src/lib/redis/keys.ts"
 import { connectRedis } from "../../../src/lib/redis/redis.ts"
@@ -77,7 +78,7 @@ export class BatchWorker {
 
 /** What inspecting says of any picture; one whose URL says so fails. */
 export function inspected({ input }: ClaimedJob): Outcome {
-  const url = input.source?.url ?? ""
+  const url = locationOf(input.source) ?? ""
   if (url.includes("broken")) return { state: "failed", error: { code: "invalid_image", message: "=It is, damaged" } }
   return {
     state: "succeeded",

@@ -105,6 +105,7 @@ export function jobOf(id: string, options: Partial<NewJob> & { bytes?: number } 
     input: {
       ticketId: `cls_${id}`,
       operation: { name: "classify", topK: 5 },
+      source: { kind: "payload" },
       image: { ...IMAGE, bytes },
       fingerprint: `print-of-${id}`,
     },

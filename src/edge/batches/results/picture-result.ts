@@ -25,8 +25,8 @@ export function readPictureResult({ progress }: Batch, picture: number, text: st
     return failed(code, message)
   }
   const { state, model, input, result, error } = JSON.parse(text) as StoredEnd
-  const { source } = JSON.parse(input) as { source?: { url: string } }
-  const about = { ...(source && { url: source.url }), ...(model !== undefined && { model }) }
+  const { source } = JSON.parse(input) as { source?: { url?: string } }
+  const about = { ...(source?.url !== undefined && { url: source.url }), ...(model !== undefined && { model }) }
   if (state === "succeeded" && result !== undefined) {
     return { ...about, status: "succeeded", result: JSON.parse(result) as JobResult }
   }

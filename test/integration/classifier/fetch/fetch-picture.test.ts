@@ -41,7 +41,7 @@ beforeEach(async () => {
 afterEach(() => close())
 
 const never = new AbortController().signal
-const get = (path = "/cat.jpg", signal = never) => source.fetch(origin + path, signal)
+const get = (path = "/cat.jpg", signal = never) => source.fetch({ kind: "url", url: origin + path }, signal)
 const statuses =
   (...list: number[]): Answer =>
   (response, _request, n) =>
@@ -123,7 +123,7 @@ describe("a picture is fetched by its URL", () => {
     ["http://example.com/cat.jpg", "url_refused"],
     ["https://metadata.internal/cat.jpg", "url_refused"],
   ])("never from %s", async (url, code) => {
-    await expect(source.fetch(url, never)).rejects.toMatchObject({ code })
+    await expect(source.fetch({ kind: "url", url }, never)).rejects.toMatchObject({ code })
   })
 
   it("by so many at once from one host, and no more; who is aborted in the line makes room", async () => {

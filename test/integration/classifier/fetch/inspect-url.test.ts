@@ -53,7 +53,10 @@ async function inspectFrom(
     MAX_IMAGE_SIDE: maxSidePx,
     ALLOW_ADDRESSES: [`127.0.0.1:${port}`],
   })
-  const image = await source.inspect({ url: `http://127.0.0.1:${port}/a.jpg`, wantsHash }, never)
+  const image = await source.inspect(
+    { kind: "url", url: `http://127.0.0.1:${port}/a.jpg` },
+    { wantsHash, signal: never },
+  )
   return { image, ranges, sentBytes: () => sockets.reduce((sum, { bytesWritten }) => sum + bytesWritten, 0) }
 }
 

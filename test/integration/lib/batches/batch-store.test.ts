@@ -11,6 +11,7 @@ import { batchETag, toBatchTicket } from "../../../../src/lib/batches/batch-tick
 import { encodeChunk } from "../../../../src/lib/batches/list-chunk.ts"
 import { silentLog } from "../../../../src/lib/log.ts"
 import { newJobId } from "../../../../src/lib/queue/job-id.ts"
+import { locationOf } from "../../../../src/lib/queue/job-source.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../../src/lib/redis/keys.ts"
 import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
@@ -96,7 +97,7 @@ describe("BatchStore", () => {
     if (leased === undefined) throw new Error("Nothing is due")
     expect(await feedNext(batches, leased)).toMatchObject({ status: "full", cursor: 3 })
     const { jobs } = await claimRows(10)
-    expect(jobs.map(({ id, input, batch }) => [id, input.source?.url, batch?.row])).toEqual(
+    expect(jobs.map(({ id, input, batch }) => [id, locationOf(input.source), batch?.row])).toEqual(
       [0, 1, 2].map((picture) => [`b-${picture}`, urlOf(picture), picture + 1]),
     )
   })
@@ -371,7 +372,12 @@ describe("BatchStore", () => {
         createdMs: T0,
         deadlineMs: T0 + 1_000_000,
         maxAttempts: 3,
-        input: { ticketId: "cls_x", operation: { name: "inspect" }, source: { url: urlOf(99) }, fingerprint: "" },
+        input: {
+          ticketId: "cls_x",
+          operation: { name: "inspect" },
+          source: { kind: "url", url: urlOf(99) },
+          fingerprint: "",
+        },
       })
     }
     const order = idsOf(await claimRows(10)).map((id) => id.split("-")[0])

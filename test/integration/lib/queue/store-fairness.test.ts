@@ -88,7 +88,7 @@ describe("the fair queue", { timeout: 120_000 }, () => {
   it("charges a caller of URLs what its pictures turn out to be, as soon as they were seen", async () => {
     const { image, ...unseen } = HEAVY
     const unpaid = unpaidShare(HEAVY.operation, image)
-    const input = { ...unseen, source: { url: "https://a.example/large.png" } }
+    const input = { ...unseen, source: { kind: "url" as const, url: "https://a.example/large.png" } }
     const served: string[] = []
     await submitMany("light", 60)
     for (let i = 0; i < 40; i++) {

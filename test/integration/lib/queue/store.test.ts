@@ -507,7 +507,10 @@ describe("a job whose picture is fetched", () => {
   async function fails(attempts: number) {
     for (const id of ["a", "b", "c"]) {
       const { payloadId: _none, ...job } = jobOf(id, { queue: "m@url", bytes: 0 })
-      await submit(store, { ...job, input: { ...job.input, source: { url: `https://example.com/${id}` } } })
+      await submit(store, {
+        ...job,
+        input: { ...job.input, source: { kind: "url", url: `https://example.com/${id}` } },
+      })
     }
     for (let attempt = 0; attempt < attempts; attempt++) {
       const claim = claimOf({ queues })
@@ -540,7 +543,10 @@ describe("a job that took too long", () => {
     const queues = ["m@url"]
     for (const id of ["a", "b"]) {
       const { payloadId: _none, ...job } = jobOf(id, { queue: "m@url", bytes: 0, maxAttempts: 9 })
-      await submit(store, { ...job, input: { ...job.input, source: { url: `https://example.com/${id}` } } })
+      await submit(store, {
+        ...job,
+        input: { ...job.input, source: { kind: "url", url: `https://example.com/${id}` } },
+      })
     }
     await store.claim(claimOf({ queues, token: "t1" }))
     expect([await give("t1"), await give("t1")]).toEqual(["queued", "queued"])

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { loadPicture, type PictureDeps } from "../../../../src/classifier/jobs/load-picture.ts"
 import type { ClaimedJob } from "../../../../src/lib/queue/job.ts"
 
-const JOB = { payloadId: "p", input: {} } as ClaimedJob
+const JOB = { payloadId: "p", input: { source: { kind: "payload" } } } as ClaimedJob
 const BYTES = new Uint8Array([1, 2, 3])
 
 describe("loadPicture()", () => {

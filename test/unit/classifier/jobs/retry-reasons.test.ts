@@ -18,7 +18,7 @@ const JOB = {
   attempts: 1,
   leaseToken: "t",
   payloadId: "p",
-  input: { operation: { name: "inspect" }, image: { bytes: 1 } },
+  input: { operation: { name: "inspect" }, source: { kind: "payload" }, image: { bytes: 1 } },
 }
 
 /** What the store is told, and what is logged, when the lane answers with this error. */

@@ -38,7 +38,13 @@ async function givenBack(attempts: number, failure: Error): Promise<Retry> {
       ahead: 0,
     },
     ...{ createdMs: 0, deadlineMs: 1, startedMs: 0, attempts, maxAttempts: 9, leaseToken: "t", worker: "w" },
-    input: { ticketId: "cls_a", operation: { name: "inspect" }, fingerprint: "", image: { bytes: 4 } },
+    input: {
+      ticketId: "cls_a",
+      operation: { name: "inspect" },
+      source: { kind: "payload" },
+      fingerprint: "",
+      image: { bytes: 4 },
+    },
   } as unknown as ClaimedJob
   const runner = {
     ...{ store, source: noSource, outputs: noOutputs, tracer: silentTracer, log: silentLog, now: () => 0 },

@@ -38,6 +38,7 @@ const job: Job = {
   input: {
     ticketId: `cls_${ID}signature`,
     operation: { name: "classify", topK: 5 },
+    source: { kind: "payload" },
     image: IMAGE,
     fingerprint: "f",
   },

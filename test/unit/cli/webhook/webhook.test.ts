@@ -197,6 +197,7 @@ const job: Job = {
   input: {
     ticketId: `cls_${JOB_ID}signature`,
     operation: { name: "classify", topK: 5 },
+    source: { kind: "payload" },
     image: { format: "jpeg", width: 4, height: 2, bytes: 1, sha256: "ab12", orientation: 1 },
     fingerprint: "f",
   },

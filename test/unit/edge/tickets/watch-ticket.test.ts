@@ -17,7 +17,13 @@ const waiting: Job = {
   attempts: 0,
   maxAttempts: 3,
   start: "0",
-  input: { ticketId: "cls_j", operation: { name: "classify", topK: 5 }, image, fingerprint: "" },
+  input: {
+    ticketId: "cls_j",
+    operation: { name: "classify", topK: 5 },
+    source: { kind: "payload" },
+    image,
+    fingerprint: "",
+  },
   state: "queued",
 }
 const claimed: ClaimedJob = {

@@ -11,7 +11,7 @@ describe("toTicket()", () => {
       state: "failed",
       error: { code: "invalid_image", message: "It is damaged" },
       operation: "inspect",
-      input: { ticketId: "cls_a", operation: { name: "inspect" }, fingerprint: "" },
+      input: { ticketId: "cls_a", operation: { name: "inspect" }, source: { kind: "payload" }, fingerprint: "" },
       attempts: 2,
       createdMs,
       deadlineMs: createdMs + 60_000,
