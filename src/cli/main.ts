@@ -8,6 +8,7 @@ import { addQueueCommand } from "./admin/queue-command.ts"
 import { addBatchCommand } from "./batch/batch-command.ts"
 import { addClassifyCommand } from "./classify/classify-command.ts"
 import { CliError, describe, EXIT } from "./cli-error.ts"
+import { addEmbedCommand } from "./embed/embed-command.ts"
 import { addInitCommand } from "./init/init-command.ts"
 import { addKeysCommand } from "./keys/keys-command.ts"
 import { addModelsCommand } from "./models/models-command.ts"
@@ -48,6 +49,7 @@ async function main(argv: readonly string[]): Promise<number> {
   addClassifyCommand(program)
   addBatchCommand(program)
   addOperationCommands(program)
+  addEmbedCommand(program)
   addTicketCommand(program)
   addModelsCommand(program)
   addQueueCommand(program)

@@ -33,6 +33,7 @@ export const ERRORS = {
   url_refused: [422, "The URL of the image is not allowed"],
   url_not_found: [422, "The URL of the image was not found"],
   unknown_model: [422, "The model is unknown"],
+  no_features: [422, "The model has no features to give"],
   idempotency_mismatch: [422, "The Idempotency-Key was used for another request"],
   caller_queue_full: [429, "Too many of your jobs are waiting", 5_000],
   caller_bytes_full: [429, "Too many of your bytes are stored", 60_000],

@@ -9,6 +9,8 @@ export type Network = {
    * input may be filled anew as soon as the scores are there.
    */
   run: (input: Float32Array) => Promise<Float32Array>
+  /** What goes into its last dense layer, for one picture; null of a network that does not end in one. */
+  features?: (input: Float32Array) => Promise<Float32Array | null>
   /** What its weights hold here. */
   memoryBytes: number
   dispose: () => void

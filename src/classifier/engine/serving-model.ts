@@ -26,6 +26,8 @@ export type ServingModel = {
   input: Float32Array
   /** Probabilities in class order for what `input` holds now. */
   predict: () => Promise<Float32Array>
+  /** The features of what `input` holds now; null where the network has none. */
+  embed: () => Promise<Float32Array | null>
   dispose: () => void
 }
 
@@ -42,6 +44,7 @@ export function servingModel(
     channels: size.channels,
     input,
     predict: async () => toProbabilities(await network.run(input), output),
+    embed: async () => (await network.features?.(input)) ?? null,
     dispose: () => network.dispose(),
   }
 }

@@ -9,7 +9,7 @@ const MAX_BODY_BYTES = 20_000
 /** What is sent for an event, byte for byte the same at every attempt. `publicUrl`: what links to the edge begin with. */
 export function webhookBody(event: DeliveryEvent, publicUrl = ""): string {
   const told = webhookEventOf(event)
-  const data = "results_url" in told.data ? told.data : withLinks(withoutScores(told.data), publicUrl)
+  const data = "results_url" in told.data ? told.data : withLinks(withoutLists(told.data), publicUrl)
   const [list, cutTo] = "results_url" in data ? cutFailures(data) : cutPredictions(data)
   const bodyWith = (kept: number) => {
     const body = {
@@ -32,11 +32,13 @@ export function webhookBody(event: DeliveryEvent, publicUrl = ""): string {
 
 type Cut = [list: readonly unknown[], cutTo: (kept: number) => WebhookEvent["data"]]
 
-function withoutScores({ scores: _scores, ...ticket }: Ticket): Omit<Ticket, "scores"> {
+type Short = Omit<Ticket, "scores" | "features">
+
+function withoutLists({ scores: _scores, features: _features, ...ticket }: Ticket): Short {
   return ticket
 }
 
-function cutPredictions(ticket: Omit<Ticket, "scores">): Cut {
+function cutPredictions(ticket: Short): Cut {
   const all = ticket.predictions ?? []
   return [all, (kept) => ({ ...ticket, predictions: all.slice(0, kept), predictions_omitted: all.length - kept })]
 }

@@ -86,5 +86,6 @@ export const JOB_ERRORS = [
   "caller_bytes_full",
   "output_not_stored",
   "codec_missing",
+  "no_features",
   "internal",
 ] as const satisfies ErrorCode[]

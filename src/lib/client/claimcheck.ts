@@ -97,6 +97,11 @@ export class Claimcheck {
     return this.classify(image, toSubmitOptions("compress", options))
   }
 
+  /** What a model sees on an image, as numbers: `features` of the finished ticket. @throws as classify(), `no_features` */
+  async embed(image: Image, options: OperationOptions["embed"] & OperationWork = {}): Promise<TicketData> {
+    return this.classify(image, toSubmitOptions("embed", options))
+  }
+
   /** Resizes an image, to a file or an array of pixels; pass the finished ticket to `output()`. @throws as classify() */
   async resize(image: Image, options: OperationOptions["resize"] & OperationWork): Promise<TicketData> {
     return this.classify(image, toSubmitOptions("resize", options))

@@ -1,5 +1,6 @@
 import type * as z from "zod"
 import type { options as compress } from "../operations/compress.ts"
+import type { options as embed } from "../operations/embed.ts"
 import type { options as inspect } from "../operations/inspect.ts"
 import type { options as resize } from "../operations/resize.ts"
 import { assertOptions } from "./assert-options.ts"
@@ -11,6 +12,8 @@ import { WAIT_OPTIONS } from "./ticket-poll.ts"
 export type OperationOptions = {
   inspect: Optional<z.output<typeof inspect>>
   compress: Optional<z.output<typeof compress>>
+  /** And the model; default: the server's. */
+  embed: Optional<z.output<typeof embed>> & { model?: string | undefined }
   resize: Optional<z.output<typeof resize>>
 }
 type Optional<T> = { [K in keyof T]?: T[K] | undefined }
@@ -21,6 +24,7 @@ export type OperationWork = ResultOptions &
 const OPERATION_OPTIONS: { [N in keyof OperationOptions]: Record<keyof OperationOptions[N], true> } = {
   inspect: { sha256: true },
   compress: { quality: true, scale: true, format: true },
+  embed: { normalize: true, encoding: true, model: true },
   resize: { width: true, height: true, fit: true, format: true, quality: true },
 }
 const OPERATION_WORK: Record<keyof OperationWork, true> = {

@@ -2,6 +2,7 @@ import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import * as classify from "./classify.ts"
 import * as compress from "./compress.ts"
+import * as embed from "./embed.ts"
 import * as inspect from "./inspect.ts"
 import type { PlannedOutput, SourcePicture } from "./planned-output.ts"
 import * as resize from "./resize.ts"
@@ -14,6 +15,7 @@ import * as resize from "./resize.ts"
 export const operationSchema = z.discriminatedUnion("name", [
   classify.schema,
   compress.schema,
+  embed.schema,
   inspect.schema,
   resize.schema,
 ])
@@ -32,7 +34,9 @@ type OperationModule = {
   planOutput?: (operation: never, source: SourcePicture) => PlannedOutput
 }
 
-export const OPERATIONS = { classify, compress, inspect, resize } satisfies { [N in OperationName]: OperationModule }
+export const OPERATIONS = { classify, compress, embed, inspect, resize } satisfies {
+  [N in OperationName]: OperationModule
+}
 
 export const operationNames = Object.keys(OPERATIONS) as OperationName[]
 

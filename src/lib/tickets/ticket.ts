@@ -62,6 +62,10 @@ export const ticketSchema = z
       .optional()
       .meta({ description: "Best first" }),
     scores: z.array(z.number()).optional().meta({ description: "The probability of every class, by class index" }),
+    features: z
+      .union([z.array(z.number()), z.string()])
+      .optional()
+      .meta({ description: "Result of `embed`: numbers, or base64 of float32, little-endian" }),
     output: z
       .object({
         url: z.string().meta({ description: "URL of the file: on this server, or in a bucket" }),
@@ -228,9 +232,10 @@ function modelOf(job: Job, id: string): { id: string; version?: string } {
 export function answerOf({
   predictions,
   scores,
+  features,
   output,
   image,
-}: JobResult): Pick<Ticket, "image" | "predictions" | "scores" | "output"> {
+}: JobResult): Pick<Ticket, "image" | "predictions" | "scores" | "features" | "output"> {
   return {
     image: imageOf(image),
     ...(predictions !== undefined && {
@@ -239,6 +244,7 @@ export function answerOf({
       }),
     }),
     ...(scores !== undefined && { scores }),
+    ...(features !== undefined && { features }),
     ...(output !== undefined && { output: toTicketOutput(output) }),
   }
 }

@@ -2,9 +2,9 @@ import * as z from "zod"
 import { batchTicketSchema } from "../batches/batch-ticket.ts"
 import { ticketSchema } from "../tickets/ticket.ts"
 
-/** Thousands of scores fit in no webhook: they are read from the ticket. */
+/** Thousands of scores or features fit in no webhook: they are read from the ticket. */
 const classification = ticketSchema
-  .omit({ scores: true })
+  .omit({ scores: true, features: true })
   .extend({
     predictions_omitted: z.number().int().optional().meta({
       description: "Number of predictions that did not fit into 20 kB; the ticket has all",

@@ -12,6 +12,7 @@ import {
 import { ModelError } from "../../models/model-error.ts"
 import type { ModelFiles } from "../../models/read-model-files.ts"
 import type { Network } from "../network.ts"
+import { captureFeatures } from "./capture-features.ts"
 
 export type Shape = readonly (number | null)[] | undefined
 
@@ -47,6 +48,13 @@ export async function loadTfjsNetwork(files: ModelFiles): Promise<TfjsNetwork> {
       shape = [...tensorShape]
     },
     run: async (input) => tidy(() => Float32Array.from(predict(tensor(input, shape)).dataSync())),
+    features: async (input) => {
+      let found: Float32Array | null = null
+      tidy(() => {
+        found = captureFeatures(() => predict(tensor(input, shape)))
+      })
+      return found
+    },
     memoryBytes: memory().numBytes - bytesBefore,
     dispose: () => network.dispose(),
   }

@@ -18,6 +18,10 @@ const PREDICTIONS: Column[] = [
   },
   { name: "model", of: (_result, _plan, model) => model },
 ]
+const FEATURES: Column[] = [
+  { name: "features", of: ({ features }) => (typeof features === "string" ? features : JSON.stringify(features)) },
+  { name: "model", of: (_result, _plan, model) => model },
+]
 const OUTPUT: Column[] = [
   { name: "output_url", of: ({ output }, plan) => output && outputUrl(output, plan) },
   { name: "output_type", of: ({ output }) => output?.contentType },
@@ -28,6 +32,7 @@ const OUTPUT: Column[] = [
 
 function columnsOf({ operation }: BatchPlan): Column[] {
   const { usesModel, makesFile } = OPERATIONS[operation.name]
+  if (operation.name === "embed") return FEATURES
   if (usesModel) return PREDICTIONS
   return makesFile ? [...OUTPUT, ...IMAGE] : IMAGE
 }

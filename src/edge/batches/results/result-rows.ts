@@ -24,6 +24,8 @@ export function answerUnits(plan: BatchPlan, pictures: number): number {
 }
 
 function bytesOfResult({ operation }: BatchPlan): number {
+  // Up to 2,048 features.
+  if (operation.name === "embed") return operation.base64 === true ? 12_000 : 25_000
   if (operation.name !== "classify") return 600
   // A thousand classes, as ImageNet has.
   return 300 + 80 * operation.topK + (operation.scores === true ? 25_000 : 0)

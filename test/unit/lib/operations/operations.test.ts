@@ -1,5 +1,10 @@
 import { describe, expect, it } from "vitest"
-import { operationNames, operationSchema, parseOperation } from "../../../../src/lib/operations/operations.ts"
+import {
+  OPERATIONS,
+  operationNames,
+  operationSchema,
+  parseOperation,
+} from "../../../../src/lib/operations/operations.ts"
 import { queueName, queuesOf } from "../../../../src/lib/queue/queue-name.ts"
 
 describe("parseOperation()", () => {
@@ -65,7 +70,7 @@ describe("queueName()", () => {
     for (const isUrl of [false, true]) {
       const queues = queuesOf(["m"], { urls: isUrl })
       for (const operation of operationNames) {
-        const name = queueName({ ...(operation === "classify" && { model: "m" }), operation, isUrl })
+        const name = queueName({ ...(OPERATIONS[operation].usesModel && { model: "m" }), operation, isUrl })
         // The ones that use a model wait in the same queue.
         expect(queues).toContain(name)
       }
