@@ -15,22 +15,30 @@ type Document = {
 const ANY_HEADERS =
   /^(content-(type|length|encoding|disposition)|date|connection|keep-alive|transfer-encoding|vary|cf-.*|mf-.*|access-control-.*|strict-transport-security|x-content-type-options|content-security-policy|cross-origin-.*|referrer-policy|x-frame-options|permissions-policy|traceparent|ratelimit|ratelimit-policy|deprecation|sunset)$/
 
-/** The runtime, with every answer of its edges held against their own `/openapi.json`. */
+/** The runtime, with every answer of its edges held against the `/openapi.json` of the first: the others have the same. */
 export function conforming(runtime: EdgeRuntime): EdgeRuntime {
-  return { ...runtime, openEdge: async (env) => conformingEdge(await runtime.openEdge(env)) }
+  const checkerOf = readOnce()
+  return { ...runtime, openEdge: async (env) => conformingEdge(await runtime.openEdge(env), checkerOf) }
 }
 
-export function conformingEdge(edge: RunningEdge): RunningEdge {
-  let checking: Promise<Checker> | undefined
+export function conformingEdge(edge: RunningEdge, checkerOf = readOnce()): RunningEdge {
   return {
     ...edge,
     async request(path, init) {
-      checking ??= edge.request("/openapi.json").then(async (response) => createChecker(await response.json()))
-      const check = await checking
+      const check = await checkerOf(edge)
       const response = await edge.request(path, init)
       await check({ method: init?.method ?? "GET", path }, response.clone())
       return response
     },
+  }
+}
+
+/** The document takes an edge longer to write, and Ajv to compile, than a hundred requests. */
+function readOnce(): (edge: RunningEdge) => Promise<Checker> {
+  let checking: Promise<Checker> | undefined
+  return (edge) => {
+    checking ??= edge.request("/openapi.json").then(async (response) => createChecker(await response.json()))
+    return checking
   }
 }
 

@@ -19,13 +19,23 @@ import { wholeContract } from "./edge/whole.ts"
 
 /** What the edge promises on every runtime. It names nothing of Node, since it also runs inside workerd. */
 export function edgeContract(name: string, runtime: EdgeRuntime): void {
+  edgeDefaultsContract(name, runtime)
+  edgeSettingsContract(name, runtime)
+}
+
+/** The part of it that few edges can be held to. */
+export function edgeDefaultsContract(name: string, runtime: EdgeRuntime): void {
   edgeCallContract(name, runtime)
-  limitContract(name, runtime)
   outageContract(name, runtime)
   batchContract(name, runtime)
-  pageContract(name, runtime)
   rateContract(name, runtime)
   sealingContract(name, runtime)
+}
+
+/** The part of it that starts an edge for each test, which has settings of its own. */
+export function edgeSettingsContract(name: string, runtime: EdgeRuntime): void {
+  limitContract(name, runtime)
+  pageContract(name, runtime)
 }
 
 /** The part of it that one edge with its Redis can be held to. */

@@ -1,10 +1,11 @@
 import { expect, it } from "vitest"
 import { conforming } from "../../contract/conforming-edge.ts"
-import { edgeContract } from "../../contract/edge-contract.ts"
+import { edgeDefaultsContract } from "../../contract/edge-contract.ts"
 import { startBackend } from "../../support/edge/edge-backend.ts"
 import { denoEdge, openProcess, spawnEdge } from "../../support/edge/edge-process.ts"
 
-edgeContract("as a Deno process", conforming({ startBackend, openEdge: (env) => openProcess(denoEdge(), env) }))
+// What settings change is held in this process and in workerd, and here by test/long/edge-settings.test.ts.
+edgeDefaultsContract("as a Deno process", conforming({ startBackend, openEdge: (env) => openProcess(denoEdge(), env) }))
 
 it("the Deno process of the edge does not start without its variables, and names them but no value", async () => {
   const { code, output } = await spawnEdge(denoEdge(), { TICKET_SECRET: "hunter2", API_KEYS: "hunter2" }).ended

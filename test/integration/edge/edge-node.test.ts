@@ -2,9 +2,9 @@ import { execFile } from "node:child_process"
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
 import { promisify } from "node:util"
-import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest"
 import { conforming } from "../../contract/conforming-edge.ts"
-import { edgeContract } from "../../contract/edge-contract.ts"
+import { edgeDefaultsContract } from "../../contract/edge-contract.ts"
 import { startBackend } from "../../support/edge/edge-backend.ts"
 import { FakeClassifier } from "../../support/edge/edge-classifier.ts"
 import { type EdgeProcess, nodeEdge, openProcess, spawnEdge } from "../../support/edge/edge-process.ts"
@@ -13,26 +13,27 @@ import { uniqueJpeg } from "../../support/images/edge-images.ts"
 
 const run = promisify(execFile)
 
-edgeContract("as a Node process", conforming({ startBackend, openEdge: (env) => openProcess(nodeEdge(), env) }))
+// What settings change is held in this process and in workerd, and here by test/long/edge-settings.test.ts.
+edgeDefaultsContract("as a Node process", conforming({ startBackend, openEdge: (env) => openProcess(nodeEdge(), env) }))
 
 describe("the Node process of the edge", () => {
   let backend: Backend
   let classifier: FakeClassifier
   let edge: EdgeProcess
-  beforeEach(async () => {
+  beforeAll(async () => {
     backend = await startBackend()
     classifier = new FakeClassifier(backend)
     await classifier.arrive()
     edge = await openProcess(nodeEdge(), await edgeEnv(backend))
   })
-  afterEach(async () => {
+  afterAll(async () => {
     await edge?.close()
     await backend?.stop()
   })
 
   /** Sends bytes as they are, and returns the socket. */
-  async function dial(text: string) {
-    const { hostname, port } = new URL(edge.url)
+  async function dial(text: string, { url } = edge) {
+    const { hostname, port } = new URL(url)
     const socket = connect(Number(port), hostname)
     await once(socket, "connect")
     socket.write(text)
@@ -162,21 +163,22 @@ describe("the Node process of the edge", () => {
   })
 
   it("answers what is in its hands before it leaves, and leaves at once then", async () => {
-    const idle = await dial("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    const leaving = await openProcess(nodeEdge(), await edgeEnv(backend))
+    const idle = await dial("GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n", leaving)
     await once(idle, "data")
-    const waiting = edge.request("/v1/classifications", {
+    const waiting = leaving.request("/v1/classifications", {
       method: "POST",
       body: uniqueJpeg(),
       headers: { prefer: "wait=20" },
     })
-    await vi.waitUntil(() => edge.logged().includes("job.accepted"), { timeout: 10_000 })
-    const closing = edge.close()
+    await vi.waitUntil(() => leaving.logged().includes("job.accepted"), { timeout: 10_000 })
+    const closing = leaving.close()
     await classifier.work()
     expect((await waiting).status).toBe(200)
     const answeredMs = performance.now()
     await closing
     expect(performance.now() - answeredMs).toBeLessThan(4_000) // keep-alive is 5 s
-    expect((await edge.ended).code).toBe(0)
+    expect((await leaving.ended).code).toBe(0)
   })
 
   it("says at /readyz that it stops, takes what still comes, and answers it before it closes", async () => {
