@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs"
 import { join } from "node:path"
 import { pathToFileURL } from "node:url"
-import { afterEach, beforeAll, describe, expect, test, vi } from "vitest"
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest"
 import { LanePool, type LanePoolOptions } from "../../../../src/classifier/lane/lane-pool.ts"
 import { inspectModels } from "../../../../src/classifier/lane/model-inspector.ts"
 import { findModels } from "../../../../src/classifier/models/find-models.ts"
@@ -19,13 +19,23 @@ afterEach(async () => {
 })
 
 let tiny: readonly ServedFolder[]
+/** One lane, for tests that leave it as they find it: each that starts loads TF.js. */
+let shared: LanePool
 beforeAll(async () => {
   const folders = findModels([writeTinyModel("tiny")], silentLog)
   tiny = (await inspectModels(folders, { entry: ENTRY, copyTo: null })).served
+  shared = await openPool()
 })
+afterAll(() => shared?.close())
 
 async function startPool(options: Partial<LanePoolOptions> = {}): Promise<LanePool> {
-  const pool = await LanePool.start({
+  const pool = await openPool(options)
+  pools.push(pool)
+  return pool
+}
+
+function openPool(options: Partial<LanePoolOptions> = {}): Promise<LanePool> {
+  return LanePool.start({
     lanes: 1,
     ...(options.modelFolders === undefined && { models: tiny }),
     limits: { maxPixels: 50_000_000, maxSidePx: 65_535, maxBytes: 8_000_000 },
@@ -34,8 +44,6 @@ async function startPool(options: Partial<LanePoolOptions> = {}): Promise<LanePo
     entry: ENTRY,
     ...options,
   })
-  pools.push(pool)
-  return pool
 }
 
 /** The real thread, but for two words: bytes that begin with "die" end it, with "hang" they hold it for ever. */
@@ -64,14 +72,13 @@ const redJob = () => ({ modelId: "tiny", bytes: flatJpeg(RED), operation: { name
 
 describe("LanePool.run()", () => {
   test("gives the best classes first, with what was seen of the image", async () => {
-    const pool = await startPool()
     const job = {
       modelId: "tiny",
       bytes: withOrientation(flatJpeg(RED, { width: 40, height: 20 }), 6),
       operation: { name: "classify", topK: 2 } as const,
     }
-    const result = await pool.run(job)
-    expect(result.modelVersion).toBe(pool.models[0]?.version)
+    const result = await shared.run(job)
+    expect(result.modelVersion).toBe(shared.models[0]?.version)
     expect(result.predictions).toHaveLength(2)
     expect(result.predictions?.[0]).toMatchObject({ label: "red", classIndex: 0 })
     expect(result.predictions?.[0]?.probability).toBeGreaterThan(0.99)
@@ -81,13 +88,12 @@ describe("LanePool.run()", () => {
   })
 
   test("takes the bytes over without a copy, but leaves a larger buffer whole", async () => {
-    const pool = await startPool()
     const own = new Uint8Array(flatPng(RED))
-    await pool.run({ modelId: "tiny", bytes: own, operation: { name: "classify", topK: 1 } as const })
+    await shared.run({ modelId: "tiny", bytes: own, operation: { name: "classify", topK: 1 } as const })
     expect(own.byteLength).toBe(0)
 
     const larger = Buffer.concat([flatPng(RED), Buffer.from("neighbour")])
-    await pool.run({
+    await shared.run({
       modelId: "tiny",
       bytes: larger.subarray(0, -9),
       operation: { name: "classify", topK: 1 } as const,
@@ -96,13 +102,12 @@ describe("LanePool.run()", () => {
   })
 
   test("rejects bytes that were handed over before, and goes on with those that wait", async () => {
-    const pool = await startPool()
     const job = {
       modelId: "tiny",
       bytes: new Uint8Array(flatPng(RED)),
       operation: { name: "classify", topK: 1 } as const,
     }
-    const [again, third] = [pool.run(job).then(() => pool.run(job)), pool.run(redJob())]
+    const [again, third] = [shared.run(job).then(() => shared.run(job)), shared.run(redJob())]
     await expect(again).rejects.toThrow("detached")
     expect((await third).predictions?.[0]?.label).toBe("red")
   })
@@ -136,7 +141,7 @@ describe("LanePool.run()", () => {
   })
 
   test("lets background work wait for the rest, but not for ever", async () => {
-    const pool = await startPool({ lanes: 1 })
+    const pool = await startPool()
     const order: string[] = []
     const run = (name: string, isBackground: boolean) =>
       pool.run(redJob(), { isBackground }).then(() => void order.push(name))
@@ -157,12 +162,11 @@ describe("LanePool.run()", () => {
   })
 
   test("keeps memory flat over 1,000 jobs", async () => {
-    const pool = await startPool()
     const jpeg = flatJpeg(RED)
     const runMany = async (count: number) => {
       for (let job = 0; job < count; job++)
-        await pool.run({ modelId: "tiny", bytes: jpeg.slice(), operation: { name: "classify", topK: 1 } as const })
-      return (await pool.stats())[0]
+        await shared.run({ modelId: "tiny", bytes: jpeg.slice(), operation: { name: "classify", topK: 1 } as const })
+      return (await shared.stats())[0]
     }
     const [before, after] = [await runMany(100), await runMany(1000)]
     expect(after).toMatchObject({ tensors: before?.tensors, tensorBytes: before?.tensorBytes })
@@ -173,7 +177,6 @@ describe("LanePool.run()", () => {
 
 describe("LanePool.run() with a signal", () => {
   test("rejects with the signal's reason: before, while waiting, and at work", async () => {
-    const pool = await startPool()
     const reason = new Error("canceled by its owner")
     const atWork = new AbortController()
     const waiting = new AbortController()
@@ -183,31 +186,34 @@ describe("LanePool.run() with a signal", () => {
       operation: { name: "classify", topK: 1 } as const,
     }
 
-    await expect(pool.run(redJob(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
-    const first = pool.run(large, { signal: atWork.signal })
-    const second = pool.run(redJob(), { signal: waiting.signal })
-    const third = pool.run(redJob())
+    await expect(shared.run(redJob(), { signal: AbortSignal.abort(reason) })).rejects.toBe(reason)
+    const first = shared.run(large, { signal: atWork.signal })
+    const second = shared.run(redJob(), { signal: waiting.signal })
+    const third = shared.run(redJob())
     waiting.abort(reason)
     await expect(second).rejects.toBe(reason)
     atWork.abort(reason)
     await expect(first).rejects.toBe(reason)
     expect((await third).predictions?.[0]?.label).toBe("red")
-    expect(pool.free).toBe(1)
+    expect(shared.free).toBe(1)
   })
 
   test("an abort after the end changes nothing", async () => {
-    const pool = await startPool()
     const controller = new AbortController()
-    await pool.run(redJob(), { signal: controller.signal })
+    await shared.run(redJob(), { signal: controller.signal })
     controller.abort()
-    expect((await pool.run(redJob())).predictions?.[0]?.label).toBe("red")
+    expect((await shared.run(redJob())).predictions?.[0]?.label).toBe("red")
   })
 })
 
 describe("a lane that fails", () => {
   test.each(["die", "throw", "eat"])("dies of %s: its job is told so, and it is replaced", async (word) => {
     const pool = await startPool({ entry: frailEntry(), maxHeapMb: 64 })
-    const doomed = pool.run({ modelId: "tiny", bytes: words(word), operation: { name: "classify", topK: 1 } as const })
+    const doomed = pool.run({
+      modelId: "tiny",
+      bytes: words(word),
+      operation: { name: "classify", topK: 1 } as const,
+    })
     const next = pool.run(redJob())
     await expect(doomed).rejects.toMatchObject({ name: "LaneCrash" })
     expect((await next).predictions?.[0]?.label).toBe("red")
