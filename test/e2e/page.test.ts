@@ -11,6 +11,7 @@ import { nodeEdge, openProcess } from "../support/edge/edge-process.ts"
 import { sha256Hex } from "../support/edge/edge-runtime.ts"
 import { flatJpeg } from "../support/images/images.ts"
 import { launchChromium } from "../support/page/chromium.ts"
+import { expectContactSheet } from "../support/page/contact-sheet.ts"
 import { handOver, hide, jpegFile, seriousFindings, visit } from "../support/page/page-harness.ts"
 import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 import { DEFAULT_STORE_LIMITS } from "../support/store/store-limits.ts"
@@ -51,7 +52,7 @@ const says = (page: Page, selector: string, text: string | RegExp) =>
 describe("a picture handed in", () => {
   test("by choosing: its ticket's life, then the five best as bars", async () => {
     const resume = await paused()
-    const { page, answered } = await visit(browser, stack.url)
+    const { page, answered } = await visit(browser, stack.url, { reducedMotion: "no-preference" })
     await page.setInputFiles("#choose", PUMPKIN)
     await expect.poll(() => now(page).innerText()).toMatch(/Queued\s+paused/)
     expect(await page.locator("#ticket h2").innerText()).toBe("pumpkin.jpg")
@@ -166,37 +167,9 @@ describe("a picture that is no small file", () => {
   })
 })
 
-describe("two hundred pictures", () => {
-  test("are a contact sheet: three uploads at once, each with a thumbnail and an answer, and a CSV of all", async () => {
-    const { page, requests, answered } = await visit(browser, stack.url)
-    let [running, most] = [0, 0]
-    const isUpload = (request: { method(): string }) => request.method() === "POST"
-    page.on("request", (request) => {
-      if (isUpload(request)) most = Math.max(most, ++running)
-    })
-    // Told before the page itself reads it and sends the next one; "requestfinished" is told after.
-    page.on("response", (response) => isUpload(response.request()) && running--)
-    const files = Array.from({ length: 200 }, (_, i) => {
-      const shade = (i % 8) * 30
-      return jpegFile(`shade ${i}.jpg`, flatJpeg([shade, 255 - shade, 90], { width: 48, height: 32 }))
-    })
-    await page.setInputFiles("#choose", files)
-    await says(page, "#announcer", /^200 pictures: \d+ done, \d+ to go\.$/)
-    await answered(200)
-    expect(most).toBeLessThanOrEqual(3)
-    expect(requests.filter(({ method }) => method === "POST")).toHaveLength(200)
-    await says(page, "#count", /^200 done$/)
-    await expect.poll(() => page.locator(".thumb img").count()).toBe(200)
-    const saving = page.waitForEvent("download")
-    await page.locator("#save-csv").click()
-    const lines = readFileSync(await (await saving).path(), "utf8")
-      .trimEnd()
-      .split("\r\n")
-    expect(lines).toHaveLength(201)
-    expect(lines[1]).toMatch(/^shade 0\.jpg,.+,0\.\d+,.+,cls_\w+$/)
-    await page.locator("#clear").click()
-    expect(await page.locator(".tile").count()).toBe(0)
-  })
+describe("many pictures", () => {
+  test("are a contact sheet: three uploads at once, each with a thumbnail and an answer, and a CSV of all; two hundred: test:long", () =>
+    expectContactSheet(browser, stack.url, 30))
 
   test("that wait can be canceled together, and only those", async () => {
     await paused()
@@ -463,7 +436,7 @@ describe("for everybody", () => {
   test.each(["light", "dark"] as const)(
     "axe finds nothing serious in %s: empty, waiting, answered, failed",
     async (colorScheme) => {
-      const { page, answered } = await visit(browser, stack.url, { colorScheme, reducedMotion: "reduce" })
+      const { page, answered } = await visit(browser, stack.url, { colorScheme })
       expect(await seriousFindings(page)).toEqual([])
       const resume = await paused()
       await page.setInputFiles("#choose", jpegFile("one.jpg", flatJpeg([colorScheme === "dark" ? 1 : 2, 80, 10])))

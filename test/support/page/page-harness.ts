@@ -19,10 +19,10 @@ const REFUSAL = /Failed to load resource/
 
 /**
  * A browser of its own, with nothing in its history. When the test ends, nothing may have been complained of, nothing asked of
- * another host, and nothing stopped by the Content-Security-Policy.
+ * another host, and nothing stopped by the Content-Security-Policy. Nothing moves unless `options` say so: to draw it takes a core.
  */
 export async function visit(browser: Browser, url: string, options: BrowserContextOptions = {}): Promise<Visit> {
-  const context = await browser.newContext(options)
+  const context = await browser.newContext({ reducedMotion: "reduce", ...options })
   const page = await context.newPage()
   const requests: Visit["requests"] = []
   const complaints: string[] = []
@@ -99,7 +99,7 @@ type Finding = { id: string; impact: string; nodes: { html: string }[] }
 
 /** What axe finds serious or critical in the page as it stands. */
 export async function seriousFindings(page: Page): Promise<string[]> {
-  await page.evaluate(AXE)
+  if (!(await page.evaluate("'axe' in window"))) await page.evaluate(AXE)
   const { violations } = await page.evaluate<{ violations: Finding[] }>("axe.run()")
   const serious = violations.filter(({ impact }) => impact === "serious" || impact === "critical")
   return serious.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)
