@@ -76,13 +76,11 @@ function callsThatNeedRedis(edge: RunningEdge): (() => Promise<Response>)[] {
   ]
 }
 
+/** Without a deadline of the edge's own it would be as long as `fetch` waits, minutes: the test would run out of its time. */
 async function expectUnavailable(call: () => Promise<Response>): Promise<void> {
-  const startMs = performance.now()
   const response = await call()
   expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0)
   await expectProblem(response, 503, "redis_unavailable")
-  // Two seconds on an idle machine. Without a deadline it would be as long as `fetch` waits: minutes.
-  expect(performance.now() - startMs).toBeLessThan(15_000)
 }
 
 /** What was never one of ours is refused by itself: nobody can make Redis work with it. */
