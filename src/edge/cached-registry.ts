@@ -1,4 +1,5 @@
 import { AppError } from "../lib/app-error.ts"
+import { limitOf, limitRate, type Pause, pauseOf, type QueueLimits } from "../lib/queue/model-limits.ts"
 import {
   isRemembered,
   type Registry,
@@ -13,14 +14,16 @@ const MAX_AGE_MS = 10_000
 /** A model that is not known may have come a moment ago, but a client that insists must not cost a command each time. */
 const MIN_AGE_MS = 1_000
 
-/** The registry, and whether the queue is paused, as this isolate last saw them. */
-export class CachedRegistry {
-  readonly #registry: Pick<Registry, "read" | "isPaused">
-  readonly #now: () => number
-  readonly #look: SharedLook<{ snapshot: RegistrySnapshot; isPaused: boolean }>
+type Source = Pick<Registry, "read"> & { readLimits: () => Promise<QueueLimits> }
 
-  constructor(registry: Pick<Registry, "read" | "isPaused">, now: () => number) {
-    this.#registry = registry
+/** The registry, and what operators have set for queues, as this isolate last saw them. */
+export class CachedRegistry {
+  readonly #source: Source
+  readonly #now: () => number
+  readonly #look: SharedLook<{ snapshot: RegistrySnapshot; limits: QueueLimits }>
+
+  constructor(source: Source, now: () => number) {
+    this.#source = source
     this.#now = now
     this.#look = new SharedLook(now)
   }
@@ -29,9 +32,10 @@ export class CachedRegistry {
     return (await this.#read(maxAgeMs)).snapshot
   }
 
-  /** Whether an operator has paused the queue. That it was resumed is seen within a second. */
-  async isPaused(): Promise<boolean> {
-    return (await this.#read(MAX_AGE_MS)).isPaused && (await this.#read(MIN_AGE_MS)).isPaused
+  /** Whether an operator has paused everything, or the model of this queue. That it was resumed is seen within a second. */
+  async pauseOf(queue?: string): Promise<Pause> {
+    const pauseAt = async (maxAgeMs: number) => pauseOf((await this.#read(maxAgeMs)).limits, queue)
+    return (await pauseAt(MAX_AGE_MS)) && pauseAt(MIN_AGE_MS)
   }
 
   /** How many classifiers are there, whatever they serve. */
@@ -45,16 +49,17 @@ export class CachedRegistry {
 
   #read(maxAgeMs: number) {
     const look = async () => {
-      const [snapshot, isPaused] = await Promise.all([this.#registry.read(), this.#registry.isPaused()])
-      return { snapshot, isPaused }
+      const [snapshot, limits] = await Promise.all([this.#source.read(), this.#source.readLimits()])
+      return { snapshot, limits }
     }
     return this.#look.read(look, maxAgeMs)
   }
 
   async rate(queue: string, megapixels?: number): Promise<ServiceRate> {
-    const rateAt = async (maxAgeMs?: number) => {
-      const snapshot = await this.snapshot(maxAgeMs)
-      return serviceRate(snapshot, queue, { nowMs: this.#now(), ...(megapixels !== undefined && { megapixels }) })
+    const rateAt = async (maxAgeMs = MAX_AGE_MS) => {
+      const { snapshot, limits } = await this.#read(maxAgeMs)
+      const picture = { nowMs: this.#now(), ...(megapixels !== undefined && { megapixels }) }
+      return limitRate(serviceRate(snapshot, queue, picture), limitOf(limits, queue))
     }
     const rate = await rateAt()
     // A classifier that has just come would make all the difference.

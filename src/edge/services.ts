@@ -5,6 +5,7 @@ import type { Env } from "../lib/env.ts"
 import { createLog, type Log } from "../lib/log.ts"
 import { outputLimits, StoredOutputs } from "../lib/outputs/stored-outputs.ts"
 import { JobStore } from "../lib/queue/job-store.ts"
+import { readLimits } from "../lib/queue/model-limits.ts"
 import { sealerOf, storeLimits } from "../lib/queue/queue-config.ts"
 import type { QueueStats } from "../lib/queue/queue-stats.ts"
 import { Registry } from "../lib/queue/registry.ts"
@@ -95,7 +96,7 @@ export function createServices(
     redis,
     keys,
     store: new JobStore(redis, keys, limits, sealer),
-    registry: new CachedRegistry({ read, isPaused: () => registry.isPaused() }, clock.now),
+    registry: new CachedRegistry({ read, readLimits: () => readLimits({ redis, keys }) }, clock.now),
     outbox: new Outbox(redis, keys, limits),
     outputs: new StoredOutputs(redis, keys, outputLimits(config), sealer),
     webhooks: new CachedWebhookSettings(new WebhookSettingsStore(redis, keys, sealer), Date.now),

@@ -158,6 +158,24 @@ describe("claimcheck queue, pause, resume", () => {
     await expect.poll(() => ok("queue")).toMatch(/^0 waiting · .* 1 classifier\n/)
   })
 
+  test("pause one model, and limit how many of its jobs are worked on", async () => {
+    const { models } = JSON.parse(await ok("models", "--json")) as { models: { id: string }[] }
+    const model = models[0]?.id ?? ""
+    expect(await ok("pause", "--model", model)).toContain(`claimcheck resume --model ${model}`)
+    expect(await ok("queue", "limit", model, "2")).toBe(`${model}: at most 2 jobs at once\n`)
+    const id = await waitingTicket()
+    await expect
+      .poll(() => ok("queue"))
+      .toContain(`paused ${model}; claimcheck resume --model ${model}\nlimited ${model}: 2 jobs`)
+    expect(await ok("resume", "--model", model)).toBe("Resumed: classifiers claim again.\n")
+    expect(await ok("ticket", "--wait", id)).toContain(id)
+    expect(await ok("queue", "limit", model, "none")).toContain("as many jobs as there are lanes")
+    expect(await cli("pause", "--model", "typo")).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("no model typo"),
+    })
+  })
+
   test("find the queue of this machine in a file that only its user may read", async () => {
     expect(statSync(join(stack.home, "run.json")).mode & 0o077).toBe(0)
     const elsewhere = join(folder, "nothing-runs-here")

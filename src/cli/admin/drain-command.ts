@@ -50,6 +50,10 @@ export async function untilDrained(
     const left = await operator.countLeft()
     if (left.paused)
       throw new CliError("The queue is paused and would never be empty: claimcheck resume", { code: "paused" })
+    for (const model of left.pausedModels)
+      throw new CliError(`${model} is paused and jobs wait for it: claimcheck resume --model ${model}`, {
+        code: "paused",
+      })
     if (JSON.stringify(left) !== told) tell(left)
     told = JSON.stringify(left)
     const isEmpty = left.waiting + left.processing + left.batches + left.receivers === 0

@@ -7,6 +7,7 @@ import { interruptible } from "../interrupted.ts"
 import { refuseOtherWords } from "../parse-option.ts"
 import { paintFor, print, survivesGoneReader } from "../terminal/terminal.ts"
 import { createLiveText } from "./live-text.ts"
+import { addLimitCommand } from "./pause-command.ts"
 import { queueSchema, renderQueue } from "./render-queue.ts"
 import { addWaitingCommands } from "./waiting-commands.ts"
 
@@ -17,6 +18,7 @@ Examples:
   $ claimcheck queue --json | jq .depth
   $ claimcheck queue move old-model new-model
   $ claimcheck queue drop old-model --yes
+  $ claimcheck queue limit big-model 2
 
 A classifier that died without a word is counted for two minutes after its last report.
 "a new one takes": the estimated time until an image submitted now is done.`
@@ -28,7 +30,7 @@ type Options = EdgeOptions & { watch?: true }
 export function addQueueCommand(program: Command): void {
   const command = program
     .command("queue")
-    .summary("show depth and speed of the queue; drop or move waiting jobs")
+    .summary("show depth and speed of the queue; drop or move waiting jobs, limit a model")
     .description("Show waiting jobs, their age, and the classifiers that serve them.")
     // What follows the name of a subcommand is that one's.
     .enablePositionalOptions()
@@ -43,6 +45,7 @@ export function addQueueCommand(program: Command): void {
       )
     })
   addWaitingCommands(command)
+  addLimitCommand(command)
 }
 
 async function look(get: GetJson, { json }: Options, signal: AbortSignal): Promise<string> {

@@ -1,4 +1,5 @@
 import { z } from "zod"
+import { modelOfQueue } from "../../lib/queue/queue-name.ts"
 import { countOf, humanBytes, humanMs } from "../terminal/human-units.ts"
 import type { Paint } from "../terminal/terminal.ts"
 import { renderTable } from "../terminal/text-table.ts"
@@ -10,6 +11,8 @@ const line = z.looseObject({
   classifiers: z.number(),
   per_second: z.number(),
   eta_ms: z.number().nullable(),
+  paused: z.boolean().default(false),
+  concurrency: z.number().nullable().default(null),
 })
 
 /** What `GET /v1/queue` says (src/lib/queue/queue-stats.ts); fields that came later stay for `--json`. */
@@ -43,7 +46,7 @@ export function renderQueue(queue: Queue, paint: Paint): string {
     waiting.oldest_age_ms === null ? "–" : humanMs(waiting.oldest_age_ms),
     String(waiting.classifiers),
     waiting.per_second > 0 ? `${waiting.per_second.toFixed(1)}/s` : "–",
-    waiting.eta_ms === null || paused ? "–" : humanMs(waiting.eta_ms),
+    waiting.eta_ms === null || paused || waiting.paused ? "–" : humanMs(waiting.eta_ms),
   ])
   const notes = lines
     .filter((waiting) => waiting.depth > 0 && waiting.classifiers === 0)
@@ -53,6 +56,12 @@ export function renderQueue(queue: Queue, paint: Paint): string {
       const advice = classifiers > 0 ? `; claimcheck queue move ${model} TO, or claimcheck queue drop ${model}` : ""
       return `${paint("yellow", "nobody serves")} ${id}: ${countOf(depth, "job")} ${depth === 1 ? "waits" : "wait"}${advice}`
     })
+  // Both queues of a model say the same.
+  const limited = new Map(lines.map(({ id, paused, concurrency }) => [modelOfQueue(id), { paused, concurrency }]))
+  for (const [id, { paused, concurrency }] of limited) {
+    if (paused) notes.push(`${paint("yellow", "paused")} ${id}; claimcheck resume --model ${id}`)
+    if (concurrency !== null) notes.push(`limited ${id}: ${countOf(concurrency, "job")} at once`)
+  }
   const titles = ["queue", "waiting", "oldest", "classifiers", "rate", "a new one takes"]
   const table = renderTable([titles, ...rows], paint, { right: [1, 2, 3, 4, 5] })
   return [heading, "", table, ...(notes.length === 0 ? [] : ["", ...notes])].join("\n")

@@ -1,5 +1,6 @@
 import type { Command } from "commander"
-import { queuesOfModel, serviceRate } from "../../lib/queue/registry.ts"
+import { queuesOfModel } from "../../lib/queue/queue-name.ts"
+import { serviceRate } from "../../lib/queue/registry.ts"
 import { CliError } from "../cli-error.ts"
 import { confirm } from "../terminal/confirm.ts"
 import { countOf } from "../terminal/human-units.ts"

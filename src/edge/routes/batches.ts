@@ -169,11 +169,11 @@ async function describeBatch(services: Services, batch: Batch): Promise<BatchTic
       .catch((error: unknown) => log.debug("batch.not_woken", { batchId: batch.plan.id, error }))
   }
   // An accepted list is answered for even while Redis is away.
-  const [rate, isPaused] = await Promise.all([
+  const [rate, pause] = await Promise.all([
     registry.rate(batch.plan.queue).catch(() => undefined),
-    registry.isPaused().catch(() => false),
+    registry.pauseOf(batch.plan.queue).catch(() => null),
   ])
-  return toBatchTicket(batch, now(), { classifiers: rate?.classifiers, isPaused })
+  return toBatchTicket(batch, now(), { classifiers: rate?.classifiers, pause })
 }
 
 batches.openapi(cancel, async (c) => {

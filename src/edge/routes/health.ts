@@ -41,5 +41,9 @@ health.openapi(alive, (c) => c.json({ status: "ok" }))
 health.openapi(ready, async (c) => {
   await assertReady(c.var.services)
   const { registry } = c.var.services
-  return c.json({ status: "ready", classifiers: await registry.classifiers(), paused: await registry.isPaused() })
+  return c.json({
+    status: "ready",
+    classifiers: await registry.classifiers(),
+    paused: (await registry.pauseOf()) === "all",
+  })
 })

@@ -58,8 +58,8 @@ async function waitOf(
   const rate = await services.registry.rate(job.queue, image && (image.width * image.height) / 1e6)
   const position = job.state === "queued" ? (knownPosition ?? (await positionOf(services, job))) : null
   const ageMs = (sinceMs: number) => Math.max(0, services.now() - sinceMs)
-  const isPaused = job.state === "queued" && (await services.registry.isPaused())
-  const isOverdue = position === 0 && !isPaused && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS
+  const pause = job.state === "queued" ? await services.registry.pauseOf(job.queue) : null
+  const isOverdue = position === 0 && pause === null && rate.classifiers > 0 && ageMs(job.createdMs) > OVERDUE_MS
   if (isOverdue && services.overdueWakes.isDue(job.queue)) {
     await unlessAway(() => services.store.wakeClassifiers(job.queue))
   }
@@ -67,8 +67,8 @@ async function waitOf(
     position === null
       ? { processingForMs: ageMs(job.startedMs ?? services.now()), ahead: job.state === "processing" ? job.ahead : 0 }
       : { position, waitingForMs: ageMs(job.createdMs) }
-  const hint = isPaused ? WHILE_PAUSED : afterBackoff(pollHint(progress, rate, pace), job, services.now())
-  return { ...hint, position, classifiers: rate.classifiers, isPaused }
+  const hint = pause !== null ? WHILE_PAUSED : afterBackoff(pollHint(progress, rate, pace), job, services.now())
+  return { ...hint, position, classifiers: rate.classifiers, pause }
 }
 
 /** A job that waits for its next attempt has no place yet. */

@@ -1,4 +1,5 @@
 import * as z from "zod"
+import type { Pause } from "../queue/model-limits.ts"
 import { withNotice } from "../tickets/ticket.ts"
 import { type Batch, doneOf, stateOf } from "./batch.ts"
 
@@ -49,10 +50,7 @@ export const batchTicketSchema = z
       .nullable()
       .optional()
       .meta({ description: "Milliseconds until all are done, at that rate" }),
-    notice: z
-      .string()
-      .optional()
-      .meta({ description: "Present when no classifier serves the queue, or the queue is paused" }),
+    notice: z.string().optional().meta({ description: "Present when no classifier serves the queue, or it is paused" }),
     poll_after_ms: z.number().int().optional().meta({ description: "Milliseconds to wait before the next poll" }),
     error: z.object({ code: z.string(), message: z.string() }).optional().meta({
       description:
@@ -66,11 +64,11 @@ export const batchTicketSchema = z
   .meta({ id: "BatchTicket" })
 export type BatchTicket = z.infer<typeof batchTicketSchema>
 
-/** @param wait how many classifiers are there for it now, and whether the queue is paused, where that is known */
+/** @param wait how many classifiers are there for it now, and what is paused, where that is known */
 export function toBatchTicket(
   batch: Batch,
   nowMs: number,
-  wait: { classifiers?: number | undefined; isPaused?: boolean } = {},
+  wait: { classifiers?: number | undefined; pause?: Pause } = {},
 ): BatchTicket {
   const { plan, progress } = batch
   const { cursor, ended, error, startedMs, finishedMs } = progress

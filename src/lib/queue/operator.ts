@@ -3,9 +3,20 @@ import { counterFields, type Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
-import { DROP_DEAD, DROP_WAITING, MOVE_WAITING, PAUSE, RESUME, REVIVE_DEAD, RUN_WHEN_FULL } from "../redis/scripts.ts"
+import {
+  DROP_DEAD,
+  DROP_WAITING,
+  LIMIT_MODEL,
+  MOVE_WAITING,
+  PAUSE,
+  RESUME,
+  REVIVE_DEAD,
+  RUN_WHEN_FULL,
+} from "../redis/scripts.ts"
 import { decodeIfReadable, type Job } from "./job.ts"
+import { type ModelLimit, modelLimitsSchema, type QueueLimits, readLimits } from "./model-limits.ts"
 import type { StoreLimits } from "./queue-config.ts"
+import { queuesOfModel } from "./queue-name.ts"
 import { DRAINING } from "./registry.ts"
 
 /** Without a job its record has expired, or cannot be read here; then `isUnreadable` says so. */
@@ -84,13 +95,32 @@ export class Operator {
     }
   }
 
-  /** Stops claiming; what is worked on is finished, what comes is accepted. Stays until resume(), whatever restarts. */
-  async pause(): Promise<void> {
-    await this.#run(PAUSE, [], z.null())
+  /**
+   * Stops claiming, of one model or of all; what is worked on is finished, what comes is accepted. Stays until resume() of the same,
+   * whatever restarts.
+   */
+  async pause(model?: string): Promise<void> {
+    if (model === undefined) await this.#run(PAUSE, [], z.null())
+    else await this.limit(model, { paused: true })
   }
 
-  async resume(): Promise<void> {
-    await this.#run(RESUME, [], z.null())
+  async resume(model?: string): Promise<void> {
+    if (model === undefined) await this.#run(RESUME, [], z.null())
+    else await this.limit(model, { paused: false })
+  }
+
+  /** Changes what is set for a model, "@resize" for an operation without one; false takes it away. Returns what is set for any. */
+  async limit(
+    model: string,
+    change: { paused?: boolean; concurrency?: number | false },
+  ): Promise<Record<string, ModelLimit>> {
+    const text = await this.#run(LIMIT_MODEL, [model, JSON.stringify(change)], z.string())
+    return modelLimitsSchema.parse(JSON.parse(text || "{}"))
+  }
+
+  /** What is set now. */
+  limits(): Promise<QueueLimits> {
+    return readLimits({ redis: this.#redis, keys: this.#keys })
   }
 
   /** Has edges accept nothing new, or accept again. They see it with the registry, which they read every ten seconds. */
@@ -104,14 +134,26 @@ export class Operator {
   /** What would be left behind by a new schema number: jobs, lists, and receivers that a webhook is still to be sent to. */
   async countLeft() {
     const { counters, leases, batches, outbox } = this.#keys
-    const [fields, processing, open, receivers] = await Promise.all([
-      this.#redis.hmget(counters, counterFields.waiting, counterFields.paused) as Promise<unknown>,
+    const [waiting, limits, processing, open, receivers] = await Promise.all([
+      this.#redis.hget(counters, counterFields.waiting),
+      this.limits(),
       this.#redis.zcount(leases, "-inf", "(+inf"),
       this.#redis.zcard(batches),
       this.#redis.zcard(outbox),
     ])
-    const [n, paused] = fields as (string | null)[]
-    return { waiting: Number(n ?? 0), processing, batches: open, receivers, paused: paused === "1" }
+    const pausedModels: string[] = []
+    for (const [id, { paused }] of Object.entries(limits.models)) {
+      const depths = paused ? await Promise.all(queuesOfModel(id).map((queue) => this.countWaiting(queue))) : []
+      if (depths.some((depth) => depth > 0)) pausedModels.push(id)
+    }
+    return {
+      waiting: Number(waiting ?? 0),
+      processing,
+      batches: open,
+      receivers,
+      paused: limits.isPaused,
+      pausedModels,
+    }
   }
 
   #run<T>(script: Script, args: readonly (string | number)[], reply: z.ZodType<T>): Promise<T> {

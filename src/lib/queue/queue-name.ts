@@ -15,6 +15,12 @@ export function queueName({ model, operation, isUrl }: QueueOf): string {
   return isUrl ? line + OF_URLS : line
 }
 
+/** The model whose jobs wait in a queue, or "@resize" for an operation without one. */
+export const modelOfQueue = (queue: string): string => (isUrlQueue(queue) ? queue.slice(0, -OF_URLS.length) : queue)
+
+/** The queues that hold what waits for a model: uploads, and images that are to be fetched. */
+export const queuesOfModel = (model: string): string[] => [model, model + OF_URLS]
+
 export const isUrlQueue = (queue: string): boolean => queue.endsWith(OF_URLS)
 
 /** The queues that a classifier of these models takes jobs from. */

@@ -2,6 +2,7 @@ import * as z from "zod"
 import { counterFields, type Keys } from "../redis/keys.ts"
 import type { RedisRest } from "../redis/redis.ts"
 import { decodeIfReadable } from "./job.ts"
+import { LIMIT_FIELDS, limitOf, limitRate, parseLimits } from "./model-limits.ts"
 import { queuesOf } from "./queue-name.ts"
 import { isRemembered, type RegistrySnapshot, serviceRate } from "./registry.ts"
 
@@ -15,6 +16,10 @@ const oneQueueSchema = z.object({
   classifiers: z.number().int().meta({ description: "Classifiers that serve it now" }),
   per_second: z.number().meta({ description: "Jobs that they can finish per second" }),
   eta_ms: z.number().int().nullable().meta({ description: "Milliseconds until a job submitted now would be done" }),
+  paused: z.boolean().meta({ description: "Whether an operator has paused its model" }),
+  concurrency: z.number().int().nullable().meta({
+    description: "Jobs of its model that classifiers work on at once, where an operator has set that, or null",
+  }),
 })
 
 /** The queue as a whole, as it stands on the wire. */
@@ -46,21 +51,23 @@ export async function readQueueStats(
   const models = snapshot.models.map(({ id }) => id).sort()
   const remembered = snapshot.models.filter((model) => isRemembered(snapshot, model, nowMs)).map(({ id }) => id)
   const names = [...queuesOf(models, { urls: false }), ...queuesOf(models, { urls: true })]
-  const { waiting, bytes: waitingBytes, paused: isPaused, waitingIn } = counterFields
-  const fields = [waiting, waitingBytes, isPaused, ...names.map(waitingIn)]
+  const { waiting, bytes: waitingBytes, waitingIn } = counterFields
+  const fields = [waiting, waitingBytes, ...LIMIT_FIELDS, ...names.map(waitingIn)]
   const [counters, processing, dead] = await Promise.all([
     redis.hmget(keys.counters, ...fields) as Promise<unknown>,
     redis.zcount(keys.leases, "-inf", "(+inf"),
     redis.zcard(keys.dead),
   ])
-  const [n, bytes, paused, ...depths] = counters as (string | null)[]
+  const [n, bytes, paused, set, ...depths] = counters as (string | null)[]
+  const limits = parseLimits([paused, set])
 
   const shown = names
     .map((id, i) => ({ id, depth: Number(depths[i] ?? 0) }))
     .filter(({ id, depth }) => depth > 0 || remembered.includes(id))
   const queues = await Promise.all(
     shown.map(async ({ id, depth }) => {
-      const { classifiers, perSecond, jobMs } = serviceRate(snapshot, id, { nowMs })
+      const limit = limitOf(limits, id)
+      const { classifiers, perSecond, jobMs } = limitRate(serviceRate(snapshot, id, { nowMs }), limit)
       const createdMs = depth === 0 ? null : await oldestCreatedMs({ redis, keys }, id)
       return {
         id,
@@ -68,6 +75,8 @@ export async function readQueueStats(
         oldest_age_ms: createdMs === null ? null : Math.max(0, nowMs - createdMs),
         classifiers,
         per_second: Math.round(perSecond * 100) / 100,
+        paused: limit.paused === true,
+        concurrency: limit.concurrency ?? null,
         eta_ms: perSecond > 0 ? Math.ceil((depth / perSecond) * 1_000 + jobMs) : null,
       }
     }),
@@ -78,7 +87,7 @@ export async function readQueueStats(
     bytes: Number(bytes ?? 0),
     processing,
     dead,
-    paused: paused === "1",
+    paused: limits.isPaused,
     classifiers,
     models: queues.filter(({ id }) => models.includes(id)),
     others: queues.filter(({ id }) => !models.includes(id)),

@@ -4,7 +4,7 @@ import type { RedisRest } from "../redis/redis.ts"
 import { runScript, yesOrNo } from "../redis/run-script.ts"
 import { ENROLL } from "../redis/scripts.ts"
 import { endLate } from "./late-jobs.ts"
-import { queueName } from "./queue-name.ts"
+import { queuesOfModel } from "./queue-name.ts"
 
 const servedModelSchema = z.object({
   id: z.string(),
@@ -108,11 +108,6 @@ export class Registry {
     await this.#redis.hdel(this.#key, WORKER + worker)
   }
 
-  /** Whether an operator stopped the queue: then nothing is claimed. */
-  async isPaused(): Promise<boolean> {
-    return (await this.#redis.hget(this.#counters, counterFields.paused)) === "1"
-  }
-
   async read(): Promise<RegistrySnapshot> {
     const fields = await this.#redis.hgetall(this.#key)
     const snapshot: RegistrySnapshot = { models: [], workers: [] }
@@ -130,10 +125,6 @@ export class Registry {
     return { ...snapshot, models: snapshot.models.sort(byId), workers: snapshot.workers.sort(byId) }
   }
 }
-
-/** The queues that hold what waits for a model: uploads, and pictures that are to be fetched. */
-export const queuesOfModel = (model: string) =>
-  [false, true].map((isUrl) => queueName({ model, operation: "classify", isUrl }))
 
 /** Whether a model is served, or was not long ago: then uploads for it are accepted. */
 export function isRemembered(snapshot: RegistrySnapshot, { id, seenMs }: ServedModel, nowMs: number): boolean {

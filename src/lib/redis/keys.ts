@@ -32,6 +32,8 @@ export function createKeys(namespace = "claimcheck") {
     counters: `${prefix}:flow`,
     /** ZSET, member "id:token", score lease end in ms: jobs that are worked on; and "-", which keeps the key. */
     leases: `${prefix}:leases`,
+    /** SET, member "id:token": leases of a model that a person has limited; those that have ended, too, until the next claim. */
+    running: (model: string) => `${prefix}:running:${model}`,
     /** ZSET, member id, score time of death in ms: jobs that used up their attempts. */
     dead: `${prefix}:dead`,
     /** STRING, JSON: the webhook events of one ticket, and every attempt to deliver them (src/lib/webhooks/delivery.ts). */
@@ -86,6 +88,8 @@ export const counterFields = {
   keptOf: (caller: string) => `kept:${caller}`,
   /** "1" while a person has stopped the queue. */
   paused: "paused",
+  /** JSON: what a person has set for single models (src/lib/queue/model-limits.ts). */
+  limits: "limits",
   /** Fair queueing: a queue's virtual time, the finish tag of a flow's last job, and the last of all of them. */
   virtualTime: (queue: string) => `v:${queue}`,
   finishTag: (queue: string, flow: string) => `f:${queue}:${flow}`,

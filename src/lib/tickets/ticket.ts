@@ -1,6 +1,7 @@
 import * as z from "zod"
 import type { ImageInfo, Job, JobResult, OutputInfo } from "../queue/job.ts"
 import { locationOf } from "../queue/job-source.ts"
+import type { Pause } from "../queue/model-limits.ts"
 import type { PollHint } from "../queue/poll-hint.ts"
 
 const instant = z.iso.datetime()
@@ -46,7 +47,7 @@ export const ticketSchema = z
         notice: z
           .string()
           .optional()
-          .meta({ description: "Present when no classifier serves the model, or the queue is paused" }),
+          .meta({ description: "Present when no classifier serves the model, or it or the queue is paused" }),
         retry_at: instant.optional().meta({ description: "After a failed attempt: the next one begins no earlier" }),
       })
       .optional(),
@@ -134,7 +135,7 @@ function withoutAttempts({ startedMs: _started, claimedMs: _claimed, history: _h
 }
 
 /** What is known of the wait, while a ticket is not done. */
-export type Wait = PollHint & { position: number | null; classifiers: number; isPaused?: boolean }
+export type Wait = PollHint & { position: number | null; classifiers: number; pause?: Pause }
 
 export function toTicket(job: Job, wait: Wait | null): Ticket {
   const { image } = job.input
@@ -212,14 +213,15 @@ function historyOf(job: Job, toInstant: (ms: number) => string): Pick<Ticket, "a
   }
 }
 
-/** What a ticket says while the queue is paused, or no classifier is there for it. */
+/** What a ticket says while the queue or its model is paused, or no classifier is there for it. */
 export function withNotice(
   what: string,
   deadlineMs: number,
-  { classifiers, isPaused = false }: { classifiers?: number | undefined; isPaused?: boolean | undefined },
+  { classifiers, pause = null }: { classifiers?: number | undefined; pause?: Pause | undefined },
 ): { notice?: string } {
   const until = `until ${isoInstant(deadlineMs)}, then what waits fails`
-  if (isPaused) return { notice: `The queue is paused: what waits is kept ${until}` }
+  if (pause !== null)
+    return { notice: `${pause === "all" ? "The queue" : what} is paused: what waits is kept ${until}` }
   return classifiers === 0 ? { notice: `No classifier serves ${what} now: it is waited for ${until}` } : {}
 }
 

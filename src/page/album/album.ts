@@ -112,9 +112,14 @@ export class Album {
       if (progress.phase !== "ticket" || progress.ticket.done || progress.ticket.queue === undefined) continue
       const { status, model, image_url, queue } = progress.ticket
       const name = `${model?.id}${image_url === undefined ? "" : "@url"}`
-      const classifiers = [...models, ...others].find((one) => one.id === name)?.classifiers ?? queue.classifiers
+      const line = [...models, ...others].find((one) => one.id === name)
+      const classifiers = line?.classifiers ?? queue.classifiers
       const { notice: _old, ...rest } = queue
-      const now = { ...rest, classifiers, ...(paused && status === "queued" && { notice: "The queue is paused" }) }
+      const now = {
+        ...rest,
+        classifiers,
+        ...((paused || line?.paused) && status === "queued" && { notice: "The queue is paused" }),
+      }
       const ticket = { ...progress.ticket, queue: now }
       if (haltOf(ticket) !== haltOf(progress.ticket)) this.progress(id, { phase: "ticket", ticket })
     }

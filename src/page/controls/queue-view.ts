@@ -41,6 +41,7 @@ function noteOf({ paused, classifiers, dead, models, others }: QueueStats): stri
     ...unserved.map(
       ({ id, depth }) => classifiers > 0 && `No classifier serves ${id}: ${depth.toLocaleString("en")} waiting.`,
     ),
+    ...models.map(({ id, paused }) => paused && `${id} is paused.`),
     dead > 0 && `${countOf(dead, "picture")} used up all attempts.`,
   ]
   return notes.filter(Boolean).join(" ")

@@ -6,7 +6,7 @@ import { conforming } from "../../contract/conforming-edge.ts"
 import { edgeClockContract } from "../../contract/edge-clock-contract.ts"
 import { edgeContract } from "../../contract/edge-contract.ts"
 import { startBackend } from "../../support/edge/edge-backend.ts"
-import { FakeClassifier } from "../../support/edge/edge-classifier.ts"
+import { ASLEEP, AWAKE, FakeClassifier } from "../../support/edge/edge-classifier.ts"
 import { openInProcess } from "../../support/edge/edge-in-process.ts"
 import { edgeEnv } from "../../support/edge/edge-runtime.ts"
 import { uniqueJpeg } from "../../support/images/edge-images.ts"
@@ -56,6 +56,31 @@ describe("a paused queue", () => {
     expect(await json(`/v1/classifications/${ticket.id}`)).toMatchObject({ queue, poll_after_ms: 5_000 })
     const list = { method: "POST", body: '["https://a.example/1"]' }
     expect(await json("/v1/batches?operation=inspect", list)).toMatchObject({ notice })
+    await edge.close()
+    await backend.stop()
+  })
+
+  it("of one model is told by its tickets and batches and by /v1/queue, and by those of no other", async () => {
+    const backend = await startBackend()
+    const classifier = new FakeClassifier(backend)
+    await classifier.arrive()
+    await new Operator(classifier.redis, classifier.keys, DEFAULT_STORE_LIMITS).pause(AWAKE)
+    const { openEdge } = conforming({ startBackend, openEdge: async (env) => openInProcess(env) })
+    const edge = await openEdge(await edgeEnv(backend))
+    const json = async (path: string, init?: RequestInit) => (await edge.request(path, init)).json()
+    expect(await json("/readyz")).toMatchObject({ paused: false })
+    const notice = expect.stringMatching(new RegExp(`^${AWAKE} is paused: what waits is kept until 2.*Z, then`))
+    const submitted = await json(`/v1/classifications?model=${AWAKE}`, { method: "POST", body: uniqueJpeg() })
+    expect(submitted).toMatchObject({ queue: { eta_ms: null, notice }, poll_after_ms: 5_000 })
+    const list = { method: "POST", body: '["https://a.example/1"]' }
+    expect(await json(`/v1/batches?model=${AWAKE}`, list)).toMatchObject({ notice })
+    const other = await json(`/v1/classifications?model=${ASLEEP}`, { method: "POST", body: uniqueJpeg() })
+    expect(other).toMatchObject({ queue: { notice: expect.stringContaining("No classifier serves") } })
+    const models = [
+      { id: ASLEEP, paused: false },
+      { id: AWAKE, paused: true },
+    ]
+    expect(await json("/v1/queue")).toMatchObject({ paused: false, models })
     await edge.close()
     await backend.stop()
   })

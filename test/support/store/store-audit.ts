@@ -38,6 +38,8 @@ export type StoreDump = OutboxDump &
     /** By queue, in the order in which they are claimed. */
     queues: Map<string, Waiting[]>
     leases: { id: string; token: string; endMs: number }[]
+    /** By model that is limited, its leases, and some that have ended. */
+    running: Map<string, string[]>
     dead: string[]
     counters: Map<string, string>
     content: Map<string, string>
@@ -54,6 +56,7 @@ local dump = {}
 for _, key in ipairs(redis.call("KEYS", "*")) do
   local kind, value = redis.call("TYPE", key).ok, ""
   if kind == "zset" then value = redis.call("ZRANGE", key, 0, -1, "WITHSCORES")
+  elseif kind == "set" then value = redis.call("SMEMBERS", key)
   elseif kind == "hash" then value = redis.call("HGETALL", key)
   elseif not key:find(":payload:", 1, true) then value = redis.call("GET", key) end
   dump[#dump + 1] = { key, redis.call("PTTL", key), value }
@@ -66,6 +69,7 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
     jobs: new Map(),
     queues: new Map(),
     leases: [],
+    running: new Map(),
     dead: [],
     counters: new Map(),
     content: new Map(),
@@ -86,6 +90,7 @@ export async function dumpStore(client: Client, keys: Keys): Promise<StoreDump> 
     if (kind === "job") dump.jobs.set(name, JSON.parse(String(value)))
     else if (kind === "payload") dump.payloadIds.add(name)
     else if (kind === "content") dump.content.set(name, String(value))
+    else if (kind === "running") dump.running.set(name, [value].flat())
     else if (kind === "flow") dump.counters = new Map(pairsOf(value))
     else if (kind === "dead") dump.dead = pairsOf(value).map(([id]) => id)
     else if (kind === "queue") {
@@ -137,6 +142,7 @@ export function findWrong(dump: StoreDump, keys: Keys): string[] {
     ...auditCounters(dump),
     ...auditKept(dump, keys),
     ...auditPlaces(dump),
+    ...auditLimits(dump),
     ...auditShared(dump),
     ...auditOutbox(dump.jobs, dump),
     ...auditBatches(dump),
@@ -145,7 +151,9 @@ export function findWrong(dump: StoreDump, keys: Keys): string[] {
 
 function auditTtls({ ttlMs, counters }: StoreDump, keys: Keys): string[] {
   const forever = [...ttlMs].filter(([, ms]) => ms === -1).map(([key]) => key)
-  const wrong = forever.filter((key) => key !== keys.webhooks && !(key === keys.counters && counters.has("paused")))
+  const wrong = forever.filter(
+    (key) => key !== keys.webhooks && !(key === keys.counters && (counters.has("paused") || counters.has("limits"))),
+  )
   return wrong.map((key) => `${key} lives for ever`)
 }
 
@@ -287,6 +295,20 @@ function auditPlaces({ jobs, queues, leases, dead, payloadIds }: StoreDump): str
   }
   for (const id of places.keys()) if (!jobs.has(id)) wrong.push(`${id} has a place and no record`)
   return wrong
+}
+
+/** What counts against a model's limit is what is worked on, whichever way it began. */
+function auditLimits({ jobs, leases, running, counters }: StoreDump): string[] {
+  const limits: Record<string, { concurrency?: number }> = JSON.parse(counters.get("limits") ?? "{}")
+  return Object.entries(limits).flatMap(([model, { concurrency }]) => {
+    if (concurrency === undefined) return []
+    const held = leases.map(({ id, token }) => `${id}:${token}`)
+    const counted = (running.get(model) ?? []).filter((lease) => held.includes(lease))
+    const isOf = ({ queue, state }: StoredJob) => state === "processing" && queue.replace(/@url$/, "") === model
+    const working = [...jobs.values()].filter(isOf).map(({ id, leaseToken }) => `${id}:${leaseToken}`)
+    if (counted.toSorted().join() === working.toSorted().join()) return []
+    return [`${counted.join()} count against the limit of ${model}, and ${working.join()} are worked on`]
+  })
 }
 
 function auditShared({ jobs, content }: StoreDump): string[] {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest"
 import { CachedRegistry } from "../../../src/edge/cached-registry.ts"
 import { AppError } from "../../../src/lib/app-error.ts"
+import type { QueueLimits } from "../../../src/lib/queue/model-limits.ts"
 import type { Registry, RegistrySnapshot, ServedModel } from "../../../src/lib/queue/registry.ts"
 
 const model = (id: string): ServedModel => ({
@@ -23,23 +24,23 @@ const worker = (id: string, untilMs: number) => ({
 
 let nowMs: number
 let reads: number
-let isPaused: boolean
+let limits: QueueLimits
 let stored: RegistrySnapshot
 let registry: CachedRegistry
 
 beforeEach(() => {
   nowMs = 1_000_000
   reads = 0
-  isPaused = false
+  limits = { isPaused: false, models: {} }
   stored = { models: [model("b"), model("c"), model("a")], workers: [worker("b", 2_000_000)] }
-  const source: Pick<Registry, "read" | "isPaused"> = {
-    isPaused: async () => isPaused,
+  const source: Pick<Registry, "read"> & { readLimits: () => Promise<QueueLimits> } = {
+    readLimits: async () => limits,
     async read() {
       reads++
       return stored
     },
   }
-  registry = new CachedRegistry(source as Registry, () => nowMs)
+  registry = new CachedRegistry(source, () => nowMs)
 })
 
 describe("CachedRegistry.findModel()", () => {
@@ -112,32 +113,33 @@ describe("CachedRegistry.snapshot()", () => {
 
   it("keeps no failure", async () => {
     let fails = true
-    const source: Pick<Registry, "read" | "isPaused"> = {
-      isPaused: async () => isPaused,
+    const source = {
+      readLimits: async () => limits,
       async read() {
         if (fails) throw new AppError("redis_unavailable", "Gone")
         return stored
       },
     }
-    const flaky = new CachedRegistry(source as Registry, () => nowMs)
+    const flaky = new CachedRegistry(source, () => nowMs)
     await expect(flaky.snapshot()).rejects.toThrow("Gone")
     fails = false
     expect(await flaky.snapshot()).toBe(stored)
   })
 })
 
-describe("CachedRegistry.isPaused()", () => {
-  it("is of the same look as the registry, and looks again before it says that the queue is paused", async () => {
-    expect(await registry.isPaused()).toBe(false)
+describe("CachedRegistry.pauseOf()", () => {
+  it("is of the same look as the registry, and looks again before it says that something is paused", async () => {
+    expect(await registry.pauseOf("b")).toBe(null)
     await registry.snapshot()
     expect(reads).toBe(1)
-    isPaused = true
+    limits = { isPaused: true, models: {} }
     nowMs += 10_000
-    expect(await registry.isPaused()).toBe(true)
+    expect([await registry.pauseOf("b"), await registry.pauseOf()]).toEqual(["all", "all"])
     expect(reads).toBe(2)
-    isPaused = false
+    limits = { isPaused: false, models: { b: { paused: true } } }
     nowMs += 1_000
-    expect(await registry.isPaused()).toBe(false)
+    const paused = ["b", "b@url", "c", undefined].map((queue) => registry.pauseOf(queue))
+    expect(await Promise.all(paused)).toEqual(["model", "model", null, null])
     expect(reads).toBe(3)
   })
 })
@@ -151,5 +153,11 @@ describe("CachedRegistry.rate()", () => {
     stored = { ...stored, workers: [...stored.workers, worker("a", 2_000_000)] }
     expect((await registry.rate("a")).classifiers).toBe(1)
     expect(reads).toBe(2)
+  })
+
+  it("is no faster than the lanes that an operator lets a model use", async () => {
+    limits = { isPaused: false, models: { b: { concurrency: 1 } } }
+    stored = { ...stored, workers: [worker("b", 2_000_000), { ...worker("b", 2_000_000), id: "another" }] }
+    expect(await registry.rate("b")).toEqual({ classifiers: 2, perSecond: 25, jobMs: 40 })
   })
 })

@@ -17,6 +17,7 @@
 --- include "deadlines"
 --- include "job-record"
 --- include "lifetimes"
+--- include "model-limits"
 --- include "pop"
 --- include "reclaim"
 --- include "values"
@@ -48,14 +49,26 @@ local function areEmpty(queues)
   return #names > 2 and redis.call("EXISTS", unpack(names)) == 0
 end
 
+-- How many more jobs may be worked on, where a person has limited the model of a queue.
+local limits, rooms = {}, {}
+local function roomOf(queue)
+  local model = modelOf(queue)
+  local limit = limits[model]
+  if not limit then return math.huge end
+  rooms[model] = rooms[model] or (limit.paused and 0 or limit.concurrency - countRunning(model))
+  return rooms[model]
+end
+
+-- A queue that has no room is as good as empty: what makes room there wakes classifiers.
 local function pop(asked)
   local popped, isWanted, empty = {}, false, {}
   if areEmpty(asked) then return popped, isWanted, asked end
   for _, queue in ipairs(asked) do
-    local want = s.max - #popped
+    local free, room = s.max - #popped, roomOf(queue)
+    local want = math.max(0, math.min(free, room))
     local rows = popFrom(queue, want)
-    isWanted = isWanted or (want > 0 and #rows == want)
-    if #rows < want then empty[#empty + 1] = queue end
+    isWanted = isWanted or (want > 0 and #rows == free)
+    if #rows < want or room <= 0 then empty[#empty + 1] = queue end
     for _, one in ipairs(rows) do popped[#popped + 1] = one end
   end
   return popped, isWanted, empty
@@ -86,7 +99,7 @@ local popped, isWanted, empty = pop(asked)
 -- The first sending of this claim may still be on its way.
 if s.again then
   redis.call("HSET", keys.counters, fields.repeated(s.token), exact(s.nowMs))
-  if redis.call("HEXISTS", keys.counters, fields.paused) == 0 then redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS) end
+  refreshCounters()
 end
 if #popped == 0 then return { {}, "empty", nextLeaseEnd, empty, reclaimed } end
 
@@ -97,6 +110,17 @@ local isLateDuplicate = not s.again and counters[fields.repeated(s.token)] ~= 0
 if isPaused or isLateDuplicate then
   unpop(popped)
   return { {}, isPaused and "paused" or "empty", nextLeaseEnd, {}, reclaimed }
+end
+
+-- Others are asked for what a limited model has no room for.
+limits = decode(counters[fields.limits]) or {}
+local isLimited = false
+for _, one in ipairs(popped) do isLimited = isLimited or limits[modelOf(one.queue)] ~= nil end
+if isLimited then
+  unpop(popped)
+  popped, isWanted, empty = pop(asked)
+  if #popped == 0 then return { {}, "empty", nextLeaseEnd, empty, reclaimed } end
+  counters, drainers = readCounters(popped, s.token)
 end
 
 -- As isSuspect() in src/lib/queue/job.ts.
@@ -138,6 +162,12 @@ local function serve(one, job)
   job.state, job.attempts, job.leaseToken, job.worker = "processing", job.attempts + 1, s.token, s.worker
   job.startedMs, job.claimedMs, job.retryMs = job.startedMs or s.nowMs, s.nowMs, nil
   job.ahead = math.max(0, (s.ahead or 0) + #taken)
+  job.limited = nil
+  local model = modelOf(one.queue)
+  if limits[model] then
+    countIn(job)
+    rooms[model] = rooms[model] - 1
+  end
   local lease, text = leaseOf(job), cjson.encode(job)
   redis.call("SET", keys.job(job.id), text, "XX", "KEEPTTL")
   taken[#taken + 1] = text
@@ -167,7 +197,11 @@ local function lookAtAll(rows)
   for i, one in ipairs(rows) do ids[i] = one.id end
   served = 0
   for i, text in ipairs(readJobs(ids)) do
-    if isOver or #taken == s.max then back[#back + 1] = rows[i] else look(rows[i], text) end
+    if isOver or #taken == s.max or roomOf(rows[i].queue) <= 0 then
+      back[#back + 1] = rows[i]
+    else
+      look(rows[i], text)
+    end
   end
   if served > 0 then writeCounters(counters, served, s.nowMs, s.token) end
 end

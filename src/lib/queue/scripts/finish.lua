@@ -48,6 +48,7 @@ if held and ARGV[6] ~= "" then
   conclude(job, outcome, nowMs)
   local before = decode(redis.call("SET", keys.job(id), cjson.encode(job), "XX", "GET", "PX", lifeMsOf(job, ttlMs)))
   if before and not (before.followers or before.left) then
+    job.limited = before.limited
     dropPayload(job)
     publishEnd(job)
     chargeUnpaid(job)

@@ -1,8 +1,8 @@
 #!lua flags=allow-oom
 -- KEYS[1] prefix
 -- Returns nothing.
---- include "lifetimes"
+--- include "model-limits"
 
 redis.call("HDEL", keys.counters, fields.paused)
-redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS)
+refreshCounters()
 redis.call("PUBLISH", keys.wakeChannel, "queued")

@@ -247,6 +247,7 @@ describe("pause()", () => {
 
 describe("readQueueStats()", () => {
   const model = { id: "m", version: "v1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3, languages: [] }
+  const unset = { paused: false, concurrency: null }
   const heartbeat = {
     untilMs: T0 + 60_000,
     lanes: 2,
@@ -286,8 +287,8 @@ describe("readQueueStats()", () => {
       paused: true,
       classifiers: 1,
       models: [
-        { id: "idle", depth: 0, oldest_age_ms: null, classifiers: 0, per_second: 0, eta_ms: null },
-        { id: "m", depth: 2, oldest_age_ms: 4_000, classifiers: 1, per_second: 40, eta_ms: 100 },
+        { id: "idle", depth: 0, oldest_age_ms: null, classifiers: 0, per_second: 0, eta_ms: null, ...unset },
+        { id: "m", depth: 2, oldest_age_ms: 4_000, classifiers: 1, per_second: 40, eta_ms: 100, ...unset },
       ],
       others: [],
     })

@@ -4,7 +4,7 @@ import { allDeadIds, dropDead, findWork, retryDead } from "../../../../src/cli/a
 import { parseJobId } from "../../../../src/cli/admin/job-ids.ts"
 import { createLiveText } from "../../../../src/cli/admin/live-text.ts"
 import { renderDead, renderDeadList } from "../../../../src/cli/admin/render-dead.ts"
-import { type Queue, renderQueue } from "../../../../src/cli/admin/render-queue.ts"
+import { type Queue, queueSchema, renderQueue } from "../../../../src/cli/admin/render-queue.ts"
 import { confirm } from "../../../../src/cli/terminal/confirm.ts"
 import { plain } from "../../../../src/cli/terminal/terminal.ts"
 import { renderTicket } from "../../../../src/cli/ticket/render-ticket.ts"
@@ -148,7 +148,16 @@ describe("confirm()", () => {
 })
 
 describe("renderQueue()", () => {
-  const model = { id: "m", depth: 1_200, oldest_age_ms: 65_000, classifiers: 2, per_second: 20, eta_ms: 60_100 }
+  const model = {
+    id: "m",
+    depth: 1_200,
+    oldest_age_ms: 65_000,
+    classifiers: 2,
+    per_second: 20,
+    eta_ms: 60_100,
+    paused: false,
+    concurrency: null,
+  }
   const queue: Queue = {
     depth: 1_200,
     bytes: 5_000_000,
@@ -175,6 +184,20 @@ describe("renderQueue()", () => {
     const advice = "claimcheck queue move old TO, or claimcheck queue drop old"
     expect(text.split("\n").slice(-2)).toEqual(["", `nobody serves old: 1 job waits; ${advice}`])
     expect(renderQueue({ ...queue, classifiers: 0, models: [old] }, plain)).toMatch(/nobody serves old: 1 job waits$/)
+  })
+
+  test("says which models are paused and limited, each once, and promises nothing of those that are paused", () => {
+    const held = { ...model, paused: true, concurrency: 1 }
+    const lines = renderQueue({ ...queue, models: [held], others: [{ ...held, id: "m@url" }] }, plain).split("\n")
+    expect(lines.slice(3)).toEqual([
+      expect.stringMatching(/^m .*20\.0\/s +–$/),
+      expect.stringMatching(/^m@url .*–$/),
+      "",
+      "paused m; claimcheck resume --model m",
+      "limited m: 1 job at once",
+    ])
+    const { paused: _paused, concurrency: _concurrency, ...older } = model
+    expect(queueSchema.parse({ ...queue, models: [older] }).models).toEqual([model])
   })
 
   test("promises nothing while it is paused or nobody works", () => {

@@ -56,7 +56,7 @@ beforeEach(() => {
       nowMs += ms
     },
     overdueWakes: new OverdueWakes(() => nowMs),
-    registry: { rate: async () => ({ classifiers: 1, perSecond: 10, jobMs: 200 }), isPaused: async () => false },
+    registry: { rate: async () => ({ classifiers: 1, perSecond: 10, jobMs: 200 }), pauseOf: async () => null },
     store: {
       async position() {
         commands++

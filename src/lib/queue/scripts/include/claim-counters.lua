@@ -4,7 +4,7 @@
 --- include "values"
 
 local function readCounters(popped, token)
-  local names = { fields.paused, fields.waiting, fields.bytes, fields.served, fields.sweepCursor, fields.leasesRefreshed, fields.repeated(token) }
+  local names = { fields.paused, fields.waiting, fields.bytes, fields.served, fields.sweepCursor, fields.leasesRefreshed, fields.repeated(token), fields.limits }
   local known, queues = {}, {}
   local function add(name)
     if not known[name] then names[#names + 1], known[name] = name, true end
@@ -23,6 +23,7 @@ local function readCounters(popped, token)
     if queues[name] then drainers[queues[name]] = values[i] or nil else counters[name] = tonumber(values[i] or 0) end
   end
   counters[fields.sweepCursor] = values[5] or "0" -- Redis's own word, which need not be a number that Lua can hold
+  counters[fields.limits] = values[8] or nil
   return counters, drainers
 end
 
@@ -68,9 +69,10 @@ local function writeCounters(counters, jobs, nowMs, token)
   local served, cursor, write = counters[fields.served], counters[fields.sweepCursor], {}
   local due = math.floor((served + jobs) / 16) - math.floor(served / 16)
   counters[fields.served] = served + jobs
-  counters[fields.paused], counters[fields.sweepCursor], counters[fields.repeated(token)] = nil, nil, nil
+  local limits = counters[fields.limits]
+  counters[fields.paused], counters[fields.sweepCursor], counters[fields.repeated(token)], counters[fields.limits] = nil, nil, nil, nil
   for name, value in pairs(counters) do write[#write + 1], write[#write + 2] = name, exact(value) end
   redis.call("HSET", keys.counters, unpack(write))
-  if served == 0 then redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS) end
+  if served == 0 and not limits then redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS) end
   if due > 0 then sweep(cursor, 16 * due, nowMs) end
 end

@@ -20,7 +20,7 @@ local function readPlace(queue, caller, isBatch)
     fields.waiting, fields.bytes, fields.waitingIn(queue), fields.waitingOf(caller), fields.virtualTime(queue),
     fields.finishTag(queue, flowOf(caller, isBatch)), fields.refreshed(queue), fields.newestStart(queue), fields.lastFinish(queue),
     fields.paused, fields.rateReset(caller),
-    fields.bytesOf(caller), fields.kept, fields.keptOf(caller),
+    fields.bytesOf(caller), fields.kept, fields.keptOf(caller), fields.limits,
   }
   local values = redis.call("HMGET", keys.counters, unpack(names))
   local numbers = {}
@@ -28,7 +28,7 @@ local function readPlace(queue, caller, isBatch)
   local place = {
     queue = queue, names = names, members = {},
     waiting = numbers[1], bytes = numbers[2], waitingIn = numbers[3], waitingOf = numbers[4],
-    refreshedMs = numbers[7], lastFinish = numbers[9], isPaused = values[10], rateReset = values[11],
+    refreshedMs = numbers[7], lastFinish = numbers[9], isKept = values[10] or values[15], rateReset = values[11],
     kept = { values[13], values[14] }, storedBytesOf = tonumber(values[12] or 0),
   }
   -- A classifier of an older release does not count a caller's bytes out: who has nothing waiting has none.
@@ -67,7 +67,7 @@ local function writePlace(place, nowMs, more)
   -- An empty queue is no key at all: its first job gives it its TTL.
   if isStale or place.waitingIn == 0 then redis.call("PEXPIRE", keys.queue(queue), SHARED_TTL_MS) end
   redis.call("HSET", keys.counters, unpack(write))
-  -- A person has paused the queue: that has no end of its own.
-  if isStale and not place.isPaused then redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS) end
+  -- What a person has set, a pause for example, has no end of its own.
+  if isStale and not place.isKept then redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS) end
   if place.waitingIn < WAKE_BELOW then redis.call("PUBLISH", keys.wakeChannel, "queued:" .. queue) end
 end

@@ -33,5 +33,6 @@ local function publishEnd(job)
     end
   end
   if isPosted then redis.call("PUBLISH", keys.wakeChannel, "outbox") end
+  if job.limited then redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue) end
   if job.batch then countInBatch(job, job.finishedMs) end
 end

@@ -17,9 +17,9 @@ end
 
 -- What makes no work of its own counts as one unit. Further counters are read and written with it: `names`, and `write`.
 local function affordsOne(meter, caller, names)
-  local values = redis.call("HMGET", keys.counters, fields.rateReset(caller), fields.paused, unpack(names or {}))
-  meter.isPaused = values[2]
-  return not meter.rate or affords(meter, values[1], meter.rate.stepMs), { unpack(values, 3) }
+  local values = redis.call("HMGET", keys.counters, fields.rateReset(caller), fields.paused, fields.limits, unpack(names or {}))
+  meter.isKept = values[2] or values[3]
+  return not meter.rate or affords(meter, values[1], meter.rate.stepMs), { unpack(values, 4) }
 end
 local function chargeOne(meter, caller, write)
   write = write or {}
@@ -28,6 +28,6 @@ local function chargeOne(meter, caller, write)
     write[#write + 1], write[#write + 2] = fields.rateReset(caller), meter.reset
   end
   local added = #write > 0 and redis.call("HSET", keys.counters, unpack(write)) or 0
-  -- The counters of a paused queue have no TTL.
-  if added > 0 and not meter.isPaused then redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS) end
+  -- The counters have no TTL while they hold what a person has set.
+  if added > 0 and not meter.isKept then redis.call("PEXPIRE", keys.counters, SHARED_TTL_MS) end
 end
