@@ -27,7 +27,11 @@ const put = async (...ids: string[]) => {
 const putUrl = (id: string) => {
   const { image: _none, ...input } = jobOf(id).input
   const { payloadId: _bytes, ...job } = jobOf(id, { queue: "m@url" })
-  return store.enqueue({ ...job, queue: "m@url", input: { ...input, source: { kind: "url", url: "https://pictures.example/" } } })
+  return store.enqueue({
+    ...job,
+    queue: "m@url",
+    input: { ...input, source: { kind: "url", url: "https://pictures.example/" } },
+  })
 }
 /** What is published meanwhile. */
 async function listen() {
