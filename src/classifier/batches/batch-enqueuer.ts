@@ -79,8 +79,9 @@ export class BatchEnqueuer {
     } catch (error) {
       if (signal.aborted) throw error
       if (error instanceof AppError && LOST.has(error.code)) {
-        log.error("batch.list_lost", { ...about, error })
-        await this.#end(batch, "expired", signal, { code: error.code, message: error.message })
+        const why = { code: error.code, message: error.message }
+        // Canceled after it was leased, its list is gone because it is not needed.
+        if (await this.#end(batch, "expired", signal, why)) log.error("batch.list_lost", { ...about, error })
       } else {
         // Its lease runs out, and it is tried again.
         log.error("batch.stalled", { ...about, error })
@@ -109,13 +110,16 @@ export class BatchEnqueuer {
     }
   }
 
-  async #end({ plan }: Batch, how: "canceled" | "expired", signal: AbortSignal, why?: JobError): Promise<void> {
+  /** Whether it ended in this way: it may have ended in another one meanwhile. */
+  async #end({ plan }: Batch, how: "canceled" | "expired", signal: AbortSignal, why?: JobError): Promise<boolean> {
     const { store, now, reachability, log } = this.#options
     const within = { reachability, signal }
     for (;;) {
-      const { inFlight } = await untilReached(() => store.end(plan.id, how, now(), why), within)
+      const { status, inFlight } = await untilReached(() => store.end(plan.id, how, now(), why), within)
+      if (status !== "ended") return false
       if (inFlight === 0) break
     }
     log.info("batch.ended", { batchId: plan.id, how })
+    return true
   }
 }

@@ -5,9 +5,14 @@ import { AppError } from "../../../../src/lib/app-error.ts"
 import type { Batch } from "../../../../src/lib/batches/batch.ts"
 import { createLog } from "../../../../src/lib/log.ts"
 
-it.each(["payload_unreadable", "list_expired"] as const)(
-  "a batch whose list is %s is ended, and says so",
-  async (code) => {
+it.each([
+  { code: "payload_unreadable", status: "ended", isTold: true },
+  { code: "list_expired", status: "ended", isTold: true },
+  // Its list went with the batch, which was canceled after it was leased.
+  { code: "list_expired", status: "finished", isTold: false },
+] as const)(
+  "a batch whose list is gone is ended, and it is an error unless it had ended before: $code, $status",
+  async ({ code, status, isTold }) => {
     const lines: string[] = []
     const log = createLog({ server: "test", script: "classifier", write: (line) => void lines.push(line) })
     const plan = { id: "b", listId: "l", pictures: 3, rows: 3, size: 2, chunks: [[0, 0]] }
@@ -26,7 +31,7 @@ it.each(["payload_unreadable", "list_expired"] as const)(
         getChunk: () => Promise.reject(new AppError(code, "the list")),
         end: async (id, how, _nowMs, error) => {
           ended.push(`${id} ${how} ${error?.code}`)
-          return { status: "ended", inFlight: 0, batch }
+          return { status, inFlight: 0, batch }
         },
       } as ConstructorParameters<typeof BatchEnqueuer>[0]["store"],
       now: () => Date.now(),
@@ -36,8 +41,9 @@ it.each(["payload_unreadable", "list_expired"] as const)(
     })
     const run = enqueuer.run(stop.signal)
     await expect.poll(() => ended).toEqual([`b expired ${code}`])
-    expect(lines.some((line) => line.includes("batch.list_lost") && line.includes(code))).toBe(true)
     stop.abort()
     await run
+    expect(lines.some((line) => line.includes("batch.list_lost") && line.includes(code))).toBe(isTold)
+    expect(lines.some((line) => line.includes("batch.ended"))).toBe(isTold)
   },
 )
