@@ -1,7 +1,6 @@
-import { hostname } from "node:os"
 import * as z from "zod"
-import { ConfigError, parseEnv } from "../lib/env.ts"
-import { createLog, type Log } from "../lib/log.ts"
+import { parseEnv } from "../lib/env.ts"
+import type { Log } from "../lib/log.ts"
 import { queueEnv } from "../lib/queue/queue-config.ts"
 import { createKeys } from "../lib/redis/keys.ts"
 import { connectRedis } from "../lib/redis/redis.ts"
@@ -12,31 +11,13 @@ import { createTracer } from "../lib/trace/tracer.ts"
 import { listenForWakeUps } from "./jobs/wake-up.ts"
 import { keepTime } from "./loops/keep-time.ts"
 import { Reachability, untilReached } from "./loops/until-reached.ts"
+import { runProcess } from "./run-process.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
 const deliverEnv = z.object({ ...queueEnv, ...webhookEnv })
 
-/** Delivers webhooks in a process of its own, beside or instead of the classifiers. */
-async function main(): Promise<number> {
-  const config = parseEnv(deliverEnv, process.env)
-  const write = (line: string) => process.stdout.write(`${line}\n`)
-  // Who reads our log may go before we do; the work goes on.
-  process.stdout.on("error", () => undefined)
-  const log = createLog({ server: hostname(), script: "deliverer", write, level: config.LOG_LEVEL })
-  const shutdown = new AbortController()
-  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => shutdown.abort())
-  try {
-    await deliver(config, log, shutdown.signal)
-    log.info("deliverer.stopped")
-    return 0
-  } catch (error) {
-    if (shutdown.signal.aborted) return 0
-    log.error("deliverer.failed", { error })
-    return 1
-  }
-}
-
+/** Delivers webhooks, beside or instead of the classifiers. */
 async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: AbortSignal): Promise<void> {
   const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
   const keys = createKeys()
@@ -75,11 +56,11 @@ async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: Abo
   await flushing
 }
 
-main().then(
-  (code) => process.exit(code),
-  (error: unknown) => {
-    if (!(error instanceof ConfigError)) throw error
-    process.stderr.write(`${error.message}\n`)
-    process.exit(2)
-  },
+await runProcess(
+  "deliverer",
+  () => parseEnv(deliverEnv, process.env),
+  (config, log, signal) =>
+    deliver(config, log, signal).catch((error: unknown) => {
+      if (!signal.aborted) throw error
+    }),
 )

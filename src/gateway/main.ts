@@ -1,8 +1,9 @@
 import { hostname } from "node:os"
+import { parseEnv } from "../lib/env.ts"
 import { createLog } from "../lib/log.ts"
 import { sleep } from "../lib/sleep.ts"
 import { createGateway } from "./app.ts"
-import { readGatewayConfig } from "./config.ts"
+import { gatewayEnv } from "./config.ts"
 import { createReadiness, type FindProblem } from "./readiness.ts"
 import { connectRedis } from "./redis-link.ts"
 import { listenGateway } from "./server.ts"
@@ -12,9 +13,10 @@ const log = createLog({ server: hostname(), script: "gateway", write: (line) => 
 const LOOK_MS = 500
 
 async function main(): Promise<void> {
-  const { redisUrl, token, host, port, hosts, allowEviction } = readGatewayConfig(process.env)
-  const redis = connectRedis({ url: redisUrl, log })
-  const findProblem = createReadiness(redis, { allowEviction })
+  const config = parseEnv(gatewayEnv, process.env)
+  const redis = connectRedis({ url: config.REDIS_URL, log })
+  const findProblem = createReadiness(redis, { allowEviction: config.ALLOW_EVICTION })
+  const { UPSTASH_REDIS_REST_TOKEN: token, ALLOWED_HOSTS: hosts, GATEWAY_HOST: host, GATEWAY_PORT: port } = config
   const server = await listenGateway(createGateway({ redis, token, hosts, log, findProblem }), { host, port })
 
   const stop = async (signal: NodeJS.Signals) => {

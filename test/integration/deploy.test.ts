@@ -12,7 +12,7 @@ import { parse } from "yaml"
 import { classifierEnv } from "../../src/classifier/config.ts"
 import { listProcesses } from "../../src/cli/stack/processes/process-list.ts"
 import { edgeEnv } from "../../src/edge/config.ts"
-import { readGatewayConfig } from "../../src/gateway/config.ts"
+import { gatewayEnv } from "../../src/gateway/config.ts"
 import { freePort } from "../support/free-ports.ts"
 
 const run = promisify(execFile)
@@ -99,17 +99,7 @@ describe("compose.yaml", () => {
     Object.keys(services).filter((name) => services[name]?.networks.includes(network))
 
   it("hands each part the variables that it reads, and no other", async () => {
-    const read = new Set<string>()
-    const given = { REDIS_URL: "redis://redis", UPSTASH_REDIS_REST_TOKEN: "t" } as Record<string, string>
-    readGatewayConfig(
-      new Proxy(given, {
-        get: (target, name) => {
-          read.add(String(name))
-          return target[String(name)]
-        },
-      }),
-    )
-    expect(variablesOf("gateway")).toEqual([...read].sort())
+    expect(variablesOf("gateway")).toEqual(Object.keys(gatewayEnv.shape).sort())
     expect(variablesOf("classifier")).toEqual(Object.keys(classifierEnv.shape).sort())
     const ofNode = [...(await readFile("src/edge/node.ts", "utf8")).matchAll(/process\.env\.(\w+)/g)].map(
       ([, name]) => name,

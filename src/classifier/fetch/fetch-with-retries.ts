@@ -1,9 +1,10 @@
+import { AppError, type ErrorCode } from "../../lib/app-error.ts"
 import { fullJitterMs } from "../../lib/backoff.ts"
+import { imageTooLarge } from "../../lib/images/too-large.ts"
 import { retryAfterMs } from "../../lib/retry-after.ts"
 import type { GuardedFetch, GuardedFetchInit, GuardedResponse } from "./guarded/guarded-fetch.ts"
-import { GuardedFetchError } from "./guarded/guarded-fetch-error.ts"
+import { GuardedFetchError, isRefusal } from "./guarded/guarded-fetch-error.ts"
 import type { HostGates } from "./host-gates.ts"
-import { type FetchFailure, failureOfError, failureOfStatus } from "./to-fetch-failure.ts"
 
 const MAX_REDIRECTS = 5
 const MAX_TRIES = 4
@@ -71,4 +72,34 @@ async function tryOnce(
     if (!(error instanceof GuardedFetchError)) throw error
     return { ...failureOfError(error, limits.maxBytes), askedToWaitMs: null }
   }
+}
+
+/** How a fetch failed: for the ticket, and whether another try may help. */
+type FetchFailure = { error: AppError; mayRetry: boolean }
+
+const CODES = {
+  dns_failed: ["fetch_failed", true],
+  connect_failed: ["fetch_failed", true],
+  tls_failed: ["fetch_failed", false],
+  connection_lost: ["fetch_failed", true],
+  bad_response: ["fetch_failed", false],
+  too_many_redirects: ["fetch_failed", false],
+  // It has had its time, and held a place at its host all the while.
+  timeout: ["fetch_timeout", false],
+  closed: ["fetch_failed", false],
+} as const satisfies Record<string, [code: ErrorCode, mayRetry: boolean]>
+
+/** Messages of the guarded fetch are fit for the caller. */
+function failureOfError(cause: GuardedFetchError, maxBytes: number): FetchFailure {
+  if (cause.code === "too_large") return { error: imageTooLarge(maxBytes), mayRetry: false }
+  const [code, mayRetry] = isRefusal(cause.code) ? (["url_refused", false] as const) : CODES[cause.code]
+  return { error: new AppError(code, cause.message, { cause }), mayRetry }
+}
+
+/** Of an answer that has no picture. */
+function failureOfStatus(status: number, origin: string): FetchFailure {
+  const isGone = status === 404 || status === 410
+  const message = `Cannot fetch the image: ${origin} answered ${status}`
+  const mayRetry = status === 408 || status === 429 || (status >= 500 && status !== 501)
+  return { error: new AppError(isGone ? "url_not_found" : "fetch_failed", message), mayRetry }
 }

@@ -5,12 +5,14 @@ import { planOutput } from "../../lib/operations/resize.ts"
 import { nativeWork, refuseMemory } from "../image/native-picture.ts"
 import { makeFile } from "./make-file.ts"
 import { encodeImage, type MadeFile, type NativeImage, sourceOf } from "./native-image.ts"
-import { toNpy } from "./npy.ts"
 import type { Work } from "./work.ts"
 
 type Options = Omit<OperationOf<"resize">, "name">
 type Size = { width: number; height: number }
 
+const NPY_MAGIC = "\x93NUMPY\x01\x00"
+/** Magic, header's length and header fill whole multiples of this. */
+const NPY_ALIGNMENT_BYTES = 64
 /** The samples and the file; of JSON a text of each pixel and row, too. */
 const ARRAY_BYTES_HELD_PER_PIXEL = { npy: 6, json: 120 }
 
@@ -60,4 +62,18 @@ function toPixelJson({ width, height, rgb }: Size & { rgb: Uint8Array }): Uint8A
     return `[${pixels}]`
   })
   return new TextEncoder().encode(`[${rows}]`)
+}
+
+/**
+ * Red, green and blue as NumPy stores an array of shape [height, width, 3] and type uint8: `numpy.load()` reads it. Format 1.0,
+ * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+ */
+function toNpy({ width, height, rgb }: Size & { rgb: Uint8Array }): Uint8Array {
+  const dictionary = `{'descr': '|u1', 'fortran_order': False, 'shape': (${height}, ${width}, 3), }`
+  const unpadded = NPY_MAGIC.length + 2 + dictionary.length + 1
+  const padding = (NPY_ALIGNMENT_BYTES - (unpadded % NPY_ALIGNMENT_BYTES)) % NPY_ALIGNMENT_BYTES
+  const header = Buffer.from(`${dictionary}${" ".repeat(padding)}\n`, "latin1")
+  const length = Buffer.alloc(2)
+  length.writeUInt16LE(header.length)
+  return Buffer.concat([Buffer.from(NPY_MAGIC, "latin1"), length, header, rgb])
 }

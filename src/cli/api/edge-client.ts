@@ -5,12 +5,18 @@ import { humanMs } from "../terminal/human-units.ts"
 import { sayAbove } from "../terminal/progress.ts"
 import { waitCommand, withFlags } from "./advice.ts"
 import type { EdgeAddress } from "./edge-options.ts"
-import { MAX_RETRY_AFTER_MS, tellTrouble } from "./tell-trouble.ts"
-import { unreachable } from "./unreachable.ts"
+import { MAX_RETRY_AFTER_MS, sayTrouble } from "./say-waits.ts"
 
 const PREFLIGHT = { tryTimeoutMs: 5_000, retries: 2 }
 
 export const NO_ANSWER_OF_OURS = "Cannot understand the answer: is a claimcheck server at that address?"
+const UNREACHABLE: Record<string, string> = {
+  ECONNREFUSED: "nothing listens there. Is `npm start` running? Another address is given with --url",
+  ENOTFOUND: "there is no such host. Check --url",
+  EAI_AGAIN: "its name cannot be looked up now. Check --url, and the network",
+  "bad port": "no server may use that port. Check --url",
+  TimeoutError: "it did not answer in time",
+}
 const GIVE_A_KEY = "An API key is given with --key or CLAIMCHECK_KEY"
 
 /**
@@ -21,7 +27,7 @@ export async function openClient(
   address: EdgeAddress,
   { signal, fetchNow = fetch }: { signal: AbortSignal; fetchNow?: typeof fetch },
 ): Promise<Claimcheck> {
-  const client = newClient(address, { fetch: tellTrouble(fetchNow, address.url, sayAbove) })
+  const client = newClient(address, { fetch: sayTrouble(fetchNow, address.url, sayAbove) })
   const impatient = newClient({ url: address.url }, { fetch: fetchNow, ...PREFLIGHT })
   try {
     const { status } = await impatient.get("/healthz", { signal })
@@ -92,3 +98,21 @@ function sentence({ code, message, ticket, retryAfterMs = 0 }: ClaimcheckError, 
 }
 
 const makesFile = (operation: string) => isOperationName(operation) && OPERATIONS[operation].makesFile
+
+/** Why fetch gave no response, as a sentence that says what to do. */
+function unreachable(base: string, error: unknown): CliError {
+  const code = systemCode(error)
+  return new CliError(`Cannot reach ${base}: ${UNREACHABLE[code] ?? `the connection failed (${code})`}`, {
+    code: "network",
+    cause: error,
+  })
+}
+
+/** undici hides the reason in `cause`; for a host with several addresses, one level deeper. */
+function systemCode(error: unknown): string {
+  if (error instanceof DOMException) return error.name
+  const cause = error instanceof Error ? error.cause : undefined
+  const inner = cause instanceof AggregateError ? cause.errors[0] : cause
+  const code = (inner as { code?: unknown } | undefined)?.code ?? (cause as { code?: unknown } | undefined)?.code
+  return typeof code === "string" ? code : cause instanceof Error ? cause.message : "unknown"
+}

@@ -7,12 +7,15 @@ import { makeFolder } from "../files/make-folder.ts"
 import { isInstalled, modelsFolder } from "../package-root.ts"
 import { prepareStack, type StackPlan } from "./parts/prepare-stack.ts"
 import type { StackConfig } from "./parts/stack-config.ts"
+import { areGone } from "./processes/are-gone.ts"
 import type { Interrupts } from "./processes/interrupts.ts"
-import { RunFile } from "./processes/run-file.ts"
+import { signalGroup } from "./processes/process-group.ts"
+import { type Run, RunFile } from "./processes/run-file.ts"
 import { startReaper } from "./processes/start-reaper.ts"
-import { stopLeftovers } from "./processes/stop-leftovers.ts"
 import { RunningStack } from "./running-stack.ts"
 import type { StackOutput } from "./stack-output.ts"
+
+const LEFTOVERS_GRACE_MS = 5_000
 
 /** Runs the local stack until it is interrupted. Throws what to tell when it cannot start or cannot go on. */
 export async function startStack(config: StackConfig, output: StackOutput, interrupts: Interrupts): Promise<void> {
@@ -67,6 +70,15 @@ async function claimFolder(config: StackConfig, output: StackOutput): Promise<Ru
     await stopLeftovers(leftovers)
   }
   return file
+}
+
+/** Stops what an earlier run left behind: SIGTERM, a few seconds, SIGKILL. */
+async function stopLeftovers(groups: Run["groups"]): Promise<void> {
+  const pgids = groups.map(({ pgid }) => pgid)
+  for (const pgid of pgids) signalGroup(pgid, "SIGTERM")
+  if (await areGone(pgids, LEFTOVERS_GRACE_MS)) return
+  for (const pgid of pgids) signalGroup(pgid, "SIGKILL")
+  await areGone(pgids, LEFTOVERS_GRACE_MS)
 }
 
 function whenAborted(signal: AbortSignal): Promise<void> {

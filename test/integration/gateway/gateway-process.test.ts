@@ -97,7 +97,7 @@ describe("the gateway's process", () => {
     const gateway = start(environment({ [name]: value }))
     expect(await gateway.exit).toBe(1)
     const line = gateway.lines.at(-1)
-    expect(line).toMatchObject({ event: "gateway.failed", code: "invalid_options" })
+    expect(line).toMatchObject({ event: "gateway.failed", code: "config" })
     expect(line?.error?.message).toContain(name)
     if (value !== "") expect(JSON.stringify(line)).not.toContain(value)
   })

@@ -3,7 +3,6 @@ import { CliError } from "../../cli-error.ts"
 import { plain } from "../../terminal/terminal.ts"
 import type { Part, PartLine } from "../parts/part.ts"
 import { parseLogLine, renderLogLine } from "../render-log-line.ts"
-import { LastLines } from "./last-lines.ts"
 import { describeExit, type ProcessGroup, signalGroup, spawnGroup } from "./process-group.ts"
 import { MAX_QUICK_DEATHS, restartDelayMs, STEADY_MS } from "./restart-delay.ts"
 import { waitUntilReady, watchProbe } from "./wait-until-ready.ts"
@@ -143,4 +142,23 @@ export class SupervisedPart {
 function toPlainText({ raw, json }: PartLine): string {
   const line = json ? parseLogLine(raw) : null
   return line === null ? raw : renderLogLine(line, plain)
+}
+
+/** The last lines a part printed, for the message that tells why it died. */
+class LastLines {
+  readonly #lines: string[] = []
+  readonly #max: number
+
+  constructor(max = 15) {
+    this.#max = max
+  }
+
+  push(line: string): void {
+    this.#lines.push(line)
+    if (this.#lines.length > this.#max) this.#lines.shift()
+  }
+
+  indented(): string {
+    return this.#lines.map((line) => `\n    ${line.replaceAll("\n", "\n    ")}`).join("")
+  }
 }

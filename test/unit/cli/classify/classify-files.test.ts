@@ -4,7 +4,7 @@ import { join } from "node:path"
 import sharp from "sharp"
 import { afterAll, describe, expect, test } from "vitest"
 import { openClient } from "../../../../src/cli/api/edge-client.ts"
-import { tellTrouble } from "../../../../src/cli/api/tell-trouble.ts"
+import { sayTrouble } from "../../../../src/cli/api/say-waits.ts"
 import {
   type ClassifyOptions,
   classifyFiles,
@@ -198,7 +198,7 @@ describe("classifyFiles()", () => {
       { status: 429, body: limited },
       { status: 429, body: limited },
     )
-    const send = tellTrouble(edge.fetchNow, url, (line) => said.push(line))
+    const send = sayTrouble(edge.fetchNow, url, (line) => said.push(line))
     for (let i = 0; i < 6; i++) await send(url).catch(() => undefined)
     expect(said).toEqual([
       "waiting http://edge.test cannot be reached: it is tried again for about two minutes",

@@ -7,7 +7,7 @@ import { Command } from "commander"
 import { afterEach, beforeEach, expect, it, vi } from "vitest"
 import { waitCommand } from "../../../../src/cli/api/advice.ts"
 import { forTerminal } from "../../../../src/cli/api/edge-client.ts"
-import { sayNotices } from "../../../../src/cli/terminal/say-notices.ts"
+import { sayNotices } from "../../../../src/cli/api/say-waits.ts"
 import { addTicketCommand } from "../../../../src/cli/ticket/ticket-command.ts"
 import { ClaimcheckError, type TicketData } from "../../../../src/lib/client/claimcheck.ts"
 
