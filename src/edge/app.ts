@@ -28,7 +28,7 @@ import { retries } from "./routes/retries.ts"
 import { samples } from "./routes/samples.ts"
 import type { Services } from "./services.ts"
 
-/** Nobody is asked who they are: these come before the lock. */
+/** Served without authentication. */
 const PUBLIC_ROUTERS = [page, samples]
 /** Every other route there is, with its whole path. */
 const ROUTERS = [classifications, deliveries, retries, batches, batchResults, outputs, models, queue, predict, health]

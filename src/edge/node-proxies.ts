@@ -3,7 +3,7 @@ import { ConfigError, splitWords } from "../lib/env.ts"
 
 type Range = [ipaddr.IPv4 | ipaddr.IPv6, number]
 
-/** Finds who is behind the proxies of one's own. */
+/** Finds the client's address behind trusted proxies. */
 export type FindClient = (peer: string, forwardedFor: string | undefined) => string
 
 /**

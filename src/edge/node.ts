@@ -15,7 +15,7 @@ const BODY_MARGIN_MS = 10_000
 /** The edge on Node: `node dist/edge/node.js`, with PORT, HOST, MAX_CONNECTIONS, SHUTDOWN_DELAY_MS and TRUSTED_PROXIES. */
 function main(): void {
   const write = (line: string) => process.stdout.write(`${line}\n`)
-  // Who reads our log may go before we do; the work goes on.
+  // The reader of the log may exit first; the work continues.
   process.stdout.on("error", () => undefined)
   const services = createServices(process.env, { server: machineName(), write })
   const port = Number(process.env.PORT || 8787)
@@ -59,7 +59,7 @@ function main(): void {
   const stop = () => {
     services.isShuttingDown = true
     services.log.info("edge.shutting_down", { delayMs: shutdownDelayMs })
-    // Whoever sends requests here has to see /readyz first.
+    // Load balancers need time to see that /readyz fails.
     setTimeout(close, shutdownDelayMs)
   }
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, stop)

@@ -4,13 +4,13 @@ import { findEviction } from "../lib/redis/eviction.ts"
 import { SCHEMA_VERSION } from "../lib/redis/keys.ts"
 import type { Services } from "./services.ts"
 
-/** Nobody is asked who they are: whoever asks often must not cost a command each time. */
+/** Served without authentication: frequent requests must not cost a command each. */
 const MAX_AGE_MS = 1_000
 const EVICTION_MAX_AGE_MS = 60_000
 
 /**
  * Work can be accepted: Redis takes writes and keeps what it has, the classifiers that came last read the jobs that this edge
- * writes, there is somebody who may send it, and this process is not being stopped.
+ * writes, some caller is allowed to use it, and this process is not shutting down.
  * @throws AppError redis_unavailable, redis_full, redis_unauthorized, redis_evicts, schema_mismatch, no_keys, shutting_down
  */
 export async function assertReady(services: Services): Promise<void> {

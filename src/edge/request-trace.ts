@@ -22,7 +22,7 @@ export function traceRequests(waitUntil?: WaitUntil): MiddlewareHandler<EdgeEnv>
     c.set("trace", trace)
     const startMs = Date.now()
     await next()
-    // Who was not let in is not to fill the buffer, or to write into somebody's trace.
+    // Unauthenticated requests must not fill the buffer or write into a trace.
     if (!tracer.isOn || !trace.isSampled || c.var.caller === undefined) return
     const { status } = c.res
     // Not the path: it may hold a ticket, which is a capability.

@@ -28,9 +28,9 @@ import { SubmitRates } from "./limits/submit-rates.ts"
 import { SharedLook } from "./shared-look.ts"
 import { OverdueWakes } from "./tickets/overdue-wakes.ts"
 
-/** Who asks hears within two seconds that Redis is gone; the rest of them is for a busy machine and the way there. */
+/** Clients learn within two seconds that Redis is gone; this leaves time for the network and a busy machine. */
 const REDIS_TIMEOUT_MS = 1_200
-/** What jobs are stamped with follows the time of Redis, at the price of a command now and then. */
+/** Timestamps of jobs follow the time of Redis, for one command per interval. */
 const CLOCK_MS = 600_000
 
 /** Everything a route may use. Made once per process or isolate, at the entry. */

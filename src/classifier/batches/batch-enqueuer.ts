@@ -10,7 +10,7 @@ import { ListReader } from "./list-reader.ts"
 
 /** As long as a batch waits whose wake-up was lost. An idle look is billed as the script and one command in it: 12 an hour. */
 const IDLE_LOOK_MS = 600_000
-/** Without wake-ups somebody has to look. */
+/** Without wake-ups, batches are found by looking. */
 const BLIND_LOOK_MS = 5_000
 const MAX_LEASED = 4
 /** A list that is gone, or that no secret opens, is not there later either. */

@@ -10,7 +10,7 @@ export type HealthServer = { url: string; close(): Promise<void> }
 export type HealthOptions = {
   host: string
   port: number
-  /** Names under which it may be called. Nobody is asked for a key. */
+  /** Names under which it may be called, without a key. */
   allowedHosts: readonly string[]
   metrics: Metrics
   /** Why no work can be done now, or null. */

@@ -10,7 +10,7 @@ export async function openCodec(name: CodecName): Promise<Codec> {
   return name === "portable" ? portableCodec : createNativeCodec(await loadSharp())
 }
 
-/** The codec that was asked for; where nobody asked, the native one, or the portable one if that does not load.
+/** The configured codec; by default the native one, or the portable one if that does not load.
  * @throws ConfigError */
 export async function chooseCodec(asked: CodecName | undefined, log: Log): Promise<CodecName> {
   const wanted = asked ?? "native"

@@ -30,7 +30,7 @@ export class JobTrace {
     this.#job = job
     this.#now = now
     this.#startMs = now()
-    // When a later attempt began to wait, nobody has written down.
+    // The start of a later attempt's wait is not recorded.
     if (job.attempts === 1) this.#recordWait(job)
   }
 

@@ -185,7 +185,7 @@ async function infer(runner: JobRunner, job: ClaimedJob, { signal, trace, reach 
     }
     const bytes = await timed(loadPicture(runner, job, { signal, reach }))
     runner.log.debug("job.fetched", { ...trace.about, bytes: bytes.length, fetchMs: fetch })
-    // Before the work on it: who sends what fails late pays, too.
+    // Before the work, so that an image that fails late is charged, too.
     if (sent === undefined) unpaid = unpaidShare(operation, seenImage(readImageHeader(bytes)))
     const known = sent ?? { bytes: bytes.length, sha256: await sha256Hex(bytes) }
     const work = { operation, bytes, ...(job.model !== undefined && { modelId: job.model }) }

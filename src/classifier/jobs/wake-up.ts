@@ -6,7 +6,7 @@ import { sleep } from "../../lib/sleep.ts"
 
 /** A server that pings does so every 15 s. Once it is known to, silence means that the connection is dead. */
 const SILENCE_MS = 50_000
-/** Of a server that does not ping nobody knows whether its stream is dead: another one is opened. */
+/** Without pings a dead stream cannot be noticed, so another one is opened. */
 const SILENCE_WITHOUT_PINGS_MS = 300_000
 
 export type WakeUpOptions = {

@@ -4,7 +4,7 @@ export type DueLoopOptions = {
   now: () => number
   /** Whether wake-ups arrive now. */
   isListening: () => boolean
-  /** How often to look when nobody says that something is due: with wake-ups, of which one can be lost, and without. */
+  /** How often to look without a wake-up: while they are received, as one can be lost, and while they are not. */
   idleMs: number
   blindMs: number
   waker?: Pick<Waker, "wake" | "sleep"> | undefined

@@ -1,6 +1,6 @@
 import { sleep } from "../../lib/sleep.ts"
 
-/** Lets one loop sleep until somebody wakes it. A wake-up that comes while the loop is awake counts for its next sleep. */
+/** Lets one loop sleep until it is woken. A wake-up that arrives while it is awake counts for its next sleep. */
 export class Waker {
   #isWoken = false
   #wake: () => void = () => undefined

@@ -4,16 +4,16 @@ import { join } from "node:path"
 const MOST_FILES = 5_000
 const DEEPEST = 3
 
-/** Names, sizes and times of all files in a folder, as one text: equal as long as nobody touches it. Null when it is gone. */
+/** Names, sizes and times of all files in a folder, as one text: equal while it is unchanged. Null when it is gone. */
 export async function folderSignature(folder: string): Promise<string | null> {
   const lines: string[] = []
   try {
     await walk(folder, 0, lines)
   } catch {
     const seen = await stat(folder).catch(() => null)
-    // An archive that somebody has put where folders are looked for.
+    // A file, such as an archive, among the folders.
     if (seen?.isFile()) return `${folder} ${seen.size} ${seen.mtimeMs}`
-    // Somebody is at it this very moment: no two looks at that may read the same.
+    // It is being changed: two signatures of it must differ.
     return seen === null ? null : `unsettled ${performance.now()}`
   }
   return lines.join("\n")

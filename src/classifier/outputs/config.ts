@@ -11,7 +11,7 @@ export const outputEnv = {
   /** Told by the address for AWS, R2 and Backblaze. */
   OUTPUT_BUCKET_REGION: z.string().optional(),
   OUTPUT_DIR: z.string().optional(),
-  /** Where somebody else serves what lies in the bucket or the folder. */
+  /** Where another server serves the bucket or the folder. */
   OUTPUT_PUBLIC_URL: address,
 }
 export type OutputConfig = z.infer<z.ZodObject<typeof outputEnv>>

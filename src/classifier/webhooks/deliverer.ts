@@ -13,7 +13,7 @@ import { retryDelayMs } from "./webhook-schedule.ts"
 
 /** An idle look is billed as the script and one command in it: twelve an hour. */
 const IDLE_LOOK_MS = 600_000
-/** Without wake-ups somebody has to look. */
+/** Without wake-ups, due events are found by looking. */
 const BLIND_LOOK_MS = 10_000
 const MAX_PER_TAKE = 16
 /** How long running attempts may go on once the process shuts down. */

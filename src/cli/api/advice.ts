@@ -3,7 +3,7 @@ import { DEFAULT_URL } from "./edge-options.ts"
 /** As a shell takes it for one word. */
 export const quoted = (text: string) => (/^[\w./:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`)
 
-/** `--url …` for a command that somebody is told to run, where it has to be said again. */
+/** `--url …` for a suggested command, where it must be repeated. */
 export function urlFlag(url: string): string {
   return url === (process.env.CLAIMCHECK_URL || DEFAULT_URL) ? "" : ` --url ${quoted(url)}`
 }

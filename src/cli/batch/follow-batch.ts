@@ -45,7 +45,7 @@ export async function followBatch({ batch, run, out, format, signal, onTicket }:
     }
   } finally {
     await file.close()
-    // Only until a row is written: nobody wants an empty file.
+    // Without rows there is no file.
     if (run.bytes === 0) await rm(out, { force: true })
   }
 }

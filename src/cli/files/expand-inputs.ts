@@ -45,7 +45,7 @@ async function expandInput(input: string, { recursive = false, say = printError,
   return found.length > 0 ? found : [input]
 }
 
-/** Phones write these, and nobody here reads them. */
+/** Phones write these, and no codec of ours reads them. */
 const isHeic = (path: string) => /\.hei[cf]$/i.test(path)
 
 /** Dot files are ignored silently. */

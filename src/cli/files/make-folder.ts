@@ -9,7 +9,7 @@ const ADVICE: Record<string, string> = {
   EROFS: "the file system is read-only",
 }
 
-/** Makes a folder that somebody named, by an option or a variable, unless it is there. @throws CliError */
+/** Makes a folder that an option or a variable names, unless it is there. @throws CliError */
 export async function makeFolder(path: string, { named, mode }: { named: string; mode?: number }): Promise<void> {
   try {
     await mkdir(path, { recursive: true, ...(mode !== undefined && { mode }) })

@@ -50,7 +50,7 @@ export function addModelsCommand(program: Command): void {
   addPullCommand(command)
 }
 
-/** The reasons name folders on the classifiers' disks: they are for who holds the key to the queue, not for callers of the API. */
+/** The reasons name folders on the classifiers' disks: they are for operators, not for callers of the API. */
 async function readBroken(): Promise<Broken[]> {
   try {
     const { workers } = await withAdmin(({ registry }) => registry.read())

@@ -77,7 +77,7 @@ async function fetchAndInstall(pull: Pull, target: string): Promise<Pulled> {
     await refuseOthers(pull, found)
     await writeOwnFiles(pull, source, draft)
     await pull.check(draft)
-    // The lock first: a folder that nobody locked could not be told from somebody's own.
+    // The lock first: it marks the folder as pulled, and not the user's own.
     await writeLocked(into, row.name, found)
     await installFolder(draft, target)
     return { status: "pulled", folder: target, ...found }

@@ -80,7 +80,7 @@ export function renderHistogram(bins: readonly Bin[], paint: Paint, columns: num
   const barColumns = Math.max(8, Math.min(50, columns - labelColumns - countColumns - 8))
   return bins
     .map(({ count }, i) => {
-      // Whoever is there is seen: a tail of one is what one looks for.
+      // Every bucket with a value is visible: a tail of one matters.
       const strip = bar(Math.max(count / most, count > 0 ? 1 / (8 * barColumns) : 0), barColumns)
       return `  ${(labels[i] ?? "").padStart(labelColumns)}  ${paint("dim", String(count).padStart(countColumns))} ${paint("cyan", strip)}`.trimEnd()
     })

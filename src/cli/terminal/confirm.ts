@@ -5,7 +5,7 @@ import { paintFor } from "./terminal.ts"
 export type Terminal = { input: NodeJS.ReadStream; output: NodeJS.WriteStream }
 
 /**
- * Asks before something that cannot be taken back. Without a terminal nobody can be asked: then `--yes` has to say it.
+ * Asks before something that cannot be taken back. Without a terminal, `--yes` is required.
  * @throws CliError when the answer is no, or there is none
  */
 export async function confirm(

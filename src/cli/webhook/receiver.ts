@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { CliError } from "../cli-error.ts"
 import { type Verdict, verifyEvent } from "./verify-event.ts"
 
-/** Events are below 20 kB; more than this is somebody else's. */
+/** Events are below 20 kB; anything larger is not one. */
 const MAX_BYTES = 64_000
 const HOST = "127.0.0.1"
 

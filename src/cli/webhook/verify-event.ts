@@ -16,7 +16,7 @@ export type WebhookEvent = z.infer<typeof eventSchema>
 
 export type Verdict =
   | { verified: true; id: string; event: WebhookEvent }
-  /** 401: nobody who has a secret sent it. 400: somebody did, but it is no event of ours. */
+  /** 401: not signed with a known secret. 400: signed, but not an event of ours. */
   | { verified: false; status: 401 | 400; reason: string }
 
 /** Why a message was refused. */

@@ -4,7 +4,7 @@ import { type GetJson, parseBody } from "../api/api.ts"
 import { CliError } from "../cli-error.ts"
 import { deliveriesPath } from "./show-command.ts"
 
-/** A first try is made at once; whoever waits for pictures has this much more patience. */
+/** A first try is made at once; this is how long a finished command waits for it. */
 const PATIENCE_MS = 3_000
 const LOOK_MS = 250
 

@@ -7,7 +7,7 @@ import { equalInConstantTime } from "../../lib/equal-in-constant-time.ts"
 import type { ApiKey } from "../config.ts"
 import type { KnownKeys } from "./known-keys.ts"
 
-/** Who asks: an API key by name, or the network of the address that the platform vouches for. */
+/** The caller: an API key by name, or the network of the address that the platform vouches for. */
 export type Caller = {
   id: string
   weight: number
@@ -83,7 +83,7 @@ export function mayRead(caller: Caller, job: { caller: string }): boolean {
   return isKeyCaller(job.caller) ? job.caller === caller.id : true
 }
 
-/** @throws AppError not_found for somebody else's job, as for none: nobody learns which it was */
+/** @throws AppError not_found for another caller's job, so that a guess does not tell whether it exists */
 export function assertMayRead<T extends { caller: string }>(caller: Caller, job: T | null): asserts job is T {
   if (job === null || !mayRead(caller, job))
     throw new AppError("not_found", "There is no such ticket, or it has expired")

@@ -28,14 +28,14 @@ export class KnownKeys {
 
   /**
    * The key of this hash, or null when there is none.
-   * @param network who asks: one that guesses is held back
+   * @param network of the caller; one that guesses is limited
    * @throws AppError too_many_guesses, redis_unavailable
    */
   async find(sha256: string, network: string): Promise<ApiKeyRecord | null> {
     const known = this.#known.get(sha256)
     if (known !== undefined && this.#isFresh(known.readMs, KNOWN_KEY_MS)) return known.record
     if (this.#isFresh(this.#unknown.get(sha256), UNKNOWN_KEY_MS)) return null
-    // Who comes back with a good key is let through, whatever others at that address do.
+    // A caller with a known key is accepted, regardless of guesses from its network.
     if (known === undefined) this.#assertMayGuess(network)
     const record = await this.#store.find(sha256)
     if (record === null) {

@@ -1,7 +1,7 @@
 import { listTooLarge } from "../../lib/images/too-large.ts"
 import type { RequestBody } from "../http/request-body.ts"
 
-/** The bytes of a request's body as they come, counted. What is refused is left to who reads the rest (src/edge/http/read-body.ts). */
+/** The bytes of a request's body as they come, counted. After a refusal, discardRest() reads the rest (src/edge/http/read-body.ts). */
 export class BodyStream implements AsyncIterator<Uint8Array> {
   readonly #body: RequestBody
   readonly #maxBytes: number

@@ -62,7 +62,7 @@ export async function submitList(
   request: SubmitList,
   { options, open }: Opening,
 ): Promise<SubmittedBatch> {
-  // Before the list is read: who asks for a model that is not there should not wait for it.
+  // Before the list is read, so that an unknown model is refused at once.
   const modelId = (await findModel(services, options))?.id
   const webhookUrl = await webhookUrlOf(services, { options, caller: request.caller })
   await countSubmit(services, request.caller)
@@ -109,7 +109,7 @@ async function storeAndCreate(services: Services, request: SubmitList, settled: 
     request.trace.attributes["claimcheck.batch_id"] = plan.id
     return { batch }
   } catch (error) {
-    // Whether a batch was made is not known then: its list stays as long as a list that nobody made one of.
+    // Whether a batch was made is not known then: its list is kept as long as a list without a batch.
     if (error instanceof AppError && error.code === "redis_unavailable") isKept = true
     throw error
   } finally {

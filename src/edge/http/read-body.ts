@@ -44,7 +44,7 @@ export async function discardRest(request: Request, sleep: Services["sleep"]): P
   let length = 0
   const discard = async () => {
     while (length <= MAX_DISCARDED_BYTES && !over.signal.aborted) {
-      // A sender that goes away has nobody left to hear the answer.
+      // The client is gone and gets no response.
       const { done, value } = await reader.read().catch(() => ({ done: true, value: undefined }))
       if (done || value === undefined) return
       length += value.length

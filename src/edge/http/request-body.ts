@@ -15,7 +15,7 @@ export type BodyRules = Clock & {
   hold: (bytes: number) => void
 }
 
-/** A request's body as it comes. Whoever reads it calls hold() for what it keeps. */
+/** A request's body as it arrives. Its reader calls hold() for the bytes it keeps. */
 export class RequestBody {
   readonly request: Request
   readonly hold: (bytes: number) => void
@@ -31,7 +31,7 @@ export class RequestBody {
   }
 
   /**
-   * The next piece, or null at the end. Nobody holds the body between two of them, so that whatever refuses it leaves it to
+   * The next piece, or null at the end. The body is unlocked between two of them, so that a refusal leaves the rest to
    * discardRest().
    * @throws AppError bad_request for a body that ends before it should, body_too_slow, unsupported_encoding
    */

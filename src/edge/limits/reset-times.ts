@@ -24,7 +24,7 @@ export class ResetTimes {
     this.#resetMs.set(id, resetMs)
   }
 
-  /** Forgets who is unused again, which changes nothing; where nobody is, who was charged longest ago. */
+  /** Forgets callers whose rate is reset, which changes nothing; without any, the one charged longest ago. */
   #evict(): void {
     const nowMs = this.#now()
     if (nowMs - this.#sweptMs >= SWEEP_EVERY_MS) {

@@ -8,7 +8,7 @@ const FULL_MS = 1_000
 
 /**
  * What this isolate knows of its callers' rates. The count is kept by the script that enqueues, so that it costs no command
- * of its own; what its replies tell is remembered here, so that who has been refused is refused again without Redis, and
+ * of its own; its replies are remembered here, so that a refused caller is refused again without Redis, and
  * before a body is read.
  */
 export class SubmitRates {

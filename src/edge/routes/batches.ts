@@ -190,7 +190,7 @@ batches.openapi(cancel, async (c) => {
   return batchResponse(c, toBatchTicket(latest, now()), 200)
 })
 
-/** @throws AppError not_found for a ticket that we did not sign, that has expired, or that is somebody else's */
+/** @throws AppError not_found for a ticket that we did not sign, that has expired, or that belongs to another caller */
 export async function readBatch(c: EdgeContext): Promise<Batch> {
   const { batchTicketIds, batches: store } = c.var.services
   const id = await batchTicketIds.verify(c.req.param("id") ?? "")

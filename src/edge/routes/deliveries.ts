@@ -9,7 +9,7 @@ import type { Services } from "../services.ts"
 import { verifyTicket } from "../tickets/verify-ticket.ts"
 import { readJob } from "../tickets/watch-ticket.ts"
 
-/** Each resend is a request to somebody else's server. */
+/** Each resend is a request to a server that is not ours. */
 const RESEND_PAUSE_MS = 5_000
 
 const content = { "application/json": deliveriesSchema }
@@ -59,7 +59,7 @@ const resendOfBatch = createRoute({
   request: { params: batchParamsSchema },
 })
 
-/** How the webhooks of a ticket or a batch fare: every attempt, and another one on demand. Who may read the ticket may do both. */
+/** The webhook deliveries of a ticket or a batch: every attempt, and a resend. Whoever may read the ticket may do both. */
 export const deliveries = newRouter()
 
 /** What has a webhook. */

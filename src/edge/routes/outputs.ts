@@ -80,7 +80,7 @@ function outputResponse(c: EdgeContext, jobId: string, { bytes, contentType, sha
     c.header("Content-Range", `bytes */${bytes.length}`)
     throw new AppError("range_not_satisfiable", `Cannot send that range: the output has ${bytes.length} bytes`)
   }
-  // `<img src>` sends no Origin: its id cannot be guessed, so that whoever has it may show it.
+  // `<img src>` sends no Origin: its id cannot be guessed, so any page that has it may show it.
   if (c.var.services.config.CORS_ORIGINS.length > 0) c.header("Cross-Origin-Resource-Policy", "cross-origin")
   c.header("ETag", etag)
   c.header("Cache-Control", "private, max-age=3600")

@@ -55,7 +55,7 @@ const readFile = createRoute({
   errors: ["not_found"],
 })
 
-/** The web page and its files. Who may use the API is asked when it is used; the page itself is for everybody. */
+/** The web page and its files. They need no authentication; the API that they call does. */
 export const page = newRouter()
 
 page.openapi(readPage, (c) => {

@@ -28,7 +28,7 @@ const read = createRoute({
   errors: [],
 })
 
-/** Pictures for who has none at hand. They need no key: they are part of the page. */
+/** Sample images. They need no key: they are part of the page. */
 export const samples = newRouter()
 
 samples.openapi(read, (c) => {

@@ -1,4 +1,4 @@
-/** What was missed is made up for no more often than this, by queue, whoever waits for it. */
+/** The shortest time between two repeated wake-ups of a queue, for all clients together. */
 const PAUSE_MS = 5_000
 
 /** When this isolate last woke the classifiers of a queue whose first job should have begun, or ended late jobs. */

@@ -11,7 +11,7 @@ const AWAY_POLL_MS = 1_000
 /** A classifier that is started again is back by then; without one there is nothing to wait for in a request. */
 const NO_CLASSIFIER_WAIT_MS = 2_000
 
-/** Nothing that waits moves until somebody resumes the queue. */
+/** No job is claimed until an operator resumes the queue. */
 const WHILE_PAUSED: PollHint = { etaMs: null, pollAfterMs: 5_000 }
 
 /** A job that stands first for so long may have had its wake-up lost: it is sent again. */

@@ -21,7 +21,7 @@ const MAX_STOPPED_AT_ONCE = 64
 const HOUR_MS = 3_600_000
 /** A classifier that dies holds a batch up for so long. */
 const BATCH_LEASE_MS = 15_000
-/** How soon somebody looks after a wake-up that was lost, and after a queue that had no room. */
+/** How soon a classifier looks again after a lost wake-up, and after a full queue. */
 const LOOK_MS = 10_000
 const RETRY_MS = 1_000
 

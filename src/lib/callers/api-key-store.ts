@@ -16,7 +16,7 @@ const recordSchema = z.object({
   maxDepth: z.number().int().positive().optional(),
   createdMs: z.number(),
 })
-/** What is known of a key that a person made. The key itself is known to nobody but its owner. */
+/** What is stored of an API key. The key itself is not. */
 export type ApiKeyRecord = z.infer<typeof recordSchema>
 /** As it is written: a rate limit as text. */
 export type NewApiKeyRecord = z.input<typeof recordSchema>
@@ -82,7 +82,7 @@ export class ApiKeyStore {
     try {
       await this.#redis.hset(apiKeyUse, { [name]: day })
     } catch (error) {
-      // Nobody is kept out because it cannot be written down.
+      // A failed write does not refuse the caller.
       if (!(error instanceof AppError && error.code === "redis_full")) throw error
     }
   }

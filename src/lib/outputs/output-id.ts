@@ -8,7 +8,7 @@ const PROOF_CHARS = 16
 const OUTPUT_ID = /^out_([0-9a-z]{26})(?:-(\d{1,7}))?([0-9a-z]{16})$/
 
 /**
- * The id that a job's output is fetched by: "out_", the job's id, and 80 bits of a SHA-256 over its ticket. Who holds the
+ * The id that a job's output is fetched by: "out_", the job's id, and 80 bits of a SHA-256 over its ticket. Whoever has the
  * ticket could name its output; who was given the output learns nothing of the ticket; and a classifier, which has no
  * secret to sign with, makes the same id at every attempt.
  */

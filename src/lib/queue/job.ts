@@ -49,7 +49,7 @@ export const jobInputSchema = open({
   ticketId: z.string(),
   operation,
   source: jobSourceSchema,
-  /** What is known of the image, if it was sent: nobody has looked at another before a classifier gets it. */
+  /** What the edge has read from the image's header, if the image was sent. */
   image: imageInfoSchema.optional(),
   /** SHA-256 over payload and options: what a repeated Idempotency-Key is held against. */
   fingerprint: z.string(),
@@ -120,7 +120,7 @@ const base = {
     keepUntilMs: z.number(),
   }).optional(),
   /**
-   * Names the payload's key; its own id, so that a repeated upload overwrites no bytes that somebody works on. None for what
+   * Names the payload's key; its own id, so that a repeated upload overwrites no bytes in use. None for what
    * must be fetched.
    */
   payloadId: z.string().optional(),
@@ -249,7 +249,7 @@ export function decodeIfReadable(text: string): Job | null {
   try {
     return decodeJob(text)
   } catch {
-    return null // Who looks at many jobs looks at the others.
+    return null // Callers skip it and continue with other jobs.
   }
 }
 

@@ -6,7 +6,7 @@ import type { PollHint } from "../queue/poll-hint.ts"
 
 const instant = z.iso.datetime()
 
-/** A ticket as it stands on the wire. `done` is what a client loops on, so that a status added later can hang nobody. */
+/** A ticket on the wire. Clients loop until `done`, so that a status added later cannot hang them. */
 export const ticketSchema = z
   .object({
     id: z.string().meta({ description: "Id of the ticket; whoever has it may read and cancel an anonymous ticket" }),

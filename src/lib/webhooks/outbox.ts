@@ -76,7 +76,7 @@ export class Outbox {
     return { entries, nextDueMs }
   }
 
-  /** False when the lease was lost meanwhile: somebody else may have sent the event, too. */
+  /** False when the lease was lost meanwhile: another deliverer may have sent the event, too. */
   async record({ eventId, receiver, token }: Taken, recorded: Recorded): Promise<boolean> {
     const settings = { ...recorded, deliveredTtlMs: this.#deliveredTtlMs }
     return this.#run(RECORD_ATTEMPT, [eventId, receiver, token, JSON.stringify(settings)], yesOrNo)

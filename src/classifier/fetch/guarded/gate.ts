@@ -22,7 +22,7 @@ export function createGate(max: number): Gate {
           const admit = () => {
             waiting.delete(admit)
             signal.removeEventListener("abort", giveUp)
-            // Taken here and not after the await: until then somebody else could come in.
+            // Taken here and not after the await, during which another caller could take it.
             inside += 1
             resolve()
           }

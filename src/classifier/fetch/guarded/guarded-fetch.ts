@@ -51,7 +51,7 @@ export type GuardedResponse = {
 
 export type GuardedFetch = {
   /**
-   * Fetches a URL that somebody we do not trust has named.
+   * Fetches a URL from an untrusted caller.
    * @throws GuardedFetchError, or the reason of `signal`
    */
   fetch(url: string | URL, init: GuardedFetchInit): Promise<GuardedResponse>

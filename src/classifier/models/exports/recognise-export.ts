@@ -3,7 +3,7 @@ import { readCustomVision } from "./custom-vision.ts"
 import type { ExportRules, Setting } from "./setting.ts"
 import { readTeachableMachine } from "./teachable-machine.ts"
 
-/** Which tool wrote the folder, and what its files say. A folder of nobody's says where its labels are, at most. */
+/** Which tool wrote the folder, and the settings in its files. */
 export async function recogniseExport(folder: FolderReader): Promise<ExportRules> {
   return (
     (await readTeachableMachine(folder)) ??

@@ -65,7 +65,7 @@ export function gatewayPart(
       GATEWAY_PORT: String(at.port),
     },
     ready: { by: "event", event: "gateway.ready" },
-    // It would wait for somebody to change that.
+    // It would wait until that is changed.
     refusal: /"event":"gateway.not_ready".*"code":"redis_(evicts|unauthorized)"/,
     startTimeoutMs: 30_000,
     stopGraceMs: 5_000,

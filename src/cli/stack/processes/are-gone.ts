@@ -4,8 +4,8 @@ import { listProcesses } from "./process-list.ts"
 const LOOK_EVERY_MS = 50
 
 /**
- * Waits until nobody runs in these process groups; false when somebody still does after `patienceMs`. Zombies do not
- * count: in a container whose first process collects nobody they stay for ever.
+ * Waits until these process groups are empty; false when one is not after `patienceMs`. Zombies do not
+ * count: in a container whose first process reaps none, they stay.
  */
 export async function areGone(pgids: readonly number[], patienceMs: number): Promise<boolean> {
   const deadlineMs = performance.now() + patienceMs

@@ -16,7 +16,7 @@ const runSchema = z.object({
 })
 export type Run = z.infer<typeof runSchema>
 
-/** What a process of a part looks like, so that a number that the system gave to somebody else is left alone. */
+/** What a process of a part looks like, so that a reused process id is left alone. */
 const LOOKS_LIKE: Record<PartName, RegExp> = {
   redis: /(redis|valkey)-server/,
   gateway: /gateway\/main/,

@@ -31,7 +31,7 @@ export class DelimitedRecords {
     this.#limits = limits
   }
 
-  /** @throws AppError invalid_list for a cell or record over the limits: nobody can say where the next one begins */
+  /** @throws AppError invalid_list for a cell or record over the limits: the start of the next one is unknown */
   *push(text: string): Generator<DelimitedRecord> {
     let from = 0
     for (let i = 0; i < text.length; i++) {

@@ -1,5 +1,5 @@
 #!lua flags=allow-oom
--- Fails jobs past their deadline on a page of a queue that nobody claims from: they would count against the limits for ever.
+-- Fails jobs past their deadline on a page of a queue without classifiers: they would count against the limits for ever.
 --
 -- KEYS[1] prefix
 -- ARGV[1] queue   ARGV[2] now, ms   ARGV[3] how many jobs were looked at and left before

@@ -27,7 +27,7 @@ local function chargeUnpaid(job)
   if share == 0 then return end
   local finishTag, last = fields.finishTag(job.queue, flowOf(job.caller, job.batch)), fields.lastFinish(job.queue)
   local values = redis.call("HMGET", keys.counters, fields.virtualTime(job.queue), finishTag, last)
-  -- Without a virtual time the counters have expired, and nobody waits.
+  -- Without a virtual time the counters have expired, and no job waits.
   if not values[1] then return end
   local finish = math.max(tonumber(values[1]), tonumber(values[2] or 0)) + share * tonumber(job.span or 1)
   redis.call("HSET", keys.counters, finishTag, exact(finish), last, exact(math.max(finish, tonumber(values[3] or 0))))

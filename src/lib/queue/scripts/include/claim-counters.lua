@@ -35,7 +35,7 @@ local function countOut(counters, one)
   lower(fields.waitingOf(one.caller), 1)
   if one.bytes > 0 then lower(fields.bytesOf(one.caller), counters[fields.waitingOf(one.caller)] == 0 and math.huge or one.bytes) end
   lower(inQueue, 1)
-  -- Nobody waits: the next round begins where all of this one ends, and its callers can be forgotten.
+  -- No job waits: virtual time moves to the last finish tag, and callers can be forgotten.
   local reached = counters[inQueue] == 0 and counters[fields.lastFinish(one.queue)] or tonumber(one.start)
   counters[time] = math.max(counters[time], reached)
 end

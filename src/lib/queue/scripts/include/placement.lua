@@ -5,7 +5,7 @@
 --- include "values"
 --- include "waiting"
 
--- Exact in binary. A thousand callers that come once stand before somebody's second job, and no more.
+-- Exact in binary. A thousand callers with one job each are placed before another caller's second job.
 local NEWCOMER_STEP = 1 / 1024
 
 -- Behind a long queue every classifier is awake already.
@@ -31,7 +31,7 @@ local function readPlace(queue, caller, isBatch)
     refreshedMs = numbers[7], lastFinish = numbers[9], isKept = values[10] or values[15], rateReset = values[11],
     kept = { values[13], values[14] }, storedBytesOf = tonumber(values[12] or 0),
   }
-  -- A classifier of an older release does not count a caller's bytes out: who has nothing waiting has none.
+  -- A classifier of an older release does not count a caller's bytes out: a caller without waiting jobs has none.
   place.bytesOf = place.waitingOf > 0 and math.max(0, place.storedBytesOf) or 0
   place.addedBytes, place.isNewcomer = 0, numbers[6] <= numbers[5]
   place.next = place.isNewcomer and math.max(numbers[5], numbers[8] + NEWCOMER_STEP) or numbers[6]

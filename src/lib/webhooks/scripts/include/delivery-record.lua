@@ -20,7 +20,7 @@ local function eventOf(record, eventId)
   end
 end
 
--- What has arrived is kept as long as a result; what has not, as long as somebody may want to send it again.
+-- A delivered event is kept as long as a result; another, as long as it can be resent.
 local function saveRecord(record, deliveredTtlMs)
   local ttlMs = deliveredTtlMs
   for _, event in ipairs(record.events) do
