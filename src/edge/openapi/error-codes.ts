@@ -1,4 +1,5 @@
 import type { ErrorCode } from "../../lib/app-error.ts"
+import { REFUSAL_CODES } from "../../lib/queue/new-job.ts"
 
 // Which codes occur where. A route names groups and codes of its own; statuses and titles are in src/lib/app-error.ts alone.
 
@@ -52,11 +53,7 @@ export const UPLOAD_ERRORS = [
 /** Whatever puts a job into the queue. */
 export const ENQUEUE_ERRORS = [
   "unknown_model",
-  "rate_limited",
-  "caller_queue_full",
-  "caller_bytes_full",
-  "queue_full",
-  "results_full",
+  ...REFUSAL_CODES,
   "draining",
   ...REDIS_ERRORS,
 ] as const satisfies ErrorCode[]

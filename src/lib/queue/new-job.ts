@@ -1,5 +1,5 @@
 import * as z from "zod"
-import { AppError } from "../app-error.ts"
+import { AppError, type ErrorCode } from "../app-error.ts"
 import { type RateLimit, RateLimitedError } from "../callers/rate-limit.ts"
 import { instantOrNone } from "../redis/run-script.ts"
 import { decodeJob, type Job } from "./job.ts"
@@ -38,18 +38,23 @@ export type Enqueued = {
   rateResetMs: number | null
 }
 
-const refusals = [
-  "rate_limited",
-  "cost_limited",
-  "queue_full",
-  "caller_queue_full",
-  "caller_bytes_full",
-  "results_full",
-  "caller_results_full",
-  "payload_missing",
-] as const
+/** The code of an upload's answer for each refusal of the script. */
+const REFUSALS = {
+  rate_limited: "rate_limited",
+  cost_limited: "rate_limited",
+  queue_full: "queue_full",
+  caller_queue_full: "caller_queue_full",
+  caller_bytes_full: "caller_bytes_full",
+  results_full: "results_full",
+  caller_results_full: "caller_bytes_full",
+  payload_missing: "redis_unavailable",
+} as const satisfies Record<string, ErrorCode>
+export const REFUSAL_CODES = Object.values(REFUSALS)
+type Refusal = keyof typeof REFUSALS
+const refusal = z.enum(Object.keys(REFUSALS) as [Refusal])
+
 /** Status, job, position, and when the rate is reset. */
-export const enqueueReply = z.tuple([z.enum([...accepted.options, ...refusals]), z.string(), z.number(), instantOrNone])
+export const enqueueReply = z.tuple([z.union([accepted, refusal]), z.string(), z.number(), instantOrNone])
 
 type Asked = {
   nowMs: number
@@ -72,27 +77,26 @@ export function readEnqueued(reply: z.infer<typeof enqueueReply>, { nowMs, cost,
       const charged = status === "cost_limited" ? cost : 1
       throw new RateLimitedError(rateLimit as RateLimit, { resetMs: rateResetMs ?? 0, nowMs, cost: charged })
     }
-    case "queue_full": {
-      const message = `Cannot accept the job: the queue is at its limit of ${limits.maxDepth} jobs or ${limits.maxBytes} bytes`
-      throw new AppError("queue_full", message)
-    }
-    case "caller_queue_full":
-      throw new AppError("caller_queue_full", `Cannot accept the job: ${limits.maxDepthPerCaller} of yours are waiting`)
-    case "caller_bytes_full": {
-      const message = `Cannot accept the job: your waiting images together would exceed ${limits.callerShare * limits.maxBytes} bytes`
-      throw new AppError("caller_bytes_full", message)
-    }
-    case "caller_results_full": {
-      const message = `Cannot accept the job: your results together would exceed ${limits.callerShare * limits.maxResultBytes} bytes`
-      throw new AppError("caller_bytes_full", message)
-    }
-    case "results_full": {
-      const message = `Cannot accept the job: all results together would exceed ${limits.maxResultBytes} bytes (MAX_RESULT_BYTES)`
-      throw new AppError("results_full", message)
-    }
-    case "payload_missing":
-      throw new AppError("redis_unavailable", `Cannot accept the job: ${status}`)
     default:
-      return status satisfies never
+      throw new AppError(REFUSALS[status], `Cannot accept the job: ${reasonOf(status, limits)}`)
+  }
+}
+
+function reasonOf(refusal: Exclude<Refusal, "rate_limited" | "cost_limited">, limits: StoreLimits): string {
+  switch (refusal) {
+    case "queue_full":
+      return `the queue is at its limit of ${limits.maxDepth} jobs or ${limits.maxBytes} bytes`
+    case "caller_queue_full":
+      return `${limits.maxDepthPerCaller} of yours are waiting`
+    case "caller_bytes_full":
+      return `your waiting images together would exceed ${limits.callerShare * limits.maxBytes} bytes`
+    case "caller_results_full":
+      return `your results together would exceed ${limits.callerShare * limits.maxResultBytes} bytes`
+    case "results_full":
+      return `all results together would exceed ${limits.maxResultBytes} bytes (MAX_RESULT_BYTES)`
+    case "payload_missing":
+      return refusal
+    default:
+      return refusal satisfies never
   }
 }

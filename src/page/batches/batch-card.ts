@@ -1,6 +1,6 @@
 import { element } from "../browser/element.ts"
 import { type Batch, isRunning, ticketOf } from "./batch.ts"
-import { batchNote, batchWords } from "./batch-words.ts"
+import { batchNote, batchWords, OPERATIONS } from "./batch-words.ts"
 import type { StartBatch } from "./batches.ts"
 import { renderFindings } from "./render-findings.ts"
 
@@ -16,12 +16,6 @@ export type BatchActions = {
 
 export type BatchCard = { root: HTMLElement; render: (batch: Batch) => void }
 
-/** What an operation is asked with, where there is something to ask. */
-const NUMBERS: Readonly<Record<string, { option: string; label: string; usual: number; max: number }>> = {
-  compress: { option: "quality", label: "Quality, 1 to 100", usual: 50, max: 100 },
-  resize: { option: "width", label: "Width in pixels", usual: 640, max: 16_384 },
-}
-
 /** A list as a card. Its elements are updated in place, so that keyboard focus stays. */
 export function createBatchCard(id: string, actions: BatchActions): BatchCard {
   const title = element("h3", { id: `batch-${id}` })
@@ -33,16 +27,13 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
   const operation = element(
     "select",
     { id: `operation-${id}` },
-    element("option", { value: "classify" }, "say what is in it"),
-    element("option", { value: "inspect" }, "read format and size"),
-    element("option", { value: "compress" }, "make a smaller file"),
-    element("option", { value: "resize" }, "make another size"),
+    ...Object.entries(OPERATIONS).map(([value, { choice }]) => element("option", { value }, choice)),
   )
   const number = element("input", { id: `number-${id}`, type: "number", min: 1, required: true })
   const numberLabel = element("label", { for: number.id })
   const numberPart = element("span", {}, numberLabel, " ", number)
   const showNumber = () => {
-    const asked = NUMBERS[operation.value]
+    const asked = OPERATIONS[operation.value]?.number
     numberPart.hidden = asked === undefined
     if (asked === undefined) return
     numberLabel.textContent = asked.label
@@ -76,7 +67,7 @@ export function createBatchCard(id: string, actions: BatchActions): BatchCard {
     return made
   }
   const start = button("Start", "button primary", () => {
-    const asked = NUMBERS[operation.value]
+    const asked = OPERATIONS[operation.value]?.number
     if (asked !== undefined && !number.reportValidity()) return
     actions.start({ operation: operation.value, options: asked === undefined ? {} : { [asked.option]: number.value } })
   })

@@ -4,11 +4,26 @@ import { countOf, failureSentence, humanBytes, humanMs } from "../sheet/sentence
 import type { Batch } from "./batch.ts"
 import { isWindowsText } from "./with-charset.ts"
 
-const OPERATIONS: Record<string, string> = {
-  classify: "what is in each picture",
-  inspect: "format and size of each picture",
-  compress: "smaller files",
-  resize: "pictures of another size",
+type OperationWords = {
+  result: string
+  choice: string
+  /** An option that is asked for. */
+  number?: { option: string; label: string; usual: number; max: number }
+}
+/** The operations that the page offers for a list. */
+export const OPERATIONS: Readonly<Record<string, OperationWords>> = {
+  classify: { result: "what is in each picture", choice: "say what is in it" },
+  inspect: { result: "format and size of each picture", choice: "read format and size" },
+  compress: {
+    result: "smaller files",
+    choice: "make a smaller file",
+    number: { option: "quality", label: "Quality, 1 to 100", usual: 50, max: 100 },
+  },
+  resize: {
+    result: "pictures of another size",
+    choice: "make another size",
+    number: { option: "width", label: "Width in pixels", usual: 640, max: 16_384 },
+  },
 }
 
 /** State of a list in one line. */
@@ -49,7 +64,7 @@ function ticketWords({
     done && rest.finished_at !== undefined && `in ${humanMs(Date.parse(rest.finished_at) - Date.parse(created_at))}`,
     status === "canceled" && "canceled",
   ]
-  return `${OPERATIONS[operation] ?? operation}: ${words.filter(Boolean).join(" · ")}`
+  return `${OPERATIONS[operation]?.result ?? operation}: ${words.filter(Boolean).join(" · ")}`
 }
 
 /** What else there is to know of a list. */
