@@ -85,6 +85,8 @@ function environment(cwd: string): NodeJS.ProcessEnv {
     HOME: home,
     CLAIMCHECK_HOME,
     CLAIMCHECK_URL: stack.url,
+    PYTHONPATH: resolve("clients/python"),
+    PYTHONDONTWRITEBYTECODE: "1",
   }
 }
 
@@ -201,7 +203,7 @@ const onPage = (page: string, language: string) => {
 
 describe("every example in docs/*.md does what it says", () => {
   it("each page that has some is run below", () => {
-    expect(Object.keys(PAGES).toSorted()).toEqual(["batches.md", "client.md", "guide.md", "webhooks.md"])
+    expect(Object.keys(PAGES).toSorted()).toEqual(["batches.md", "client.md", "guide.md", "python.md", "webhooks.md"])
   })
 
   it("batches.md, in sh", async () => {
@@ -233,6 +235,15 @@ describe("every example in docs/*.md does what it says", () => {
     expect(batch).toMatch(
       /^1 1 succeeded \w.*\n2 2 succeeded \w.*\n2 id,image_url,status,label,probability,predictions,model,error\n$/,
     )
+  })
+
+  it("python.md", async () => {
+    const example = onPage("python.md", "python")
+    const cwd = folderFor(example)
+    writeFileSync(join(cwd, "photo.jpg"), newPicture())
+    await servePictures(cwd)
+    const { stdout } = await run("python3", ["example.py"], { cwd, env: environment(cwd), timeout: 60_000 })
+    expect(stdout).toMatch(/^(\w.* 0\.\d+\n){3}succeeded\nTrue\n1 1 succeeded\n2 2 succeeded\nunsupported_image 415\n$/)
   })
 
   it.each(["python", "javascript"])("webhooks.md, with a receiver in %s", async (language) => {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process"
 import { once } from "node:events"
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs"
 import { tmpdir } from "node:os"
 import { join, resolve } from "node:path"
 import { promisify } from "node:util"
@@ -24,10 +24,8 @@ beforeAll(async () => {
   env = { ...rest, ...Object.fromEntries(PORTS.map((name, i) => [name, String(ports[i])])) }
   env.CLAIMCHECK_URL = `http://localhost:${env.PORT}`
   const packed = mkdtempSync(join(tmpdir(), "claimcheck-packed-"))
-  const args = ["pack", "--json", "--ignore-scripts", "--pack-destination", packed]
-  const [{ filename }] = JSON.parse((await run("npm", args)).stdout) as [{ filename: string }]
   const startedMs = performance.now()
-  await run("npm", ["install", "--no-audit", "--no-fund", join(packed, filename)], { cwd: folder, env })
+  await run("npm", ["install", "--no-audit", "--no-fund", await pack(".", packed)], { cwd: folder, env })
   process.stdout.write(`npm install: ${((performance.now() - startedMs) / 1_000).toFixed(0)} s\n`)
   rmSync(packed, { recursive: true })
 }, 600_000)
@@ -76,6 +74,33 @@ describe("the installed package, in an empty folder", () => {
     expect(again.stdout).not.toContain("wrote")
   })
 
+  it("its clients, installed alone, use it: @claimcheck/client from its tarball, and Python's by pip", async (context) => {
+    const stack = await startStack()
+    const alone = mkdtempSync(join(tmpdir(), "claimcheck-client-"))
+    onTestFinished(() => rmSync(alone, { recursive: true }))
+    writeFileSync(join(alone, "red.png"), flatPng([230, 10, 10]))
+    await run("npm", ["install", "--no-audit", "--no-fund", await pack("./clients/javascript", alone)], { cwd: alone })
+    const script = `import { openAsBlob } from "node:fs"
+import { Claimcheck } from "@claimcheck/client"
+const client = new Claimcheck({ url: process.env.CLAIMCHECK_URL })
+console.log((await client.classify(await openAsBlob("red.png"))).status)\n`
+    writeFileSync(join(alone, "use.mjs"), script)
+    expect((await run(process.execPath, ["use.mjs"], { cwd: alone, env })).stdout).toBe("succeeded\n")
+    expect(readdirSync(join(alone, "node_modules")).filter((name) => !name.startsWith("."))).toEqual(["@claimcheck"])
+
+    const pip = await run("python3", ["-m", "pip", "--version"]).catch(() => null)
+    if (pip === null) return context.skip("there is no pip here")
+    // Building writes into the folder that it builds.
+    cpSync("clients/python", join(alone, "source"), { recursive: true })
+    await run("python3", ["-m", "pip", "install", "--quiet", "--target", "installed", "./source"], { cwd: alone })
+    const code = `import sys; sys.path.insert(0, "installed"); import claimcheck
+print(claimcheck.__file__, claimcheck.Claimcheck("${env.CLAIMCHECK_URL}").classify("red.png", no_cache=True)["status"])`
+    const { stdout } = await run("python3", ["-c", code], { cwd: alone })
+    expect(stdout).toMatch(/installed\/claimcheck\/__init__\.py succeeded/)
+    expect(existsSync(join(alone, "installed/claimcheck/py.typed"))).toBe(true)
+    await stack.stop()
+  })
+
   it("`claimcheck/client` is there, with types", async () => {
     const code = `import { Claimcheck } from "claimcheck/client"
 export const ask = async (): Promise<string | undefined> =>
@@ -104,6 +129,13 @@ describe("the package", () => {
       expect(files).toContain(path)
   })
 })
+
+/** The tarball of a folder, as `npm publish` would send it. */
+async function pack(source: string, into: string): Promise<string> {
+  const args = ["pack", source, "--json", "--ignore-scripts", "--pack-destination", into]
+  const [{ filename }] = JSON.parse((await run("npm", args)).stdout) as [{ filename: string }]
+  return join(into, filename)
+}
 
 /** `npx claimcheck start`, until it says that it is ready. */
 async function startStack(): Promise<{ stop: () => Promise<void> }> {
