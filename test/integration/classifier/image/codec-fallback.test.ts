@@ -49,7 +49,7 @@ function start(folder: string, change: Record<string, string>) {
     UPSTASH_REDIS_REST_URL: gateway.url,
     UPSTASH_REDIS_REST_TOKEN: gateway.token,
     CLAIMCHECK_MODELS: "",
-    LANES: "2",
+    LANES: "1",
     HEALTH_PORT: "0",
     ...change,
   }
