@@ -28,7 +28,7 @@ export async function serve(
   config: ClassifierConfig,
   { modelRoots, log, signal, laneEntry }: ServeOptions,
 ): Promise<void> {
-  const { models, close } = await openModelWatcher(modelRoots, log)
+  const { models, close } = await openModelWatcher(modelRoots, { engine: config.ENGINE, log })
   const { DEFAULT_MODEL: wanted } = config
   // Its folder may still come, or another classifier have it; a misspelt one must not go unseen.
   if (wanted !== undefined && !models.served.some(({ info }) => info.id === wanted))
@@ -38,6 +38,7 @@ export async function serve(
   try {
     const pool = await LanePool.start({
       lanes: config.LANES,
+      engine: config.ENGINE,
       models: models.served,
       warmModel: config.DEFAULT_MODEL,
       modelMemoryBytes: config.MODEL_MEMORY_MB * 2 ** 20,

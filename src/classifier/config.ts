@@ -4,6 +4,7 @@ import { allowedHosts } from "../lib/allowed-hosts.ts"
 import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue/queue-config.ts"
 import { CODEC_NAMES, DEFAULT_MAX_DECODE_BYTES } from "./image/codec.ts"
+import { ENGINE_NAMES } from "./models/model-info.ts"
 import { outputEnv } from "./outputs/config.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 
@@ -24,6 +25,8 @@ export const classifierEnv = z.object({
   /** Base of the backoff between a job's attempts. */
   RETRY_BACKOFF_MS: wholeNumber(1_000, 0),
   LANES: wholeNumber(availableParallelism()),
+  /** What computes; native needs the package onnxruntime-node. */
+  ENGINE: z.enum(ENGINE_NAMES, `must be ${ENGINE_NAMES.join(" or ")}`).default("wasm"),
   /** Pictures of URLs fetched at once, from the claim to the answer. */
   FETCHES: wholeNumber(32),
   FETCHES_PER_HOST: wholeNumber(6),

@@ -1,7 +1,3 @@
-/** What computes: TF.js in WASM, which every install has, or onnxruntime-node, which a user adds. */
-export const ENGINE_NAMES = ["wasm", "native"] as const
-export type EngineName = (typeof ENGINE_NAMES)[number]
-
 /** The network of one model in the memory of one engine. All that the rest of the classifier knows of an engine. */
 export type Network = {
   /**

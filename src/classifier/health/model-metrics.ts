@@ -1,8 +1,9 @@
 import { Counter, Gauge, type Registry } from "prom-client"
 import type { HeldModel } from "../lane/lane-messages.ts"
+import type { ModelInfo, ServedBy } from "../models/model-info.ts"
 
 export type ModelSource = {
-  models: readonly { id: string; version: string }[]
+  models: readonly Pick<ModelInfo, "id" | "version" | "servedBy">[]
   held: { models: readonly HeldModel[]; loads: number; unloads: number }[]
 }
 
@@ -20,6 +21,18 @@ export function addModelMetrics(registry: Registry, source: ModelSource): void {
     },
   })
   new Gauge({
+    name: "claimcheck_model_engine",
+    help: "1 for each served model, with its engine, and whether it runs as a plan",
+    labelNames: ["model", "engine", "plan"] as const,
+    registers: [registry],
+    collect() {
+      this.reset()
+      for (const { id, servedBy } of source.models) {
+        this.set({ model: id, engine: servedBy.engine, plan: String(servedBy.plan) }, 1)
+      }
+    },
+  })
+  new Gauge({
     name: "claimcheck_model_lanes",
     help: "Lanes that have the model loaded",
     labelNames,
@@ -31,7 +44,7 @@ export function addModelMetrics(registry: Registry, source: ModelSource): void {
   })
   new Gauge({
     name: "claimcheck_model_memory_bytes",
-    help: "Bytes of the loaded models in all lanes, as counted by TF.js",
+    help: "Bytes of the loaded models in all lanes, as their engine counts them",
     labelNames,
     registers: [registry],
     collect() {
@@ -52,7 +65,7 @@ export function addModelMetrics(registry: Registry, source: ModelSource): void {
   }
 }
 
-export type ModelReport = { id: string; version: string; lanes: number; memory_bytes: number }
+export type ModelReport = { id: string; version: string; engine?: ServedBy; lanes: number; memory_bytes: number }
 
 /** The same for people: each model that is served, and those that are still loaded. */
 export function reportModels(source: ModelSource): ModelReport[] {
@@ -60,7 +73,9 @@ export function reportModels(source: ModelSource): ModelReport[] {
   const all = new Map([...held, ...source.models].map((model) => [`${model.id}@${model.version}`, model]))
   return [...all.values()].map(({ id, version }) => {
     const copies = held.filter((model) => model.id === id && model.version === version)
-    return { id, version, lanes: copies.length, memory_bytes: copies.reduce((sum, copy) => sum + copy.memoryBytes, 0) }
+    const engine = source.models.find((model) => model.id === id && model.version === version)?.servedBy
+    const memoryBytes = copies.reduce((sum, copy) => sum + copy.memoryBytes, 0)
+    return { id, version, ...(engine && { engine }), lanes: copies.length, memory_bytes: memoryBytes }
   })
 }
 

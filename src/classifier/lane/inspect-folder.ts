@@ -1,21 +1,28 @@
 import { mkdir, rename, rm, writeFile } from "node:fs/promises"
 import { dirname, join } from "node:path"
-import { loadModel } from "../engine/tfjs/load-model.ts"
+import type { Engine } from "../engine/engine.ts"
 import type { ModelFolder } from "../models/find-models.ts"
 import { ModelError } from "../models/model-error.ts"
 import { assertModelId } from "../models/model-id.ts"
+import type { ServedBy } from "../models/model-info.ts"
 import type { FromLane } from "./lane-messages.ts"
 
-/** Loads a folder's model, checks it, and lets it go. What was read is kept as a copy, which no later change can touch. */
-export async function inspectFolder(model: ModelFolder, copyTo: string | null): Promise<FromLane> {
+/** Has the engine check a folder's model. What was read is kept as a copy, with its plan, which no later change can touch. */
+export async function inspectFolder(
+  model: ModelFolder,
+  { engine, copyTo }: { engine: Engine; copyTo: string | null },
+): Promise<FromLane> {
   const { id, folder } = model
   try {
     assertModelId(id)
-    const loaded = await loadModel(id, folder)
-    loaded.dispose()
-    const target = copyTo === null ? null : join(copyTo, `${id}@${loaded.info.version}`)
-    const copy = target !== null && (await keepCopy(target, loaded.files.files)) ? target : null
-    return { type: "inspected", model: { info: loaded.info, folder, copy } }
+    const { info, files } = await engine.check(id, folder)
+    const target = copyTo === null ? null : join(copyTo, `${id}@${info.version}`)
+    if (target !== null && (await keepCopy(target, files))) {
+      return { type: "inspected", model: { info, folder, copy: target } }
+    }
+    // The plan lies in the copy.
+    const servedBy: ServedBy = { engine: "wasm", plan: false, reason: info.servedBy.reason ?? "No room for its plan" }
+    return { type: "inspected", model: { info: { ...info, servedBy }, folder, copy: null } }
   } catch (error) {
     const code = error instanceof ModelError ? error.code : "load_failed"
     return {

@@ -2,7 +2,7 @@ import type { ErrorCode } from "../../lib/app-error.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ModelFolder } from "../models/find-models.ts"
-import type { ModelInfo } from "../models/model-info.ts"
+import type { EngineName, ModelInfo } from "../models/model-info.ts"
 import type { BrokenModel, ServedFolder } from "../models/served-folder.ts"
 import type { LaneJob, LaneResult } from "../operations/work.ts"
 
@@ -13,6 +13,7 @@ export type HeldModel = Pick<ModelInfo, "id" | "version" | "memoryBytes">
 
 /** What a lane is born with. */
 export type LaneSetup = {
+  engine: EngineName
   /** Loaded and warm before the lane takes its first job. */
   preload: readonly ServedFolder[]
   /** What the models it holds may take together; one alone may take more. */
@@ -25,7 +26,7 @@ export type LaneSetup = {
 
 export type ToLane =
   | { type: "job"; jobNumber: number; job: LaneJob; model: ServedFolder | null }
-  /** Load a folder, check it, let it go; keep a copy of what was read below `copyTo`. */
+  /** Check a folder; keep a copy of what was read, and its plan, below `copyTo`. */
   | { type: "inspect"; model: ModelFolder; copyTo: string | null }
   | { type: "stats" }
 

@@ -3,23 +3,22 @@ import { ModelError } from "../models/model-error.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
 import type { HeldModel } from "./lane-messages.ts"
 
-type Load = (id: string, folder: string) => Promise<ServingModel>
+/** Called with what a lane holds, each time that changes. */
+export type OnHeld = (models: HeldModel[], counts: { loads: number; unloads: number }) => void
+
+type Load = (id: string, place: { folder: string; hasPlan: boolean }) => Promise<ServingModel>
 
 /** The models that one lane holds: loaded when they are first asked for, the least recently used let go for want of memory. */
 export class LaneModels {
   /** In the order of their last use. */
   readonly #held = new Map<string, ServingModel>()
   readonly #budgetBytes: number
-  readonly #onChange: (models: HeldModel[], counts: { loads: number; unloads: number }) => void
+  readonly #onChange: OnHeld
   readonly #load: Load
   #loads = 0
   #unloads = 0
 
-  constructor(
-    budgetBytes: number,
-    onChange: (models: HeldModel[], counts: { loads: number; unloads: number }) => void,
-    load: Load,
-  ) {
+  constructor(budgetBytes: number, onChange: OnHeld, load: Load) {
     this.#budgetBytes = budgetBytes
     this.#onChange = onChange
     this.#load = load
@@ -63,11 +62,11 @@ export class LaneModels {
     this.#tell()
   }
 
-  async #loadVersion({ info: { id, version }, folder: original, copy }: ServedFolder): Promise<ServingModel> {
+  async #loadVersion({ info: { id, version, servedBy }, folder: original, copy }: ServedFolder): Promise<ServingModel> {
     let cause: unknown
     for (const folder of copy === null ? [original] : [copy, original]) {
       try {
-        const model = await this.#load(id, folder)
+        const model = await this.#load(id, { folder, hasPlan: servedBy.plan && folder === copy })
         if (model.info.version === version) return model
         model.dispose()
       } catch (error) {

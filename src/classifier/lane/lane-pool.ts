@@ -3,8 +3,9 @@ import type { Log } from "../../lib/log.ts"
 import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { openCodec } from "../image/open-codec.ts"
+import { makeCopiesFolder } from "../models/copies-folder.ts"
 import type { ModelFolder } from "../models/find-models.ts"
-import type { ModelInfo } from "../models/model-info.ts"
+import type { EngineName, ModelInfo } from "../models/model-info.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
 import type { LaneJob, LaneResult } from "../operations/work.ts"
 import { Lane } from "./lane.ts"
@@ -13,6 +14,8 @@ import { inspectModels } from "./model-inspector.ts"
 
 export type LanePoolOptions = {
   lanes: number
+  /** What computes; wasm unless said. */
+  engine?: EngineName
   /** Checked at the start; or `models`, which were checked before. */
   modelFolders?: readonly ModelFolder[]
   models?: readonly ServedFolder[]
@@ -77,6 +80,7 @@ export class LanePool {
   /** Lanes lost since one last did a job. */
   #lossesInARow = 0
   #isClosed = false
+  #removeCopies: (() => void) | undefined
   /** What jobs are told that come too late. */
   #refusal = new Error("The pool was closed")
 
@@ -86,7 +90,7 @@ export class LanePool {
    */
   static async start(options: LanePoolOptions): Promise<LanePool> {
     const pool = new LanePool(options)
-    pool.setModels(options.models ?? (await inspect(options)))
+    pool.setModels(options.models ?? (await pool.#inspect()))
     // Here too, so that a library it has stays loaded however many threads come and go.
     await openCodec(options.codec ?? "native")
     const starts = await Promise.allSettled(Array.from({ length: options.lanes }, () => pool.#spawn()))
@@ -164,6 +168,21 @@ export class LanePool {
     for (const { refuse } of this.#waiting.splice(0)) refuse(this.#refusal)
     await Promise.all(this.#running)
     await Promise.all([...this.#alive].map((lane) => lane.close()))
+    this.#removeCopies?.()
+  }
+
+  async #inspect(): Promise<ServedFolder[]> {
+    const { engine = "wasm", modelFolders = [], log } = this.#options
+    const copies = makeCopiesFolder()
+    this.#removeCopies = copies.remove
+    const inspected = await inspectModels(modelFolders, { engine, entry: entryOf(this.#options), copyTo: copies.path })
+    for (const { id, folder, code, message } of inspected.broken) {
+      log.error("model.broken", { model: id, folder, code, reason: message })
+    }
+    if (inspected.served.length > 0) return inspected.served
+    copies.remove()
+    const reasons = inspected.broken.map(({ id, message }) => `${id}: ${message}`).join("; ")
+    throw new Error(`No model could be loaded: ${reasons || "no model folder was found"}`)
   }
 
   async #acquire(job: LaneJob, { signal, isBackground = false }: RunOptions): Promise<LaneResult> {
@@ -230,10 +249,11 @@ export class LanePool {
   }
 
   async #spawn(): Promise<Lane> {
-    const { codec = "native", limits, jobTimeoutMs, onStuck, log } = this.#options
+    const { engine = "wasm", codec = "native", limits, jobTimeoutMs, onStuck, log } = this.#options
     const { endTimeoutMs = Math.min(10_000, jobTimeoutMs) } = this.#options
     const { startTimeoutMs = 60_000, maxHeapMb = 1024, modelMemoryBytes = 512 * 2 ** 20 } = this.#options
     const lane = await Lane.start({
+      engine,
       preload: this.#preload,
       modelMemoryBytes,
       codec,
@@ -287,14 +307,4 @@ export function respawnDelayMs(losses: number, { baseMs = 100, capMs = 30_000 } 
 /** The compiled lane thread. */
 export function entryOf({ entry }: { entry?: URL }): URL {
   return entry ?? new URL("./lane-thread.js", import.meta.url)
-}
-
-async function inspect(options: LanePoolOptions): Promise<ServedFolder[]> {
-  const { served, broken } = await inspectModels(options.modelFolders ?? [], { entry: entryOf(options), copyTo: null })
-  for (const { id, folder, code, message } of broken) {
-    options.log.error("model.broken", { model: id, folder, code, reason: message })
-  }
-  if (served.length > 0) return served
-  const reasons = broken.map(({ id, message }) => `${id}: ${message}`).join("; ")
-  throw new Error(`No model could be loaded: ${reasons || "no model folder was found"}`)
 }

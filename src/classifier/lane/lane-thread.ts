@@ -1,7 +1,6 @@
 import { type MessagePort, parentPort, workerData } from "node:worker_threads"
 import { AppError } from "../../lib/app-error.ts"
-import { openModel } from "../engine/open-model.ts"
-import { startWasm, tensorStats } from "../engine/tfjs/start-wasm.ts"
+import { Engine } from "../engine/engine.ts"
 import { openCodec } from "../image/open-codec.ts"
 import { ModelError } from "../models/model-error.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
@@ -9,21 +8,19 @@ import { runOperation } from "../operations/run-operation.ts"
 import type { LaneJob } from "../operations/work.ts"
 import { inspectFolder } from "./inspect-folder.ts"
 import type { FromLane, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
-import { LaneModels } from "./lane-models.ts"
+import { LaneModels, type OnHeld } from "./lane-models.ts"
 
 if (!parentPort) throw new Error("lane-thread runs as a worker thread only")
 await serve(parentPort, workerData)
 
-/** One lane: one thread, one WASM instance, one job at a time. */
+/** One lane: one thread, one engine, one job at a time. */
 async function serve(port: MessagePort, setup: LaneSetup): Promise<void> {
   const { preload, modelMemoryBytes, limits, stopFlag } = setup
   const answer = (message: FromLane) => port.postMessage(message)
   const stopCell = new Int32Array(stopFlag)
-  const held = new LaneModels(
-    modelMemoryBytes,
-    (models, counts) => answer({ type: "holds", models, ...counts }),
-    openModel,
-  )
+  const engine = await Engine.start(setup.engine)
+  const onHeld: OnHeld = (models, counts) => answer({ type: "holds", models, ...counts })
+  const held = new LaneModels(modelMemoryBytes, onHeld, (id, place) => engine.open(id, place))
   const codec = await openCodec(setup.codec)
 
   const work = async (jobNumber: number, job: LaneJob, served: ServedFolder | null): Promise<FromLane> => {
@@ -41,7 +38,6 @@ async function serve(port: MessagePort, setup: LaneSetup): Promise<void> {
     }
   }
 
-  await startWasm()
   for (const model of preload) await warm(held, model)
   // Rejects for nothing but what a thread should die of.
   port.on("message", async (message: ToLane) => {
@@ -49,9 +45,9 @@ async function serve(port: MessagePort, setup: LaneSetup): Promise<void> {
       case "job":
         return answer(await work(message.jobNumber, message.job, message.model))
       case "inspect":
-        return answer(await inspectFolder(message.model, message.copyTo))
+        return answer(await inspectFolder(message.model, { engine, copyTo: message.copyTo }))
       case "stats":
-        return answer({ type: "stats", stats: readStats() })
+        return answer({ type: "stats", stats: { ...engine.stats(), ...readMemory() } })
       default:
         return message satisfies never
     }
@@ -68,7 +64,7 @@ async function warm(held: LaneModels, model: ServedFolder): Promise<void> {
   }
 }
 
-function readStats(): LaneStats {
+function readMemory(): Pick<LaneStats, "heapBytes" | "externalBytes"> {
   const { heapUsed, external } = process.memoryUsage()
-  return { ...tensorStats(), heapBytes: heapUsed, externalBytes: external }
+  return { heapBytes: heapUsed, externalBytes: external }
 }

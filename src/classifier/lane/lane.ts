@@ -4,12 +4,14 @@ import type { Log } from "../../lib/log.ts"
 import { sleep } from "../../lib/sleep.ts"
 import type { CodecName } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
+import type { EngineName } from "../models/model-info.ts"
 import type { ServedFolder } from "../models/served-folder.ts"
 import type { LaneJob, LaneResult } from "../operations/work.ts"
 import { LaneCrash, ModelUnloadable } from "./lane-crash.ts"
 import type { FromLane, HeldModel, LaneSetup, LaneStats, ToLane } from "./lane-messages.ts"
 
 export type LaneOptions = {
+  engine: EngineName
   preload: readonly ServedFolder[]
   modelMemoryBytes: number
   codec: CodecName
@@ -58,11 +60,11 @@ export class Lane {
 
   private constructor(options: LaneOptions, resolve: (lane: Lane) => void, reject: (error: Error) => void) {
     const stopFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
-    const { preload, modelMemoryBytes, codec, limits, log } = options
+    const { engine, preload, modelMemoryBytes, codec, limits, log } = options
     this.#options = options
     this.#stopCell = new Int32Array(stopFlag)
     this.#worker = new Worker(options.entry, {
-      workerData: { preload, modelMemoryBytes, codec, limits, stopFlag } satisfies LaneSetup,
+      workerData: { engine, preload, modelMemoryBytes, codec, limits, stopFlag } satisfies LaneSetup,
       resourceLimits: { maxOldGenerationSizeMb: options.maxHeapMb },
       stdout: true,
       stderr: true,

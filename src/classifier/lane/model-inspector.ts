@@ -2,11 +2,14 @@ import { Worker } from "node:worker_threads"
 import type { ImageLimits } from "../image/decode-image.ts"
 import type { ModelFolder } from "../models/find-models.ts"
 import type { ModelErrorCode } from "../models/model-error.ts"
+import type { EngineName } from "../models/model-info.ts"
 import type { Inspected } from "../models/served-folder.ts"
 import { LaneCrash } from "./lane-crash.ts"
 import type { FromLane, LaneSetup, ToLane } from "./lane-messages.ts"
 
 export type InspectorOptions = {
+  /** Plans are made for this one, and compared; wasm unless said. */
+  engine?: EngineName
   /** The compiled lane thread. */
   entry: URL
   /** Where copies of what was read are kept; null for none. */
@@ -31,10 +34,11 @@ export async function inspectModels(folders: readonly ModelFolder[], options: In
 
 /** Takes folders off the list until none is left or the thread is lost; whatever it was at then is broken. */
 function inspectUntilDeath(waiting: ModelFolder[], options: InspectorOptions, into: Inspected): Promise<void> {
-  const { entry, copyTo, timeoutMs = 60_000, maxHeapMb = 1024 } = options
+  const { engine = "wasm", entry, copyTo, timeoutMs = 60_000, maxHeapMb = 1024 } = options
   const stopFlag = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT)
   const thread = new Worker(entry, {
     workerData: {
+      engine,
       preload: [],
       modelMemoryBytes: 0,
       codec: "portable",

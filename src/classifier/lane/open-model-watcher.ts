@@ -1,6 +1,7 @@
 import type { Log } from "../../lib/log.ts"
 import { makeCopiesFolder } from "../models/copies-folder.ts"
 import { findModels } from "../models/find-models.ts"
+import type { EngineName } from "../models/model-info.ts"
 import { ModelWatcher } from "../models/model-watcher.ts"
 import { entryOf } from "./lane-pool.ts"
 import { inspectModels } from "./model-inspector.ts"
@@ -8,16 +9,19 @@ import { inspectModels } from "./model-inspector.ts"
 /** Checks all models below the roots, for a process that serves them. @throws when none can be served */
 export async function openModelWatcher(
   roots: readonly string[],
-  log: Log,
+  { engine, log }: { engine: EngineName; log: Log },
 ): Promise<{ models: ModelWatcher; close: () => void }> {
   const copies = openCopies(log)
   const firstTime = sayOnce(log)
   const models = await ModelWatcher.open({
     find: () => findModels(roots, firstTime),
     inspect: async (folders) => {
-      const inspected = await inspectModels(folders, { entry: entryOf({}), copyTo: copies.path })
+      const inspected = await inspectModels(folders, { engine, entry: entryOf({}), copyTo: copies.path })
       for (const { info, copy } of inspected.served) {
         if (copies.path !== null && copy === null) log.warn("model.not_copied", { model: info.id, copies: copies.path })
+        const { plan, reason, isWrong } = info.servedBy
+        const { id, version } = info
+        if (!plan) log[isWrong ? "error" : "warn"]("model.unplanned", { model: id, version, reason })
       }
       return inspected
     },

@@ -20,7 +20,13 @@ Examples:
 
 const modelsSchema = z.looseObject({
   models: z.array(
-    z.looseObject({ id: z.string(), version: z.string(), input: z.unknown(), labels: z.number().nullish() }),
+    z.looseObject({
+      id: z.string(),
+      version: z.string(),
+      input: z.unknown(),
+      labels: z.number().nullish(),
+      engine: z.looseObject({ name: z.string(), plan: z.boolean(), reason: z.string().optional() }).optional(),
+    }),
   ),
   unserved: z.array(z.looseObject({ id: z.string(), last_seen: z.string() })).default([]),
 })
@@ -72,9 +78,14 @@ async function readBroken(): Promise<Broken[]> {
 
 function renderModels({ models, unserved }: z.infer<typeof modelsSchema>, broken: readonly Broken[]): string {
   const paint = paintFor(process.stdout)
-  const rows = models.map(({ id, version, input, labels }) => [id, version, describeInput(input), String(labels ?? "")])
-  const table = renderTable([["model", "version", "input", "labels"], ...rows], paint, { right: [2, 3] })
+  const rows = models.map(({ id, version, input, labels, engine }) => {
+    return [id, version, describeInput(input), String(labels ?? ""), engine?.name ?? ""]
+  })
+  const table = renderTable([["model", "version", "input", "labels", "engine"], ...rows], paint, { right: [2, 3] })
   const notes = [
+    ...models.flatMap(({ id, engine }) => {
+      return engine?.reason ? [`${paint("yellow", "as TF.js loads it")} ${id}: ${engine.reason}`] : []
+    }),
     ...unserved.map(({ id, last_seen: seen }) => `${paint("yellow", "not served")} ${id}: last seen ${seen}`),
     ...broken.map(({ id, code, message }) => `${paint("red", "broken")} ${id}: ${message} (${code})`),
   ]

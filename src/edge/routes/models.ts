@@ -1,5 +1,5 @@
 import { modelListSchema } from "../../lib/queue/model-list.ts"
-import { isRemembered, serviceRate } from "../../lib/queue/registry.ts"
+import { isRemembered, type ServedModel, serviceRate } from "../../lib/queue/registry.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { newRouter } from "../router.ts"
@@ -24,6 +24,10 @@ const list = createRoute({
 
 export const models = newRouter()
 
+function toEngine({ engine: name, plan, reason }: NonNullable<ServedModel["servedBy"]>) {
+  return { name, plan, ...(reason !== undefined && { reason }) }
+}
+
 models.openapi(list, async (c) => {
   const { registry, now } = c.var.services
   const snapshot = await registry.snapshot()
@@ -38,6 +42,7 @@ models.openapi(list, async (c) => {
       input: { width: model.inputWidth, height: model.inputHeight },
       labels: model.labels,
       languages: model.languages,
+      ...(model.servedBy && { engine: toEngine(model.servedBy) }),
       classifiers,
     }))
   const unserved = snapshot.models

@@ -8,6 +8,14 @@ const modelSchema = z
     input: z.object({ width: z.number().int(), height: z.number().int() }),
     labels: z.number().int().meta({ description: "Number of classes" }),
     languages: z.array(z.string()).meta({ description: "Values for the option `lang`" }),
+    engine: z
+      .object({
+        name: z.string().meta({ description: "`wasm` or `native`" }),
+        plan: z.boolean().meta({ description: "False: it runs as TF.js loads it, which is slower" }),
+        reason: z.string().optional().meta({ description: "Why it has no plan" }),
+      })
+      .optional()
+      .meta({ description: "What computes it in the classifier that started last" }),
     classifiers: z.number().int().meta({ description: "Classifiers that serve it now" }),
   })
   .meta({ id: "Model" })

@@ -15,6 +15,8 @@ const servedModelSchema = z.object({
   labels: z.number(),
   /** In which languages it can answer (BCP 47); empty where the model does not say. */
   languages: z.array(z.string()).default([]),
+  /** What computes it; unknown of classifiers before this was told. */
+  servedBy: z.object({ engine: z.string(), plan: z.boolean(), reason: z.string().optional() }).optional(),
   /** When a classifier last said that it serves the model. */
   seenMs: z.number(),
 })

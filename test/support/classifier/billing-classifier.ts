@@ -9,7 +9,7 @@ import { aroundRedis } from "../redis/redis-sdk.ts"
 
 const MODEL = {
   ...{ id: "m", version: "1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 },
-  ...{ languages: [], memoryBytes: 0 },
+  ...{ languages: [], memoryBytes: 0, servedBy: { engine: "wasm", plan: true } as const },
 }
 
 export type BilledClassifier = {

@@ -57,6 +57,7 @@ function describe(id: string, files: ModelFiles, network: TfjsNetwork): ModelDes
       inputHeight: size.height,
       labels: labels.labels.length,
       languages: [...labels.byLanguage.keys()].sort(),
+      servedBy: { engine: "wasm", plan: false },
       memoryBytes: 0,
       ...(description === undefined ? {} : { description }),
       ...(licence === undefined ? {} : { licence }),

@@ -4,7 +4,14 @@ import { backend, env, getBackend, memory, setBackend } from "@tensorflow/tfjs"
 import { BackendWasm, setWasmPaths } from "@tensorflow/tfjs-backend-wasm"
 
 /** Makes this thread's TF.js compute in WASM (SIMD), with the binary that npm installed: nothing is fetched. */
-export async function startWasm(): Promise<void> {
+export function startWasm(): Promise<void> {
+  started ??= start()
+  return started
+}
+
+let started: Promise<void> | undefined
+
+async function start(): Promise<void> {
   const binary = createRequire(import.meta.url).resolve(
     "@tensorflow/tfjs-backend-wasm/dist/tfjs-backend-wasm-simd.wasm",
   )

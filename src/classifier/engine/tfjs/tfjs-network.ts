@@ -35,14 +35,19 @@ export async function loadTfjsNetwork(files: ModelFiles): Promise<TfjsNetwork> {
     network.dispose()
     throw error
   }
+  return toNetwork(network, memory().numBytes - bytesBefore)
+}
+
+export function toNetwork(network: LayersModel | GraphModel, memoryBytes: number): TfjsNetwork {
+  const inputShapes = network.inputs.map((input) => input.shape)
   const predict = (input: Tensor) => {
     const output = network.predict(input)
     if (isTensor(output)) return output
     throw new ModelError("output_shape", "The model has several outputs, 1 list of scores is needed")
   }
-  let shape: number[] = []
+  let shape = (inputShapes[0] ?? []).map((side) => side ?? 1)
   return {
-    inputShapes: network.inputs.map((input) => input.shape),
+    inputShapes,
     predict,
     fit: (tensorShape) => {
       shape = [...tensorShape]
@@ -55,7 +60,7 @@ export async function loadTfjsNetwork(files: ModelFiles): Promise<TfjsNetwork> {
       })
       return found
     },
-    memoryBytes: memory().numBytes - bytesBefore,
+    memoryBytes,
     dispose: () => network.dispose(),
   }
 }

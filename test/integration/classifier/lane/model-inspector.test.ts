@@ -131,7 +131,7 @@ test("the copy of a folder in a folder, with names of another case, is the same 
   writeFiles(join(root, "k", "inner"), { ...shards, "Model.JSON": json, "Labels.txt": "r\ng\nb\n" })
   const { served } = await inspectModels(findModels([root], silentLog), { entry: ENTRY, copyTo })
   const again = await inspectModels([{ id: "k", folder: served[0]?.copy ?? "" }], { entry: ENTRY, copyTo: null })
-  expect(again.served[0]?.info).toEqual(served[0]?.info)
+  expect(again.served[0]?.info.version).toBe(served[0]?.info.version)
 })
 
 test("an archive and a name that no request can give are broken, and say what to do", async () => {

@@ -6,7 +6,8 @@ import { ModelError } from "../../../../src/classifier/models/model-error.ts"
 import type { ServedFolder } from "../../../../src/classifier/models/served-folder.ts"
 
 const info = (id: string, version: string, memoryBytes: number) => {
-  return { id, version, name: id, inputWidth: 1, inputHeight: 1, labels: 1, languages: [], memoryBytes }
+  const servedBy = { engine: "wasm", plan: true } as const
+  return { id, version, name: id, inputWidth: 1, inputHeight: 1, labels: 1, languages: [], servedBy, memoryBytes }
 }
 type Folder = { version?: string; bytes?: number; copy?: string; folder?: string }
 const folder = (id: string, { version = "1", bytes = 10, copy, folder }: Folder = {}): ServedFolder => {
@@ -16,7 +17,7 @@ const folder = (id: string, { version = "1", bytes = 10, copy, folder }: Folder 
 /** Folders are named id@version; those named "gone" cannot be loaded. */
 function laneModelsOf(budgetBytes: number) {
   const seen = { held: [] as HeldModel[], loads: 0, unloads: 0, disposed: [] as string[] }
-  const load = async (id: string, place: string): Promise<ServingModel> => {
+  const load = async (id: string, { folder: place }: { folder: string }): Promise<ServingModel> => {
     if (place === "gone") throw new ModelError("missing_file", "Cannot find it")
     const version = place.split("@")[1] ?? ""
     const dispose = () => void seen.disposed.push(place)

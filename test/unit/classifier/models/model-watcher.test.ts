@@ -57,6 +57,7 @@ function open(roots = [root]): Promise<ModelWatcher> {
               inputHeight: 1,
               labels: 1,
               languages: [],
+              servedBy: { engine: "wasm", plan: true } as const,
               memoryBytes: 1,
             }
             return { info, folder, copy: copyOf(folder, version) }

@@ -1,0 +1,61 @@
+import { ModelError } from "../../models/model-error.ts"
+import type { EngineName } from "../../models/model-info.ts"
+import type { Network } from "../network.ts"
+import { openNetwork } from "../open-network.ts"
+import { foldPlan } from "../plan/fold-plan.ts"
+import { lowerKernels } from "../plan/lower-kernels.ts"
+import { type Plan, PlanError } from "../plan/plan.ts"
+import { newInput } from "../serving-model.ts"
+import { fillNoise, testInputs } from "../test-inputs.ts"
+import { toProbabilities } from "../to-probabilities.ts"
+import type { LoadedModel } from "./load-model.ts"
+import { recordKernels } from "./record-kernels.ts"
+import { firstLine } from "./tfjs-network.ts"
+
+/** Of any probability, between a plan and TF.js. */
+const MAX_DIFFERENCE = 1e-3
+
+export type Planned =
+  | { plan: Plan; network: Network; difference: number }
+  /** Why the model is served as TF.js loads it; `isWrong` when there was a plan, whose answers differ. */
+  | { plan: null; reason: string; isWrong: boolean }
+
+type Loaded = Pick<LoadedModel, "description" | "network">
+
+/** Makes a plan of a model that TF.js has loaded, and lets it serve on an engine only where both answer alike. */
+export async function planModel(model: Loaded, engine: EngineName): Promise<Planned> {
+  try {
+    const { tensorShape } = model.description.size
+    const input = fillNoise(newInput(model.description.size))
+    const plan = foldPlan(lowerKernels(recordKernels(model.network.predict, { input, tensorShape })))
+    const network = await openNetwork(plan, engine)
+    try {
+      return { plan, network, difference: await compare(model, network) }
+    } catch (error) {
+      network.dispose()
+      throw error
+    }
+  } catch (error) {
+    if (error instanceof ModelError) throw error
+    const isWrong = error instanceof PlanError && error.isWrong
+    return { plan: null, reason: firstLine(error), isWrong }
+  }
+}
+
+/** The largest difference of any probability. @throws PlanError when it is too large */
+async function compare({ network: tfjs, description }: Loaded, network: Network): Promise<number> {
+  let largest = 0
+  for (const input of testInputs(description)) {
+    const [expected, found] = [await tfjs.run(input), await network.run(input)].map((scores) => {
+      return toProbabilities(scores, description.output)
+    })
+    expected?.forEach((value, at) => {
+      const difference = Math.abs(value - (found?.[at] ?? Number.NaN))
+      // A difference that is no number is as large as can be.
+      largest = difference <= largest ? largest : difference
+    })
+  }
+  if (largest <= MAX_DIFFERENCE) return largest
+  const message = `The plan's answers differ from those of TF.js by ${largest.toPrecision(2)}`
+  throw new PlanError(message, { isWrong: true })
+}

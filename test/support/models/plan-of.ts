@@ -1,0 +1,20 @@
+import type { LayersModel } from "@tensorflow/tfjs"
+import type { ModelDescription } from "../../../src/classifier/engine/serving-model.ts"
+import { toNetwork } from "../../../src/classifier/engine/tfjs/tfjs-network.ts"
+import { numberedLabels } from "../../../src/classifier/models/labels.ts"
+import { parseManifest } from "../../../src/classifier/models/manifest.ts"
+
+/** A network of the test's own, as planModel() takes it. */
+export function loadedFrom(network: LayersModel, sidePx = 16) {
+  const description: ModelDescription = {
+    info: {
+      ...{ id: "made", version: "1", name: "made", inputWidth: sidePx, inputHeight: sidePx, labels: 5, languages: [] },
+      ...{ servedBy: { engine: "wasm", plan: false }, memoryBytes: 0 },
+    },
+    manifest: parseManifest(null),
+    labels: numberedLabels(5),
+    size: { width: sidePx, height: sidePx, channels: "rgb", tensorShape: [1, sidePx, sidePx, 3] },
+    output: { kind: "probabilities", from: "test", isBinary: false },
+  }
+  return { description, network: toNetwork(network, 0) }
+}
