@@ -33,8 +33,8 @@ describe.each(ENGINES)("on the %s engine", (engine) => {
       // Not all the same, or nothing would have been seen.
       expect(Math.max(...expected) - Math.min(...expected)).toBeGreaterThan(1e-3)
       const features = [await loaded.network.features?.(input), await again.features?.(input)]
-    if (features[0]) for (const [at, value] of features[0].entries()) expect(features[1]?.[at]).toBeCloseTo(value, 4)
-    for (const each of [network, again, loaded.network]) each.dispose()
+      if (features[0]) for (const [at, value] of features[0].entries()) expect(features[1]?.[at]).toBeCloseTo(value, 4)
+      for (const each of [network, again, loaded.network]) each.dispose()
     },
   )
 })
