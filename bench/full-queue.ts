@@ -3,7 +3,7 @@ import { type Claimcheck, Ticket } from "../src/lib/client/claimcheck.ts"
 import { Operator } from "../src/lib/queue/operator.ts"
 import type { QueueStats } from "../src/lib/queue/queue-stats.ts"
 import { createKeys } from "../src/lib/redis/keys.ts"
-import { connectRedis } from "../src/lib/redis/redis.ts"
+import { connectRest } from "../src/lib/redis/rest.ts"
 import { DEFAULT_STORE_LIMITS } from "../test/support/store/store-limits.ts"
 import type { BenchStack } from "./stack.ts"
 
@@ -11,7 +11,7 @@ export type Load = { client: Claimcheck; pictures: readonly Uint8Array[]; jobs: 
 
 /** First claim to last complete, by the classifier's own clock, while nobody uploads or polls. */
 export async function fullQueue(stack: BenchStack, load: Load): Promise<{ perSecond: number }> {
-  const operator = new Operator(connectRedis(stack.rest), createKeys(), DEFAULT_STORE_LIMITS)
+  const operator = new Operator(connectRest(stack.rest), createKeys(), DEFAULT_STORE_LIMITS)
   await operator.pause()
   const ids = await submitAll(load)
   await operator.resume()

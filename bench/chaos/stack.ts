@@ -108,10 +108,11 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
   )
   const gateway = manage("gateway", gatewayPart(ground, redisUrl, { port: gatewayPort, token }))
   const edge = manage("edge", edgePart())
+  const viaRest = { UPSTASH_REDIS_REST_URL: proxies.classifier.url, UPSTASH_REDIS_REST_TOKEN: token }
   const classifiers = Array.from({ length: options.classifiers }, (_, i) =>
     manage(
       `classifier ${i + 1}`,
-      classifierPart(classifierGround, { url: proxies.classifier.url, token }, { healthPort: 0 }),
+      classifierPart(classifierGround, viaRest, { healthPort: 0 }),
     ),
   )
   const kill = () => {

@@ -1,9 +1,8 @@
 import type { Log } from "../lib/log.ts"
 import { sizeLimits } from "../lib/queue/queue-config.ts"
-import { connectRedis } from "../lib/redis/redis.ts"
+import { openRedis } from "../redis-tcp/open-redis.ts"
 import { composeClassifier } from "./compose-classifier.ts"
 import { type ClassifierConfig, memoryLimitBytes } from "./config.ts"
-import { download } from "./fetch/download.ts"
 import { startHealthServer } from "./health/health-server.ts"
 import { addModelMetrics, reportModels } from "./health/model-metrics.ts"
 import { Readiness } from "./health/readiness.ts"
@@ -70,7 +69,7 @@ export async function serve(
 type ServeDeps = Pick<ServeOptions, "log" | "signal"> & { models: ModelWatcher; pool: LanePool; forced: ForcedShutdown }
 
 async function serveWith(config: ClassifierConfig, { models, pool, forced, log, signal }: ServeDeps): Promise<void> {
-  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN, download })
+  const redis = openRedis(config)
   const classifier = await composeClassifier(config, { redis, pool, models, log })
   const { active, metrics, reachability, eviction } = classifier
   forced.guard(pool, active)
@@ -91,4 +90,5 @@ async function serveWith(config: ClassifierConfig, { models, pool, forced, log, 
   log.info("health.listening", { url: health.url })
   await runClassifier(classifier, signal)
   await health.close()
+  redis.close()
 }

@@ -8,7 +8,7 @@ import { sealerOf, storeLimits } from "../lib/queue/queue-config.ts"
 import { Registry } from "../lib/queue/registry.ts"
 import { recordSchema } from "../lib/queue/schema-version.ts"
 import { createKeys, SCHEMA_VERSION } from "../lib/redis/keys.ts"
-import type { RedisRest } from "../lib/redis/redis.ts"
+import type { Redis } from "../lib/redis/redis.ts"
 import { RedisClock } from "../lib/redis/redis-clock.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer } from "../lib/trace/tracer.ts"
@@ -28,7 +28,7 @@ import { createOutputStore } from "./outputs/create-output-store.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
 export type ClassifierDeps = {
-  redis: RedisRest
+  redis: Redis
   pool: Pick<LanePool, "run" | "lanes" | "free" | "models" | "setModels">
   models: Pick<ModelWatcher, "served" | "broken" | "watch">
   log: Log

@@ -3,6 +3,7 @@ import * as z from "zod"
 import { allowedHosts } from "../lib/allowed-hosts.ts"
 import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue/queue-config.ts"
+import { redisEnv, requireRedis } from "../redis-tcp/open-redis.ts"
 import { CODEC_NAMES, DEFAULT_MAX_DECODE_BYTES } from "./image/codec.ts"
 import { ENGINE_NAMES } from "./models/model-info.ts"
 import { outputEnv } from "./outputs/config.ts"
@@ -10,6 +11,7 @@ import { webhookEnv } from "./webhooks/config.ts"
 
 /** All that the classifier is configured by. */
 export const classifierEnv = z.object({
+  ...redisEnv,
   ...queueEnv,
   ...webhookEnv,
   ...outputEnv,
@@ -48,7 +50,7 @@ export type ClassifierConfig = z.infer<typeof classifierEnv>
 
 /** @throws ConfigError */
 export function readClassifierConfig(env: Env): ClassifierConfig {
-  return parseEnv(classifierEnv, env)
+  return parseEnv(classifierEnv.check(requireRedis), env)
 }
 
 /** What one process has beside its lanes' models and pictures: Node, TF.js, libvips, and what allocators keep. */

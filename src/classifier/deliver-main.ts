@@ -3,11 +3,11 @@ import { parseEnv } from "../lib/env.ts"
 import type { Log } from "../lib/log.ts"
 import { queueEnv } from "../lib/queue/queue-config.ts"
 import { createKeys } from "../lib/redis/keys.ts"
-import { connectRedis } from "../lib/redis/redis.ts"
 import { RedisClock } from "../lib/redis/redis-clock.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer } from "../lib/trace/tracer.ts"
+import { openRedis, redisEnv, requireRedis } from "../redis-tcp/open-redis.ts"
 import { listenForWakeUps } from "./jobs/wake-up.ts"
 import { keepTime } from "./loops/keep-time.ts"
 import { Reachability, untilReached } from "./loops/until-reached.ts"
@@ -15,11 +15,11 @@ import { runProcess } from "./run-process.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
-const deliverEnv = z.object({ ...queueEnv, ...webhookEnv })
+const deliverEnv = z.object({ ...redisEnv, ...queueEnv, ...webhookEnv }).check(requireRedis)
 
 /** Delivers webhooks, beside or instead of the classifiers. */
 async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: AbortSignal): Promise<void> {
-  const redis = connectRedis({ url: config.UPSTASH_REDIS_REST_URL, token: config.UPSTASH_REDIS_REST_TOKEN })
+  const redis = openRedis(config)
   const keys = createKeys()
   const onStep = (byMs: number) => {
     log.warn("clock.stepped", { byMs })
@@ -54,6 +54,7 @@ async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: Abo
   await Promise.all([deliverer.run(signal), listening, keepTime(clock, signal)])
   allDone.abort()
   await flushing
+  redis.close()
 }
 
 await runProcess(

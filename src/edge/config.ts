@@ -2,7 +2,7 @@ import * as z from "zod"
 import { allowedHosts } from "../lib/allowed-hosts.ts"
 import { rateLimitOrOffSchema } from "../lib/callers/rate-limit.ts"
 import { type Env, flag, parseEnv, wholeNumber, words } from "../lib/env.ts"
-import { queueEnv } from "../lib/queue/queue-config.ts"
+import { queueEnv, restEnv } from "../lib/queue/queue-config.ts"
 
 const apiKey = z
   .string()
@@ -27,6 +27,7 @@ const origin = z
 
 /** All that the edge is configured by. */
 export const edgeEnv = z.object({
+  ...restEnv,
   ...queueEnv,
   TICKET_SECRET: words().pipe(z.array(z.string().min(16, "must be at least 16 characters")).min(1, "is not set")),
   API_KEYS: words().pipe(z.array(apiKey)).default([]),

@@ -10,8 +10,9 @@ import { sealerOf, storeLimits } from "../lib/queue/queue-config.ts"
 import type { QueueStats } from "../lib/queue/queue-stats.ts"
 import { Registry } from "../lib/queue/registry.ts"
 import { createKeys, type Keys } from "../lib/redis/keys.ts"
-import { connectRedis, type RedisRest } from "../lib/redis/redis.ts"
+import type { Redis } from "../lib/redis/redis.ts"
 import { RedisClock } from "../lib/redis/redis-clock.ts"
+import { connectRest } from "../lib/redis/rest.ts"
 import { sleep } from "../lib/sleep.ts"
 import { createBatchTicketIds, createTicketIds, type TicketIds } from "../lib/tickets/ticket-id.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
@@ -36,7 +37,7 @@ const CLOCK_MS = 600_000
 /** Everything a route may use. Made once per process or isolate, at the entry. */
 export type Services = {
   config: EdgeConfig
-  redis: RedisRest
+  redis: Redis
   keys: Keys
   store: JobStore
   registry: CachedRegistry
@@ -73,7 +74,7 @@ export function createServices(
   { server, write }: { server: string; write: (line: string) => void },
 ): Services {
   const config = readEdgeConfig(env)
-  const redis = connectRedis({
+  const redis = connectRest({
     url: config.UPSTASH_REDIS_REST_URL,
     token: config.UPSTASH_REDIS_REST_TOKEN,
     timeoutMs: REDIS_TIMEOUT_MS,

@@ -5,7 +5,7 @@ import jpeg from "jpeg-js"
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest"
 import { JobStore } from "../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../src/lib/redis/keys.ts"
-import { connectRedis } from "../../src/lib/redis/redis.ts"
+import { connectRest } from "../../src/lib/redis/rest.ts"
 import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 import { DEFAULT_STORE_LIMITS } from "../support/store/store-limits.ts"
 
@@ -191,7 +191,7 @@ describe("claimcheck dead", () => {
     const { rest } = JSON.parse(readFileSync(join(stack.home, "run.json"), "utf8")) as {
       rest: { url: string; token: string }
     }
-    const store = new JobStore(connectRedis(rest), createKeys(), DEFAULT_STORE_LIMITS)
+    const store = new JobStore(connectRest(rest), createKeys(), DEFAULT_STORE_LIMITS)
     const classifier = stack.groupOf("classifier")
     process.kill(-classifier, "SIGSTOP")
     try {

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import { Operator } from "../../src/lib/queue/operator.ts"
 import { Registry } from "../../src/lib/queue/registry.ts"
 import { createKeys } from "../../src/lib/redis/keys.ts"
-import { connectRedis } from "../../src/lib/redis/redis.ts"
+import { connectRest } from "../../src/lib/redis/rest.ts"
 import { nodeEdge, openProcess } from "../support/edge/edge-process.ts"
 import { sha256Hex } from "../support/edge/edge-runtime.ts"
 import { flatJpeg } from "../support/images/images.ts"
@@ -35,7 +35,7 @@ afterAll(async () => {
 
 /** Nothing is claimed until `resume` is called, or the test ends. */
 async function paused(): Promise<() => Promise<void>> {
-  const operator = new Operator(connectRedis(restOf(stack)), createKeys(), DEFAULT_STORE_LIMITS)
+  const operator = new Operator(connectRest(restOf(stack)), createKeys(), DEFAULT_STORE_LIMITS)
   await operator.pause()
   const resume = () => operator.resume()
   onTestFinished(resume)
@@ -260,7 +260,7 @@ describe("a picture that waits for nobody", () => {
   })
 
   test("says that no classifier serves its model from when the last one leaves until another comes", async () => {
-    const [redis, keys] = [connectRedis(restOf(stack)), createKeys()]
+    const [redis, keys] = [connectRest(restOf(stack)), createKeys()]
     const registry = new Registry(redis, keys)
     onTestFinished(async () => void (await redis.hdel(keys.registry, "worker:ghost", "model:ghost")))
     const ghost = { id: "ghost", version: "1", name: "Ghost", inputWidth: 8, inputHeight: 8, labels: 2 }

@@ -9,7 +9,7 @@ import { newJobId } from "../../src/lib/queue/job-id.ts"
 import { JobStore } from "../../src/lib/queue/job-store.ts"
 import { Operator } from "../../src/lib/queue/operator.ts"
 import { createKeys } from "../../src/lib/redis/keys.ts"
-import { connectRedis } from "../../src/lib/redis/redis.ts"
+import { connectRest } from "../../src/lib/redis/rest.ts"
 import type { Ticket } from "../../src/lib/tickets/ticket.ts"
 import { flatPng } from "../support/images/images.ts"
 import { type Stack, startStack } from "../support/stack/stack-harness.ts"
@@ -33,7 +33,7 @@ const operatorOf = (rest = redisOfStack()) => new Operator(rest, createKeys(), D
 
 function redisOfStack() {
   const secrets = JSON.parse(readFileSync(join(stack.home, "secrets.json"), "utf8")) as { gatewayToken: string }
-  return connectRedis({ url: `http://127.0.0.1:${stack.env.GATEWAY_PORT}`, token: secrets.gatewayToken })
+  return connectRest({ url: `http://127.0.0.1:${stack.env.GATEWAY_PORT}`, token: secrets.gatewayToken })
 }
 
 describe("one caller's large pictures", () => {

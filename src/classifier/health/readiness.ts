@@ -1,14 +1,14 @@
 import { type AppError, isOutage } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
 import { findEviction } from "../../lib/redis/eviction.ts"
-import type { RedisRest } from "../../lib/redis/redis.ts"
+import type { Redis } from "../../lib/redis/redis.ts"
 import type { Reachability } from "../loops/until-reached.ts"
 
 /** A Redis that answered so lately is not asked again: whoever probes must not cost a command each time. */
 const FRESH_MS = 10_000
 
 export type ReadinessOptions = {
-  redis: Pick<RedisRest, "ping">
+  redis: Pick<Redis, "ping">
   reachability: Reachability
   /** That Redis may drop jobs, where that is known. */
   eviction: () => AppError | null
@@ -48,11 +48,11 @@ export class Readiness {
 
 /** Looks now and then whether Redis may drop jobs, and says so. */
 export class EvictionWatch {
-  readonly #redis: Pick<RedisRest, "script">
+  readonly #redis: Pick<Redis, "script">
   readonly #options: { allowed: boolean; log: Log }
   #problem: AppError | null = null
 
-  constructor(redis: Pick<RedisRest, "script">, options: { allowed: boolean; log: Log }) {
+  constructor(redis: Pick<Redis, "script">, options: { allowed: boolean; log: Log }) {
     this.#redis = redis
     this.#options = options
   }

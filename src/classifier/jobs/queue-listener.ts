@@ -1,13 +1,13 @@
 import type { Log } from "../../lib/log.ts"
 import type { WakeUp } from "../../lib/queue/wake-up-message.ts"
-import type { RedisRest } from "../../lib/redis/redis.ts"
+import type { Redis } from "../../lib/redis/redis.ts"
 import type { Waker } from "../loops/waker.ts"
 import type { ActiveJobs } from "./active-jobs.ts"
 import { KnownEmptyQueues } from "./known-empty-queues.ts"
 import { listenForWakeUps } from "./wake-up.ts"
 
 export type QueueListenerOptions = {
-  redis: RedisRest
+  redis: Redis
   channel: string
   active: Pick<ActiveJobs, "stop">
   /** Woken when something may have come into a queue. */

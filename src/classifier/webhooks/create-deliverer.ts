@@ -1,7 +1,7 @@
 import type { Log } from "../../lib/log.ts"
 import { sealerOf } from "../../lib/queue/queue-config.ts"
 import type { Keys } from "../../lib/redis/keys.ts"
-import type { RedisRest } from "../../lib/redis/redis.ts"
+import type { Redis } from "../../lib/redis/redis.ts"
 import type { Tracer } from "../../lib/trace/tracer.ts"
 import { Outbox, type Recorded } from "../../lib/webhooks/outbox.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../../lib/webhooks/webhook-settings.ts"
@@ -15,7 +15,7 @@ import { importSigningKey } from "./sign-webhook.ts"
 import { createSigners } from "./webhook-signers.ts"
 
 export type DelivererParts = {
-  redis: RedisRest
+  redis: Redis
   keys: Keys
   now: () => number
   isListening: () => boolean

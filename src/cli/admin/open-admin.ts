@@ -9,12 +9,11 @@ import { Operator } from "../../lib/queue/operator.ts"
 import { queueEnv, sealerOf, storeLimits } from "../../lib/queue/queue-config.ts"
 import { Registry } from "../../lib/queue/registry.ts"
 import { createKeys } from "../../lib/redis/keys.ts"
-import { connectRedis } from "../../lib/redis/redis.ts"
 import { Outbox } from "../../lib/webhooks/outbox.ts"
 import { WebhookSettingsStore } from "../../lib/webhooks/webhook-settings.ts"
+import { openRedis } from "../../redis-tcp/open-redis.ts"
 import { CliError, EXIT } from "../cli-error.ts"
-import type { RestEndpoint } from "../stack/parts/edge-variables.ts"
-import { redactUrl } from "../stack/parts/redact-url.ts"
+import { addressOf } from "../stack/parts/redis-variables.ts"
 import { findHome } from "../stack/parts/stack-config.ts"
 import { readRun } from "../stack/processes/run-file.ts"
 import { findEndpoint } from "../stack/redis/find-endpoint.ts"
@@ -33,10 +32,10 @@ export type AdminDeps = {
 
 /** Runs something with the queue's Redis, as decision 0006 has it. @throws CliError when it cannot be found or reached */
 export async function withAdmin<T>(run: (deps: AdminDeps) => Promise<T>): Promise<T> {
-  const rest = findEndpoint(process.env, join(findHome(process.env), "run.json"))
-  const redis = connectRedis({ ...rest, timeoutMs: TIMEOUT_MS })
+  const endpoint = findEndpoint(process.env, join(findHome(process.env), "run.json"))
+  const config = readQueueEnv(process.env)
+  const redis = openRedis(endpoint, { timeoutMs: TIMEOUT_MS })
   const keys = createKeys()
-  const config = readQueueEnv(process.env, rest)
   const limits = storeLimits(config)
   try {
     return await run({
@@ -49,36 +48,38 @@ export async function withAdmin<T>(run: (deps: AdminDeps) => Promise<T>): Promis
       batches: new BatchStore(redis, keys, limits),
     })
   } catch (error) {
-    if (error instanceof AppError) throw asCliError(error, rest.url)
+    if (error instanceof AppError) throw asCliError(error, addressOf(endpoint))
     throw error
+  } finally {
+    redis.close()
   }
 }
 
 /** Whether the queue's Redis that commands would use is surely that of the edge at `url`. */
 export function isQueueOf(url: string, env: NodeJS.ProcessEnv): boolean {
   const run = readRun(join(findHome(env), "run.json"))
-  return Boolean(env.UPSTASH_REDIS_REST_URL) || run?.url === url
+  return Boolean(env.REDIS_URL || env.UPSTASH_REDIS_REST_URL) || run?.url === url
 }
 
-function readQueueEnv(env: NodeJS.ProcessEnv, { url, token }: RestEndpoint) {
+function readQueueEnv(env: NodeJS.ProcessEnv) {
   try {
-    return parseEnv(z.object(queueEnv), { ...env, UPSTASH_REDIS_REST_URL: url, UPSTASH_REDIS_REST_TOKEN: token })
+    return parseEnv(z.object(queueEnv), env)
   } catch (error) {
     if (error instanceof ConfigError) throw new CliError(error.message, { exitCode: EXIT.usage, cause: error })
     throw error
   }
 }
 
-function asCliError(error: AppError, url: string): CliError {
+function asCliError(error: AppError, address: string): CliError {
   const { code } = error
   const reason = error.cause instanceof Error ? error.cause.message : ""
   if (code === "redis_unauthorized") {
-    return new CliError(`Cannot use the queue's Redis at ${redactUrl(url)}: its token is not accepted`, {
+    return new CliError(`Cannot use the queue's Redis at ${address}: its credentials are not accepted`, {
       code,
       cause: error,
     })
   }
   if (code !== "redis_unavailable")
     return new CliError(reason === "" ? error.message : `${error.message}: ${reason}`, { code, cause: error })
-  return new CliError(`Cannot reach the queue's Redis at ${redactUrl(url)}: does it run?`, { code, cause: error })
+  return new CliError(`Cannot reach the queue's Redis at ${address}: does it run?`, { code, cause: error })
 }

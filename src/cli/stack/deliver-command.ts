@@ -11,9 +11,8 @@ import { runAlone } from "./processes/run-alone.ts"
 import { findEndpoint } from "./redis/find-endpoint.ts"
 
 const HELP = `
-Classifiers deliver webhooks too; several deliverers share the work. This one connects to the Redis of the local stack,
-or to
-UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN. It signs with WEBHOOK_SECRETS (default: the local stack's) and reaches
+Classifiers deliver webhooks too; several deliverers share the work. This one connects to the Redis of the local stack, to
+REDIS_URL, or to UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN. It signs with WEBHOOK_SECRETS (default: the local stack's) and reaches
 private addresses only if ALLOW_ADDRESSES lists them.
 
 Examples:
@@ -36,11 +35,11 @@ export function addDeliverCommand(program: Command): void {
       const { env } = process
       const root = packageRoot()
       const home = findHome(env)
-      const rest = findEndpoint(env, join(home, "run.json"))
+      const redis = findEndpoint(env, join(home, "run.json"))
       // Receivers of another queue have other secrets.
-      const secrets = env.UPSTASH_REDIS_REST_URL ? [] : readWebhookSecrets(join(home, "secrets.json"))
+      const secrets = env.REDIS_URL || env.UPSTASH_REDIS_REST_URL ? [] : readWebhookSecrets(join(home, "secrets.json"))
       await runAlone(
-        delivererPart(signing({ root, cwd: projectFolder(), env }, secrets), rest),
+        delivererPart(signing({ root, cwd: projectFolder(), env }, secrets), redis),
         cliOutput(options, env),
         interrupts,
       )

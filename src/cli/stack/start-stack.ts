@@ -2,7 +2,7 @@ import { join } from "node:path"
 import { ApiKeyStore } from "../../lib/callers/api-key-store.ts"
 import { flag } from "../../lib/env.ts"
 import { createKeys } from "../../lib/redis/keys.ts"
-import { connectRedis } from "../../lib/redis/redis.ts"
+import { connectRest } from "../../lib/redis/rest.ts"
 import { makeFolder } from "../files/make-folder.ts"
 import { isInstalled, modelsFolder } from "../package-root.ts"
 import { prepareStack, type StackPlan } from "./parts/prepare-stack.ts"
@@ -89,7 +89,7 @@ function whenAborted(signal: AbortSignal): Promise<void> {
 /** The key for requests; "" if none is required. */
 async function accessText(env: NodeJS.ProcessEnv, { rest, url }: StackPlan): Promise<string> {
   if (flag(true).parse(env.ALLOW_ANONYMOUS || undefined)) return ""
-  const store = new ApiKeyStore(connectRedis({ ...rest, timeoutMs: 5_000 }), createKeys())
+  const store = new ApiKeyStore(connectRest({ ...rest, timeoutMs: 5_000 }), createKeys())
   const hasKey =
     Boolean(env.API_KEYS) || // A stack that runs is not stopped for a hint.
     (await store.any().catch(() => true))

@@ -4,7 +4,7 @@ import type { JobError } from "../queue/job.ts"
 import type { StoreLimits } from "../queue/queue-config.ts"
 import { encodeWakeUp } from "../queue/wake-up-message.ts"
 import type { Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { instantOrNone, runScript } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { CREATE_BATCH, END_BATCH, ENQUEUE_NEXT, LEASE_BATCHES } from "../redis/scripts.ts"
@@ -37,13 +37,13 @@ export type Ended = { status: "ended" | "finished" | "missing"; inFlight: number
 
 /** Batches in Redis. Every call is one request, safe to repeat, and throws AppError redis_unavailable. */
 export class BatchStore {
-  readonly #redis: RedisRest
+  readonly #redis: Redis
   readonly #keys: Keys
   readonly #limits: StoreLimits
   readonly #sealer: Sealer
 
   /** @param sealer of the lists; without one they lie open in Redis */
-  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits, sealer: Sealer = createSealer([])) {
+  constructor(redis: Redis, keys: Keys, limits: StoreLimits, sealer: Sealer = createSealer([])) {
     this.#redis = redis
     this.#keys = keys
     this.#limits = limits

@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"
 import { CREATE_KEY, REVOKE_KEY } from "../redis/scripts.ts"
 import { KEY_NAME } from "./api-key.ts"
@@ -26,10 +26,10 @@ export type RevokedApiKey = { name: string; revokedMs: number }
 
 /** API keys in Redis, by their hashes. They are made by a person, and live until one revokes them. */
 export class ApiKeyStore {
-  readonly #redis: RedisRest
+  readonly #redis: Redis
   readonly #keys: Keys
 
-  constructor(redis: RedisRest, keys: Keys) {
+  constructor(redis: Redis, keys: Keys) {
     this.#redis = redis
     this.#keys = keys
   }

@@ -2,7 +2,7 @@ import * as z from "zod"
 import { AppError, isOutage } from "../app-error.ts"
 import { CALLER_SHARE, type QueueEnv } from "../queue/queue-config.ts"
 import type { Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"
 import { RESERVE_BYTES, RETURN_BYTES } from "../redis/scripts.ts"
 import { createSealer, type Sealer } from "../redis/sealed-bytes.ts"
@@ -43,7 +43,7 @@ type Reservation = { caller: string; expiryHour: number; bytes: number; refusals
 
 /** Outputs that lie in Redis, for the edge to hand out: one key each, which is a line of JSON and then the bytes. */
 export class StoredOutputs {
-  readonly #redis: RedisRest
+  readonly #redis: Redis
   readonly #keys: Keys
   readonly #limits: OutputLimits
   readonly #sealer: Sealer
@@ -51,7 +51,7 @@ export class StoredOutputs {
   readonly #reserved = new Map<string, Reservation>()
 
   /** @param sealer of the outputs; without one they lie open in Redis */
-  constructor(redis: RedisRest, keys: Keys, limits: OutputLimits, sealer: Sealer = createSealer([])) {
+  constructor(redis: Redis, keys: Keys, limits: OutputLimits, sealer: Sealer = createSealer([])) {
     this.#redis = redis
     this.#keys = keys
     this.#limits = limits

@@ -2,7 +2,7 @@ import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import { chargeMsOf, MAX_CLOCK_SKEW_MS, type RateLimit, RateLimitedError, stepMsOf } from "../callers/rate-limit.ts"
 import type { Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { instantOrNone, runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { CHARGE, CLAIM, ENQUEUE, FINISH, RENEW, RETRY, WITHDRAW } from "../redis/scripts.ts"
@@ -33,13 +33,13 @@ export type Withdrawal = { status: z.infer<typeof withdrawReply>[0]; job: Job | 
 
 /** The queue in Redis. Every call is one request, safe to repeat, and throws AppError redis_unavailable. */
 export class JobStore {
-  readonly #redis: RedisRest
+  readonly #redis: Redis
   readonly #keys: Keys
   readonly #limits: StoreLimits
   readonly #sealer: Sealer
 
   /** @param sealer of the images' bytes; without one they lie open in Redis */
-  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits, sealer: Sealer = createSealer([])) {
+  constructor(redis: Redis, keys: Keys, limits: StoreLimits, sealer: Sealer = createSealer([])) {
     this.#redis = redis
     this.#keys = keys
     this.#limits = limits

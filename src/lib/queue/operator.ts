@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { counterFields, type Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import {
@@ -26,11 +26,11 @@ export type Revived = z.infer<typeof revived>
 
 /** What an operator does to the queue, with the token of its Redis. Every call throws AppError redis_unavailable. */
 export class Operator {
-  readonly #redis: RedisRest
+  readonly #redis: Redis
   readonly #keys: Keys
   readonly #limits: StoreLimits
 
-  constructor(redis: RedisRest, keys: Keys, limits: StoreLimits) {
+  constructor(redis: Redis, keys: Keys, limits: StoreLimits) {
     this.#redis = redis
     this.#keys = keys
     this.#limits = limits

@@ -11,10 +11,14 @@ const publicUrl = z
   .refine((text) => !/[?#]/.test(text), "must have no query")
   .transform((text) => new URL(text).href.replace(/\/+$/, ""))
 
-/** What edge and classifier must agree on; both read it from the same variables. */
-export const queueEnv = {
+/** The queue's Redis over REST, as the edge always reaches it. */
+export const restEnv = {
   UPSTASH_REDIS_REST_URL: z.url({ protocol: /^https?$/, error: "must be an http or https address" }),
   UPSTASH_REDIS_REST_TOKEN: z.string(),
+}
+
+/** What edge and classifier must agree on; both read it from the same variables. */
+export const queueEnv = {
   /** Where clients reach the edge; links in answers and webhooks begin with it. */
   PUBLIC_URL: publicUrl.optional(),
   RESULT_TTL_S: wholeNumber(86_400),

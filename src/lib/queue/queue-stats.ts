@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { counterFields, type Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { decodeIfReadable } from "./job.ts"
 import { LIMIT_FIELDS, limitOf, limitRate, parseLimits } from "./model-limits.ts"
 import { queuesOf } from "./queue-name.ts"
@@ -44,7 +44,7 @@ export const queueStatsSchema = z
 export type QueueStats = z.infer<typeof queueStatsSchema>
 
 export async function readQueueStats(
-  { redis, keys }: { redis: RedisRest; keys: Keys },
+  { redis, keys }: { redis: Redis; keys: Keys },
   snapshot: RegistrySnapshot,
   nowMs: number,
 ): Promise<QueueStats> {
@@ -94,10 +94,7 @@ export async function readQueueStats(
   }
 }
 
-async function oldestCreatedMs(
-  { redis, keys }: { redis: RedisRest; keys: Keys },
-  queue: string,
-): Promise<number | null> {
+async function oldestCreatedMs({ redis, keys }: { redis: Redis; keys: Keys }, queue: string): Promise<number | null> {
   const members = await redis.zrange<string[]>(keys.queue(queue), 0, LOOKED_AT - 1)
   const jobKeys = members.map((member) => keys.job(member.split(" ")[0] ?? ""))
   if (jobKeys.length === 0) return null

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { counterFields, type Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { runScript, yesOrNo } from "../redis/run-script.ts"
 import { ENROLL } from "../redis/scripts.ts"
 import { endLate } from "./late-jobs.ts"
@@ -60,12 +60,12 @@ const WORKER = "worker:"
 
 /** Who serves which model. One hash, so that an edge learns all of it with one command. */
 export class Registry {
-  readonly #redis: RedisRest
+  readonly #redis: Redis
   readonly #key: string
   readonly #counters: string
   readonly #queue: { redis: RedisRest; keys: Keys }
 
-  constructor(redis: RedisRest, keys: Keys) {
+  constructor(redis: Redis, keys: Keys) {
     this.#redis = redis
     this.#key = keys.registry
     this.#counters = keys.counters

@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { type Keys, SCHEMA_VERSION } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"
 import { RUN_WHEN_FULL } from "../redis/scripts.ts"
 
@@ -10,12 +10,12 @@ const TTL_MS = 10 * 86_400_000
  * The version that classifiers last came with, when it is another one than ours: their jobs lie under other keys, so neither side
  * sees what the other does. Null when it is ours, or none is recorded. @throws AppError redis_unavailable
  */
-export async function readOtherSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
+export async function readOtherSchema(redis: Redis, keys: Keys): Promise<string | null> {
   return unlessOurs(await redis.get<string>(keys.schema))
 }
 
 /** Says which version we come with, and returns the one before where it was another. @throws AppError redis_unavailable */
-export async function recordSchema(redis: RedisRest, keys: Keys): Promise<string | null> {
+export async function recordSchema(redis: Redis, keys: Keys): Promise<string | null> {
   const set = ["SET", keys.schema, SCHEMA_VERSION, "GET", "PX", TTL_MS]
   const reply = z.string().nullable()
   return unlessOurs(await runScript(redis, RUN_WHEN_FULL, { keys: [keys.schema], args: set, reply }))

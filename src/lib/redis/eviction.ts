@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
-import type { RedisRest } from "./redis.ts"
+import type { Redis } from "./redis.ts"
 import { runScript } from "./run-script.ts"
 import { READ_EVICTION } from "./scripts.ts"
 
@@ -9,7 +9,7 @@ import { READ_EVICTION } from "./scripts.ts"
  * jobs that were accepted. Null where it drops none, or does not say (Upstash, or a user without INFO).
  * @throws AppError redis_unavailable
  */
-export async function findEviction(redis: Pick<RedisRest, "script">): Promise<AppError | null> {
+export async function findEviction(redis: Pick<Redis, "script">): Promise<AppError | null> {
   return evictionProblem(await runScript(redis, READ_EVICTION, { keys: [], reply: z.string() }))
 }
 

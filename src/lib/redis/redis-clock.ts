@@ -1,4 +1,4 @@
-import type { RedisRest } from "./redis.ts"
+import type { Redis } from "./redis.ts"
 
 /** A reply that was slow on one way only is off by as much: of a few, the quickest is believed. */
 const SAMPLES = 8
@@ -21,7 +21,7 @@ export type RedisClockOptions = {
  * compared, and a wall clock that steps must not end them.
  */
 export class RedisClock {
-  readonly #redis: RedisRest
+  readonly #redis: Redis
   readonly #monotonicMs: () => number
   readonly #wallMs: () => number
   readonly #onStep: (byMs: number) => void
@@ -32,7 +32,7 @@ export class RedisClock {
   /** Wall clock less monotonic clock, when Redis was asked last. */
   #gapMs: number
 
-  constructor(redis: RedisRest, options: RedisClockOptions = {}) {
+  constructor(redis: Redis, options: RedisClockOptions = {}) {
     this.#redis = redis
     this.#monotonicMs = options.monotonicMs ?? (() => performance.now())
     this.#wallMs = options.wallMs ?? Date.now

@@ -1,13 +1,13 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
-import type { RedisRest } from "./redis.ts"
+import type { Redis } from "./redis.ts"
 import type { Script } from "./script.ts"
 
 type Call<T> = { keys: readonly string[]; args?: readonly (string | number)[]; reply: z.ZodType<T> }
 
 /** Runs a script and checks what it returns. @throws AppError internal for a reply of another shape; what script() throws */
 export async function runScript<T>(
-  redis: Pick<RedisRest, "script">,
+  redis: Pick<Redis, "script">,
   script: Script,
   { keys, args = [], reply }: Call<T>,
 ): Promise<T> {

@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { instantOrNone, runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
 import { DROP_UNDELIVERED, RECORD_ATTEMPT, RELEASE_EVENT, RESEND_EVENT, TAKE_EVENTS } from "../redis/scripts.ts"
@@ -53,12 +53,12 @@ export const DELIVERY_LEASE_MS = 45_000
  * Every call is one request, safe to repeat, and throws AppError redis_unavailable.
  */
 export class Outbox {
-  readonly #redis: RedisRest
+  readonly #redis: Redis
   readonly #keys: Keys
   readonly #deliveredTtlMs: number
 
   /** @param deliveredTtlMs how long what has arrived can be looked at and sent again */
-  constructor(redis: RedisRest, keys: Keys, { resultTtlMs }: { resultTtlMs: number }) {
+  constructor(redis: Redis, keys: Keys, { resultTtlMs }: { resultTtlMs: number }) {
     this.#redis = redis
     this.#keys = keys
     this.#deliveredTtlMs = resultTtlMs

@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"
 import { CHANGE_WEBHOOKS } from "../redis/scripts.ts"
 import { createSealer, isSealedText, type Sealer } from "../redis/sealed-bytes.ts"
@@ -27,12 +27,12 @@ const MAX_CACHED = 10_000
 
 /** The settings of every caller, by its id ("key:alice"). They are made by a person, and live until one removes them. */
 export class WebhookSettingsStore {
-  readonly #redis: RedisRest
+  readonly #redis: Redis
   readonly #key: string
   readonly #sealer: Sealer
 
   /** @param sealer of the secrets; without one they lie open in Redis */
-  constructor(redis: RedisRest, keys: Keys, sealer: Sealer = createSealer([])) {
+  constructor(redis: Redis, keys: Keys, sealer: Sealer = createSealer([])) {
     this.#redis = redis
     this.#key = keys.webhooks
     this.#sealer = sealer

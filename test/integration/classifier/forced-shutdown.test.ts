@@ -6,7 +6,7 @@ import { createInterface } from "node:readline"
 import { afterEach, beforeAll, beforeEach, expect, test } from "vitest"
 import { JobStore } from "../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../src/lib/redis/keys.ts"
-import { connectRedis } from "../../../src/lib/redis/redis.ts"
+import { connectRest } from "../../../src/lib/redis/rest.ts"
 import { flatPng } from "../../support/images/images.ts"
 import { newRoot, writeTinyModel } from "../../support/models/tiny-model.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../../support/redis/redis-server.ts"
@@ -28,7 +28,7 @@ beforeEach(async () => {
   server = await startRedis()
   gateway = await startGateway({ redisUrl: server.url })
   store = new JobStore(
-    connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 }),
+    connectRest({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 }),
     createKeys(),
     DEFAULT_STORE_LIMITS,
   )

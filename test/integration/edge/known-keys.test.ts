@@ -4,7 +4,7 @@ import { KNOWN_KEY_MS, KnownKeys } from "../../../src/edge/auth/known-keys.ts"
 import { hashApiKey, newApiKey } from "../../../src/lib/callers/api-key.ts"
 import { ApiKeyStore } from "../../../src/lib/callers/api-key-store.ts"
 import { createKeys } from "../../../src/lib/redis/keys.ts"
-import { connectRedis } from "../../../src/lib/redis/redis.ts"
+import { connectRest } from "../../../src/lib/redis/rest.ts"
 import { openInProcess } from "../../support/edge/edge-in-process.ts"
 import { edgeEnv } from "../../support/edge/edge-runtime.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../../support/redis/redis-server.ts"
@@ -20,7 +20,7 @@ beforeAll(async () => {
   gateway = await startGateway({ redisUrl: server.url })
   client = createClient({ url: server.url })
   await client.connect()
-  store = new ApiKeyStore(connectRedis(gateway), createKeys())
+  store = new ApiKeyStore(connectRest(gateway), createKeys())
 })
 afterAll(async () => {
   client.destroy()

@@ -28,6 +28,10 @@ const CASES: readonly (readonly [path: string, text: string, rule: string | null
   ["src/gateway/a.ts", 'import { readConfig } from "../../classifier/config.ts"', IMPORTS],
   ["src/cli/stack/parts/a.ts", 'import { createApp } from "../../../../edge/app.ts"', IMPORTS],
   ["src/cli/stack/parts/b.ts", 'import { edgeEnv } from "../../../../edge/config.ts"', IMPORTS],
+  ["src/lib/redis/a.ts", 'import { connectTcp } from "../../redis-tcp/tcp.ts"', IMPORTS],
+  ["src/edge/e.ts", 'import { connectTcp } from "../redis-tcp/tcp.ts"', IMPORTS],
+  ["src/edge/node-server.ts", 'import { connectTcp } from "../redis-tcp/tcp.ts"', IMPORTS],
+  ["src/redis-tcp/a.ts", 'import { serve } from "../classifier/classifier.ts"', IMPORTS],
   ["src/page/a.ts", 'import "node:fs"', IMPORTS],
   ["src/page/b.ts", 'import * as z from "zod"', IMPORTS],
   ["src/page/c.ts", 'import { createApp } from "../../edge/app.ts"', IMPORTS],
@@ -44,6 +48,8 @@ const CASES: readonly (readonly [path: string, text: string, rule: string | null
   ["src/page/d.ts", 'import { sleep } from "../../lib/sleep.ts"\nimport { Edge } from "../edge.ts"', null],
   ["src/edge/node.ts", 'import { serve } from "@hono/node-server"\nprocess.exit(1)', null],
   ["src/cli/stack/parts/edge-variables.ts", 'import { edgeEnv } from "../../../../edge/config.ts"', null],
+  ["src/redis-tcp/b.ts", 'import "node:fs"\nimport { sleep } from "../lib/sleep.ts"', null],
+  ["src/classifier/c.ts", 'import { openRedis } from "../redis-tcp/open-redis.ts"', null],
   ["src/classifier/b.ts", 'import "node:fs"\nimport { sleep } from "../../lib/sleep.ts"', null],
 ]
 

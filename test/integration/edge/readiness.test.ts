@@ -8,7 +8,7 @@ import { createGateway } from "../../../src/gateway/app.ts"
 import { createReadiness } from "../../../src/gateway/readiness.ts"
 import { connectRedis as connectLink } from "../../../src/gateway/redis-link.ts"
 import { silentLog } from "../../../src/lib/log.ts"
-import { connectRedis } from "../../../src/lib/redis/redis.ts"
+import { connectRest } from "../../../src/lib/redis/rest.ts"
 import { expectProblem } from "../../contract/edge/client.ts"
 import { openInProcess } from "../../support/edge/edge-in-process.ts"
 import { edgeEnv } from "../../support/edge/edge-runtime.ts"
@@ -121,7 +121,7 @@ describe("GET /readyz of the edge", () => {
 
 describe("GET /readyz of the classifier", () => {
   const open = async ({ token = gateway.token, allowed = false } = {}) => {
-    const redis = connectRedis({ url: gateway.url, token })
+    const redis = connectRest({ url: gateway.url, token })
     const reachability = new Reachability(silentLog)
     const eviction = new EvictionWatch(redis, { allowed, log: silentLog })
     const readiness = new Readiness({ redis, reachability, eviction: () => eviction.problem })

@@ -3,7 +3,7 @@ import { composeClassifier } from "../../../src/classifier/compose-classifier.ts
 import { readClassifierConfig } from "../../../src/classifier/config.ts"
 import { runClassifier } from "../../../src/classifier/run-classifier.ts"
 import { type Log, silentLog } from "../../../src/lib/log.ts"
-import type { RedisRest } from "../../../src/lib/redis/redis.ts"
+import type { Redis } from "../../../src/lib/redis/redis.ts"
 import { sleep } from "../../../src/lib/sleep.ts"
 import { aroundRedis } from "../redis/redis-sdk.ts"
 
@@ -29,7 +29,7 @@ export type BilledClassifier = {
  * at no picture.
  */
 export async function startBilledClassifier(
-  redis: RedisRest,
+  redis: Redis,
   { lanes, inferMs = 25 }: { lanes: number; inferMs?: number },
 ): Promise<BilledClassifier> {
   const shutdown = new AbortController()
@@ -90,7 +90,7 @@ export async function startBilledClassifier(
 }
 
 /** Redis knows nothing of the simulated time: TIME is asked and billed, and answered by it. */
-function onSimulatedTime(redis: RedisRest): RedisRest {
+function onSimulatedTime(redis: Redis): Redis {
   const time = async (): Promise<[number, number]> => {
     await redis.time()
     return [Math.floor(Date.now() / 1_000), (Date.now() % 1_000) * 1_000]

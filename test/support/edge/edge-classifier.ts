@@ -4,7 +4,8 @@ import type { ClaimedJob } from "../../../src/lib/queue/job.ts"
 import { JobStore } from "../../../src/lib/queue/job-store.ts"
 import { Registry, type ServedModel, type WorkerBeat } from "../../../src/lib/queue/registry.ts"
 import { createKeys } from "../../../src/lib/redis/keys.ts"
-import { connectRedis, type RedisRest } from "../../../src/lib/redis/redis.ts"
+import type { Redis } from "../../../src/lib/redis/redis.ts"
+import { connectRest } from "../../../src/lib/redis/rest.ts"
 import { redisSdk } from "../redis/redis-sdk.ts"
 import { DEFAULT_STORE_LIMITS } from "../store/store-limits.ts"
 
@@ -32,14 +33,14 @@ const servedModel = (id: string): Omit<ServedModel, "seenMs"> => ({
 
 /** Answers jobs through the real store, without looking at a picture. It claims only when a test tells it to. */
 export class FakeClassifier {
-  readonly redis: RedisRest
+  readonly redis: Redis
   readonly sdk: ReturnType<typeof redisSdk>
   readonly keys = createKeys()
   readonly store: JobStore
   #claims = 0
 
   constructor({ url, token }: { url: string; token: string }) {
-    this.redis = connectRedis({ url, token })
+    this.redis = connectRest({ url, token })
     this.sdk = redisSdk({ url, token })
     this.store = new JobStore(this.redis, this.keys, DEFAULT_STORE_LIMITS)
   }

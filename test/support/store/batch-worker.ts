@@ -5,7 +5,7 @@ import type { ClaimedJob } from "../../../src/lib/queue/job.ts"
 import { locationOf } from "../../../src/lib/queue/job-source.ts"
 import { JobStore } from "../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../src/lib/redis/keys.ts"
-import { connectRedis } from "../../../src/lib/redis/redis.ts"
+import { connectRest } from "../../../src/lib/redis/rest.ts"
 import { redisSdk } from "../redis/redis-sdk.ts"
 import { DEFAULT_STORE_LIMITS } from "./store-limits.ts"
 
@@ -23,7 +23,7 @@ export class BatchWorker {
   #tokens = 0
 
   constructor({ url, token }: { url: string; token: string }) {
-    this.#redis = connectRedis({ url, token, timeoutMs: 20_000 })
+    this.#redis = connectRest({ url, token, timeoutMs: 20_000 })
     this.#sdk = redisSdk({ url, token })
     this.store = new JobStore(this.#redis, this.keys, DEFAULT_STORE_LIMITS)
     this.batches = new BatchStore(this.#redis, this.keys, DEFAULT_STORE_LIMITS)

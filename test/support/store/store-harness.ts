@@ -6,7 +6,9 @@ import type { Enqueued, NewJob } from "../../../src/lib/queue/new-job.ts"
 import { Operator } from "../../../src/lib/queue/operator.ts"
 import type { StoreLimits } from "../../../src/lib/queue/queue-config.ts"
 import { createKeys, type Keys } from "../../../src/lib/redis/keys.ts"
-import { connectRedis, type RedisRest } from "../../../src/lib/redis/redis.ts"
+import type { Redis } from "../../../src/lib/redis/redis.ts"
+import { connectRest } from "../../../src/lib/redis/rest.ts"
+import { connectTcp } from "../../../src/redis-tcp/tcp.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../redis/redis-server.ts"
 import { auditStore, type Client } from "./store-audit.ts"
 import { DEFAULT_STORE_LIMITS } from "./store-limits.ts"
@@ -19,7 +21,7 @@ export const DEADLINE_MS = 3_600_000
 export type StoreHarness = {
   server: TestRedis
   gateway: TestGateway
-  redis: RedisRest
+  redis: Redis
   keys: Keys
   /** Straight to Redis, to look at what lies there. */
   client: Client
@@ -41,8 +43,9 @@ export async function startStoreHarness(target: object = {}): Promise<StoreHarne
   await client.connect()
   const keys = createKeys("test")
   // Generous: on a busy machine a call that is cut off would be a failure of the test, not of the store.
-  const rest = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
-  const audited: RedisRest = {
+  const rest = connectRest({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
+  const tcp = connectTcp({ url: server.url, timeoutMs: 120_000 })
+  const audited: Redis = {
     ...rest,
     async script(script, scriptKeys, args) {
       const reply = await rest.script(script, scriptKeys, args)
@@ -60,31 +63,19 @@ export async function startStoreHarness(target: object = {}): Promise<StoreHarne
     store: (limits?: Partial<StoreLimits>) => new JobStore(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
     operator: (limits?: Partial<StoreLimits>) => new Operator(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
     crowdStore: (limits?: Partial<StoreLimits>) =>
-      new JobStore(overTcp(client), keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
+      new JobStore(tcp, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
     async reset() {
       harness.auditing = true
       await client.flushAll()
     },
     async close() {
       client.destroy()
+      tcp.close()
       await gateway.close()
       await server.stop()
     },
   })
   return harness
-}
-
-/** Scripts and bytes straight to Redis, pipelined: all that a store of many jobs needs. */
-function overTcp(client: Client): RedisRest {
-  const loaded = new Set<string>()
-  return {
-    async script({ text, sha1 }, keys, args) {
-      if (!loaded.has(sha1)) await client.scriptLoad(text)
-      loaded.add(sha1)
-      return client.evalSha(sha1, { keys: [...keys], arguments: args.map(String) })
-    },
-    setBytes: async (key, bytes, ttlMs) => void (await client.set(key, Buffer.from(bytes), { PX: ttlMs })),
-  } satisfies Partial<RedisRest> as RedisRest
 }
 
 const IMAGE: ImageInfo = { format: "png", width: 4, height: 3, bytes: 3, sha256: "0".repeat(64), orientation: 1 }

@@ -4,7 +4,7 @@ import { Deliverer, type DelivererOptions } from "../../../src/classifier/webhoo
 import { sendWebhook } from "../../../src/classifier/webhooks/send-webhook.ts"
 import { createSigners } from "../../../src/classifier/webhooks/webhook-signers.ts"
 import { createLog } from "../../../src/lib/log.ts"
-import type { RedisRest } from "../../../src/lib/redis/redis.ts"
+import type { Redis } from "../../../src/lib/redis/redis.ts"
 import { Outbox } from "../../../src/lib/webhooks/outbox.ts"
 import { CachedWebhookSettings, WebhookSettingsStore } from "../../../src/lib/webhooks/webhook-settings.ts"
 import type { StoreHarness } from "../store/store-harness.ts"
@@ -22,7 +22,7 @@ export type RunningDeliverer = {
 }
 
 export type DelivererChange = Partial<Omit<DelivererOptions, "outbox">> & {
-  redis?: RedisRest
+  redis?: Redis
   allowAddresses?: readonly string[]
   secrets?: readonly string[]
   timeoutMs?: number

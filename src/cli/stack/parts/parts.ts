@@ -1,13 +1,14 @@
 import { writeFileSync } from "node:fs"
 import { createRequire } from "node:module"
 import { join } from "node:path"
+import type { RedisEnv } from "../../../redis-tcp/open-redis.ts"
 import { CliError } from "../../cli-error.ts"
 import { answersHttp, answersRedisPing } from "../processes/probes.ts"
 import { readOwnLine, readRedisLine, readWorkerdLine } from "../processes/read-part-line.ts"
 import type { RedisProgram } from "../redis/find-redis.ts"
-import type { RestEndpoint } from "./edge-variables.ts"
 import type { Part, PartDeps } from "./part.ts"
 import { redactUrl } from "./redact-url.ts"
+import { variablesOf } from "./redis-variables.ts"
 import { writeWorkerdConfig } from "./workerd-config.ts"
 
 /** The password is passed in a file, because arguments are visible in the process list. */
@@ -82,7 +83,7 @@ const FRUGAL_HEAP = "--max-semi-space-size=4"
 
 export function classifierPart(
   { root, cwd = root, env }: PartDeps,
-  rest: RestEndpoint,
+  redis: RedisEnv,
   at: { healthPort: number },
 ): Part {
   return {
@@ -95,8 +96,7 @@ export function classifierPart(
     env: {
       ...FRUGAL_MALLOC,
       ...env,
-      UPSTASH_REDIS_REST_URL: rest.url,
-      UPSTASH_REDIS_REST_TOKEN: rest.token,
+      ...variablesOf(redis),
       HEALTH_PORT: String(at.healthPort),
     },
     ready: { by: "event", event: "classifier.ready" },

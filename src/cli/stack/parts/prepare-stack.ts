@@ -1,5 +1,6 @@
 import { mkdirSync } from "node:fs"
 import { join } from "node:path"
+import type { RedisEnv } from "../../../redis-tcp/open-redis.ts"
 import { CliError } from "../../cli-error.ts"
 import { acceptsConnections } from "../processes/probes.ts"
 import { findRedis } from "../redis/find-redis.ts"
@@ -20,9 +21,9 @@ export async function prepareStack(config: StackConfig, output: StackOutput, sig
   const secrets = keepSecrets(join(config.home, "secrets.json"))
   const takePort = portTaker(output)
   const port = await takePort(config.ports.edge)
-  const { stages, rest } = await planQueue(config, secrets, { output, takePort, signal })
+  const { stages, rest, redis } = await planQueue(config, secrets, { output, takePort, signal })
   const healthPort = await takePort(config.ports.health)
-  const classifier = classifierPart(signing(config, secrets.webhookSecrets), rest, { healthPort })
+  const classifier = classifierPart(signing(config, secrets.webhookSecrets), redis, { healthPort })
   const edge = await planEdge(config, edgeVariables(config.env, rest, secrets.ticketSecrets), {
     port,
     output,
@@ -39,12 +40,13 @@ async function planQueue(
   config: StackConfig,
   secrets: Secrets,
   { output, takePort, signal }: QueueNeeds,
-): Promise<{ stages: Part[][]; rest: RestEndpoint }> {
+): Promise<{ stages: Part[][]; rest: RestEndpoint; redis: RedisEnv }> {
   const { queue, env } = config
   if (queue.kind === "rest") {
     const shown = redactUrl(queue.url)
     output.say("stack.redis_given", { url: shown }, partRow("redis", "yours, over REST", shown))
-    return { stages: [], rest: queue }
+    const { url: UPSTASH_REDIS_REST_URL, token: UPSTASH_REDIS_REST_TOKEN } = queue
+    return { stages: [], rest: queue, redis: { UPSTASH_REDIS_REST_URL, UPSTASH_REDIS_REST_TOKEN } }
   }
   const stages: Part[][] = []
   let redisUrl: string
@@ -66,7 +68,7 @@ async function planQueue(
   const port = await takePort(config.ports.gateway)
   const token = env.UPSTASH_REDIS_REST_TOKEN || secrets.gatewayToken
   stages.push([gatewayPart(config, redisUrl, { port, token })])
-  return { stages, rest: { url: `http://127.0.0.1:${port}`, token } }
+  return { stages, rest: { url: `http://127.0.0.1:${port}`, token }, redis: { REDIS_URL: redisUrl } }
 }
 
 async function planEdge(

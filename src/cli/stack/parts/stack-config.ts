@@ -1,4 +1,5 @@
 import { join, resolve } from "node:path"
+import { isRedisUrl } from "../../../lib/redis/redis-url.ts"
 import { CliError, EXIT } from "../../cli-error.ts"
 import { isInstalled, modelsFolder, packageRoot, projectFolder } from "../../package-root.ts"
 import type { PortWish } from "./choose-port.ts"
@@ -72,8 +73,8 @@ function readQueue(env: NodeJS.ProcessEnv): Queue {
   return { kind: "rest", url, token }
 }
 
-function readRedisUrl(value: string): string {
-  if (URL.canParse(value) && /^rediss?:$/.test(new URL(value).protocol)) return value
+export function readRedisUrl(value: string): string {
+  if (isRedisUrl(value)) return value
   // The value may hold a password: name the variable only.
   throw new CliError("Cannot read REDIS_URL: expected redis://[user:password@]host[:port][/database]", {
     exitCode: EXIT.usage,

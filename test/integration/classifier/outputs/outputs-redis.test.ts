@@ -2,7 +2,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vit
 import { AppError } from "../../../../src/lib/app-error.ts"
 import { type OutputLimits, StoredOutputs } from "../../../../src/lib/outputs/stored-outputs.ts"
 import { createKeys } from "../../../../src/lib/redis/keys.ts"
-import { connectRedis, type RedisRest } from "../../../../src/lib/redis/redis.ts"
+import type { Redis } from "../../../../src/lib/redis/redis.ts"
+import { connectRest } from "../../../../src/lib/redis/rest.ts"
 import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
 import { redisSdk } from "../../../support/redis/redis-sdk.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../../../support/redis/redis-server.ts"
@@ -13,14 +14,14 @@ const LIMITS: OutputLimits = { maxBytes: 1_000_000, maxAllBytes: 10_000_000, ttl
 
 let server: TestRedis
 let gateway: TestGateway
-let redis: RedisRest
+let redis: Redis
 let sdk: ReturnType<typeof redisSdk>
 const keys = createKeys("test")
 
 beforeAll(async () => {
   server = await startRedis()
   gateway = await startGateway({ redisUrl: server.url })
-  redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
+  redis = connectRest({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
   sdk = redisSdk(gateway)
 })
 afterAll(async () => {
@@ -102,10 +103,10 @@ describe("StoredOutputs", () => {
 
   test("takes its room once, however often its bytes fail, and gives it back when Redis goes on refusing them", async () => {
     const outage = new AppError("redis_unavailable", "Cannot reach the queue's Redis")
-    const setBytes = vi.fn<RedisRest["setBytes"]>().mockRejectedValue(outage)
+    const setBytes = vi.fn<Redis["setBytes"]>().mockRejectedValue(outage)
     let isUp = false
     const ping = () => (isUp ? redis.ping() : Promise.reject(outage))
-    const outputs = new StoredOutputs({ ...redis, setBytes, ping } as RedisRest, keys, LIMITS)
+    const outputs = new StoredOutputs({ ...redis, setBytes, ping } as Redis, keys, LIMITS)
     const put = () => outputs.put("one", output(noise(1_000)), { nowMs: T0 })
     const taken = async () => Number((await redis.hvals(keys.outputBytes))[0])
     // An outage is waited for, as long as it lasts.

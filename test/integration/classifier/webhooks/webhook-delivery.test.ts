@@ -6,7 +6,7 @@ import { createSigners } from "../../../../src/classifier/webhooks/webhook-signe
 import { AppError } from "../../../../src/lib/app-error.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { NewJob } from "../../../../src/lib/queue/new-job.ts"
-import type { RedisRest } from "../../../../src/lib/redis/redis.ts"
+import type { Redis } from "../../../../src/lib/redis/redis.ts"
 import type { DeliveryEvent } from "../../../../src/lib/webhooks/delivery.ts"
 import { DELIVERY_LEASE_MS, Outbox } from "../../../../src/lib/webhooks/outbox.ts"
 import { newWebhookSecret } from "../../../../src/lib/webhooks/webhook-secret.ts"
@@ -456,7 +456,7 @@ describe("deliverers", () => {
   })
 
   it("one that dies after sending and before saying so sends twice at most, under the same id", async () => {
-    const neverRecords: RedisRest = {
+    const neverRecords: Redis = {
       ...harness.redis,
       script: (text, keys, args) =>
         String(args[0]).startsWith("msg_") ? new Promise(() => undefined) : harness.redis.script(text, keys, args),
@@ -481,7 +481,7 @@ describe("deliverers", () => {
   it("send once although every reply of Redis is lost once", async () => {
     harness.auditing = false
     const lostOnce = new Set<string>()
-    const flaky: RedisRest = {
+    const flaky: Redis = {
       ...harness.redis,
       async script(text, keys, args) {
         const reply = await harness.redis.script(text, keys, args)

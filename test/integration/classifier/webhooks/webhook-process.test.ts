@@ -6,7 +6,8 @@ import { fileURLToPath } from "node:url"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest"
 import { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import { createKeys } from "../../../../src/lib/redis/keys.ts"
-import { connectRedis, type RedisRest } from "../../../../src/lib/redis/redis.ts"
+import type { Redis } from "../../../../src/lib/redis/redis.ts"
+import { connectRest } from "../../../../src/lib/redis/rest.ts"
 import { createSealer } from "../../../../src/lib/redis/sealed-bytes.ts"
 import { DELIVERY_LEASE_MS, Outbox } from "../../../../src/lib/webhooks/outbox.ts"
 import { newWebhookSecret } from "../../../../src/lib/webhooks/webhook-secret.ts"
@@ -26,7 +27,7 @@ const CLI = fileURLToPath(new URL("../../../../dist/cli/main.js", import.meta.ur
 
 let server: TestRedis
 let gateway: TestGateway
-let redis: RedisRest
+let redis: Redis
 let store: JobStore
 let outbox: Outbox
 let receiver: WebhookReceiver
@@ -36,7 +37,7 @@ beforeAll(async () => {
   if (!existsSync(DELIVERER)) throw new Error(`Cannot find ${DELIVERER}: run "npm run build"`)
   server = await startRedis()
   gateway = await startGateway({ redisUrl: server.url })
-  redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
+  redis = connectRest({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
   store = new JobStore(redis, createKeys(), DEFAULT_STORE_LIMITS)
   outbox = new Outbox(redis, createKeys(), { resultTtlMs: 86_400_000 })
 })

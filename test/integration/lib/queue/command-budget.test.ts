@@ -2,7 +2,8 @@ import { createClient } from "@redis/client"
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest"
 import { createApp } from "../../../../src/edge/app.ts"
 import { createServices } from "../../../../src/edge/services.ts"
-import { connectRedis, type RedisRest } from "../../../../src/lib/redis/redis.ts"
+import type { Redis } from "../../../../src/lib/redis/redis.ts"
+import { connectRest } from "../../../../src/lib/redis/rest.ts"
 import { type BilledClassifier, startBilledClassifier } from "../../../support/classifier/billing-classifier.ts"
 import { flatPng } from "../../../support/images/images.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../../../support/redis/redis-server.ts"
@@ -26,13 +27,13 @@ const HOUR_MS = 3_600_000
 
 let server: TestRedis
 let gateway: TestGateway
-let redis: RedisRest
+let redis: Redis
 let client: Client
 
 beforeAll(async () => {
   server = await startRedis()
   gateway = await startGateway({ redisUrl: server.url })
-  redis = connectRedis({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
+  redis = connectRest({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
   client = createClient({ url: server.url })
   await client.connect()
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { ServiceMeter } from "../../../../src/classifier/jobs/service-meter.ts"
-import type { RedisRest } from "../../../../src/lib/redis/redis.ts"
+import type { Redis } from "../../../../src/lib/redis/redis.ts"
 import { RedisClock } from "../../../../src/lib/redis/redis-clock.ts"
 
 describe("RedisClock", () => {
@@ -14,7 +14,7 @@ describe("RedisClock", () => {
         ms += way[1] ?? 0
         return [Math.floor(redisMs / 1_000), (redisMs % 1_000) * 1_000]
       },
-    } as unknown as RedisRest
+    } as unknown as Redis
     const clock = new RedisClock(redis, { monotonicMs: () => ms, wallMs: () => ms })
     way = [0, 40]
     await clock.correct()
@@ -51,7 +51,7 @@ describe("RedisClock", () => {
         pass(state.tookMs / 2)
         return [Math.floor(redisMs / 1_000), (redisMs % 1_000) * 1_000]
       },
-    } as unknown as RedisRest
+    } as unknown as Redis
     const clock = new RedisClock(redis, {
       monotonicMs: () => state.monotonicMs,
       wallMs: () => state.wallMs,

@@ -2,14 +2,24 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest"
 import { listenForWakeUps, type WakeUpOptions } from "../../../../src/classifier/jobs/wake-up.ts"
 import { createLog } from "../../../../src/lib/log.ts"
 import { encodeWakeUp } from "../../../../src/lib/queue/wake-up-message.ts"
+import { readEventStream } from "../../../../src/lib/redis/event-stream.ts"
+import type { ChannelListener } from "../../../../src/lib/redis/redis.ts"
 
 /** A server that takes subscriptions, says what it is told to, and lets each stream go with its signal, as fetch does. */
 class FakeServer {
   readonly streams: { send: (text: string) => void; end: () => void; break: () => void; isOpen: () => boolean }[] = []
   refuses = false
 
-  async subscribe(_channel: string, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
-    if (this.refuses) throw new Error("refused")
+  pings = false
+
+  subscribe(_channel: string, listener: ChannelListener, signal: AbortSignal): Promise<void> {
+    if (this.refuses) return Promise.reject(new Error("refused"))
+    const silence = new AbortController()
+    const stream = this.#open(AbortSignal.any([signal, silence.signal]))
+    return readEventStream(stream, listener, { server: this, onSilence: () => silence.abort() })
+  }
+
+  #open(signal: AbortSignal): ReadableStream<Uint8Array> {
     return new ReadableStream({
       start: (controller) => {
         let open = true

@@ -15,7 +15,13 @@ test("findEndpoint() prefers what the environment names to the stack that runs h
   writeFileSync(runPath, JSON.stringify({ pid: 1, url: "", groups: [] }))
   expect(() => findEndpoint({}, runPath)).toThrow("no stack runs here")
   writeFileSync(runPath, JSON.stringify({ pid: 1, url: "u", rest, groups: [] }))
-  expect(findEndpoint({}, runPath)).toEqual(rest)
-  expect(findEndpoint(given, runPath)).toEqual({ url: "https://x.upstash.io", token: "t" })
+  expect(findEndpoint({}, runPath)).toEqual({
+    UPSTASH_REDIS_REST_URL: rest.url,
+    UPSTASH_REDIS_REST_TOKEN: rest.token,
+  })
+  expect(findEndpoint(given, runPath)).toEqual(given)
+  const REDIS_URL = "rediss://:p@h:1/2"
+  expect(findEndpoint({ ...given, REDIS_URL }, runPath)).toEqual({ REDIS_URL })
+  expect(() => findEndpoint({ REDIS_URL: "redis://:hunter2@" }, runPath)).toThrow(/REDIS_URL(?!.*hunter2)/)
   expect(() => findEndpoint({ UPSTASH_REDIS_REST_URL: "https://x" }, runPath)).toThrow("set both, or neither")
 })

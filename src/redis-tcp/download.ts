@@ -1,5 +1,5 @@
 import { request } from "undici"
-import type { Download } from "../../lib/redis/redis.ts"
+import type { Download } from "../lib/redis/rest.ts"
 
 /**
  * fetch() copies what it reads twice before we see it: for photos of 12 megapixels the garbage cost a tenth of the classifier's
