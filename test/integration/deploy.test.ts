@@ -13,7 +13,13 @@ import { classifierEnv } from "../../src/classifier/config.ts"
 import { listProcesses } from "../../src/cli/stack/processes/process-list.ts"
 import { edgeEnv } from "../../src/edge/config.ts"
 import { gatewayEnv } from "../../src/gateway/config.ts"
+import { JobStore } from "../../src/lib/queue/job-store.ts"
+import { findEviction } from "../../src/lib/redis/eviction.ts"
+import { createKeys } from "../../src/lib/redis/keys.ts"
+import { connectTcp } from "../../src/redis-tcp/tcp.ts"
 import { freePort } from "../support/free-ports.ts"
+import { claimOf, jobOf, submit, success } from "../support/store/store-harness.ts"
+import { DEFAULT_STORE_LIMITS } from "../support/store/store-limits.ts"
 
 const run = promisify(execFile)
 const MAX_WORKER_BYTES = 300_000
@@ -109,11 +115,15 @@ describe("compose.yaml", () => {
     expect(Object.values(services).filter(({ env_file }) => env_file !== undefined)).toEqual([])
   })
 
-  it("keeps Redis out of reach of what decodes strangers' bytes: the gateway stands between, in two networks", () => {
-    expect(sharing("store").sort()).toEqual(["gateway", "redis"])
+  it("keeps Redis out of reach of the world and of the edge, in a network of its own", () => {
+    expect(sharing("store").sort()).toEqual(["classifier", "gateway", "redis"])
     expect(networks.store?.internal).toBe(true)
     expect(services.redis?.networks).toEqual(["store"])
-    expect(services.classifier?.networks).not.toContain("store")
+    // Of the two passwords the classifier is given the one of its own user.
+    expect(services.classifier?.environment.REDIS_URL).toMatch(
+      /^redis:\/\/classifier:\$\{UPSTASH_REDIS_REST_TOKEN:[^}]*\}@redis:6379$/,
+    )
+    expect(JSON.stringify(services.classifier)).not.toContain("REDIS_PASSWORD")
     const ports = Object.values(services).flatMap((service) => service.ports ?? [])
     expect(ports).toEqual(["127.0.0.1:8787:8787"])
   })
@@ -145,18 +155,57 @@ describe("compose.yaml", () => {
     const command = script
       .replaceAll("$$", "$")
       .replace("redis-server -", `redis-server - --port ${port} --bind 127.0.0.1`)
-    const redis = spawn(shell, [flag, command], { cwd: folder, env: { ...process.env, REDISCLI_AUTH: "hunter2" } })
+    const env = { ...process.env, REDISCLI_AUTH: "hunter2", CLASSIFIER_PASSWORD: "swordfish" }
+    const redis = spawn(shell, [flag, command], { cwd: folder, env })
     try {
       await expect.poll(() => ask(port, "PING\r\n"), { timeout: 10_000 }).toMatch(/^-NOAUTH/)
       expect(await ask(port, "AUTH hunter2\r\nCONFIG GET maxmemory-policy\r\n")).toContain("noeviction")
       const commands = (await listProcesses()).map(({ command }) => command)
-      expect(commands.filter((command) => command.includes("hunter2"))).toEqual([])
+      expect(commands.filter((command) => /hunter2|swordfish/.test(command))).toEqual([])
+      await expectClassifierRights(`redis://classifier:swordfish@127.0.0.1:${port}`)
     } finally {
       redis.kill()
       await once(redis, "exit")
     }
   })
 })
+
+/** All that a classifier does with the queue, and nothing that would harm it or what else lies there. */
+async function expectClassifierRights(url: string): Promise<void> {
+  const redis = connectTcp({ url })
+  const stop = new AbortController()
+  try {
+    const keys = createKeys()
+    const store = new JobStore(redis, keys, DEFAULT_STORE_LIMITS)
+    const heard: string[] = []
+    const listener = { onSubscribed: () => heard.push("+"), onMessage: (message: string) => heard.push(message) }
+    const listening = redis.subscribe(keys.wakeChannel, listener, stop.signal).catch(() => "aborted at the end")
+    await expect.poll(() => heard).toEqual(["+"])
+    await submit(store, jobOf("a", { createdMs: Date.now() }))
+    const { jobs } = await store.claim(claimOf({ nowMs: Date.now() }))
+    expect(await store.getPayload("a-bytes")).toHaveLength(3)
+    expect(await store.finish({ jobId: "a", token: jobs[0]?.leaseToken ?? "" }, success(), Date.now())).toBe(true)
+    expect(await findEviction(redis)).toBeNull()
+    await expect.poll(() => heard.length).toBeGreaterThan(1)
+    const forbidden = [
+      "CONFIG GET dir",
+      "FLUSHALL",
+      "KEYS *",
+      "ACL LIST",
+      "SHUTDOWN",
+      "GET other",
+      "REPLICAOF NO ONE",
+    ]
+    const { port, password } = new URL(url)
+    const said = await ask(Number(port), [`AUTH classifier ${password}`, ...forbidden, ""].join("\r\n"))
+    expect(said.trim().split("\r\n")).toEqual(["+OK", ...forbidden.map(() => expect.stringMatching(/^-NOPERM/))])
+    stop.abort()
+    await listening
+  } finally {
+    stop.abort()
+    redis.close()
+  }
+}
 
 describe("docs/security.md", () => {
   it("names tests that there are", async () => {
