@@ -6,7 +6,7 @@ import type { Enqueued, NewJob } from "../../../src/lib/queue/new-job.ts"
 import { Operator } from "../../../src/lib/queue/operator.ts"
 import type { StoreLimits } from "../../../src/lib/queue/queue-config.ts"
 import { createKeys, type Keys } from "../../../src/lib/redis/keys.ts"
-import type { Redis } from "../../../src/lib/redis/redis.ts"
+import { REDIS_COMMANDS, type Redis } from "../../../src/lib/redis/redis.ts"
 import { connectRest } from "../../../src/lib/redis/rest.ts"
 import { connectTcp } from "../../../src/redis-tcp/tcp.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../redis/redis-server.ts"
@@ -45,10 +45,11 @@ export async function startStoreHarness(target: object = {}): Promise<StoreHarne
   // Generous: on a busy machine a call that is cut off would be a failure of the test, not of the store.
   const rest = connectRest({ url: gateway.url, token: gateway.token, timeoutMs: 20_000 })
   const tcp = connectTcp({ url: server.url, timeoutMs: 120_000 })
+  const both = inTurns(rest, tcp)
   const audited: Redis = {
-    ...rest,
+    ...both,
     async script(script, scriptKeys, args) {
-      const reply = await rest.script(script, scriptKeys, args)
+      const reply = await both.script(script, scriptKeys, args)
       if (harness.auditing) await auditStore(client, keys)
       return reply
     },
@@ -62,8 +63,7 @@ export async function startStoreHarness(target: object = {}): Promise<StoreHarne
     auditing: true,
     store: (limits?: Partial<StoreLimits>) => new JobStore(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
     operator: (limits?: Partial<StoreLimits>) => new Operator(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
-    crowdStore: (limits?: Partial<StoreLimits>) =>
-      new JobStore(tcp, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
+    crowdStore: (limits?: Partial<StoreLimits>) => new JobStore(tcp, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),
     async reset() {
       harness.auditing = true
       await client.flushAll()
@@ -76,6 +76,19 @@ export async function startStoreHarness(target: object = {}): Promise<StoreHarne
     },
   })
   return harness
+}
+
+/** Every other call over REST and by TCP: what holds here holds on both. */
+function inTurns(...adapters: readonly Redis[]): Redis {
+  let calls = 0
+  const call =
+    (name: keyof Redis) =>
+    (...args: unknown[]) => {
+      const redis = adapters[calls++ % adapters.length] as unknown as Record<string, (...args: unknown[]) => unknown>
+      return redis[name]?.(...args)
+    }
+  const names = [...REDIS_COMMANDS, "script", "setBytes", "getBytes", "subscribe"] as const
+  return Object.fromEntries(names.map((name) => [name, call(name)])) as unknown as Redis
 }
 
 const IMAGE: ImageInfo = { format: "png", width: 4, height: 3, bytes: 3, sha256: "0".repeat(64), orientation: 1 }
