@@ -1,6 +1,6 @@
 import * as z from "zod"
 import type { Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"
 import { EXPIRE_WAITING } from "../redis/scripts.ts"
 
@@ -11,7 +11,7 @@ export type LatePage = { ended: number; next: number }
  * it. `next` is where to go on, or -1 at the end. @throws AppError redis_unavailable
  */
 export async function endLate(
-  { redis, keys }: { redis: RedisRest; keys: Keys },
+  { redis, keys }: { redis: Redis; keys: Keys },
   queue: string,
   { nowMs, from = 0 }: { nowMs: number; from?: number },
 ): Promise<LatePage> {

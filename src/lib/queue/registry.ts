@@ -63,7 +63,7 @@ export class Registry {
   readonly #redis: Redis
   readonly #key: string
   readonly #counters: string
-  readonly #queue: { redis: RedisRest; keys: Keys }
+  readonly #queue: { redis: Redis; keys: Keys }
 
   constructor(redis: Redis, keys: Keys) {
     this.#redis = redis
