@@ -11,15 +11,15 @@ export type SendOptions = {
   timeoutMs: number
   /** Replies with bytes instead of text. */
   asBytes?: boolean
-  signal?: AbortSignal
 }
 
-type Link = { client: Client; ready: Promise<unknown> }
+/** `replies`: how many have come. */
+type Link = { client: Client; ready: Promise<unknown>; replies: number }
 type Client = ReturnType<typeof openClient>
 
 /**
- * A connection that opens with the first command that needs it. When it breaks, or does not answer a command in time, it is given up
- * with all that it has under way, and the next command opens another: no command is kept or sent again in here.
+ * A connection that opens with the first command that needs it. When it breaks, or says nothing for as long as a command may take, it is
+ * given up with all that it has under way, and the next command opens another: no command is kept or sent again in here.
  */
 export class TcpConnection {
   readonly #url: string
@@ -30,31 +30,38 @@ export class TcpConnection {
     this.#url = url
   }
 
-  /** @throws ErrorReply, TimeoutError, the signal's reason, and what ended the connection */
-  async send(args: (string | Buffer)[], { timeoutMs, asBytes, signal }: SendOptions): Promise<unknown> {
-    const link = this.#open()
-    let isSettled = false
-    let timer: ReturnType<typeof setTimeout> | undefined
-    const stopped = new Promise<never>((_resolve, reject) => {
-      const giveUp = (error: unknown) => {
-        if (isSettled) return
-        reject(error)
-        this.#drop(link)
+  /** @throws ErrorReply, TimeoutError, and what ended the connection */
+  send(args: (string | Buffer)[], { timeoutMs, asBytes }: SendOptions): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const link = this.#open()
+      const { replies } = link
+      let isOver = false
+      const late = () => {
+        if (isOver) return
+        reject(new DOMException(`No reply within ${timeoutMs} ms`, "TimeoutError"))
+        // Where others were answered meanwhile, the connection lives and has much to do: it has as long again.
+        if (link.replies === replies) this.#drop(link)
+        else timer = setTimeout(() => this.#drop(link), timeoutMs)
       }
-      const late = () => giveUp(new DOMException(`No reply within ${timeoutMs} ms`, "TimeoutError"))
       // A process that was held up may have the reply in its socket: that is read first.
-      timer = setTimeout(() => setImmediate(late), timeoutMs)
-      signal?.addEventListener("abort", () => giveUp(signal.reason), { once: true })
+      let timer = setTimeout(() => setImmediate(late), timeoutMs)
+      const settle = () => {
+        isOver = true
+        link.replies++
+        clearTimeout(timer)
+      }
+      sendOn(link, args, asBytes).then(
+        (reply) => {
+          settle()
+          resolve(reply)
+        },
+        (error: unknown) => {
+          settle()
+          if (error instanceof ErrorReply && IS_DEMOTED.test(error.message)) this.#drop(link)
+          reject(error)
+        },
+      )
     })
-    try {
-      return await Promise.race([sendOn(link, args, asBytes), stopped])
-    } catch (error) {
-      if (error instanceof ErrorReply && IS_DEMOTED.test(error.message)) this.#drop(link)
-      throw error
-    } finally {
-      isSettled = true
-      clearTimeout(timer)
-    }
   }
 
   /** Commands that are under way fail. */
@@ -75,7 +82,7 @@ export class TcpConnection {
         throw error
       },
     )
-    const link: Link = { client, ready }
+    const link: Link = { client, ready, replies: 0 }
     for (const event of ["error", "end"]) client.on(event, () => this.#drop(link))
     this.#link = link
     return link

@@ -22,12 +22,9 @@ export function connectTcp({ url, timeoutMs = 1_500 }: TcpOptions): Redis & { cl
   })
   const redis = createRedis({
     sdk,
-    timeoutMs,
-    ping: (timeoutMs) => commands.send(["PING"], { timeoutMs }),
-
-    async setBytes(key, value, { ttlMs, timeoutMs, signal }) {
+    async setBytes(key, value, ttlMs) {
       const view = Buffer.from(value.buffer, value.byteOffset, value.byteLength)
-      await bytes.send(["SET", key, view, "PX", String(ttlMs)], { timeoutMs, signal })
+      await bytes.send(["SET", key, view, "PX", String(ttlMs)], { timeoutMs: timeoutMs + transferMs(value.length) })
     },
 
     async getBytes(key) {

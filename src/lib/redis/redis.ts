@@ -29,25 +29,12 @@ export type Redis = Pick<Sdk, (typeof REDIS_COMMANDS)[number]> & {
 export type ChannelListener = { onSubscribed: () => void; onMessage: (message: string) => void }
 
 /** What an adapter does in its own way. */
-export type Transport = Pick<Redis, "getBytes" | "subscribe"> & {
-  sdk: Sdk
-  setBytes(
-    key: string,
-    bytes: Uint8Array,
-    options: { ttlMs: number; timeoutMs: number; signal: AbortSignal },
-  ): Promise<void>
-  /** One that is answered within that time, whatever else is under way. */
-  ping(timeoutMs: number): Promise<unknown>
-  timeoutMs: number
-}
+export type Transport = Pick<Redis, "setBytes" | "getBytes" | "subscribe"> & { sdk: Sdk }
 
 // A megabyte a second is the slowest line that we wait for.
 export const transferMs = (bytes: number): number => Math.ceil(bytes / 1_000)
 /** The most that is read at once. */
 export const MAX_VALUE_BYTES = 10_000_000
-/** An upload that takes longer may have a slow line, or a Redis that is gone: a PING tells which, in time for the client. */
-const PROBE_AFTER_MS = 300
-const PROBE_MS = 1_000
 
 export function createRedis(transport: Transport): Redis {
   const { sdk } = transport
@@ -81,17 +68,7 @@ export function createRedis(transport: Transport): Redis {
       })
     },
 
-    setBytes: (key, bytes, ttlMs) =>
-      guard(async () => {
-        const gone = new AbortController()
-        const probe = setTimeout(() => transport.ping(PROBE_MS).catch((error) => gone.abort(error)), PROBE_AFTER_MS)
-        const timeoutMs = transport.timeoutMs + transferMs(bytes.length)
-        try {
-          await transport.setBytes(key, bytes, { ttlMs, timeoutMs, signal: gone.signal })
-        } finally {
-          clearTimeout(probe)
-        }
-      }),
+    setBytes: (key, bytes, ttlMs) => guard(() => transport.setBytes(key, bytes, ttlMs)),
 
     getBytes: (key) => guard(() => transport.getBytes(key)),
 

@@ -18,6 +18,10 @@ export type Download = (
   init: { headers: Record<string, string>; signal: AbortSignal },
 ) => Promise<AsyncIterable<Uint8Array>>
 
+/** An upload that takes longer may have a slow line, or a Redis that is gone: a PING tells which, in time for the client. */
+const PROBE_AFTER_MS = 300
+const PROBE_MS = 1_000
+
 /** Redis over the Upstash REST protocol: one request a command. */
 export function connectRest({ url, token, timeoutMs = 1_500, download = fetchBody }: RestOptions): Redis {
   const base = url.replace(/\/$/, "")
@@ -40,16 +44,21 @@ export function connectRest({ url, token, timeoutMs = 1_500, download = fetchBod
 
   return createRedis({
     sdk,
-    timeoutMs,
-    ping: (timeoutMs) => request("/ping", { signal: AbortSignal.timeout(timeoutMs) }),
 
-    async setBytes(key, bytes, { ttlMs, timeoutMs, signal }) {
-      const response = await request(`/set/${encodeURIComponent(key)}?PX=${ttlMs}`, {
-        method: "POST",
-        body: bytes as Uint8Array<ArrayBuffer>,
-        signal: AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]),
-      })
-      await response.body?.cancel()
+    async setBytes(key, bytes, ttlMs) {
+      const gone = new AbortController()
+      const ping = () => request("/ping", { signal: AbortSignal.timeout(PROBE_MS) })
+      const probe = setTimeout(() => ping().catch((error) => gone.abort(error)), PROBE_AFTER_MS)
+      try {
+        const response = await request(`/set/${encodeURIComponent(key)}?PX=${ttlMs}`, {
+          method: "POST",
+          body: bytes as Uint8Array<ArrayBuffer>,
+          signal: AbortSignal.any([gone.signal, AbortSignal.timeout(timeoutMs + transferMs(bytes.length))]),
+        })
+        await response.body?.cancel()
+      } finally {
+        clearTimeout(probe)
+      }
     },
 
     async getBytes(key) {

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process"
 import { once } from "node:events"
 import { mkdtemp, readFile, rm } from "node:fs/promises"
-import { type AddressInfo, connect } from "node:net"
+import { type AddressInfo, connect, createServer as createPlainServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { createServer } from "node:tls"
@@ -94,6 +94,41 @@ describe("a connection", () => {
     await expect(redis.ping()).rejects.toMatchObject({ message: "The queue's Redis did not answer in time" })
     await expect.poll(isBack(redis), { timeout: 10_000 }).toBe("PONG")
     expect(proxy.accepted()).toBeGreaterThan(before)
+  })
+
+  it("that answers others is kept when a command is late, and given up when that is late twice over", async () => {
+    const sockets: Socket[] = []
+    const asked = vi.fn()
+    // Answers when it is told to.
+    const slow = createPlainServer((socket) => {
+      sockets.push(socket)
+      socket.on("data", (text) => String(text).split("PING").slice(1).forEach(asked)).on("error", nothing)
+    }).listen(0, "127.0.0.1")
+    closing.push(() => slow.close())
+    await once(slow, "listening")
+    const { port } = slow.address() as AddressInfo
+    const redis = open({ url: `redis://127.0.0.1:${port}`, timeoutMs: 300 })
+    const outcomes: string[] = []
+    const ping = () =>
+      redis.ping().then(
+        (pong) => outcomes.push(pong),
+        () => outcomes.push("late"),
+      )
+    const [first, second] = [ping(), ping()]
+    await expect.poll(() => asked.mock.calls.length).toBe(2)
+    sockets[0]?.write("+first\r\n")
+    await first
+    await second
+    sockets[0]?.write("+second\r\n")
+    const third = ping()
+    await expect.poll(() => asked.mock.calls.length).toBe(3)
+    sockets[0]?.write("+third\r\n")
+    await third
+    expect(outcomes).toEqual(["first", "late", "third"])
+    expect(sockets).toHaveLength(1)
+    await Promise.all([ping(), expect.poll(() => sockets[0]?.destroyed).toBe(true)])
+    await ping()
+    expect(sockets).toHaveLength(2)
   })
 
   it("keeps no command for later while Redis is away, and is back when Redis is, with its data", async () => {
