@@ -102,12 +102,12 @@ describe("a connection", () => {
     // Answers when it is told to.
     const slow = createPlainServer((socket) => {
       sockets.push(socket)
-      socket.on("data", (text) => String(text).split("PING").slice(1).forEach(asked)).on("error", nothing)
+      socket.on("data", (text) => String(text).split("ping").slice(1).forEach(asked)).on("error", nothing)
     }).listen(0, "127.0.0.1")
     closing.push(() => slow.close())
     await once(slow, "listening")
     const { port } = slow.address() as AddressInfo
-    const redis = open({ url: `redis://127.0.0.1:${port}`, timeoutMs: 300 })
+    const redis = open({ url: `redis://127.0.0.1:${port}`, timeoutMs: 700 })
     const outcomes: string[] = []
     const ping = () =>
       redis.ping().then(
