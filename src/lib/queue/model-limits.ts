@@ -1,6 +1,6 @@
 import * as z from "zod"
 import { counterFields, type Keys } from "../redis/keys.ts"
-import type { RedisRest } from "../redis/redis.ts"
+import type { Redis } from "../redis/redis.ts"
 import { modelOfQueue } from "./queue-name.ts"
 import type { ServiceRate } from "./registry.ts"
 
@@ -25,7 +25,7 @@ export function parseLimits([paused, limits]: readonly (string | null | undefine
 }
 
 /** @throws AppError redis_unavailable */
-export async function readLimits({ redis, keys }: { redis: RedisRest; keys: Keys }): Promise<QueueLimits> {
+export async function readLimits({ redis, keys }: { redis: Redis; keys: Keys }): Promise<QueueLimits> {
   return parseLimits((await redis.hmget(keys.counters, ...LIMIT_FIELDS)) as unknown as (string | null)[])
 }
 
