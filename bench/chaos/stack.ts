@@ -110,10 +110,7 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
   const edge = manage("edge", edgePart())
   const viaRest = { UPSTASH_REDIS_REST_URL: proxies.classifier.url, UPSTASH_REDIS_REST_TOKEN: token }
   const classifiers = Array.from({ length: options.classifiers }, (_, i) =>
-    manage(
-      `classifier ${i + 1}`,
-      classifierPart(classifierGround, viaRest, { healthPort: 0 }),
-    ),
+    manage(`classifier ${i + 1}`, classifierPart(classifierGround, viaRest, { healthPort: 0 })),
   )
   const kill = () => {
     for (const process of [edge, ...classifiers, gateway, redis]) process.kill()

@@ -1,4 +1,4 @@
-import * as z from "zod"
+import type * as z from "zod"
 import { restEnv } from "../lib/queue/queue-config.ts"
 import type { Redis } from "../lib/redis/redis.ts"
 import { redisUrl } from "../lib/redis/redis-url.ts"

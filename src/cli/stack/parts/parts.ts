@@ -81,11 +81,7 @@ export function gatewayPart(
 const FRUGAL_MALLOC = { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "131072" }
 const FRUGAL_HEAP = "--max-semi-space-size=4"
 
-export function classifierPart(
-  { root, cwd = root, env }: PartDeps,
-  redis: RedisEnv,
-  at: { healthPort: number },
-): Part {
+export function classifierPart({ root, cwd = root, env }: PartDeps, redis: RedisEnv, at: { healthPort: number }): Part {
   return {
     name: "classifier",
     what: "TF.js WASM",
