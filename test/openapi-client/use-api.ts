@@ -64,6 +64,8 @@ export async function useApi(given: Given): Promise<{ ids: string[]; codes: stri
   dataOf(await client.GET("/readyz")).status satisfies "ready"
   dataOf(await client.GET("/openapi.json"))
   dataOf(await client.GET("/docs", { parseAs: "text" }))
+  dataOf(await client.GET("/llms.txt", { parseAs: "text" }))
+  dataOf(await client.GET("/llms-full.txt", { parseAs: "text" }))
   dataOf(await client.GET("/", { parseAs: "text" }))
   dataOf(await client.POST("/predict", { ...raw, params: { query: { top_k: 2 } } })).predictions[0]?.probability
 

@@ -1,4 +1,5 @@
 import { renderDocs } from "../docs/render-docs.ts"
+import { renderLlms, renderLlmsFull } from "../docs/render-llms.ts"
 import { STYLE } from "../docs/style.ts"
 import { baseUrl } from "../http/names.ts"
 import { createRoute } from "../openapi/api-route.ts"
@@ -35,6 +36,36 @@ const readDocs = createRoute({
   errors: [],
 })
 
+const CACHED = ["Cache-Control", "public, max-age=300"] as const
+
+const plainText = {
+  description: "Markdown",
+  content: { "text/plain": { type: "string" } },
+  headers: ["Cache-Control"],
+} as const
+
+const readLlms = createRoute({
+  method: "get",
+  path: "/llms.txt",
+  operationId: "readLlms",
+  tag: "About",
+  summary: "List the guides and the reference for language models",
+  access: "public",
+  responses: { 200: plainText },
+  errors: [],
+})
+
+const readLlmsFull = createRoute({
+  method: "get",
+  path: "/llms-full.txt",
+  operationId: "readLlmsFull",
+  tag: "About",
+  summary: "Get the guides, operations and errors as one text",
+  access: "public",
+  responses: { 200: plainText },
+  errors: [],
+})
+
 /** What the routes say of themselves. Made when it is first asked for: few isolates ever are. */
 export function describeApi(routers: readonly EdgeRouter[]): EdgeRouter {
   const about = newRouter()
@@ -44,7 +75,7 @@ export function describeApi(routers: readonly EdgeRouter[]): EdgeRouter {
     const routes = [...routers, about].flatMap(({ described }) => described)
     const { ALLOW_ANONYMOUS: allowAnonymous, PUBLIC_URL: publicUrl } = c.var.services.config
     document ??= createDocument(routes, { allowAnonymous, publicUrl })
-    c.header("Cache-Control", "public, max-age=300")
+    c.header(...CACHED)
     return document
   }
 
@@ -55,6 +86,12 @@ export function describeApi(routers: readonly EdgeRouter[]): EdgeRouter {
     c.header("Content-Security-Policy", contentSecurityPolicy)
     return c.html(renderDocs(describe(c), baseUrl(c)))
   })
+
+  about.openapi(readLlms, (c) => {
+    c.header(...CACHED)
+    return c.text(renderLlms(baseUrl(c)))
+  })
+  about.openapi(readLlmsFull, (c) => c.text(renderLlmsFull(describe(c), baseUrl(c))))
   return about
 }
 

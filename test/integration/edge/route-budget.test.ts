@@ -199,6 +199,8 @@ const SCENARIOS: Record<string, Scenario> = {
   "GET /v1/samples | ": pure("/v1/samples"),
   "GET /openapi.json | ": pure("/openapi.json"),
   "GET /docs | ": pure("/docs"),
+  "GET /llms.txt | ": pure("/llms.txt"),
+  "GET /llms-full.txt | ": pure("/llms-full.txt"),
 }
 
 describe("docs/costs.md", () => {

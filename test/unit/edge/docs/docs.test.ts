@@ -65,6 +65,31 @@ describe("GET /docs", () => {
   })
 })
 
+describe("GET /llms.txt and /llms-full.txt", () => {
+  const ask = async (path: string) => (await openDetachedApp({ ALLOWED_HOSTS: "*" })).request(`${ORIGIN}${path}`)
+
+  it("/llms.txt links to what there is, at the address that it came from", async () => {
+    const response = await ask("/llms.txt")
+    expect([response.status, response.headers.get("content-type")]).toEqual([200, "text/plain; charset=UTF-8"])
+    expect(response.headers.get("cache-control")).toBe("public, max-age=300")
+    const text = await response.text()
+    expect(text).toMatch(/^# claimcheck\n\n> \w/)
+    const links = [...text.matchAll(/\]\(([^)]+)\)/g)].map(([, link = ""]) => link)
+    expect(links.length).toBeGreaterThan(5)
+    for (const link of links) expect((await ask(link.replace(ORIGIN, ""))).status, link).toBe(200)
+  })
+
+  it("/llms-full.txt has every example of /docs as it stands there, every operation and every error", async () => {
+    const text = await (await ask("/llms-full.txt")).text()
+    for (const { code } of examplesOf(await (await ask("/docs")).text())) expect(text).toContain(code)
+    const { paths } = await readDocument()
+    for (const [path, methods] of Object.entries(paths))
+      for (const method of Object.keys(methods)) expect(text).toContain(`\`${method.toUpperCase()} ${path}\``)
+    for (const code of Object.keys(ERRORS)) expect(text).toContain(`- \`${code}\``)
+    expect(text).not.toContain("{origin}")
+  })
+})
+
 describe("docs/*.md", () => {
   const read = (name: string) => readFileSync(`docs/${name}`, "utf8")
   /** The first cells of the rows of its tables: each name that stands there as code. */
