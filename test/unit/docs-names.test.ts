@@ -1,4 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { globSync } from "tinyglobby"
 import { describe, expect, it } from "vitest"
 import { classifierEnv } from "../../src/classifier/config.ts"
 import { edgeEnv } from "../../src/edge/config.ts"
@@ -27,6 +28,8 @@ describe("the documentation names what exists", () => {
   it.each(PAGES)("%s: every file that it names as code", (page) => {
     const paths = read(page).matchAll(/`((?:src|test|bench|scripts|deploy|docs)\/[\w./-]+)`/g)
     for (const [, path = ""] of paths) expect(existsSync(path), `${page} names ${path}`).toBe(true)
+    for (const [, path = ""] of read(page).matchAll(/`((?:unit|integration|e2e|long)\/[\w./*-]+\.test\.ts)`/g))
+      expect(globSync(`test/${path}`), `${page} names ${path}`).not.toEqual([])
   })
 
   it.each(PAGES)("%s: every file and heading that it links to", (page) => {
