@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from "node:fs"
 import { Command, CommanderError } from "commander"
 import { addDeadCommand } from "./admin/dead-command.ts"
 import { addDrainCommand } from "./admin/drain-command.ts"
+import { addJobsCommand } from "./admin/jobs-command.ts"
 import { addPauseCommands } from "./admin/pause-command.ts"
 import { addQueueCommand } from "./admin/queue-command.ts"
 import { addBatchCommand } from "./batch/batch-command.ts"
@@ -53,6 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
   addTicketCommand(program)
   addModelsCommand(program)
   addQueueCommand(program)
+  addJobsCommand(program)
   addDeadCommand(program)
   addPauseCommands(program)
   addDrainCommand(program)

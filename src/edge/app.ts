@@ -19,6 +19,7 @@ import { classifications } from "./routes/classifications.ts"
 import { deliveries } from "./routes/deliveries.ts"
 import { describeApi } from "./routes/describe-api.ts"
 import { health } from "./routes/health.ts"
+import { jobs } from "./routes/jobs.ts"
 import { models } from "./routes/models.ts"
 import { outputs } from "./routes/outputs.ts"
 import { page } from "./routes/page.ts"
@@ -31,7 +32,19 @@ import type { Services } from "./services.ts"
 /** Served without authentication. */
 const PUBLIC_ROUTERS = [page, samples]
 /** Every other route there is, with its whole path. */
-const ROUTERS = [classifications, deliveries, retries, batches, batchResults, outputs, models, queue, predict, health]
+const ROUTERS = [
+  classifications,
+  jobs,
+  deliveries,
+  retries,
+  batches,
+  batchResults,
+  outputs,
+  models,
+  queue,
+  predict,
+  health,
+]
 
 /** Where a POST counts against the rate limit of its caller: wherever it may put something into the queue. */
 const SUBMIT_PATHS = ROUTERS.flatMap(({ described }) => described)

@@ -185,6 +185,35 @@ describe("claimcheck queue, pause, resume", () => {
   })
 })
 
+describe("claimcheck jobs", () => {
+  test("finds what waits by state, model, caller and age, and cancels what matches", async () => {
+    await paused()
+    const [first, second] = [await waitingTicket(), await waitingTicket()]
+    const jobOf = (ticket: string) => ticket.slice(4, 30)
+    const found = async (...filters: string[]) =>
+      linesOf<{ id: string }>(await ok("jobs", "--json", ...filters)).map(({ id }) => id)
+    expect(await found()).toEqual([first, second].map(jobOf))
+    const [job] = linesOf<{ model: string; caller: string }>(await ok("jobs", "--json", "--limit", "1"))
+    expect(await found("--state", "queued", "--model", job?.model ?? "", "--caller", job?.caller ?? "")).toHaveLength(2)
+    for (const filter of [
+      ["--state", "processing"],
+      ["--caller", "key:nobody"],
+      ["--older-than", "1h"],
+    ])
+      expect(await ok("jobs", ...filter)).toBe("There are no such jobs.\n")
+    expect(await ok("jobs")).toMatch(new RegExp(`^job +state .*\\n${jobOf(first)} +queued +${job?.model} `))
+
+    expect(await cli("jobs", "cancel")).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("a filter, or --all"),
+    })
+    expect(await cli("jobs", "cancel", "--all")).toMatchObject({ code: 2, stderr: expect.stringContaining("--yes") })
+    expect(await ok("jobs", "cancel", "--caller", "key:nobody", "--yes")).toBe("0 jobs canceled\n")
+    expect(await ok("jobs", "cancel", "--state", "queued", "--yes")).toBe("2 jobs canceled\n")
+    expect(await found()).toEqual([])
+  })
+})
+
 describe("claimcheck dead", () => {
   /** Claims a job as a classifier would, and gives it up: with one attempt, it is dead. */
   async function bury(): Promise<string> {

@@ -88,7 +88,14 @@ test("a client that openapi-typescript generates compiles under strict, and ever
     silentUrl: pictures.urlOf(SILENT),
     webhookUrl: receiver.url,
   })
-  expect(codes).toEqual(["invalid_options", "not_found", "invalid_rows", "already_finished"])
+  expect(codes).toEqual([
+    "unauthorized",
+    "unauthorized",
+    "invalid_options",
+    "not_found",
+    "invalid_rows",
+    "already_finished",
+  ])
   const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
     Object.keys(methods).map((method) => `${method} ${path}`),
   )

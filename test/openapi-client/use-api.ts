@@ -146,7 +146,15 @@ export async function useApi(given: Given): Promise<{ ids: string[]; codes: stri
   const another = dataOf(await client.POST("/v1/batches", { body: [given.silentUrl] }))
   dataOf(await client.DELETE("/v1/batches/{id}", { params: { path: { id: another.id } } }))
 
+  // Callers without a key have no list.
+  const jobs = await client.GET("/v1/jobs", { params: { query: { state: "queued", limit: 5 } } })
+  jobs.data?.tickets[0]?.status satisfies Ticket["status"] | undefined
+  const canceled = await client.POST("/v1/jobs/cancel", { params: { query: { state: "queued" } } })
+  canceled.data?.canceled satisfies number | undefined
+
   const refused = [
+    jobs,
+    canceled,
     await client.POST("/v1/classifications", { body: { image_url: "ftp://example.com" } }),
     await client.GET("/v1/classifications/{id}", { params: { path: { id: "cls_forged" } } }),
     await client.POST("/v1/batches", { body: ["no URL"] }),

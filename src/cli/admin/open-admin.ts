@@ -8,7 +8,8 @@ import { JobStore } from "../../lib/queue/job-store.ts"
 import { Operator } from "../../lib/queue/operator.ts"
 import { queueEnv, sealerOf, storeLimits } from "../../lib/queue/queue-config.ts"
 import { Registry } from "../../lib/queue/registry.ts"
-import { createKeys } from "../../lib/redis/keys.ts"
+import { createKeys, type Keys } from "../../lib/redis/keys.ts"
+import type { Redis } from "../../lib/redis/redis.ts"
 import { Outbox } from "../../lib/webhooks/outbox.ts"
 import { WebhookSettingsStore } from "../../lib/webhooks/webhook-settings.ts"
 import { openRedis } from "../../redis-tcp/open-redis.ts"
@@ -21,6 +22,7 @@ import { findEndpoint } from "../stack/redis/find-endpoint.ts"
 const TIMEOUT_MS = 5_000
 
 export type AdminDeps = {
+  queue: { redis: Redis; keys: Keys }
   operator: Operator
   store: JobStore
   outbox: Outbox
@@ -39,6 +41,7 @@ export async function withAdmin<T>(run: (deps: AdminDeps) => Promise<T>): Promis
   const limits = storeLimits(config)
   try {
     return await run({
+      queue: { redis, keys },
       operator: new Operator(redis, keys, limits),
       store: new JobStore(redis, keys, limits),
       outbox: new Outbox(redis, keys, limits),

@@ -8,6 +8,7 @@ import { Batch, type BatchRow, type ResultPage, type ResultsOptions } from "./ba
 import { ClaimcheckError, type InvalidRow, type Problem } from "./claimcheck-error.ts"
 import { type Connection, type ConnectionOptions, createConnection, LIST_TRY_TIMEOUT_MS } from "./connection.ts"
 import { type Image, type ImageBody, smallerCopy, toImageBody } from "./image.ts"
+import { type CancelJobsOptions, type JobsOptions, jobPages } from "./jobs.ts"
 import { type List, toListBody } from "./list.ts"
 import { type OperationOptions, type OperationWork, toSubmitOptions } from "./operation-options.ts"
 import { readFile, readObject } from "./read-response.ts"
@@ -27,9 +28,11 @@ export type {
   BatchOptions,
   BatchRow,
   BatchTicket,
+  CancelJobsOptions,
   ConnectionOptions,
   Image,
   InvalidRow,
+  JobsOptions,
   List,
   ModelList,
   OperationOptions,
@@ -153,6 +156,27 @@ export class Claimcheck {
   /** The batch of an earlier submit. Sends no request. */
   batch(id: string): Batch {
     return new Batch(this.#connection, id)
+  }
+
+  /**
+   * Yields the tickets of this API key that wait, are worked on, or used up their attempts, without their place in the queue.
+   * @throws ClaimcheckError `unauthorized` without a key, and others; TypeError for an unknown option
+   */
+  async *jobs(options: JobsOptions = {}): AsyncGenerator<TicketData, void> {
+    for await (const { tickets = [] } of jobPages(this.#connection, { path: "/v1/jobs", method: "GET" }, options))
+      yield* tickets
+  }
+
+  /**
+   * Cancels the jobs of this API key that wait, or those that are worked on, and resolves to their number. After a lost response it is
+   * too low.
+   * @throws as jobs()
+   */
+  async cancelJobs(options: CancelJobsOptions): Promise<number> {
+    let count = 0
+    const pages = jobPages(this.#connection, { path: "/v1/jobs/cancel", method: "POST" }, options)
+    for await (const { canceled = 0 } of pages) count += canceled
+    return count
   }
 
   /** Reads the depth of the queue and its throughput. @throws ClaimcheckError */

@@ -11,7 +11,7 @@ import { sleep } from "../../../src/lib/sleep.ts"
 import { FakeClassifier } from "../../support/edge/edge-classifier.ts"
 import { readDocument } from "../../support/edge/edge-document.ts"
 import { openInProcess } from "../../support/edge/edge-in-process.ts"
-import { edgeEnv, type RunningEdge } from "../../support/edge/edge-runtime.ts"
+import { ALICE, edgeEnv, type RunningEdge } from "../../support/edge/edge-runtime.ts"
 import { uniqueJpeg } from "../../support/images/edge-images.ts"
 import { startGateway, startRedis, type TestGateway, type TestRedis } from "../../support/redis/redis-server.ts"
 import { BatchWorker } from "../../support/store/batch-worker.ts"
@@ -68,6 +68,7 @@ function openPatient(): RunningEdge {
 }
 
 const LIST = ["url", ...Array.from({ length: 5 }, (_row, i) => `https://example.com/${i}.jpg`)].join("\n")
+const OWN = { authorization: `Bearer ${ALICE}` }
 const WAIT = { prefer: "wait=30" }
 
 const post = (path: string, headers: Record<string, string> = {}, at = edge) =>
@@ -136,6 +137,14 @@ const SCENARIOS: Record<string, Scenario> = {
   "GET /v1/classifications/{id}/deliveries | ": async () => {
     const id = await finished(webhook)
     return () => get(`${ticket(id)}/deliveries`)
+  },
+  "GET /v1/jobs | 5 that wait": async () => {
+    await many(5, () => post("/v1/classifications", OWN))
+    return () => get("/v1/jobs", OWN)
+  },
+  "POST /v1/jobs/cancel | 5 that wait": async () => {
+    await many(5, () => post("/v1/classifications", OWN))
+    return () => edge.request("/v1/jobs/cancel?state=queued", { method: "POST", headers: OWN })
   },
   "POST /v1/classifications/{id}/deliveries | ": async () => {
     const id = await finished(webhook)

@@ -65,10 +65,13 @@ for _, jobId in ipairs(redis.call("ZRANGE", keys.batchFlight(id), 0, page - 1)) 
     if left.done + 1 == left.pictures then finishBatch(id, nowMs) end
   end
 end
-local inFlight, left = redis.call("ZCARD", keys.batchFlight(id)), readProgress(id)
+local inFlight, rows, isFinished = redis.call("ZCARD", keys.batchFlight(id)), redis.call("HGETALL", key), false
+for i = 1, #rows, 2 do isFinished = isFinished or rows[i] == "finishedMs" end
 -- What is neither in flight nor counted was lost: nothing else would ever count it.
-if inFlight == 0 and left.done < left.pictures then
+if inFlight == 0 and not isFinished then
+  local left = readProgress(id)
   redis.call("HSET", key, "failed", left.failed + left.pictures - left.done)
   finishBatch(id, nowMs)
+  rows = redis.call("HGETALL", key)
 end
-return { "ended", inFlight, redis.call("HGETALL", key) }
+return { "ended", inFlight, rows }
