@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from "vitest"
+import { beforeEach, describe, expect, it, onTestFinished } from "vitest"
 import type { Claim } from "../../../../src/lib/queue/claim.ts"
 import type { JobStore } from "../../../../src/lib/queue/job-store.ts"
 import type { Operator } from "../../../../src/lib/queue/operator.ts"
@@ -37,8 +37,8 @@ const putUrl = (id: string) => {
 async function listen() {
   const listener = harness.client.duplicate()
   await listener.connect()
+  onTestFinished(() => listener.destroy())
   await listener.subscribe(harness.keys.wakeChannel, (message) => heard.push(message))
-  return listener
 }
 
 describe("a paused model", () => {
@@ -52,10 +52,9 @@ describe("a paused model", () => {
     // As good as empty: nobody asks again before something is heard of it.
     expect(empty.toSorted()).toEqual(["m", "m@url", "other"])
     expect((await harness.dump()).queues.get("m")?.map(({ id }) => id)).toEqual(["a", "b", "c"])
-    const listener = await listen()
+    await listen()
     await operator.resume("m")
     await expect.poll(() => heard).toEqual(["queued"])
-    listener.destroy()
     expect(idsOf(await claim())).toEqual(["a", "b", "c", "u"])
   })
 
@@ -109,6 +108,11 @@ describe("a model's concurrency", () => {
     expect(idsOf(await claim({ max: 3, worker: "v" })).toSorted()).toEqual(["a", "b", "o1"])
     const second = await claim({ max: 3, worker: "w" })
     expect([idsOf(second), second.status]).toEqual([["o2"], "empty"])
+    await operator.limit("m", { concurrency: 3 })
+    expect(idsOf(await claim({ worker: "x" }))).toEqual(["c"])
+    await operator.limit("m", { concurrency: 4 })
+    await put("d")
+    expect((await claim({ worker: "x" })).jobs).toHaveLength(1)
     expect(idsOf(await claim({ worker: "x" }))).toEqual([])
   })
 
@@ -127,10 +131,9 @@ describe("a model's concurrency", () => {
     await put("a", "b")
     expect(idsOf(await claim({ token: "t" }))).toEqual(["a"])
     expect(idsOf(await claim())).toEqual([])
-    const listener = await listen()
+    await listen()
     await end("t")
     await expect.poll(() => heard).toContain("queued:m")
-    listener.destroy()
     expect((await claim()).jobs).toHaveLength(1)
     expect((await claim()).jobs).toHaveLength(0)
   })
@@ -149,10 +152,9 @@ describe("a model's concurrency", () => {
     const [job] = (await claim({ max: 2, token: "t" })).jobs
     await operator.limit("m", { concurrency: 2 })
     expect(idsOf(await claim())).toEqual([])
-    const listener = await listen()
+    await listen()
     await store.finish({ jobId: "a", token: "t", ...(job && { job }) }, success(), T0)
     await expect.poll(() => heard).toContain("queued:m")
-    listener.destroy()
     expect(idsOf(await claim())).toEqual(["c"])
   })
 
