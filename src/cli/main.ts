@@ -19,6 +19,7 @@ import { addStartCommand } from "./stack/start-command.ts"
 import { addStressCommand } from "./stress/stress-command.ts"
 import { paintFor, printError, survivesGoneReader } from "./terminal/terminal.ts"
 import { addTicketCommand } from "./ticket/ticket-command.ts"
+import { addTrainCommand } from "./train/train-command.ts"
 import { addWebhookCommand } from "./webhook/webhook-command.ts"
 
 const HELP = `
@@ -51,6 +52,7 @@ async function main(argv: readonly string[]): Promise<number> {
   addBatchCommand(program)
   addOperationCommands(program)
   addEmbedCommand(program)
+  addTrainCommand(program)
   addTicketCommand(program)
   addModelsCommand(program)
   addQueueCommand(program)

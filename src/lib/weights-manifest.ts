@@ -24,12 +24,11 @@ export type WeightsManifest = z.infer<typeof weightsManifestSchema>
 
 /** How many bytes all shards have together; at least, where there are strings among them. */
 export function weightBytesOf(manifest: WeightsManifest): number {
-  return manifest
-    .flatMap(({ weights }) => weights)
-    .reduce((sum, { shape, dtype, quantization }) => {
-      const values = shape.reduce((product, side) => product * side, 1)
-      return sum + values * BYTES_PER_VALUE[quantization?.dtype ?? dtype]
-    }, 0)
+  return manifest.flatMap(({ weights }) => weights).reduce((sum, weight) => sum + bytesOfWeight(weight), 0)
+}
+
+export function bytesOfWeight({ shape, dtype, quantization }: z.infer<typeof weightSpec>): number {
+  return shape.reduce((product, side) => product * side, 1) * BYTES_PER_VALUE[quantization?.dtype ?? dtype]
 }
 
 export function hasStrings(manifest: WeightsManifest): boolean {

@@ -42,6 +42,8 @@ export const manifestSchema = z.strictObject({
     .prefault({}),
   /** Left out, the warm-up tells: outputs that sum to 1 are probabilities. */
   output: z.enum(["probabilities", "logits"]).optional(),
+  /** An answer whose first prediction is less probable is "none of these". */
+  unknown_below: z.number().gt(0).max(1).optional(),
   licence: z.string().optional(),
   source: z.string().optional(),
 })

@@ -13,11 +13,14 @@ export const classify: Work<"classify"> = async ({ operation, bytes }, context) 
   return {
     modelVersion: model.info.version,
     predictions: topK(probabilities, model.labels(lang), count).filter(({ probability }) => probability >= threshold),
+    ...(isUnknown(probabilities, model.manifest.unknown_below) && { unknown: true }),
     ...(scores === true && { scores: Array.from(probabilities, roundScore) }),
     image: seenImage(stored),
     timingsMs: { decode: decodedMs - startMs, infer: context.nowMs() - decodedMs },
   }
 }
+
+const isUnknown = (probabilities: Float32Array, below = 0) => probabilities.every((value) => value < below)
 
 /** A float has seven digits; the rest is how it is written in binary, and would triple the answer. */
 const roundScore = (score: number) => Number(score.toPrecision(6))

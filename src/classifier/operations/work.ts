@@ -8,7 +8,7 @@ import type { MadeFile } from "./native-image.ts"
 /** One operation on one picture, as a lane gets it. */
 export type LaneJob = { operation: Operation; modelId?: string; bytes: Uint8Array }
 
-export type LaneResult = Pick<JobResult, "modelVersion" | "predictions" | "scores" | "features"> & {
+export type LaneResult = Pick<JobResult, "modelVersion" | "predictions" | "unknown" | "scores" | "features"> & {
   /** The file that the operation has made, if it makes one. */
   made?: MadeFile
   /** Width and height as the image is seen, after its orientation. */

@@ -36,7 +36,7 @@ export type BatchRow = {
   /** Why the row was skipped. */
   error?: { code: string; message: string }
   /** One per image. */
-  results: (Pick<TicketData, "image" | "predictions" | "scores" | "features" | "output" | "error"> & {
+  results: (Pick<TicketData, "image" | "predictions" | "unknown" | "scores" | "features" | "output" | "error"> & {
     url?: string
     status: "succeeded" | "failed" | "canceled"
   })[]

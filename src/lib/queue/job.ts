@@ -78,6 +78,8 @@ export const jobResultSchema = open({
   predictions: z.array(predictionSchema).optional(),
   /** The probability of every class, by class index. */
   scores: z.array(z.number()).optional(),
+  /** The model is not sure enough: "none of these". */
+  unknown: z.boolean().optional(),
   /** What the model saw; as text base64 of float32, little-endian. */
   features: z.union([z.array(z.number()), z.string()]).optional(),
   image: imageInfoSchema,

@@ -62,6 +62,10 @@ export const ticketSchema = z
       )
       .optional()
       .meta({ description: "Best first" }),
+    unknown: z
+      .boolean()
+      .optional()
+      .meta({ description: "True if the model is not sure enough of any class, by the threshold in its manifest" }),
     scores: z.array(z.number()).optional().meta({ description: "The probability of every class, by class index" }),
     features: z
       .union([z.array(z.number()), z.string()])
@@ -233,11 +237,12 @@ function modelOf(job: Job, id: string): { id: string; version?: string } {
 /** What a result is on the wire, in a ticket and in a batch's row. */
 export function answerOf({
   predictions,
+  unknown,
   scores,
   features,
   output,
   image,
-}: JobResult): Pick<Ticket, "image" | "predictions" | "scores" | "features" | "output"> {
+}: JobResult): Pick<Ticket, "image" | "predictions" | "unknown" | "scores" | "features" | "output"> {
   return {
     image: imageOf(image),
     ...(predictions !== undefined && {
@@ -245,6 +250,7 @@ export function answerOf({
         return { label, probability, class_index: classIndex }
       }),
     }),
+    ...(unknown !== undefined && { unknown }),
     ...(scores !== undefined && { scores }),
     ...(features !== undefined && { features }),
     ...(output !== undefined && { output: toTicketOutput(output) }),
