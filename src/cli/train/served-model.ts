@@ -29,11 +29,15 @@ export async function servedVersion(get: GetJson, base: BaseModel, signal: Abort
 }
 
 /** Waits some seconds for classifiers to have found a new model. False when they have not. */
-export async function untilServed(get: GetJson, name: string, signal: AbortSignal): Promise<boolean> {
+export async function untilServed(
+  get: GetJson,
+  made: { name: string; version: string },
+  signal: AbortSignal,
+): Promise<boolean> {
   const deadlineMs = performance.now() + WAIT_MS
   while (performance.now() < deadlineMs) {
     const { models } = parseBody(modelsSchema, await get("/v1/models", { signal }))
-    if (models.some(({ id }) => id === name)) return true
+    if (models.some(({ id, version }) => id === made.name && version === made.version)) return true
     await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS))
   }
   return false

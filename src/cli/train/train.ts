@@ -31,8 +31,10 @@ export type TrainOptions = EdgeOptions & {
   force?: true
 }
 
+type Asked = TrainOptions & { signal: AbortSignal }
+
 /** Asks for the features of images, fits a last layer to them, and writes the model. @throws CliError */
-export async function train(folder: string, options: TrainOptions & { signal: AbortSignal }): Promise<void> {
+export async function train(folder: string, options: Asked): Promise<void> {
   const startedMs = performance.now()
   const { name, seed, signal, url, key, json } = options
   if (options.holdout !== undefined && options.val !== undefined) {
@@ -88,7 +90,7 @@ async function gatherTold(classes: readonly ClassFolder[], gathering: Gather): P
   }
 }
 
-type Fit = { classes: readonly ClassFolder[]; cache: FeatureCache; options: TrainOptions & { signal: AbortSignal } }
+type Fit = { classes: readonly ClassFolder[]; cache: FeatureCache; options: Asked }
 type Pictures = { pictures: Picture[]; val: Picture[] | null }
 
 async function fitModel({ pictures, val }: Pictures, { classes, cache, options }: Fit) {
@@ -166,9 +168,9 @@ function refuseTaken(target: string, { name, force }: TrainOptions): void {
   throw new CliError(`${message}; choose another --name than ${name}, or add --force`, { exitCode: EXIT.usage })
 }
 
-async function tellServed(name: string, { url, key, signal }: TrainOptions & { signal: AbortSignal }): Promise<void> {
-  if (await untilServed(createApi({ url, key }), name, signal)) return
+async function tellServed(made: { name: string; version: string }, { url, key, signal }: Asked): Promise<void> {
+  if (await untilServed(createApi({ url, key }), made, signal)) return
   printError(
-    `${url} does not serve ${name} yet: its classifiers watch other folders (CLAIMCHECK_MODELS), or need a moment`,
+    `${url} does not serve ${made.name} yet: its classifiers watch other folders (CLAIMCHECK_MODELS), or need a moment`,
   )
 }

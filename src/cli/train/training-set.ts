@@ -9,9 +9,14 @@ const MOST_BYTES_IN_MEMORY = 256 * 2 ** 20
 const BLOCK_ROWS = 256
 
 /** The features of pictures, as the fit takes them. */
-export function trainingSet(pictures: readonly Picture[], classes: number, cache: FeatureCache): TrainingSet {
+export function trainingSet(
+  pictures: readonly Picture[],
+  classes: number,
+  cache: FeatureCache,
+  mostBytes = MOST_BYTES_IN_MEMORY,
+): TrainingSet {
   const length = cache.length()
-  const isSmall = pictures.length * length * 4 <= MOST_BYTES_IN_MEMORY
+  const isSmall = pictures.length * length * 4 <= mostBytes
   const rows = isSmall ? pictures.map(({ sha256 }) => readRow(cache, sha256, new Float32Array(length))) : null
   const features = rows ? featuresOf(rows) : featuresOnDisk(pictures, cache)
   return { features, labels: Int32Array.from(pictures, ({ label }) => label), classes }
