@@ -68,10 +68,10 @@ export async function train(folder: string, options: Asked): Promise<void> {
       ms: performance.now() - startedMs,
       json,
     })
+    await tellServed({ name, version: madeVersion }, options)
   } finally {
     cache.close()
   }
-  await tellServed(name, options)
 }
 
 type Gather = Omit<Parameters<typeof gatherFeatures>[1], "onKnown">

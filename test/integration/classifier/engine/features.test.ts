@@ -5,6 +5,7 @@ import { beforeAll, describe, expect, test } from "vitest"
 import { fillNoise } from "../../../../src/classifier/engine/test-inputs.ts"
 import { captureFeatures } from "../../../../src/classifier/engine/tfjs/capture-features.ts"
 import { loadModel } from "../../../../src/classifier/engine/tfjs/load-model.ts"
+import { planModel } from "../../../../src/classifier/engine/tfjs/plan-model.ts"
 import { startWasm } from "../../../../src/classifier/engine/tfjs/start-wasm.ts"
 import { softmax } from "../../../../src/classifier/engine/to-probabilities.ts"
 import { newRoot, writeTinyModel } from "../../../support/models/tiny-model.ts"
@@ -45,6 +46,20 @@ describe("the features of a model are what its last dense layer is given:", () =
     const model = await loadModel("tm", writeFiles(join(newRoot(), "tm"), await teachableMachineFiles()))
     model.input.fill(0.5)
     expect(await model.embed()).toHaveLength(3)
+  })
+
+  test.each([
+    ["the embedded model", async () => "models/efficientnet_lite0"],
+    ["a graph model of MatMul and BiasAdd", async () => join(writeTinyModel("tiny", { kind: "graph" }), "tiny")],
+    ["a layers model", async () => join(writeTinyModel("tiny", { kind: "layers" }), "tiny")],
+    ["a model in a model", async () => writeFiles(join(newRoot(), "tm"), await teachableMachineFiles())],
+  ])("the plan of %s gives the same as TF.js", async (_, folderOf) => {
+    const model = await loadModel("m", await folderOf())
+    const planned = await planModel(model, "wasm")
+    fillNoise(model.input)
+    const [expected, found] = [await model.embed(), planned.plan && (await planned.network.features?.(model.input))]
+    expect(found).toHaveLength(expected?.length ?? -1)
+    for (const [at, value] of expected?.entries() ?? []) expect(Math.abs(value - (found?.[at] ?? 9))).toBeLessThan(1e-3)
   })
 
   test("a network that ends in something else has none", () => {
