@@ -1,11 +1,10 @@
+import { startHealthServer } from "../health/health-server.ts"
 import type { Log } from "../lib/log.ts"
 import { sizeLimits } from "../lib/queue/queue-config.ts"
 import { openRedis } from "../redis-tcp/open-redis.ts"
 import { composeClassifier } from "./compose-classifier.ts"
 import { type ClassifierConfig, memoryLimitBytes } from "./config.ts"
-import { startHealthServer } from "./health/health-server.ts"
-import { addModelMetrics, reportModels } from "./health/model-metrics.ts"
-import { Readiness } from "./health/readiness.ts"
+import { reportModels } from "./health/model-metrics.ts"
 import { chooseCodec } from "./image/open-codec.ts"
 import { ForcedShutdown } from "./jobs/forced-shutdown.ts"
 import { LanePool } from "./lane/lane-pool.ts"
@@ -71,23 +70,19 @@ type ServeDeps = Pick<ServeOptions, "log" | "signal"> & { models: ModelWatcher; 
 async function serveWith(config: ClassifierConfig, { models, pool, forced, log, signal }: ServeDeps): Promise<void> {
   const redis = openRedis(config)
   const classifier = await composeClassifier(config, { redis, pool, models, log })
-  const { active, metrics, reachability, eviction } = classifier
-  forced.guard(pool, active)
-  addModelMetrics(metrics.registry, pool)
-  const readiness = new Readiness({ redis, reachability, eviction: () => eviction.problem })
+  forced.guard(pool, classifier.active)
   const health = await startHealthServer({
     host: config.HEALTH_HOST,
     port: config.HEALTH_PORT,
     allowedHosts: [config.HEALTH_HOST.toLowerCase(), ...config.ALLOWED_HOSTS],
-    metrics,
-    problem: () => readiness.problem(),
+    registry: classifier.prometheus,
+    findProblem: classifier.findProblem,
     models: () => ({
       models: reportModels(pool),
       broken: models.broken.map(({ id, folder, code, message }) => ({ id, folder, code, message })),
     }),
     log,
   })
-  log.info("health.listening", { url: health.url })
   await runClassifier(classifier, signal)
   await health.close()
   redis.close()

@@ -1,4 +1,6 @@
 import { hostname } from "node:os"
+import { createRegistry } from "../health/create-registry.ts"
+import { addQueueMetrics } from "../health/queue-metrics.ts"
 import { BatchStore } from "../lib/batches/batch-store.ts"
 import type { Log } from "../lib/log.ts"
 import { outputLimits, StoredOutputs } from "../lib/outputs/stored-outputs.ts"
@@ -15,8 +17,9 @@ import { createTracer } from "../lib/trace/tracer.ts"
 import { BatchEnqueuer } from "./batches/batch-enqueuer.ts"
 import type { ClassifierConfig } from "./config.ts"
 import { openPictureSource } from "./fetch/open-picture-source.ts"
-import { createMetrics } from "./health/metrics.ts"
-import { EvictionWatch } from "./health/readiness.ts"
+import { createMetrics, createWebhookCounter } from "./health/metrics.ts"
+import { addModelMetrics } from "./health/model-metrics.ts"
+import { EvictionWatch, Readiness } from "./health/readiness.ts"
 import { ActiveJobs } from "./jobs/active-jobs.ts"
 import { QueueListener } from "./jobs/queue-listener.ts"
 import { ServiceMeter } from "./jobs/service-meter.ts"
@@ -29,7 +32,7 @@ import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
 export type ClassifierDeps = {
   redis: Redis
-  pool: Pick<LanePool, "run" | "lanes" | "free" | "models" | "setModels">
+  pool: Pick<LanePool, "run" | "lanes" | "free" | "models" | "setModels" | "held">
   models: Pick<ModelWatcher, "served" | "broken" | "watch">
   log: Log
 }
@@ -46,7 +49,17 @@ export async function composeClassifier(config: ClassifierConfig, deps: Classifi
   const eviction = new EvictionWatch(redis, { allowed: config.ALLOW_EVICTION, log })
   const waker = new Waker()
   const active = new ActiveJobs(() => waker.wake())
-  const metrics = createMetrics({ lanes: () => pool.lanes, free: () => pool.free, active: () => active.size })
+  const readiness = new Readiness({ redis, reachability, eviction: () => eviction.problem })
+  const findProblem = () => readiness.problem()
+  const prometheus = createRegistry(findProblem)
+  const metrics = createMetrics(prometheus, {
+    engine: config.ENGINE,
+    lanes: () => pool.lanes,
+    free: () => pool.free,
+    active: () => active.size,
+  })
+  const webhooks = createWebhookCounter(prometheus)
+  addModelMetrics(prometheus, pool)
   const tracer = createTracer(traceTarget(config, "classifier"), { part: "classifier", log })
   // What is due, and what is leased, was reckoned by another time.
   const onStep = (byMs: number) => {
@@ -61,10 +74,11 @@ export async function composeClassifier(config: ClassifierConfig, deps: Classifi
   const onBatches = () => enqueuer.look()
   const listener = new QueueListener({ redis, channel: keys.wakeChannel, active, waker, onOutbox, onBatches, log })
   const shared = { now, isListening: listener.isListening, reachability, log }
-  const count = (outcome: string) => metrics.webhooks.inc({ outcome })
+  const count = (outcome: string) => webhooks.inc({ outcome })
   const deliverer = await createDeliverer(config, { ...shared, redis, keys, tracer, count })
   const enqueuer = new BatchEnqueuer({ ...shared, store: new BatchStore(redis, keys, limits, sealer) })
   const registry = new Registry(redis, keys)
+  addQueueMetrics(prometheus, { redis, keys, limits, registry, now })
   const stored = new StoredOutputs(redis, keys, outputLimits(config), sealer)
   return {
     ...deps,
@@ -77,6 +91,8 @@ export async function composeClassifier(config: ClassifierConfig, deps: Classifi
     active,
     waker,
     metrics,
+    prometheus,
+    findProblem,
     tracer,
     reachability,
     eviction,

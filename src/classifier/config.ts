@@ -1,6 +1,6 @@
 import { availableParallelism } from "node:os"
 import * as z from "zod"
-import { allowedHosts } from "../lib/allowed-hosts.ts"
+import { healthEnv } from "../health/config.ts"
 import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue/queue-config.ts"
 import { redisEnv, requireRedis } from "../redis-tcp/open-redis.ts"
@@ -41,10 +41,7 @@ export const classifierEnv = z.object({
   /** Of the whole process; 0 is what its lanes may need. */
   CLASSIFIER_MEMORY_MB: wholeNumber(0, 0),
   MAX_DECODE_BYTES: wholeNumber(DEFAULT_MAX_DECODE_BYTES),
-  HEALTH_HOST: z.string().default("127.0.0.1"),
-  HEALTH_PORT: wholeNumber(8788, 0),
-  /** Names under which the health server is reached, beside those of the loopback and addresses. */
-  ALLOWED_HOSTS: allowedHosts().default([]),
+  ...healthEnv(8788),
 })
 export type ClassifierConfig = z.infer<typeof classifierEnv>
 

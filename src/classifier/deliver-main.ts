@@ -1,13 +1,20 @@
 import * as z from "zod"
+import { healthEnv } from "../health/config.ts"
+import { createRegistry } from "../health/create-registry.ts"
+import { startHealthServer } from "../health/health-server.ts"
+import { addQueueMetrics } from "../health/queue-metrics.ts"
 import { parseEnv } from "../lib/env.ts"
 import type { Log } from "../lib/log.ts"
-import { queueEnv } from "../lib/queue/queue-config.ts"
+import { queueEnv, storeLimits } from "../lib/queue/queue-config.ts"
+import { Registry } from "../lib/queue/registry.ts"
 import { createKeys } from "../lib/redis/keys.ts"
 import { RedisClock } from "../lib/redis/redis-clock.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
 import { traceTarget } from "../lib/trace/trace-config.ts"
 import { createTracer } from "../lib/trace/tracer.ts"
 import { openRedis, redisEnv, requireRedis } from "../redis-tcp/open-redis.ts"
+import { createWebhookCounter } from "./health/metrics.ts"
+import { EvictionWatch, Readiness } from "./health/readiness.ts"
 import { listenForWakeUps } from "./jobs/wake-up.ts"
 import { keepTime } from "./loops/keep-time.ts"
 import { Reachability, untilReached } from "./loops/until-reached.ts"
@@ -15,7 +22,7 @@ import { runProcess } from "./run-process.ts"
 import { webhookEnv } from "./webhooks/config.ts"
 import { createDeliverer } from "./webhooks/create-deliverer.ts"
 
-const deliverEnv = z.object({ ...redisEnv, ...queueEnv, ...webhookEnv }).check(requireRedis)
+const deliverEnv = z.object({ ...redisEnv, ...queueEnv, ...webhookEnv, ...healthEnv(8790) }).check(requireRedis)
 
 /** Delivers webhooks, beside or instead of the classifiers. */
 async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: AbortSignal): Promise<void> {
@@ -28,10 +35,27 @@ async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: Abo
   const clock = new RedisClock(redis, { onStep })
   const reachability = new Reachability(log)
   const tracer = createTracer(traceTarget(config, "deliverer"), { part: "deliverer", log })
+  const eviction = new EvictionWatch(redis, { allowed: config.ALLOW_EVICTION, log })
+  const readiness = new Readiness({ redis, reachability, eviction: () => eviction.problem })
+  const findProblem = () => readiness.problem()
+  const prometheus = createRegistry(findProblem)
+  const webhooks = createWebhookCounter(prometheus)
+  const registry = new Registry(redis, keys)
+  addQueueMetrics(prometheus, { redis, keys, limits: storeLimits(config), registry, now: clock.now })
+  const health = await startHealthServer({
+    host: config.HEALTH_HOST,
+    port: config.HEALTH_PORT,
+    allowedHosts: [config.HEALTH_HOST.toLowerCase(), ...config.ALLOWED_HOSTS],
+    registry: prometheus,
+    findProblem,
+    log,
+  })
   let isListening = false
-  const parts = { redis, keys, now: clock.now, isListening: () => isListening, reachability, log, tracer }
+  const count = (outcome: string) => webhooks.inc({ outcome })
+  const parts = { redis, keys, now: clock.now, isListening: () => isListening, reachability, log, tracer, count }
   const deliverer = await createDeliverer(config, parts)
   await untilReached(() => clock.correct(3), { reachability, signal })
+  await untilReached(() => eviction.look(), { reachability, signal })
   log.info("deliverer.ready")
 
   const setListening = (value: boolean) => () => {
@@ -54,6 +78,7 @@ async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: Abo
   await Promise.all([deliverer.run(signal), listening, keepTime(clock, signal)])
   allDone.abort()
   await flushing
+  await health.close()
   redis.close()
 }
 

@@ -3,6 +3,7 @@ import { createMiddleware } from "hono/factory"
 import { routePath } from "hono/route"
 import { AppError } from "../lib/app-error.ts"
 import type { LogFields } from "../lib/log.ts"
+import type { ObserveRequest } from "../lib/observe-request.ts"
 import { claimedJobId } from "../lib/tickets/ticket-id.ts"
 import { identifyCaller } from "./auth/caller.ts"
 import { cors } from "./http/cors.ts"
@@ -66,10 +67,14 @@ export type AppOptions = {
   ownHosts: readonly string[]
   /** Where nothing outlasts an answer by itself; elsewhere the entry sends the spans now and then. */
   waitUntil?: WaitUntil
+  observe?: ObserveRequest
 }
 
 /** The edge, the same on every runtime. */
-export function createApp(services: Services, { clientAddress, ownHosts, waitUntil }: AppOptions): Hono<EdgeEnv> {
+export function createApp(
+  services: Services,
+  { clientAddress, ownHosts, waitUntil, observe }: AppOptions,
+): Hono<EdgeEnv> {
   const { config } = services
   const rules = {
     apiKeys: config.API_KEYS,
@@ -84,7 +89,10 @@ export function createApp(services: Services, { clientAddress, ownHosts, waitUnt
 
   const app = newRouter()
   app.use(async (c, next) => {
+    const end = observe?.()
     await next()
+    const code = c.error && (c.error instanceof AppError ? c.error.code : "internal")
+    end?.({ method: c.req.method, route: routePath(c, -1), status: c.res.status, code })
     await discardRest(c.req.raw, services.sleep)
   })
   app.use(securityHeaders(config.CORS_ORIGINS), refuseOtherHosts(config, ownHosts), cors(config))

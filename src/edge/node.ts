@@ -5,6 +5,7 @@ import { getConnInfo } from "@hono/node-server/conninfo"
 import { ConfigError } from "../lib/env.ts"
 import { flushOften } from "../lib/trace/flush-often.ts"
 import { createApp } from "./app.ts"
+import { createNodeHealth } from "./node-health.ts"
 import { trustProxies } from "./node-proxies.ts"
 import { createServices } from "./services.ts"
 
@@ -29,7 +30,10 @@ function main(): void {
     throw new ConfigError("Cannot start: SHUTDOWN_DELAY_MS must be a whole number")
   const findClient = trustProxies(process.env.TRUSTED_PROXIES)
   const host = process.env.HOST || "127.0.0.1"
+  // HEALTH_HOST, HEALTH_PORT
+  const health = createNodeHealth(services, process.env)
   const app = createApp(services, {
+    observe: health.observe,
     ownHosts: [host.toLowerCase()],
     clientAddress: (c) => findClient(getConnInfo(c).remote.address ?? "unknown", c.req.header("x-forwarded-for")),
   })
@@ -44,6 +48,10 @@ function main(): void {
   server.maxConnections = maxConnections
   server.on("error", (error) => {
     services.log.error("edge.failed", { error })
+    process.exit(1)
+  })
+  health.listen().catch((error: unknown) => {
+    services.log.error("edge.failed", { error, variable: "HEALTH_PORT" })
     process.exit(1)
   })
   const shutdown = new AbortController()

@@ -6,10 +6,11 @@ import { createLog, type Log } from "../lib/log.ts"
 import { outputLimits, StoredOutputs } from "../lib/outputs/stored-outputs.ts"
 import { JobStore } from "../lib/queue/job-store.ts"
 import { readLimits } from "../lib/queue/model-limits.ts"
-import { sealerOf, storeLimits } from "../lib/queue/queue-config.ts"
+import { type StoreLimits, sealerOf, storeLimits } from "../lib/queue/queue-config.ts"
 import type { QueueStats } from "../lib/queue/queue-stats.ts"
 import { Registry } from "../lib/queue/registry.ts"
 import { createKeys, type Keys } from "../lib/redis/keys.ts"
+import type { RedisMemory } from "../lib/redis/memory.ts"
 import type { Redis } from "../lib/redis/redis.ts"
 import { RedisClock } from "../lib/redis/redis-clock.ts"
 import { connectRest } from "../lib/redis/rest.ts"
@@ -39,6 +40,7 @@ export type Services = {
   config: EdgeConfig
   redis: Redis
   keys: Keys
+  limits: StoreLimits
   store: JobStore
   registry: CachedRegistry
   outbox: Outbox
@@ -52,7 +54,7 @@ export type Services = {
   overdueWakes: OverdueWakes
   queueLook: SharedLook<QueueStats>
   readyLook: SharedLook<AppError | null>
-  evictionLook: SharedLook<AppError | null>
+  memoryLook: SharedLook<RedisMemory | null>
   /** Set by an entry that was asked to stop. */
   isShuttingDown: boolean
   ticketIds: TicketIds
@@ -96,6 +98,7 @@ export function createServices(
     config,
     redis,
     keys,
+    limits,
     store: new JobStore(redis, keys, limits, sealer),
     registry: new CachedRegistry({ read, readLimits: () => readLimits({ redis, keys }) }, clock.now),
     outbox: new Outbox(redis, keys, limits),
@@ -109,7 +112,7 @@ export function createServices(
     overdueWakes: new OverdueWakes(Date.now),
     queueLook: new SharedLook(Date.now),
     readyLook: new SharedLook(Date.now),
-    evictionLook: new SharedLook(Date.now),
+    memoryLook: new SharedLook(Date.now),
     isShuttingDown: false,
     ticketIds: createTicketIds(config.TICKET_SECRET),
     batches: new BatchStore(redis, keys, limits, sealer),

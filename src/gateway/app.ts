@@ -1,5 +1,7 @@
 import type { HttpBindings } from "@hono/node-server"
 import { type Context, Hono } from "hono"
+import { routePath } from "hono/route"
+import type { FindProblem } from "../health/create-registry.ts"
 import { hostnameOf, isAllowedHost } from "../lib/allowed-hosts.ts"
 import { type Log, silentLog } from "../lib/log.ts"
 import { asksForResp2, createAnswer, errorResponse } from "./answer.ts"
@@ -8,9 +10,10 @@ import { createByteBudget } from "./byte-budget.ts"
 import { type Command, toCommand, toCommands } from "./command.ts"
 import { createEventStreams, type EventStreams } from "./event-stream.ts"
 import { createExecutor } from "./executor.ts"
+import type { GatewayMetrics } from "./metrics.ts"
 import { pathArguments, pathCommand } from "./path-command.ts"
 import { bodyBytes, readBody } from "./read-body.ts"
-import { createReadiness, type FindProblem } from "./readiness.ts"
+import { createReadiness } from "./readiness.ts"
 import type { RedisLink, Subscription } from "./redis-link.ts"
 import { RestError } from "./rest-error.ts"
 
@@ -21,6 +24,8 @@ export type GatewayOptions = {
   hosts?: readonly string[]
   log?: Log
   findProblem?: FindProblem
+  /** Served at /metrics. */
+  metrics?: GatewayMetrics | undefined
   /** Called with every command that goes to Redis, those of pipelines and transactions too: what Upstash would bill. */
   onCommand?: (command: Command) => void
   /** Upstash takes 10 MB. */
@@ -45,6 +50,7 @@ export function createGateway({
   hosts = [],
   log = silentLog,
   findProblem = createReadiness(redis),
+  metrics,
   onCommand = () => undefined,
   maxRequestBytes = 10 * 1024 * 1024,
   maxBytesInFlight = 256 * 1024 * 1024,
@@ -53,12 +59,23 @@ export function createGateway({
   pingIntervalMs = 15_000,
 }: GatewayOptions): Hono<NodeEnv> {
   const checkToken = createTokenCheck(token)
-  const executor = createExecutor(redis, onCommand)
-  const streams = createEventStreams(redis, log, { maxStreams, maxBufferedBytes, pingIntervalMs })
+  const executor = createExecutor(redis, (command) => {
+    onCommand(command)
+    metrics?.countCommand(String(command[0]))
+  })
+  const onCount = (open: number) => metrics?.streams.set(open)
+  const streams = createEventStreams(redis, log, { maxStreams, maxBufferedBytes, pingIntervalMs, onCount })
   const budget = createByteBudget(maxBytesInFlight)
   const answer = createAnswer()
 
   const app = new Hono<NodeEnv>()
+  if (metrics !== undefined) {
+    app.use(async (c, next) => {
+      const end = metrics.observe()
+      await next()
+      end({ method: c.req.method, route: routeOf(c), status: c.res.status })
+    })
+  }
   app.use(async ({ req }, next) => {
     // Callers with the token may use any host name; a page with DNS rebinding has no token.
     if (!isAllowedHost(hostnameOf(req.url), hosts)) checkToken(req.raw)
@@ -71,6 +88,10 @@ export function createGateway({
       return c.json({ status: "not ready", code: problem.code, reason: problem.message }, 503)
     })
   }
+  app.get("/metrics", async (c, next) => {
+    if (metrics === undefined) return next()
+    return c.body(await metrics.registry.metrics(), 200, { "content-type": metrics.registry.contentType })
+  })
   app.use(async (c, next) => {
     if (!METHODS.has(c.req.method)) throw new RestError(405, "ERR method not allowed")
     checkToken(c.req.raw)
@@ -106,6 +127,12 @@ export function createGateway({
     return errorResponse(new RestError(500, "ERR internal error"))
   })
   return app
+}
+
+/** A command in the path is anything: its route is one. */
+function routeOf(c: Context<NodeEnv>): string {
+  const route = routePath(c, -1)
+  return route === "/*" ? "/{command}" : route.replace("*", "{channel}")
 }
 
 function methodNotAllowed(): never {

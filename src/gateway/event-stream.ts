@@ -14,21 +14,29 @@ export type StreamClient = {
   hangUp: () => void
 }
 
-export type EventStreamOptions = { maxStreams: number; maxBufferedBytes: number; pingIntervalMs: number }
+export type EventStreamOptions = {
+  maxStreams: number
+  maxBufferedBytes: number
+  pingIntervalMs: number
+  /** Told how many are open. */
+  onCount?: (open: number) => void
+}
 
 /** Server-sent events as Upstash writes them: `data: subscribe,<channel>,1`, then `data: message,<channel>,<payload>`. */
 export function createEventStreams(redis: RedisLink, log: Log, options: EventStreamOptions): EventStreams {
   let open = 0
+  const add = (streams: number) => {
+    open += streams
+    options.onCount?.(open)
+  }
 
   return {
     count: () => open,
     async open(kind, names, client) {
       if (open >= options.maxStreams) throw new RestError(429, "ERR max number of subscriptions reached")
-      open += 1
+      add(1)
       const channel = createChannel(options, client.hangUp)
-      channel.onEnd(() => {
-        open -= 1
-      })
+      channel.onEnd(() => add(-1))
       // Written before Redis confirms, so that no message precedes it; if Redis refuses, the stream is discarded.
       const verb = kind === "channels" ? "subscribe" : "psubscribe"
       for (const [index, name] of names.entries()) channel.write(`${verb},${name},${index + 1}`)

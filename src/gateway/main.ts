@@ -1,10 +1,12 @@
 import { hostname } from "node:os"
+import type { FindProblem } from "../health/create-registry.ts"
 import { parseEnv } from "../lib/env.ts"
 import { createLog } from "../lib/log.ts"
 import { sleep } from "../lib/sleep.ts"
 import { createGateway } from "./app.ts"
 import { gatewayEnv } from "./config.ts"
-import { createReadiness, type FindProblem } from "./readiness.ts"
+import { createGatewayMetrics } from "./metrics.ts"
+import { createReadiness } from "./readiness.ts"
 import { connectRedis } from "./redis-link.ts"
 import { listenGateway } from "./server.ts"
 
@@ -17,7 +19,9 @@ async function main(): Promise<void> {
   const redis = connectRedis({ url: config.REDIS_URL, log })
   const findProblem = createReadiness(redis, { allowEviction: config.ALLOW_EVICTION })
   const { UPSTASH_REDIS_REST_TOKEN: token, ALLOWED_HOSTS: hosts, GATEWAY_HOST: host, GATEWAY_PORT: port } = config
-  const server = await listenGateway(createGateway({ redis, token, hosts, log, findProblem }), { host, port })
+  const metrics = createGatewayMetrics(redis, findProblem)
+  const app = createGateway({ redis, token, hosts, log, findProblem, metrics })
+  const server = await listenGateway(app, { host, port })
 
   const stop = async (signal: NodeJS.Signals) => {
     log.info("gateway.stopping", { signal })

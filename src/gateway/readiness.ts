@@ -1,7 +1,8 @@
 import { ErrorReply } from "@redis/client"
+import type { FindProblem } from "../health/create-registry.ts"
 import { AppError } from "../lib/app-error.ts"
-import { evictionProblem } from "../lib/redis/eviction.ts"
-import { READ_EVICTION } from "../lib/redis/scripts.ts"
+import { evictionProblem, memoryReply } from "../lib/redis/memory.ts"
+import { READ_MEMORY } from "../lib/redis/scripts.ts"
 import type { RedisLink } from "./redis-link.ts"
 
 /** Served without a token, so the result is cached: frequent requests must not cost a command each. */
@@ -10,9 +11,7 @@ const FRESH_MS = 1_000
 const ANSWER_MS = 1_000
 const IS_UNAUTHORIZED = /\b(NOAUTH|WRONGPASS|NOPERM)\b/
 
-/** Why nothing that is sent through the gateway would be safe or answered, or null. */
-export type FindProblem = () => Promise<AppError | null>
-
+/** Finds why nothing that is sent through the gateway would be safe or answered. */
 export function createReadiness(
   redis: Pick<RedisLink, "isReady" | "lastError" | "send">,
   { allowEviction = false } = {},
@@ -42,7 +41,7 @@ async function askRedis(redis: Pick<RedisLink, "send">): Promise<unknown> {
     timer = setTimeout(() => reject(new Error(`No answer within ${ANSWER_MS} ms`)), ANSWER_MS)
   })
   try {
-    return await Promise.race([redis.send(["EVAL", READ_EVICTION.text, "0"]), silence])
+    return await Promise.race([redis.send(["EVAL", READ_MEMORY.text, "0"]), silence])
   } finally {
     clearTimeout(timer)
   }
@@ -50,9 +49,9 @@ async function askRedis(redis: Pick<RedisLink, "send">): Promise<unknown> {
 
 async function problemOf(answer: Promise<unknown>, { allowEviction }: { allowEviction: boolean }) {
   try {
-    const policy = await answer
-    if (policy instanceof ErrorReply) return toProblem(policy)
-    return allowEviction ? null : evictionProblem(policy)
+    const reply = await answer
+    if (reply instanceof ErrorReply) return toProblem(reply)
+    return allowEviction ? null : evictionProblem(memoryReply.parse(reply))
   } catch (error) {
     return toProblem(error)
   }

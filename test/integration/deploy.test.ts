@@ -13,9 +13,10 @@ import { classifierEnv } from "../../src/classifier/config.ts"
 import { listProcesses } from "../../src/cli/stack/processes/process-list.ts"
 import { edgeEnv } from "../../src/edge/config.ts"
 import { gatewayEnv } from "../../src/gateway/config.ts"
+import { healthEnv } from "../../src/health/config.ts"
 import { JobStore } from "../../src/lib/queue/job-store.ts"
-import { findEviction } from "../../src/lib/redis/eviction.ts"
 import { createKeys } from "../../src/lib/redis/keys.ts"
+import { evictionProblem, readMemory } from "../../src/lib/redis/memory.ts"
 import { connectTcp } from "../../src/redis-tcp/tcp.ts"
 import { freePort } from "../support/free-ports.ts"
 import { claimOf, jobOf, submit, success } from "../support/store/store-harness.ts"
@@ -111,7 +112,8 @@ describe("compose.yaml", () => {
       ([, name]) => name,
     )
     expect(ofNode).toContain("TRUSTED_PROXIES")
-    expect(variablesOf("edge")).toEqual([...new Set([...Object.keys(edgeEnv.shape), ...ofNode])].sort())
+    const ofHealth = Object.keys(healthEnv(0))
+    expect(variablesOf("edge")).toEqual([...new Set([...Object.keys(edgeEnv.shape), ...ofNode, ...ofHealth])].sort())
     expect(Object.values(services).filter(({ env_file }) => env_file !== undefined)).toEqual([])
   })
 
@@ -185,7 +187,7 @@ async function expectClassifierRights(url: string): Promise<void> {
     const { jobs } = await store.claim(claimOf({ nowMs: Date.now() }))
     expect(await store.getPayload("a-bytes")).toHaveLength(3)
     expect(await store.finish({ jobId: "a", token: jobs[0]?.leaseToken ?? "" }, success(), Date.now())).toBe(true)
-    expect(await findEviction(redis)).toBeNull()
+    expect(evictionProblem(await readMemory(redis))).toBeNull()
     await expect.poll(() => heard.length).toBeGreaterThan(1)
     const forbidden = ["CONFIG GET dir", "FLUSHALL", "KEYS *", "ACL LIST", "SHUTDOWN", "GET other", "REPLICAOF NO ONE"]
     const { port, password } = new URL(url)

@@ -50,7 +50,12 @@ async function startPair({ edgeRoot, classifierRoot }: { edgeRoot: string; class
     { LANES: "1", HEALTH_PORT: "0" },
     /"(?:health\.listening".*"url|classifier\.ready".*"health)":"([^"]+)"/, // The latter by the last release.
   )
-  const edge = await script(edgeRoot, "dist/edge/node.js", { PORT: "0" }, /"edge\.ready","url":"([^"]+)"/)
+  const edge = await script(
+    edgeRoot,
+    "dist/edge/node.js",
+    { PORT: "0", HEALTH_PORT: "0" },
+    /"edge\.ready","url":"([^"]+)"/,
+  )
   return {
     edge,
     classifier,

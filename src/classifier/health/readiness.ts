@@ -1,6 +1,6 @@
 import { type AppError, isOutage } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
-import { findEviction } from "../../lib/redis/eviction.ts"
+import { evictionProblem, readMemory } from "../../lib/redis/memory.ts"
 import type { Redis } from "../../lib/redis/redis.ts"
 import type { Reachability } from "../loops/until-reached.ts"
 
@@ -63,7 +63,7 @@ export class EvictionWatch {
 
   /** @throws AppError redis_unavailable */
   async look(): Promise<void> {
-    this.#problem = await findEviction(this.#redis)
+    this.#problem = evictionProblem(await readMemory(this.#redis))
     if (this.#problem !== null) this.#options.log.error("redis.evicts", { error: this.#problem })
   }
 }

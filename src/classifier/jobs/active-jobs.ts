@@ -41,7 +41,7 @@ export class ActiveJobs {
   start(job: ClaimedJob, work: (signal: AbortSignal) => Promise<void>): void {
     const before = this.#held.get(job.id)
     if (before?.job.leaseToken === job.leaseToken) return
-    before?.stop.abort(new JobStopped("its lease is lost"))
+    before?.stop.abort(new JobStopped("lease_lost"))
     const stop = new AbortController()
     const begin = async () => {
       // Held from now on, so that its lease is renewed while it waits.
@@ -56,8 +56,8 @@ export class ActiveJobs {
   }
 
   /** Makes the lane stop at its next stage. */
-  stop(jobId: string, reason: string): void {
-    this.#held.get(jobId)?.stop.abort(new JobStopped(reason))
+  stop(jobId: string, why: JobStopped["why"]): void {
+    this.#held.get(jobId)?.stop.abort(new JobStopped(why))
   }
 
   async drained(): Promise<void> {
@@ -65,7 +65,15 @@ export class ActiveJobs {
   }
 }
 
+const STOP_TEXTS = { canceled: "the ticket was canceled", lease_lost: "its lease is lost" }
+
 /** The work has no use any longer: its ticket was canceled, or its lease is lost. */
 export class JobStopped extends Error {
   override readonly name = "JobStopped"
+  readonly why: keyof typeof STOP_TEXTS
+
+  constructor(why: keyof typeof STOP_TEXTS) {
+    super(STOP_TEXTS[why])
+    this.why = why
+  }
 }

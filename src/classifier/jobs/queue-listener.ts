@@ -55,7 +55,7 @@ export class QueueListener {
     const { active, waker, onOutbox, onBatches } = this.#options
     if (message.kind === "outbox") onOutbox()
     else if (message.kind === "batches") onBatches()
-    else if (message.kind === "canceled") active.stop(message.jobId, "the ticket was canceled")
+    else if (message.kind === "canceled") active.stop(message.jobId, "canceled")
     else {
       this.knownEmpty.hear(message.queue)
       waker.wake()

@@ -18,7 +18,7 @@ export function renewLeases(options: RenewLeases, signal: AbortSignal): Promise<
     const leases = active.leasesOlderThan(leaseMs / 6)
     if (leases.length === 0) return
     const lost = await untilReached(() => store.renew(leases, now() + leaseMs), { reachability, signal })
-    for (const { jobId } of lost) active.stop(jobId, "the lease is lost")
+    for (const { jobId } of lost) active.stop(jobId, "lease_lost")
   }
   const onError = (error: unknown) => {
     throw error

@@ -56,7 +56,7 @@ export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSi
       error instanceof JobStopped ? undefined : "abandoned",
     )
     if (error instanceof JobStopped) {
-      metrics.jobs.inc({ queue: job.queue, outcome: "stopped" })
+      metrics.jobs.inc({ queue: job.queue, outcome: error.why })
       log.info("job.stopped", { ...about, reason: error.message })
       return
     }

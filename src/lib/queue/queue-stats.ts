@@ -3,6 +3,7 @@ import { counterFields, type Keys } from "../redis/keys.ts"
 import type { Redis } from "../redis/redis.ts"
 import { decodeIfReadable } from "./job.ts"
 import { LIMIT_FIELDS, limitOf, limitRate, parseLimits } from "./model-limits.ts"
+import type { StoreLimits } from "./queue-config.ts"
 import { queuesOf } from "./queue-name.ts"
 import { isRemembered, type RegistrySnapshot, serviceRate } from "./registry.ts"
 
@@ -29,6 +30,8 @@ export const queueStatsSchema = z
     bytes: z.number().int().meta({ description: "Bytes of waiting images" }),
     processing: z.number().int().meta({ description: "Jobs in work, or waiting for their next attempt" }),
     dead: z.number().int().meta({ description: "Dead letters: jobs that used up their attempts" }),
+    result_bytes: z.number().int().meta({ description: "Bytes kept of accepted jobs" }),
+    max_result_bytes: z.number().int().meta({ description: "Their limit, `MAX_RESULT_BYTES`" }),
     paused: z.boolean(),
     classifiers: z.number().int().meta({
       description: "Classifiers that are there; one that died is counted for two minutes after its last report",
@@ -43,22 +46,24 @@ export const queueStatsSchema = z
   .meta({ id: "Queue" })
 export type QueueStats = z.infer<typeof queueStatsSchema>
 
+export type QueueSource = { redis: Redis; keys: Keys; limits: Pick<StoreLimits, "maxResultBytes"> }
+
 export async function readQueueStats(
-  { redis, keys }: { redis: Redis; keys: Keys },
+  { redis, keys, limits: { maxResultBytes } }: QueueSource,
   snapshot: RegistrySnapshot,
   nowMs: number,
 ): Promise<QueueStats> {
   const models = snapshot.models.map(({ id }) => id).sort()
   const remembered = snapshot.models.filter((model) => isRemembered(snapshot, model, nowMs)).map(({ id }) => id)
   const names = [...queuesOf(models, { urls: false }), ...queuesOf(models, { urls: true })]
-  const { waiting, bytes: waitingBytes, waitingIn } = counterFields
-  const fields = [waiting, waitingBytes, ...LIMIT_FIELDS, ...names.map(waitingIn)]
+  const { waiting, bytes: waitingBytes, kept: keptBytes, waitingIn } = counterFields
+  const fields = [waiting, waitingBytes, keptBytes, ...LIMIT_FIELDS, ...names.map(waitingIn)]
   const [counters, processing, dead] = await Promise.all([
     redis.hmget(keys.counters, ...fields) as Promise<unknown>,
     redis.zcount(keys.leases, "-inf", "(+inf"),
     redis.zcard(keys.dead),
   ])
-  const [n, bytes, paused, set, ...depths] = counters as (string | null)[]
+  const [n, bytes, kept, paused, set, ...depths] = counters as (string | null)[]
   const limits = parseLimits([paused, set])
 
   const shown = names
@@ -87,6 +92,8 @@ export async function readQueueStats(
     bytes: Number(bytes ?? 0),
     processing,
     dead,
+    result_bytes: keptAt(kept ?? null, nowMs),
+    max_result_bytes: maxResultBytes,
     paused: limits.isPaused,
     classifiers,
     models: queues.filter(({ id }) => models.includes(id)),
@@ -94,7 +101,16 @@ export async function readQueueStats(
   }
 }
 
-async function oldestCreatedMs({ redis, keys }: { redis: Redis; keys: Keys }, queue: string): Promise<number | null> {
+/** The ledger of src/lib/queue/scripts/include/kept-bytes.lua: until when in s, bytes, … */
+function keptAt(ledger: string | null, nowMs: number): number {
+  const rows: number[] = JSON.parse(ledger ?? "[]")
+  return rows.reduce((sum, untilS, at) => (at % 2 === 0 && untilS * 1_000 > nowMs ? sum + (rows[at + 1] ?? 0) : sum), 0)
+}
+
+async function oldestCreatedMs(
+  { redis, keys }: Pick<QueueSource, "redis" | "keys">,
+  queue: string,
+): Promise<number | null> {
   const members = await redis.zrange<string[]>(keys.queue(queue), 0, LOOKED_AT - 1)
   const jobKeys = members.map((member) => keys.job(member.split(" ")[0] ?? ""))
   if (jobKeys.length === 0) return null

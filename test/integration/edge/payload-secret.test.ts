@@ -1,3 +1,4 @@
+import { Registry } from "prom-client"
 import { afterAll, beforeAll, expect, it } from "vitest"
 import { createMetrics } from "../../../src/classifier/health/metrics.ts"
 import { ActiveJobs } from "../../../src/classifier/jobs/active-jobs.ts"
@@ -64,7 +65,7 @@ async function classifyWith(
     now: Date.now,
     meter: new ServiceMeter(),
     isBacklogged: () => false,
-    metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 1 }),
+    metrics: createMetrics(new Registry(), { lanes: () => 1, free: () => 1, active: () => 1 }),
     reachability: new Reachability(silentLog),
     tracer: silentTracer,
     log: createLog({ server: "test", script: "classifier", write: (line) => lines.push(line) }),

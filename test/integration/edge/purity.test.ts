@@ -16,6 +16,9 @@ const CASES: readonly (readonly [path: string, text: string, rule: string | null
   ["src/lib/e.ts", 'import { createApp } from "../../edge/app.ts"', IMPORTS],
   ["src/lib/f.ts", 'export * from "../../classifier/config.ts"', IMPORTS],
   ["src/lib/g.ts", 'export const fs = await import("node:fs")', IMPORTS],
+  ["src/lib/k.ts", 'import { healthEnv } from "../health/config.ts"', IMPORTS],
+  ["src/edge/c.ts", 'import { healthEnv } from "../health/config.ts"', IMPORTS],
+  ["src/health/a.ts", 'import { createApp } from "../edge/app.ts"', IMPORTS],
   ["src/lib/client/a.ts", 'import { createApp } from "../../../edge/app.ts"', IMPORTS],
   ["src/edge/a.ts", 'import { Buffer } from "node:buffer"', IMPORTS],
   ["src/edge/b.ts", 'import { decodeImage } from "../../classifier/image/decode-image.ts"', IMPORTS],
@@ -50,6 +53,7 @@ const CASES: readonly (readonly [path: string, text: string, rule: string | null
   ["src/cli/stack/parts/edge-variables.ts", 'import { edgeEnv } from "../../../../edge/config.ts"', null],
   ["src/redis-tcp/b.ts", 'import "node:fs"\nimport { sleep } from "../lib/sleep.ts"', null],
   ["src/classifier/c.ts", 'import { openRedis } from "../redis-tcp/open-redis.ts"', null],
+  ["src/edge/node-a.ts", 'import { healthEnv } from "../health/config.ts"', null],
   ["src/classifier/b.ts", 'import "node:fs"\nimport { sleep } from "../../lib/sleep.ts"', null],
 ]
 

@@ -1,12 +1,12 @@
 import { createClient } from "@redis/client"
+import { Registry } from "prom-client"
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest"
-import { startHealthServer } from "../../../src/classifier/health/health-server.ts"
-import { createMetrics } from "../../../src/classifier/health/metrics.ts"
 import { EvictionWatch, Readiness } from "../../../src/classifier/health/readiness.ts"
 import { Reachability } from "../../../src/classifier/loops/until-reached.ts"
 import { createGateway } from "../../../src/gateway/app.ts"
 import { createReadiness } from "../../../src/gateway/readiness.ts"
 import { connectRedis as connectLink } from "../../../src/gateway/redis-link.ts"
+import { startHealthServer } from "../../../src/health/health-server.ts"
 import { silentLog } from "../../../src/lib/log.ts"
 import { connectRest } from "../../../src/lib/redis/rest.ts"
 import { expectProblem } from "../../contract/edge/client.ts"
@@ -126,9 +126,8 @@ describe("GET /readyz of the classifier", () => {
     const eviction = new EvictionWatch(redis, { allowed, log: silentLog })
     const readiness = new Readiness({ redis, reachability, eviction: () => eviction.problem })
     const health = await startHealthServer({
-      ...{ host: "127.0.0.1", port: 0, allowedHosts: [], models: () => ({}), log: silentLog },
-      metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 0 }),
-      problem: () => readiness.problem(),
+      ...{ host: "127.0.0.1", port: 0, allowedHosts: [], registry: new Registry(), log: silentLog },
+      findProblem: () => readiness.problem(),
     })
     closing.push(() => health.close())
     return { eviction, readyz: () => fetch(`${health.url}/readyz`) }

@@ -49,7 +49,14 @@ export async function startBilledClassifier(
     ...{ UPSTASH_REDIS_REST_URL: "http://unused.test", UPSTASH_REDIS_REST_TOKEN: "unused" },
     LANES: String(lanes),
   })
-  const pool = { ...createLanes(lanes, inferMs), lanes, free: lanes, models: [MODEL], setModels: () => undefined }
+  const pool = {
+    ...createLanes(lanes, inferMs),
+    lanes,
+    free: lanes,
+    models: [MODEL],
+    held: [],
+    setModels: () => undefined,
+  }
   const models = { served: [], broken: [], watch: async () => undefined }
   const running = runClassifier(await composeClassifier(config, { redis: watched, pool, models, log }), shutdown.signal)
   // Whatever was sent is answered, and whoever waited for the answer has gone on, before the time does.

@@ -1,4 +1,5 @@
-// What the tests need of the system and Debian has: Redis, and Chromium for what must work in a browser. Run by `npm test`.
+// What the tests need of the system and Debian has: Redis, Chromium for what must work in a browser, and promtool (of Prometheus)
+// for the alert rules. Run by `npm test`.
 import { execFileSync } from "node:child_process"
 import { existsSync } from "node:fs"
 import { findExecutable } from "../../../src/cli/stack/redis/find-executable.ts"
@@ -8,14 +9,20 @@ const say = (line: string) => process.stdout.write(`${line}\n`)
 
 await findRedis((how) => say(`The tests need Redis: ${how} …`), AbortSignal.timeout(300_000))
 
-if (findExecutable(["chromium"]) === null) {
-  if (process.getuid?.() !== 0 || findExecutable(["apt-get"]) === null) {
+const canInstall = process.getuid?.() === 0 && findExecutable(["apt-get"]) !== null
+const packages = [
+  ...(findExecutable(["chromium"]) === null ? ["chromium"] : []),
+  // Without it the tests of the alert rules are skipped, and say so.
+  ...(canInstall && findExecutable(["promtool"]) === null ? ["prometheus"] : []),
+]
+if (packages.length > 0) {
+  if (!canInstall) {
     throw new Error("The tests need Chromium: install your system's package `chromium`, then run them again")
   }
-  say("The tests need Chromium: apt-get update, then apt-get install chromium …")
+  say(`The tests need ${packages.join(", ")}: apt-get update, then apt-get install …`)
   const env = { ...process.env, DEBIAN_FRONTEND: "noninteractive" }
   execFileSync("apt-get", ["update", "-q"], { env, stdio: "pipe" })
-  execFileSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", "chromium"], { env, stdio: "pipe" })
+  execFileSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...packages], { env, stdio: "pipe" })
 }
 
 // A project of its own, as somebody has it who generates a client: openapi-typescript needs another TypeScript than ours.

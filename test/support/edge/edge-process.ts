@@ -19,7 +19,7 @@ export function nodeEdge(): EdgeCommand {
   return {
     command: process.execPath,
     args: [script],
-    env: { PORT: "0", SHUTDOWN_DELAY_MS: "0" },
+    env: { PORT: "0", HEALTH_PORT: "0", SHUTDOWN_DELAY_MS: "0" },
     ready: /"edge\.ready","url":"([^"]+)"/,
   }
 }

@@ -23,6 +23,7 @@ export type StoreHarness = {
   gateway: TestGateway
   redis: Redis
   keys: Keys
+  limits: StoreLimits
   /** Straight to Redis, to look at what lies there. */
   client: Client
   /** The same store, by TCP instead of REST: for tests about many jobs. */
@@ -59,6 +60,7 @@ export async function startStoreHarness(target: object = {}): Promise<StoreHarne
     gateway,
     redis: audited,
     keys,
+    limits: DEFAULT_STORE_LIMITS,
     client,
     auditing: true,
     store: (limits?: Partial<StoreLimits>) => new JobStore(audited, keys, { ...DEFAULT_STORE_LIMITS, ...limits }),

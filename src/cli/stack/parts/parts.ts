@@ -116,7 +116,11 @@ export function nodeEdgePart(
     what: "Node",
     command: process.execPath,
     args: [...inspect, "--enable-source-maps", join(root, "dist/edge/node.js")],
-    env: { ...env, ...variables, SHUTDOWN_DELAY_MS: "0", HOST: "127.0.0.1", PORT: String(port) },
+    env: {
+      ...{ ...env, ...variables, SHUTDOWN_DELAY_MS: "0", HOST: "127.0.0.1", PORT: String(port) },
+      // Any free one: HEALTH_PORT is the classifier's here.
+      HEALTH_PORT: "0",
+    },
     readLine: readOwnLine,
   }
 }

@@ -62,6 +62,7 @@ function start(change: Record<string, string> = {}, main = DELIVERER) {
     WEBHOOK_SECRETS: SECRET,
     ALLOW_ADDRESSES: "127.0.0.1",
     LOG_LEVEL: "debug",
+    HEALTH_PORT: "0",
     ...change,
   }
   const child = spawn(process.execPath, [main], { env, stdio: ["ignore", "pipe", "pipe"] })

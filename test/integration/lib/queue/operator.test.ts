@@ -262,6 +262,8 @@ describe("readQueueStats()", () => {
       bytes: 0,
       processing: 0,
       dead: 0,
+      result_bytes: 0,
+      max_result_bytes: 2_000_000_000,
       paused: false,
       classifiers: 0,
       models: [],
@@ -284,6 +286,9 @@ describe("readQueueStats()", () => {
       bytes: 6,
       processing: 1,
       dead: 1,
+      // Four records of three jobs and a dead letter.
+      result_bytes: expect.toSatisfy((bytes: number) => bytes > 4 * 1_500 && bytes < 20_000),
+      max_result_bytes: 2_000_000_000,
       paused: true,
       classifiers: 1,
       models: [

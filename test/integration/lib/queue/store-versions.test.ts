@@ -83,7 +83,7 @@ describe("A job that a classifier cannot read", () => {
     const registry = new Registry(h.redis, h.keys)
     await registry.enroll([{ id: "m", version: "1", name: "M", inputWidth: 8, inputHeight: 8, labels: 3 }], T0)
     await h.client.hSet(h.keys.registry, { "worker:new": '{"untilMs":"soon"}', "model:new": '{"shape":[1]}' })
-    const stats = await readQueueStats({ redis: h.redis, keys: h.keys }, await registry.read(), T0 + 5)
+    const stats = await readQueueStats(h, await registry.read(), T0 + 5)
     expect(stats.models).toMatchObject([{ id: "m", depth: 2, oldest_age_ms: 5 }])
   })
 

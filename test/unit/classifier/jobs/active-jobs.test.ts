@@ -32,7 +32,7 @@ describe("ActiveJobs.start()", () => {
     const [first, second] = [fakeWork(), fakeWork()]
     active.start(claim("one"), first.work)
     active.start(claim("two"), second.work)
-    expect(first.reason()).toEqual(new JobStopped("its lease is lost"))
+    expect(first.reason()).toEqual(new JobStopped("lease_lost"))
     expect(active.size).toBe(1)
     expect(active.leasesOlderThan(0)).toEqual([{ jobId: "a", token: "two" }])
     await new Promise((resolve) => setTimeout(resolve))
@@ -41,8 +41,8 @@ describe("ActiveJobs.start()", () => {
     first.end()
     await vi.waitFor(() => expect(second.work).toHaveBeenCalledOnce())
     expect(active.size).toBe(1)
-    active.stop("a", "the ticket was canceled")
-    expect(second.reason()).toEqual(new JobStopped("the ticket was canceled"))
+    active.stop("a", "canceled")
+    expect(second.reason()).toEqual(new JobStopped("canceled"))
     second.end()
     await active.drained()
     expect(active.size).toBe(0)
@@ -59,7 +59,7 @@ describe("ActiveJobs.start()", () => {
 
     const late = fakeWork()
     active.start(claim("late"), late.work)
-    active.stop("a", "the ticket was canceled")
+    active.stop("a", "canceled")
     works[2]?.end()
     await active.drained()
     expect(late.work).not.toHaveBeenCalled()

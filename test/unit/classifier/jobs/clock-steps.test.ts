@@ -1,3 +1,4 @@
+import { Registry } from "prom-client"
 import { expect, it, vi } from "vitest"
 import { createMetrics } from "../../../../src/classifier/health/metrics.ts"
 import { ActiveJobs } from "../../../../src/classifier/jobs/active-jobs.ts"
@@ -35,7 +36,7 @@ async function withLoop(
     start: () => undefined,
     now: () => state.nowMs,
     meter: new ServiceMeter(),
-    metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 0 }),
+    metrics: createMetrics(new Registry(), { lanes: () => 1, free: () => 1, active: () => 0 }),
     reachability: new Reachability(silentLog),
   }
   const running = runClaimLoop(loop, leave.signal)

@@ -1,3 +1,4 @@
+import { Registry } from "prom-client"
 import { expect, it } from "vitest"
 import { createMetrics } from "../../../../src/classifier/health/metrics.ts"
 import { ActiveJobs } from "../../../../src/classifier/jobs/active-jobs.ts"
@@ -44,7 +45,7 @@ it("the claim loop logs and counts what its claims reclaimed, and what could not
   const error = { code: "attempts_exhausted", message: "Given up after 3 attempts" }
   const reclaimed = [{ ...JOB, state: "queued" } as Job, { ...JOB, state: "failed", error } as Job]
   const unreadable = [{ jobId: "b", queue: "other", reason: "no JSON" }]
-  const metrics = createMetrics({ lanes: () => 1, free: () => 1, active: () => 0 })
+  const metrics = createMetrics(new Registry(), { lanes: () => 1, free: () => 1, active: () => 0 })
   const claim = async (): Promise<Claimed> => {
     leave.abort()
     return { jobs: [], status: "empty", nextLeaseEndMs: null, empty: [], unreadable, reclaimed }

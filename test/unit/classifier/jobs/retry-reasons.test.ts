@@ -1,3 +1,4 @@
+import { Registry } from "prom-client"
 import { expect, it } from "vitest"
 import { createMetrics } from "../../../../src/classifier/health/metrics.ts"
 import { ShuttingDown } from "../../../../src/classifier/jobs/load-picture.ts"
@@ -38,7 +39,7 @@ async function retryAfter(error: Error, { isShuttingDown = false, became = "queu
     ...{ store, source: noSource, outputs: noOutputs, now: () => 0, meter: new ServiceMeter(), tracer: silentTracer },
     pool: { run: () => Promise.reject(error) },
     isBacklogged: () => false,
-    metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 0 }),
+    metrics: createMetrics(new Registry(), { lanes: () => 1, free: () => 1, active: () => 0 }),
     reachability: new Reachability(silentLog),
     log: createLog({ server: "s", script: "classifier", write: (line) => lines.push(line) }),
     shutdown: shutdown.signal,

@@ -1,3 +1,4 @@
+import { Registry } from "prom-client"
 import { expect, it } from "vitest"
 import { createMetrics } from "../../../../src/classifier/health/metrics.ts"
 import { ShuttingDown } from "../../../../src/classifier/jobs/load-picture.ts"
@@ -55,7 +56,7 @@ async function givenBack(attempts: number, failure: Error): Promise<Retry> {
     },
     meter: new ServiceMeter(),
     isBacklogged: () => false,
-    metrics: createMetrics({ lanes: () => 1, free: () => 1, active: () => 1 }),
+    metrics: createMetrics(new Registry(), { lanes: () => 1, free: () => 1, active: () => 1 }),
     reachability: new Reachability(silentLog),
     shutdown: new AbortController().signal,
     giveUp: new AbortController().signal,

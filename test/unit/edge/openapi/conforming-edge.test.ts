@@ -3,7 +3,18 @@ import { type Checker, createChecker } from "../../../contract/conforming-edge.t
 import { readDocument } from "../../../support/edge/edge-document.ts"
 
 const asked = { method: "GET", path: "/v1/queue" }
-const queue = { depth: 0, bytes: 0, processing: 0, dead: 0, paused: false, classifiers: 0, models: [], others: [] }
+const queue = {
+  depth: 0,
+  bytes: 0,
+  processing: 0,
+  dead: 0,
+  result_bytes: 0,
+  max_result_bytes: 1,
+  paused: false,
+  classifiers: 0,
+  models: [],
+  others: [],
+}
 const problem = { type: "about:blank", title: "x", status: 503, code: "redis_unavailable", detail: "x" }
 const refusal = (body: object, status = 503) =>
   Response.json(body, { status, headers: { "content-type": "application/problem+json", "retry-after": "2" } })

@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http"
 import type { AddressInfo, Socket } from "node:net"
-import { hostnameOf, isAllowedHost } from "../../lib/allowed-hosts.ts"
-import type { AppError } from "../../lib/app-error.ts"
-import type { Log } from "../../lib/log.ts"
-import type { Metrics } from "./metrics.ts"
+import type { Registry } from "prom-client"
+import { hostnameOf, isAllowedHost } from "../lib/allowed-hosts.ts"
+import type { Log } from "../lib/log.ts"
+import type { FindProblem } from "./create-registry.ts"
 
 export type HealthServer = { url: string; close(): Promise<void> }
 
@@ -12,11 +12,10 @@ export type HealthOptions = {
   port: number
   /** Names under which it may be called, without a key. */
   allowedHosts: readonly string[]
-  metrics: Metrics
-  /** Why no work can be done now, or null. */
-  problem: () => Promise<AppError | null>
-  /** Which models are served, loaded, and broken. */
-  models: () => object
+  registry: Registry
+  findProblem: FindProblem
+  /** Which models are served, loaded, and broken; where there are none, there is no /models. */
+  models?: () => object
   log: Log
 }
 
@@ -24,7 +23,7 @@ export type HealthOptions = {
 const MAX_CONNECTIONS = 100
 const REQUEST_TIMEOUT_MS = 10_000
 
-/** `/healthz` (the process is alive), `/readyz` (it can work), `/models`, `/metrics` (Prometheus), on a port of their own. */
+/** `/healthz` (the process is alive), `/readyz` (it can work), `/metrics` (Prometheus) and `/models`, on a port of their own. */
 export async function startHealthServer(options: HealthOptions): Promise<HealthServer> {
   const { host, port, log } = options
   const timeouts = {
@@ -42,9 +41,10 @@ export async function startHealthServer(options: HealthOptions): Promise<HealthS
   })
   boundConnections(server)
   await listen(server, host, port)
-  const address = server.address() as AddressInfo
+  const url = `http://${host}:${(server.address() as AddressInfo).port}`
+  log.info("health.listening", { url })
   return {
-    url: `http://${host}:${address.port}`,
+    url,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve())
@@ -56,7 +56,7 @@ export async function startHealthServer(options: HealthOptions): Promise<HealthS
 async function answer(
   request: IncomingMessage,
   response: ServerResponse,
-  { allowedHosts, metrics, problem, models }: HealthOptions,
+  { allowedHosts, registry, findProblem, models }: HealthOptions,
 ): Promise<void> {
   if (!isAllowedHost(hostnameOf(`http://${request.headers.host ?? ""}`), allowedHosts)) {
     const error = "Neither HEALTH_HOST nor ALLOWED_HOSTS has the name that this was sent to"
@@ -67,20 +67,21 @@ async function answer(
     case "/healthz":
       return answerJson(response, 200, { status: "ok" })
     case "/readyz": {
-      const found = await problem()
+      const found = await findProblem()
       if (found === null) return answerJson(response, 200, { status: "ready" })
       return answerJson(response, 503, { status: "not ready", code: found.code, reason: found.message })
     }
     case "/models":
+      if (models === undefined) break
       return answerJson(response, 200, models())
     case "/metrics": {
-      const text = await metrics.registry.metrics()
-      response.writeHead(200, { "content-type": metrics.registry.contentType }).end(text)
+      const text = await registry.metrics()
+      response.writeHead(200, { "content-type": registry.contentType }).end(text)
       return
     }
-    default:
-      return answerJson(response, 404, { error: "There are /healthz, /readyz, /models and /metrics here" })
   }
+  const paths = ["/healthz", "/readyz", "/metrics", ...(models === undefined ? [] : ["/models"])]
+  return answerJson(response, 404, { error: `There are ${paths.join(", ")} here` })
 }
 
 function answerJson(response: ServerResponse, status: number, body: unknown): void {

@@ -1,9 +1,10 @@
 import { once } from "node:events"
 import { connect, type Socket } from "node:net"
+import { Registry } from "prom-client"
 import { afterEach, describe, expect, it } from "vitest"
-import { type HealthServer, startHealthServer } from "../../../../src/classifier/health/health-server.ts"
-import { createMetrics } from "../../../../src/classifier/health/metrics.ts"
-import { createLog } from "../../../../src/lib/log.ts"
+import { createMetrics } from "../../../src/classifier/health/metrics.ts"
+import { type HealthServer, startHealthServer } from "../../../src/health/health-server.ts"
+import { createLog } from "../../../src/lib/log.ts"
 
 const lines: string[] = []
 const log = createLog({ server: "test", script: "classifier", write: (line) => void lines.push(line) })
@@ -15,9 +16,11 @@ afterEach(async () => {
 })
 
 function start(change: { metrics?: () => never } = {}) {
-  const metrics = createMetrics({ lanes: change.metrics ?? (() => 1), free: () => 1, active: () => 0 })
-  const options = { host: "127.0.0.1", port: 0, allowedHosts: [], problem: async () => null, models: () => ({}), log }
-  return startHealthServer({ ...options, metrics })
+  const registry = new Registry()
+  createMetrics(registry, { lanes: change.metrics ?? (() => 1), free: () => 1, active: () => 0 })
+  return startHealthServer({
+    ...{ host: "127.0.0.1", port: 0, allowedHosts: [], findProblem: async () => null, registry, log },
+  })
 }
 
 async function open(url: string): Promise<Socket> {
