@@ -65,7 +65,7 @@ export type AppOptions = {
   clientAddress: (c: EdgeContext) => string
   /** Names under which a client may reach it, beside those that are configured; "*" where the platform vouches for the name. */
   ownHosts: readonly string[]
-  /** Where nothing outlasts an answer by itself; elsewhere the entry sends the spans now and then. */
+  /** On platforms that stop after the response; elsewhere the entry exports spans regularly. */
   waitUntil?: WaitUntil
   observe?: ObserveRequest
 }

@@ -11,7 +11,7 @@ import {
 import { SharedLook } from "./shared-look.ts"
 
 const MAX_AGE_MS = 10_000
-/** A model that is not known may have come a moment ago, but a client that insists must not cost a command each time. */
+/** An unknown model may be new, but a client that repeats its request must not cost a command each time. */
 const MIN_AGE_MS = 1_000
 
 type Source = Pick<Registry, "read"> & { readLimits: () => Promise<QueueLimits> }
@@ -38,7 +38,7 @@ export class CachedRegistry {
     return (await pauseAt(MAX_AGE_MS)) && pauseAt(MIN_AGE_MS)
   }
 
-  /** How many classifiers are there, whatever they serve. */
+  /** The number of classifiers that are alive. */
   async classifiers(): Promise<number> {
     const countAt = async (maxAgeMs?: number) => {
       const { workers } = await this.snapshot(maxAgeMs)

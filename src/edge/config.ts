@@ -25,14 +25,14 @@ const origin = z
     "must be origins like https://app.example, http://localhost:*, or *",
   )
 
-/** All that the edge is configured by. */
+/** The edge's variables. */
 export const edgeEnv = z.object({
   ...restEnv,
   ...queueEnv,
   TICKET_SECRET: words().pipe(z.array(z.string().min(16, "must be at least 16 characters")).min(1, "is not set")),
   API_KEYS: words().pipe(z.array(apiKey)).default([]),
   ALLOW_ANONYMOUS: flag(false),
-  /** Left out: those of its own for anonymous callers, any where all callers have keys. */
+  /** Default: the edge's own names if anonymous callers are accepted, any name otherwise. */
   ALLOWED_HOSTS: allowedHosts().optional(),
   /** Whose pages may call from a browser, besides our own; "*" for all, ":*" for every port. */
   CORS_ORIGINS: words().pipe(z.array(origin)).default([]),

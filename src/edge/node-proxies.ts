@@ -8,7 +8,7 @@ export type FindClient = (peer: string, forwardedFor: string | undefined) => str
 
 /**
  * The address that connects, unless it is one of the proxies that are named (addresses and ranges, by white space or commas):
- * then the last one in `X-Forwarded-For` that is none. What stands before that one a client may have written itself.
+ * then the last one in `X-Forwarded-For` that is not. A client may have written those before it.
  * @throws ConfigError
  */
 export function trustProxies(proxies = ""): FindClient {

@@ -9,7 +9,7 @@ const MAX_AGE_MS = 1_000
 const MEMORY_MAX_AGE_MS = 60_000
 
 /**
- * Work can be accepted: Redis takes writes and keeps what it has, the classifiers that came last read the jobs that this edge
+ * Work can be accepted: Redis takes writes and keeps what it has, the classifiers read the jobs that this edge
  * writes, some caller is allowed to use it, and this process is not shutting down.
  * @throws AppError redis_unavailable, redis_full, redis_unauthorized, redis_evicts, schema_mismatch, no_keys, shutting_down
  */

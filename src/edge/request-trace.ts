@@ -10,7 +10,7 @@ export type WaitUntil = (c: EdgeContext, work: Promise<void>) => void
 const READS = ["GET", "HEAD", "OPTIONS"]
 
 /**
- * Goes on with the caller's trace, or begins one; the span is sent once the answer is made. Who only looks, and brings no trace,
+ * Continues the caller's trace, or starts one; the span ends with the response. Who only looks, and brings no trace,
  * begins none that is kept: polls would drown all else.
  */
 export function traceRequests(waitUntil?: WaitUntil): MiddlewareHandler<EdgeEnv> {

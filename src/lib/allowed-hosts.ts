@@ -12,7 +12,7 @@ export const allowedHosts = () =>
     ),
   )
 
-/** The name that a request was sent to, as its URL has it; empty where its Host header names no host. */
+/** The host name of a request's URL; empty if its Host header names no host. */
 export function hostnameOf(url: string): string {
   return URL.canParse(url) ? new URL(url).hostname : ""
 }

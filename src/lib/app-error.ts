@@ -80,7 +80,7 @@ export function errorRow(code: ErrorCode): ErrorRow {
   return isErrorCode(code) ? ERRORS[code] : ERRORS.internal
 }
 
-/** Whether a call failed because Redis cannot serve it now, whatever was asked: it may be repeated. */
+/** Whether Redis cannot serve any call now: this one may be repeated. */
 export function isOutage(error: unknown): error is AppError & { code: (typeof OUTAGES)[number] } {
   return error instanceof AppError && OUTAGES.some((code) => code === error.code)
 }

@@ -1,6 +1,6 @@
 const FIRST_BYTES = 65_536
 
-/** One buffer for what comes in pieces: a list of them would cost a sender's single bytes two hundred times over. */
+/** One buffer for a body in pieces: a list of single-byte pieces would take two hundred times its size. */
 export class GrowingBytes {
   #buffer = new Uint8Array(0)
   #length = 0
@@ -28,7 +28,7 @@ export class GrowingBytes {
     this.#length = length
   }
 
-  /** All of it, in a buffer of its own length. */
+  /** All bytes, in a buffer of exactly that length. */
   take(): Uint8Array<ArrayBuffer> {
     const bytes = this.#buffer.slice(0, this.#length)
     this.#buffer = new Uint8Array(0)

@@ -28,7 +28,7 @@ export function createLog({ server, script, write, level = "info", now = Date.no
   return { debug: emit("debug"), info: emit("info"), warn: emit("warn"), error: emit("error") }
 }
 
-/** The head stands first and is not to be overwritten. Fields that cannot be written cost the event nothing but themselves. */
+/** The head comes first and cannot be overwritten. A field that cannot be serialised is left out. */
 function toLine(head: LogFields, fields: LogFields): string {
   try {
     return JSON.stringify({ ...head, ...fields, ...head }, describe)
@@ -43,7 +43,7 @@ function describe(_key: string, value: unknown): unknown {
   return typeof value === "bigint" ? String(value) : value
 }
 
-/** What may be logged of an error: the stack only where it is not one of ours, since ours are expected. */
+/** The stack is logged only for unexpected errors. */
 function describeError(error: Error): LogFields {
   const code = "code" in error ? error.code : undefined
   return {

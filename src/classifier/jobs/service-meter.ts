@@ -51,7 +51,7 @@ export class ServiceMeter {
     })
   }
 
-  /** What the registry is told (src/lib/queue/registry.ts): the completion rate as measured under load, else as the lanes promise. */
+  /** For the registry (src/lib/queue/registry.ts): the completion rate as measured under load, else as estimated from the lanes. */
   describe(queues: readonly string[], { lanes, fetches }: { lanes: number; fetches: number }): WorkerBeat["queues"] {
     const entries = queues.map((queue) => {
       const averages = this.#byQueue.get(queue) ?? FIRST_GUESS

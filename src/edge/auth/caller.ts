@@ -28,7 +28,7 @@ export type CallerRules = {
 const MAX_TOKEN_CHARS = 512
 
 /**
- * Asks Redis for nothing but a key that this isolate has not seen for a while.
+ * Asks Redis only for keys that this isolate has not looked up lately.
  * @throws AppError unauthorized, unknown_key, mistyped_key, too_many_guesses; redis_unavailable
  */
 export async function identifyCaller(

@@ -69,7 +69,7 @@ export class KnownKeys {
     const nowMs = this.#now()
     for (const [name, limit] of guessersOf(network)) {
       const fromMs = Math.max(nowMs, this.#guessers.get(name) ?? 0)
-      // Many that came together are counted after all of them were let through; no wait is longer than a window.
+      // Concurrent guesses are counted after all of them were accepted; no wait exceeds a window.
       const untilMs = Math.min(fromMs + stepMsOf(limit), nowMs + limit.windowMs)
       remember(this.#guessers, MAX_GUESSERS, name, untilMs)
     }

@@ -7,7 +7,7 @@ export class BodyStream implements AsyncIterator<Uint8Array> {
   readonly #maxBytes: number
   #bytes = 0
 
-  /** @throws AppError list_too_large for a length that is said to be too much */
+  /** @throws AppError list_too_large for a Content-Length over the limit */
   constructor(body: RequestBody, maxBytes: number) {
     this.#maxBytes = maxBytes
     if (Number(body.request.headers.get("content-length") ?? 0) > maxBytes) throw listTooLarge(maxBytes)

@@ -69,7 +69,7 @@ export async function submitList(
   return storeAndCreate(services, request, { options, open, modelId, webhookUrl })
 }
 
-/** A list counts as one submit, whatever its length: its rows are held by the depth of the queue. */
+/** A list of any length counts as one submit: the depth of the queue limits its rows. */
 async function countSubmit({ submitRates, store, now }: Services, caller: Caller): Promise<void> {
   const { id, rateLimit } = caller
   if (rateLimit !== null) await submitRates.learn(caller, () => store.charge(id, rateLimit, now()))

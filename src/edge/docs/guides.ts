@@ -8,7 +8,7 @@ export type Example = {
 }
 export type Guide = { id: string; title: string; text: readonly string[]; examples: readonly Example[] }
 
-/** What one reads first. `{origin}` stands for the address that the page came from. The tests run every example. */
+/** `{origin}` is replaced by the address of the page. The tests run every example. */
 export const GUIDES: readonly Guide[] = [
   {
     id: "submit",

@@ -16,7 +16,7 @@ type Operation = {
   responses: Record<string, Answer>
 }
 
-/** How deep the fields of an answer are listed; what lies deeper is in the document. */
+/** How deep the fields of a response are listed; the document has the deeper ones. */
 const MAX_DEPTH = 3
 
 /** Every operation of the document, by tag. */

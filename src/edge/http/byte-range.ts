@@ -2,8 +2,8 @@
 export type ByteRange = { start: number; end: number }
 
 /**
- * What a `Range` header asks of a body: one range, "all" where it asks for something that may be passed over (other units,
- * several ranges, nonsense), "none" where the range lies behind the end (RFC 9110, 14.1.2 and 14.2).
+ * What a `Range` header requests: one range, "all" for what a server may ignore (other units,
+ * several ranges, nonsense), "none" for a range beyond the end (RFC 9110, 14.1.2 and 14.2).
  */
 export function parseRange(header: string | undefined, bytes: number): ByteRange | "all" | "none" {
   const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(header?.trim() ?? "") ?? []

@@ -6,7 +6,7 @@ const MAX_SMALL_BYTES = 16_384
 export const MAX_FORM_FIELDS = 64
 const CRLF2 = new TextEncoder().encode("\r\n\r\n")
 
-/** What stands between the parts of a form; empty where its content type does not say. */
+/** The boundary of a form; empty if its content type has none. */
 export function boundaryOf(contentType: string): string {
   const boundary = /;\s*boundary\s*=\s*(?:"([^"]+)"|([^\s;]+))/i.exec(contentType)
   return boundary?.[1] ?? boundary?.[2] ?? ""
@@ -77,7 +77,7 @@ export class FilePart implements AsyncIterator<Uint8Array> {
     throw malformed("has a field behind its file: put options before the file, or into the query")
   }
 
-  /** What comes before the mark; goes on behind it. */
+  /** The bytes before the boundary; continues after it. */
   async #skipPast(mark: Uint8Array): Promise<Uint8Array> {
     for (;;) {
       const end = indexOf(this.#buffer, mark)

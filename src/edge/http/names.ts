@@ -33,7 +33,7 @@ export function baseUrl(c: EdgeContext): string {
   return c.var.services.config.PUBLIC_URL ?? new URL(c.req.url).origin
 }
 
-/** A path of ours as a reference that a client can follow: whole with PUBLIC_URL, else relative to where it has asked. */
+/** A link for a client: absolute with PUBLIC_URL, else relative to the URL of its request. */
 export function linkTo(c: EdgeContext, path: string): string {
   return (c.var.services.config.PUBLIC_URL ?? "") + path
 }

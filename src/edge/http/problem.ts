@@ -21,7 +21,7 @@ export function problemResponse(c: Context, error: AppError, extra: Record<strin
   return c.body(JSON.stringify(body), status as ContentfulStatusCode, { "content-type": "application/problem+json" })
 }
 
-/** As RFC 6750, section 3.1 has it: who sent no key is told no error. */
+/** RFC 6750, section 3.1: a request without a key gets no error code. */
 function challengeFor(code: ErrorCode): string {
   return `Bearer realm="claimcheck"${code === "unauthorized" ? "" : ', error="invalid_token"'}`
 }

@@ -3,7 +3,7 @@ import { imageTooLarge } from "../../lib/images/too-large.ts"
 import type { Services } from "../services.ts"
 import { isOver, type RequestBody } from "./request-body.ts"
 
-/** How much of a body that is too long is read and thrown away, so that its sender hears the answer. */
+/** How much of a refused body is read and discarded, so that its sender reads the response. */
 const MAX_DISCARDED_BYTES = 64_000_000
 const PATIENCE_MS = 2_000
 /** A megabyte a second is the slowest that is waited for beyond that. */
@@ -12,7 +12,7 @@ const SLOWEST_BYTES_PER_MS = 1_000
 /**
  * Reads a body of at most `maxBytes`. A longer one is refused by its Content-Length, or as soon as it is too long; the rest is
  * left to discardRest().
- * @param limitBytes of the image alone, for what is said of one that is too large
+ * @param limitBytes of the image alone, for the error of a larger one
  * @throws AppError image_too_large, and what a RequestBody throws
  */
 export async function readBody(
@@ -32,8 +32,8 @@ export async function readBody(
 }
 
 /**
- * Reads on what a refusal left unread, and throws it away: a sender in the middle of its body hears no answer before it
- * has ended. What is announced as too long, or comes too slowly, is broken off.
+ * Reads and discards the rest of a refused body: a client that is still sending does not read the response before it
+ * is done. A body that is announced as too long, or is too slow, is aborted.
  */
 export async function discardRest(request: Request, sleep: Services["sleep"]): Promise<void> {
   if (request.method === "GET" || request.method === "HEAD" || request.body === null) return

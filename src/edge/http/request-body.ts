@@ -8,7 +8,7 @@ const over = new WeakSet<ReadableStream>()
 export type Clock = { now: () => number; sleep: (ms: number, signal?: AbortSignal) => Promise<void> }
 
 export type BodyRules = Clock & {
-  /** The slowest that is heard out now. */
+  /** The lowest rate that is accepted now. */
   minBytesPerS: () => number
   BODY_TIMEOUT_MS: number
   /** Counts bytes that are kept of the body. @throws AppError when there is no room for them */
@@ -88,7 +88,7 @@ export class RequestBody {
   }
 }
 
-/** Whether nothing more of a body is waited for: it was read to its end, or came too slowly. */
+/** Whether the body is done: read to its end, or refused as too slow. */
 export function isOver(body: ReadableStream): boolean {
   return over.has(body)
 }

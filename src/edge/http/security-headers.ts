@@ -11,7 +11,7 @@ export const DATA_HEADERS = {
   "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 } as const
 
-/** On every answer. A page brings a Content-Security-Policy of its own. */
+/** On every response. Pages set their own Content-Security-Policy. */
 export function securityHeaders(corsOrigins: readonly string[]): MiddlewareHandler<EdgeEnv> {
   // Images of ours may stand in pages of the origins that may call us. One that is listed asks for them by CORS.
   const resourcePolicy = corsOrigins.includes("*") ? "cross-origin" : "same-origin"

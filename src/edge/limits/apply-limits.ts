@@ -2,7 +2,7 @@ import { createMiddleware } from "hono/factory"
 import type { RequestBody } from "../http/request-body.ts"
 import type { EdgeContext, EdgeEnv } from "../router.ts"
 
-/** Holds submits to the caller's rate, and says in every answer to one how it stands. Reading is not counted. */
+/** Limits submits to the caller's rate, and reports it in every response. Reads are not counted. */
 export const limitSubmits = createMiddleware<EdgeEnv>(async (c, next) => {
   if (c.req.method !== "POST") return next()
   const { caller } = c.var
@@ -19,7 +19,7 @@ export const limitSubmits = createMiddleware<EdgeEnv>(async (c, next) => {
   setRateHeaders()
 })
 
-/** Holds whatever is no submit to READ_LIMIT. */
+/** Limits all other requests to READ_LIMIT. */
 export const limitReads = createMiddleware<EdgeEnv>(async (c, next) => {
   c.var.services.readRates.charge(c.var.caller.id)
   await next()

@@ -13,7 +13,7 @@ const MIN_RATE_FACTOR = 20
 
 /**
  * Bounds what the bodies of all requests in progress hold in this process, those of one caller, and those of all callers in a /48: half
- * of all. A body that comes alone is always let in: it has a limit of its own.
+ * of all. A single body is always accepted: it has its own limit.
  */
 export class BodiesInFlight {
   readonly #limits: BodyLimits

@@ -3,7 +3,7 @@ import { PREFIX48_SHARE, prefix48Of } from "../../lib/callers/caller-id.ts"
 /** Of one caller in this isolate. The client library holds a request for a second, and none of its tickets needs it. */
 export const MAX_HELD_PER_CALLER = 100
 const MAX_CALLERS = 10_000
-/** For what comes after the wait. */
+/** For the time after the wait. */
 const GRACE_MS = 5_000
 
 /** How many requests are held while they wait for an answer, by caller: each costs looks at Redis as long as it is. */

@@ -4,7 +4,7 @@ import { chargeMsOf, type RateLimit, waitMsOf } from "../../lib/callers/rate-lim
 import { ResetTimes } from "./reset-times.ts"
 
 /**
- * Holds whatever is no submit to a rate, by caller: reading, canceling, sending a webhook again. It bounds the commands that a
+ * Limits all requests but submits to a rate, by caller: reads, cancels, resends. It bounds the commands that a
  * caller can cost, is far above what polls as they are hinted need, and so is counted in this isolate alone, without Redis.
  */
 export class ReadRates {

@@ -5,7 +5,7 @@ const SWEEP_EVERY_MS = 1_000
 export class ResetTimes {
   readonly #now: () => number
   readonly #maxCallers: number
-  /** Whoever was charged last stands last. */
+  /** In the order of the last charge. */
   readonly #resetMs = new Map<string, number>()
   #sweptMs = 0
 

@@ -55,7 +55,7 @@ export class SubmitRates {
 
   /**
    * A caller may be refused, or repeat itself, as often as it may submit, beside what it submits.
-   * @throws AppError rate_limited; caller_queue_full where it was so a moment ago
+   * @throws AppError rate_limited; caller_queue_full if it was full a moment ago
    */
   assertFewRefused({ id, rateLimit }: Caller): void {
     if ((this.#full.get(id) ?? 0) > this.#now()) {
@@ -79,7 +79,7 @@ export class SubmitRates {
     this.#refused.set(id, Math.min(fromMs + chargeMsOf(rateLimit, 1), nowMs + rateLimit.windowMs))
   }
 
-  /** Calls what counts a submit, and keeps in mind what is said of the caller's rate. */
+  /** Runs a call that counts a submit, and remembers the caller's rate from its reply. */
   async learn<T extends { rateResetMs: number | null }>({ id }: Caller, submit: () => Promise<T>): Promise<T> {
     try {
       const submitted = await submit()

@@ -14,7 +14,7 @@ export type ApiResponse = {
 /** A route as it is described and validated, both from the same schemas. */
 export type ApiRoute = {
   method: "get" | "post" | "put" | "delete"
-  /** The whole path; "{name}" stands for one segment. */
+  /** The whole path; "{name}" matches one segment. */
   path: `/${string}`
   operationId: string
   tag: "Classifications" | "Batches" | "Service" | "Tutorial" | "About"
@@ -24,7 +24,7 @@ export type ApiRoute = {
   access: "caller" | "public"
   request?: {
     params?: z.ZodObject
-    /** Validated before the handler runs; `c.req.valid("query")` and `c.req.valid("header")` give what came out. */
+    /** Validated before the handler runs; `c.req.valid("query")` and `c.req.valid("header")` return the result. */
     query?: z.ZodObject
     headers?: z.ZodObject
     /** Query parameters that the handler validates itself, because they may also stand in the body. */

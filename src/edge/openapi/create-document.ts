@@ -116,7 +116,7 @@ function toContent(content: Readonly<Record<string, ApiSchema>>, example: unknow
 const toHeaders = (names: readonly ResponseHeader[]) =>
   Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]))
 
-/** A submit is told how much is left, whatever becomes of it. */
+/** Every response to a submit has the rate headers. */
 const rateHeadersOf = ({ errors }: ApiRoute) => (errors.includes("rate_limited") ? RATE_HEADERS : [])
 
 function describeAnswers(route: ApiRoute, schemas: SchemaStore): Record<string, JsonSchema> {

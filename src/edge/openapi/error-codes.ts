@@ -6,10 +6,10 @@ import { REFUSAL_CODES } from "../../lib/queue/new-job.ts"
 /** Every route. */
 export const ANY_ERRORS = ["host_not_allowed", "internal"] as const satisfies ErrorCode[]
 
-/** Whatever changes something: pages of other origins may not, unless CORS_ORIGINS lets them. */
+/** Routes that change something, which pages of other origins may not without CORS_ORIGINS. */
 export const UNSAFE_ERRORS = ["origin_not_allowed"] as const satisfies ErrorCode[]
 
-/** Whatever asks Redis. */
+/** Routes that ask Redis. */
 export const REDIS_ERRORS = [
   "redis_unavailable",
   "redis_full",
@@ -17,7 +17,7 @@ export const REDIS_ERRORS = [
   "job_unreadable",
 ] as const satisfies ErrorCode[]
 
-/** Every route that asks who calls. */
+/** Routes that authenticate. */
 export const CALLER_ERRORS = [
   "unauthorized",
   "unknown_key",
@@ -28,7 +28,7 @@ export const CALLER_ERRORS = [
   ...REDIS_ERRORS,
 ] as const satisfies ErrorCode[]
 
-/** Whatever takes a body. */
+/** Routes with a body. */
 export const BODY_ERRORS = [
   "bad_request",
   "body_too_slow",
@@ -37,7 +37,7 @@ export const BODY_ERRORS = [
   "bodies_full",
 ] as const satisfies ErrorCode[]
 
-/** Whatever takes an image, and checks it before anything is stored. */
+/** Routes that accept an image, which is checked before anything is stored. */
 export const UPLOAD_ERRORS = [
   ...BODY_ERRORS,
   "empty_body",
@@ -50,7 +50,7 @@ export const UPLOAD_ERRORS = [
   "invalid_options",
 ] as const satisfies ErrorCode[]
 
-/** Whatever puts a job into the queue. */
+/** Routes that enqueue a job. */
 export const ENQUEUE_ERRORS = [
   "unknown_model",
   ...REFUSAL_CODES,

@@ -1,6 +1,6 @@
 import * as z from "zod"
 
-/** RFC 9457 problem details with our `code`. Which codes occur is said where they do. */
+/** RFC 9457 problem details with our `code`. Each route lists its codes. */
 export const problemSchema = z
   .object({
     type: z.literal("about:blank"),

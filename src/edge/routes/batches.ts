@@ -157,7 +157,7 @@ batches.openapi(read, async (c) => {
   return batchResponse(c, await describeBatch(c.var.services, await readBatch(c)), 200)
 })
 
-/** A batch that waits for its first pictures for so long may have had its wake-up lost: it is sent again. */
+/** After this time without a first image the wake-up may have been lost: it is sent again. */
 const OVERDUE_MS = 2_000
 
 async function describeBatch(services: Services, batch: Batch): Promise<BatchTicket> {

@@ -57,7 +57,7 @@ const read = createRoute({
   errors: ["not_found", "range_not_satisfiable", "payload_unreadable", ...REDIS_ERRORS],
 })
 
-/** What operations have made, as long as it lies in Redis. An API key's outputs are that key's alone. */
+/** Outputs that are stored in Redis. Only the API key that made an output can read it. */
 export const outputs = newRouter()
 
 outputs.openapi(read, async (c) => {
@@ -92,7 +92,7 @@ function outputResponse(c: EdgeContext, jobId: string, { bytes, contentType, sha
   c.header("Content-Type", contentType)
   c.header("Content-Length", String(part.length))
   c.header("Content-Disposition", `inline; filename="${jobId}.${contentType.split(/[/-]/).at(-1)}"`)
-  // Opened by itself, it is a document of our origin: nothing in it may run.
+  // Opened directly, it is a document of our origin: nothing in it may run.
   c.header("Content-Security-Policy", "default-src 'none'; sandbox; frame-ancestors 'none'")
   return c.body(part as Uint8Array<ArrayBuffer>, range === "all" ? 200 : 206)
 }

@@ -2,7 +2,7 @@ import { AppError } from "../../lib/app-error.ts"
 import type { EdgeContext } from "../router.ts"
 
 /**
- * The job, or the batch, that the ticket in the path stands for.
+ * The id of the job or batch of the ticket in the path.
  * @throws AppError not_found for one that we did not sign, without asking Redis
  */
 export async function verifyTicket(c: EdgeContext, ids = c.var.services.ticketIds): Promise<string> {

@@ -14,7 +14,7 @@ const NO_CLASSIFIER_WAIT_MS = 2_000
 /** No job is claimed until an operator resumes the queue. */
 const WHILE_PAUSED: PollHint = { etaMs: null, pollAfterMs: 5_000 }
 
-/** A job that stands first for so long may have had its wake-up lost: it is sent again. */
+/** After this time at the head of its queue, a job's wake-up may have been lost: it is sent again. */
 const OVERDUE_MS = 2_000
 
 const isWaiting = (job: Job) => job.state === "queued" || job.state === "processing"
@@ -35,7 +35,7 @@ export async function readJob({ store, now, askNow }: Services, jobId: string): 
   return left.job === null ? null : withLeader(store, left.job)
 }
 
-/** Null when the work that it shares is gone: it may have said that it was done, and must say nothing else. */
+/** Null when its leader is gone: the ticket may have been done, and must not change. */
 async function withLeader(store: Services["store"], job: Job): Promise<Job | null> {
   if (job.leader === undefined || job.state !== "queued") return resolveJob(job, null)
   const leader = await store.read(job.leader)

@@ -11,7 +11,7 @@ const HOST = /^(\[[0-9a-f:.]+\]|(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63}
 export function checkPictureUrl(text: string): { href: string } | { reason: string } {
   if (text === "") return { reason: "is empty" }
   if (text.length > MAX_PICTURE_URL_CHARS) return { reason: `has more than ${MAX_PICTURE_URL_CHARS} characters` }
-  // The parser would drop tabs and line ends, and encode blanks: what comes out is not what was meant.
+  // The parser would drop tabs and line ends, and encode blanks: the result is not what the caller meant.
   if (/ /.test(text)) return { reason: "has a blank in it: write %20" }
   if (/[\s\p{Cc}]/u.test(text)) return { reason: "has a blank or control character in it" }
   let url: URL

@@ -30,7 +30,7 @@ function readBase64(text: string, maxBytes: number): Uint8Array {
   }
 }
 
-/** A character that is not encoded stands for its bytes in UTF-8; "%" must be followed by two hex digits. */
+/** An unencoded character is its bytes in UTF-8; "%" must be followed by two hex digits. */
 function decodePercent(text: string): Uint8Array {
   const encoded = new TextEncoder().encode(text)
   const bytes = new Uint8Array(encoded.length)

@@ -16,7 +16,7 @@ const SAYS_NOTHING = /^(application\/x-www-form-urlencoded\b|text\/plain\b|$)/i
 
 /**
  * An upload is a raw body with its options in the query, a form with a file field `image` (or `file`) and its options as
- * fields, or JSON. What the bytes are is told by the bytes, so a raw body may come under any content type.
+ * fields, or JSON. The format is detected from the bytes, so a raw body may have any content type.
  * @throws AppError image_too_large, empty_body, bad_request, invalid_options, and what a RequestBody throws
  */
 export async function readUpload(body: RequestBody, maxImageBytes: number): Promise<Upload> {
@@ -59,7 +59,7 @@ const START_BYTES = 200
 /** JPEG, PNG, GIF and WebP, as they begin, even without line ends and zero bytes. */
 const STRIPPED_IMAGES = ["\xff\xd8", "\x89PNG", "GIF8", "RIFF"]
 
-/** A text that stands for a picture, and a picture that lost bytes on its way, are no images. @throws AppError bad_request */
+/** Refuses text, and images that curl has damaged. @throws AppError bad_request */
 function refuseText(bytes: Uint8Array, contentType: string): void {
   const start = String.fromCharCode(...bytes.subarray(0, START_BYTES))
   const isForm = cameFromCurl(contentType) && /^(image|file|url|image_url)=/.test(start)

@@ -80,7 +80,7 @@ export async function submit(services: Services, request: Submit): Promise<Enque
       ...(request.retryOf !== undefined && { retryOf: request.retryOf }),
     },
     ...(webhookUrl !== "" && { webhookUrl }),
-    // What lies behind a URL may be another picture by now: its answer is not known.
+    // The image at a URL may have changed, so its result is not cached.
     ...(image !== null &&
       !OPERATIONS[options.operation.name].makesFile &&
       request.noCache !== true && {

@@ -4,6 +4,7 @@ import type { JobError } from "../queue/job.ts"
 import type { StoreLimits } from "../queue/queue-config.ts"
 import { encodeWakeUp } from "../queue/wake-up-message.ts"
 import type { Keys } from "../redis/keys.ts"
+import { pairsOf } from "../redis/pairs-of.ts"
 import type { Redis } from "../redis/redis.ts"
 import { instantOrNone, runScript } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
@@ -86,7 +87,7 @@ export class BatchStore {
     switch (status) {
       case "created":
       case "exists":
-        return { status, batch: decodeBatch(pairsOf(fields)) }
+        return { status, batch: decodeBatch(fieldsOf(fields)) }
       case "list_missing":
         throw new AppError("list_expired", "The list took too long to arrive; send it again")
       case "full":
@@ -102,7 +103,7 @@ export class BatchStore {
 
   async read(id: string): Promise<Batch | null> {
     const fields = await this.#redis.hgetall(this.#keys.batch(id))
-    return isEmpty(fields) ? null : decodeBatch(pairsOf(fields))
+    return isEmpty(fields) ? null : decodeBatch(fieldsOf(fields))
   }
 
   /** Batches that are not done. One that cannot be read is left out. */
@@ -111,9 +112,9 @@ export class BatchStore {
     const batches: Batch[] = []
     for (const id of ids) {
       const fields = await this.#redis.hgetall(this.#keys.batch(id))
-      // A newer edge may have written what is not known here.
-      const plan = batchPlanSchema.safeParse(JSON.parse(pairsOf(fields ?? {}).plan ?? "null"))
-      if (plan.success) batches.push(decodeBatch(pairsOf(fields)))
+      // A newer edge may have written it.
+      const plan = batchPlanSchema.safeParse(JSON.parse(fieldsOf(fields).plan ?? "null"))
+      if (plan.success) batches.push(decodeBatch(fieldsOf(fields)))
     }
     return batches
   }
@@ -157,12 +158,12 @@ export class BatchStore {
     const leased: LeasedBatch[] = []
     const unreadable: { id: string; error: unknown }[] = []
     for (const [id, list] of rows) {
-      const fields = pairsOf(list)
+      const fields = fieldsOf(list)
       try {
         const batch = decodeBatch(fields)
         leased.push({ batch, token, deadlineMs: Number(fields.deadlineMs ?? batch.plan.deadlineMs) })
       } catch (error) {
-        // A newer edge may have written what this classifier does not know.
+        // A newer edge may have written it.
         unreadable.push({ id, error })
       }
     }
@@ -206,10 +207,10 @@ export class BatchStore {
     const why = error === undefined ? "" : JSON.stringify(error)
     const args = [id, how, nowMs, this.#limits.resultTtlMs, MAX_STOPPED_AT_ONCE, why]
     const [status, inFlight, fields] = await this.#run(END_BATCH, args, endedReply)
-    return { status, inFlight, batch: fields.length === 0 ? null : decodeBatch(pairsOf(fields)) }
+    return { status, inFlight, batch: fields.length === 0 ? null : decodeBatch(fieldsOf(fields)) }
   }
 
-  /** Tells all classifiers that some batch may be due. A hint: it may be lost, or be for nothing. */
+  /** Wakes classifiers, as some batch may be due. A hint: it may be lost, or wrong. */
   async wakeForBatches(): Promise<void> {
     await this.#redis.publish(this.#keys.wakeChannel, encodeWakeUp({ kind: "batches" }))
   }
@@ -227,12 +228,5 @@ function eventPlan(plan: BatchPlan): string {
 
 const sealName = (listId: string, index: number) => `list:${listId}:${index}`
 
-/** HGETALL comes as a flat list when the SDK leaves values alone. */
-function pairsOf(fields: unknown): Record<string, string> {
-  if (!Array.isArray(fields)) return { ...(fields as Record<string, string>) }
-  const pairs: Record<string, string> = {}
-  for (let i = 0; i + 1 < fields.length; i += 2) pairs[String(fields[i])] = String(fields[i + 1])
-  return pairs
-}
-
+const fieldsOf = (reply: unknown): Record<string, string> => Object.fromEntries(pairsOf(reply))
 const isEmpty = (fields: unknown) => fields === null || Object.keys(fields as object).length === 0

@@ -6,10 +6,10 @@ import { type Batch, doneOf, stateOf } from "./batch.ts"
 const instant = z.iso.datetime()
 const MIN_POLL_MS = 250
 const MAX_POLL_MS = 10_000
-/** A person who waits for a batch wants to see progress. */
+/** Short, so that progress is visible. */
 const POLLS_PER_BATCH = 10
 
-/** The ticket of a batch as it stands on the wire. */
+/** The ticket of a batch on the wire. */
 export const batchTicketSchema = z
   .object({
     id: z.string().meta({ description: "The capability to read and cancel this batch" }),
@@ -127,7 +127,7 @@ function pollAfterMs(etaMs: number | null): number {
   return Math.round(Math.min(MAX_POLL_MS, Math.max(MIN_POLL_MS, etaMs / POLLS_PER_BATCH)))
 }
 
-/** A weak ETag over what does not move by itself: hints and the rate are left out. */
+/** A weak ETag without the fields that change constantly: hints and the rate. */
 export function batchETag({ status, pictures }: BatchTicket): string {
   return `W/"${[status, pictures.processing > 0 ? 1 : 0, pictures.succeeded, pictures.failed, pictures.canceled].join(".")}"`
 }

@@ -8,7 +8,7 @@ export const batchPlanSchema = z.object({
   ticketId: z.string(),
   caller: z.string(),
   weight: z.number(),
-  /** How many of its jobs may wait, where its key says so. */
+  /** Limit of its waiting jobs, if its API key has one. */
   maxDepth: z.number().optional(),
   operation: operationSchema,
   model: z.string().optional(),
@@ -29,7 +29,7 @@ export const batchPlanSchema = z.object({
   /** Different URLs, each of which is one job. */
   pictures: z.number(),
   columns: z.array(z.string()),
-  /** The list came with a byte order mark. */
+  /** The list had a byte order mark. */
   hasMark: z.boolean(),
   /** Names the keys of the list's chunks. */
   listId: z.string(),
@@ -83,7 +83,7 @@ export type BatchProgress = z.infer<typeof progressSchema>
 
 export type Batch = { plan: BatchPlan; progress: BatchProgress }
 
-/** @param fields what lies in the hash: `plan`, which the scripts carry unread, and how far it has come */
+/** @param fields of the hash: `plan`, which no script reads, and the progress */
 export function decodeBatch({ plan = "", ...fields }: Readonly<Record<string, string>>): Batch {
   return { plan: batchPlanSchema.parse(JSON.parse(plan)), progress: progressSchema.parse(fields) }
 }

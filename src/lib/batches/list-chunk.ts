@@ -1,10 +1,10 @@
-/** A row of a batch as it is kept: what its sender wrote, and which pictures it stands for. */
+/** A row of a batch as it is stored: its cells, and the images that it names. */
 export type ListRow = {
   /** By column; null where a row has none. */
   cells: (string | null)[]
-  /** Numbers of its pictures within the batch. A URL that came before is the picture that it was then. */
+  /** Numbers of its images within the batch. A repeated URL has its first number. */
   pictures: number[]
-  /** What stood between its URLs; left out where it has one or the usual comma. */
+  /** The separator of its URLs; absent for a comma or a single URL. */
   separator?: string
   /** Why it was not taken. */
   problem?: string

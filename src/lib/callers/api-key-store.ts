@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../redis/keys.ts"
+import { pairsOf } from "../redis/pairs-of.ts"
 import type { Redis } from "../redis/redis.ts"
 import { runScript } from "../redis/run-script.ts"
 import { CREATE_KEY, REVOKE_KEY } from "../redis/scripts.ts"
@@ -60,8 +61,8 @@ export class ApiKeyStore {
     const { apiKeys, apiKeyNames, apiKeyUse } = this.#keys
     const [texts, names, days] = await Promise.all([
       this.#redis.hvals(apiKeys) as Promise<string[]>,
-      this.#redis.hgetall(apiKeyNames).then(toMap),
-      this.#redis.hgetall(apiKeyUse).then(toMap),
+      this.#redis.hgetall(apiKeyNames).then((reply) => new Map(pairsOf(reply))),
+      this.#redis.hgetall(apiKeyUse).then((reply) => new Map(pairsOf(reply))),
     ])
     const byName = (a: { name: string }, b: { name: string }) => (a.name < b.name ? -1 : 1)
     const records = texts.map((text) => recordSchema.parse(JSON.parse(text)))
@@ -86,10 +87,4 @@ export class ApiKeyStore {
       if (!(error instanceof AppError && error.code === "redis_full")) throw error
     }
   }
-}
-
-/** HGETALL comes as a flat list when the SDK leaves values alone. */
-function toMap(reply: unknown): Map<string, string> {
-  if (!Array.isArray(reply)) return new Map(Object.entries((reply ?? {}) as Record<string, string>))
-  return new Map(reply.flatMap((name, i) => (i % 2 === 0 ? [[String(name), String(reply[i + 1])] as const] : [])))
 }

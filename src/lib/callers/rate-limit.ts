@@ -62,7 +62,7 @@ function spentMsOf({ windowMs }: RateLimit, resetMs: number, nowMs: number): num
   return spentMs > windowMs + MAX_CLOCK_SKEW_MS ? 0 : spentMs
 }
 
-/** The refusal of a submit that comes too soon. */
+/** The refusal of a submit over the rate. */
 export class RateLimitedError extends AppError {
   /** When the caller's allowance is unused again. */
   readonly resetMs: number

@@ -1,6 +1,6 @@
 /**
  * The formats that there are codecs for: what people call them, and the endings of their files, the usual one first. The content
- * type is `image/` and the key; how a file begins stands beside its reader (image-header.ts).
+ * type is `image/` and the key; image-header.ts has the magic bytes.
  */
 export const IMAGE_FORMATS = {
   jpeg: { title: "JPEG", endings: ["jpg", "jpeg"] },
@@ -35,7 +35,7 @@ export type ImageHeader = {
   frames: number
   /** Of all frames together. */
   pixels: number
-  /** A JPEG that comes in several scans: it is decoded at its full size, however small a picture is wanted. */
+  /** A JPEG in several scans: it is decoded at its full size, even for a small result. */
   isProgressive?: boolean
 }
 

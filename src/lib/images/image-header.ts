@@ -70,7 +70,7 @@ export function readImageHeader(bytes: Uint8Array): ImageHeader {
   throw new AppError("unsupported_image", `Cannot read image: ${what}; send ${listFormats()}`)
 }
 
-/** What a ticket says of a picture: as a person sees it, and how many there are where it is not one. */
+/** The size of an image as displayed, and its number of frames if it has several. */
 export function seenImage(header: ImageHeader) {
   const { format, orientation, frames, isProgressive } = header
   return {

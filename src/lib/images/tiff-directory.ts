@@ -21,7 +21,7 @@ export function openTiff(bytes: Uint8Array): TiffStructure | null {
   return { view, littleEndian, firstAt: view.getUint32(4, littleEndian) }
 }
 
-/** One pass over a directory, at most 65,535 entries. Null where it does not begin within the bytes. */
+/** One pass over a directory, at most 65,535 entries. Null if it does not start within the bytes. */
 export function readTiffDirectory(
   { view, littleEndian }: TiffStructure,
   at: number,
@@ -44,7 +44,7 @@ export function readTiffDirectory(
   return { values, entries: count, nextAt }
 }
 
-/** The whole numbers of one tag, of those that lie within the bytes; none where it is not there, null where there are more than `max`. */
+/** The whole numbers of one tag, of those within the bytes; none if the tag is absent, null if there are more than `max`. */
 export function readTiffNumbers(
   { view, littleEndian }: TiffStructure,
   at: number,

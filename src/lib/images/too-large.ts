@@ -5,7 +5,7 @@ export const DEFAULT_MAX_IMAGE_BYTES = 8_000_000
 
 /**
  * Refuses an image for its bytes, with what it has, the limit and the setting that holds it.
- * @param bytes undefined where all that is known is that it has more than the limit
+ * @param bytes undefined if only known to exceed the limit
  */
 export function imageTooLarge(maxBytes: number, bytes?: number): AppError {
   const limit = `${inMegabytes(maxBytes)} (MAX_IMAGE_BYTES)`

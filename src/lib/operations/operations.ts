@@ -26,7 +26,7 @@ export type OperationOf<N extends OperationName> = Extract<Operation, { name: N 
 
 type OperationModule = {
   usesModel: boolean
-  /** Each of its jobs has an output of its own, which lives as long as that job. */
+  /** Each of its jobs has an output, which is kept as long as the job. */
   makesFile: boolean
   options: z.ZodObject
   schema: z.ZodType<Operation>
@@ -64,7 +64,7 @@ export function isOperationName(name: string): name is OperationName {
   return Object.hasOwn(OPERATIONS, name)
 }
 
-/** What the operation makes of a picture; null where it makes none. */
+/** The planned output of an operation; null if it makes none. */
 export function planOutput(operation: Operation, source: SourcePicture): PlannedOutput | null {
   const { planOutput: plan }: OperationModule = OPERATIONS[operation.name]
   return plan?.(operation as never, source) ?? null
@@ -72,7 +72,7 @@ export function planOutput(operation: Operation, source: SourcePicture): Planned
 
 /**
  * The operation that a caller's options ask for. What is no option of it is refused: a typing error must not be taken for consent.
- * @param namedAs how the caller writes an option that has another name where it stands
+ * @param namedAs the caller's names of options, where they differ
  * @throws AppError invalid_options that names each option and what is wrong with it
  */
 export function parseOperation(

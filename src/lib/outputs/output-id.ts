@@ -18,7 +18,7 @@ export async function outputIdOf(jobId: string, ticketId: string): Promise<strin
 }
 
 /**
- * The job's id, or null for an output that no ticket of ours stands for.
+ * The job's id, or null for a forged id.
  * @param kinds of tickets that jobs may have
  */
 export async function verifyOutputId(outputId: string, kinds: readonly TicketIds[]): Promise<string | null> {

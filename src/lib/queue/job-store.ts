@@ -26,7 +26,7 @@ const ORPHAN_TTL_MS = 60_000
 
 const chargeReply = z.tuple([z.enum(["charged", "rate_limited"]), instantOrNone])
 const retried = z.enum(["queued", "dead", "lost"])
-/** What became of a job whose attempt ended without an outcome. */
+/** The state of a job after an attempt without an outcome. */
 export type Retried = z.infer<typeof retried>
 const withdrawReply = z.tuple([z.enum(["withdrawn", "finished", "missing", "started"]), z.string()])
 export type Withdrawal = { status: z.infer<typeof withdrawReply>[0]; job: Job | null }
@@ -82,7 +82,7 @@ export class JobStore {
     return readEnqueued(reply, { nowMs: job.createdMs, cost, rateLimit, limits })
   }
 
-  /** Counts a submit that enqueues nothing by itself, as one unit. Repeated it counts again. @throws AppError rate_limited */
+  /** Charges one unit for a submit that enqueues nothing itself. A repeat is charged again. @throws AppError rate_limited */
   async charge(caller: string, limit: RateLimit, nowMs: number): Promise<{ rateResetMs: number }> {
     const settings = { nowMs, rate: rateSettings(limit, 1) }
     const [status, reset] = await this.#run(CHARGE, [caller, JSON.stringify(settings)], chargeReply)

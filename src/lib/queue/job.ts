@@ -39,7 +39,7 @@ export const imageInfoSchema = open({
   orientation: z.number(),
   /** Pictures in it, where its format can hold several. */
   frames: z.number().optional(),
-  /** A JPEG that comes in several scans. */
+  /** A JPEG in several scans. */
   isProgressive: z.boolean().optional(),
 })
 export type ImageInfo = z.infer<typeof imageInfoSchema>
@@ -68,7 +68,7 @@ export const outputInfoSchema = open({
   sha256: z.string(),
   width: z.number().optional(),
   height: z.number().optional(),
-  /** Where it lies, unless the edge hands it out itself. */
+  /** Its URL, unless the edge serves it. */
   url: z.string().optional(),
 })
 export type OutputInfo = z.infer<typeof outputInfoSchema>
@@ -114,7 +114,7 @@ const base = {
   /** The batch that it is a row of: background work of its caller. */
   batch: open({
     id: z.string(),
-    /** The first row that it stands in, counted from 1. */
+    /** The first row that names it, from 1. */
     row: z.number(),
     /** Its number within the batch. */
     picture: z.number(),
@@ -171,7 +171,7 @@ const base = {
   followers: z.number().optional(),
   /** The longest life, from their submit, of the tickets that share its work: its record lasts as long after any change. */
   sharedTtlMs: z.number().optional(),
-  /** How this ticket ended while its work goes on for its followers. */
+  /** How this ticket ended while its work continues for its followers. */
   left: open({
     state: z.enum(["canceled", "failed"]),
     finishedMs: z.number(),
@@ -182,7 +182,7 @@ const base = {
   }).optional(),
   /** Where the end of this ticket is posted to. */
   webhookUrl: z.string().optional(),
-  /** The answer was known before the job came. */
+  /** The result was cached. */
   cached: z.boolean().optional(),
   /** The token of the last attempt that ended without an outcome. */
   givenBackBy: z.string().optional(),
@@ -199,7 +199,7 @@ const leased = {
   ahead: z.number().default(0),
 }
 
-/** One job and its state. What lies in Redis is this, with `input`, `result` and `error` as texts inside the JSON. */
+/** One job and its state. Its record in Redis is JSON with `input`, `result` and `error` as nested JSON text. */
 export const jobSchema = z.discriminatedUnion("state", [
   open({ ...base, state: z.literal("queued") }),
   open({ ...base, state: z.literal("processing"), ...leased }),

@@ -25,7 +25,7 @@ export type NewJob = Pick<
   weight: number
   /** Instead of the limit that holds for everybody. */
   maxDepth?: number
-  /** How often its caller may submit. Whatever a job is made for but a submit has none. */
+  /** The caller's rate limit, for jobs of submits. */
   rateLimit?: RateLimit | null
 }
 

@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { counterFields, type Keys } from "../redis/keys.ts"
+import { pairsOf } from "../redis/pairs-of.ts"
 import type { Redis } from "../redis/redis.ts"
 import { runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
@@ -42,8 +43,7 @@ export class Operator {
       rev: true,
       withScores: true,
     })
-    const dead: { id: string; diedMs: number }[] = []
-    for (let i = 0; i + 1 < rows.length; i += 2) dead.push({ id: String(rows[i]), diedMs: Number(rows[i + 1]) })
+    const dead = pairsOf(rows).map(([id, diedMs]) => ({ id, diedMs: Number(diedMs) }))
     if (dead.length === 0) return []
     const texts = await this.#redis.mget<(string | null)[]>(...dead.map(({ id }) => this.#keys.job(id)))
     return dead.map((letter, i) => {
@@ -96,8 +96,8 @@ export class Operator {
   }
 
   /**
-   * Stops claiming, of one model or of all; what is worked on is finished, what comes is accepted. Stays until resume() of the same,
-   * whatever restarts.
+   * Stops claiming, of one model or of all; jobs in progress finish, and uploads are accepted. Lasts until resume() of the same,
+   * across restarts.
    */
   async pause(model?: string): Promise<void> {
     if (model === undefined) await this.#run(PAUSE, [], z.null())

@@ -24,7 +24,7 @@ const MAX_CLOSE_LOOKS = 24
 const UNKNOWN_RATE_POLL_MS = 500
 const NO_CLASSIFIER_POLL_MS = 5_000
 
-/** Where a job stands. Times in milliseconds. `ahead` jobs must leave its classifier's lanes before it gets one. */
+/** A job's place in the queue. Times in milliseconds. `ahead` jobs must leave its classifier's lanes before it gets one. */
 export type Progress = { position: number; waitingForMs: number } | { processingForMs: number; ahead: number }
 
 export type PollHint = { etaMs: number | null; pollAfterMs: number }

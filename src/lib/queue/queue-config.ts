@@ -33,11 +33,11 @@ export const queueEnv = {
   MAX_QUEUE_DEPTH_PER_CALLER: wholeNumber(10_000),
   MAX_QUEUE_BYTES: wholeNumber(2_000_000_000),
   MAX_RESULT_BYTES: wholeNumber(2_000_000_000),
-  /** Seals images, outputs, lists and webhook secrets in Redis; newest first. Who can read them there can try secrets at leisure: no short ones. */
+  /** Encrypts images, outputs, lists and webhook secrets in Redis; newest first. Long, because a reader of Redis can try secrets offline. */
   PAYLOAD_SECRET: words()
     .pipe(z.array(z.string().min(32, "must be at least 32 characters")))
     .default([]),
-  /** For the change-over: what lies unsealed in Redis is read, although PAYLOAD_SECRET is set. */
+  /** For the change-over: unencrypted values in Redis are read, although PAYLOAD_SECRET is set. */
   PAYLOAD_SECRET_ACCEPTS_PLAIN: flag(false),
   /** Be ready although Redis drops keys, and jobs with them, when it is full. */
   ALLOW_EVICTION: flag(false),

@@ -7,7 +7,7 @@ import type { StoreLimits } from "./queue-config.ts"
 import { queuesOf } from "./queue-name.ts"
 import { isRemembered, type RegistrySnapshot, serviceRate } from "./registry.ts"
 
-/** Each caller's oldest job stands near the head: the fair queue keeps a caller's jobs in order. */
+/** Each caller's oldest job is near the head: the fair queue keeps a caller's jobs in order. */
 const LOOKED_AT = 32
 
 const oneQueueSchema = z.object({
@@ -23,7 +23,7 @@ const oneQueueSchema = z.object({
   }),
 })
 
-/** The queue as a whole, as it stands on the wire. */
+/** The whole queue on the wire. */
 export const queueStatsSchema = z
   .object({
     depth: z.number().int().meta({ description: "Waiting jobs" }),

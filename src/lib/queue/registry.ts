@@ -1,5 +1,6 @@
 import * as z from "zod"
 import { counterFields, type Keys } from "../redis/keys.ts"
+import { pairsOf } from "../redis/pairs-of.ts"
 import type { Redis } from "../redis/redis.ts"
 import { runScript, yesOrNo } from "../redis/run-script.ts"
 import { ENROLL } from "../redis/scripts.ts"
@@ -25,7 +26,7 @@ export type ServedModel = z.infer<typeof servedModelSchema>
 type NewlyServed = Omit<z.input<typeof servedModelSchema>, "seenMs">
 
 const workerBeatSchema = z.object({
-  /** The worker counts as gone when it was not heard of by then. */
+  /** The worker counts as gone without a heartbeat by then. */
   untilMs: z.number(),
   lanes: z.number(),
   /** Model folders that it cannot serve as they are. */
@@ -44,10 +45,10 @@ const workerBeatSchema = z.object({
     }),
   ),
 })
-/** What a worker tells of itself. */
+/** A worker's heartbeat. */
 export type WorkerBeat = z.infer<typeof workerBeatSchema>
 
-/** A field of the registry: an operator wants nothing new to be accepted. */
+/** A field of the registry: uploads are refused until the queue is empty. */
 export const DRAINING = "draining"
 
 export type RegistrySnapshot = { isDraining?: true; models: ServedModel[]; workers: (WorkerBeat & { id: string })[] }
@@ -113,7 +114,7 @@ export class Registry {
   async read(): Promise<RegistrySnapshot> {
     const fields = await this.#redis.hgetall(this.#key)
     const snapshot: RegistrySnapshot = { models: [], workers: [] }
-    for (const [name, text] of pairs(fields)) {
+    for (const [name, text] of pairsOf(fields)) {
       // An entry that another release wrote and that cannot be read here is left out.
       if (name === DRAINING) snapshot.isDraining = true
       if (name.startsWith(MODEL)) snapshot.models.push(...readable(servedModelSchema, text))
@@ -157,13 +158,4 @@ function jobMsFor(rate: WorkerBeat["queues"][string], megapixels = rate.megapixe
 function readable<T>(schema: z.ZodType<T>, text: string): T[] {
   const { success, data } = schema.safeParse(JSON.parse(text))
   return success ? [data] : []
-}
-
-/** HGETALL comes as a flat list when the SDK leaves values alone. */
-function* pairs(fields: unknown): Generator<[string, string]> {
-  if (!Array.isArray(fields)) {
-    if (fields !== null && typeof fields === "object") yield* Object.entries(fields as Record<string, string>)
-    return
-  }
-  for (let i = 0; i + 1 < fields.length; i += 2) yield [fields[i], fields[i + 1]]
 }

@@ -7,14 +7,14 @@ import { RUN_WHEN_FULL } from "../redis/scripts.ts"
 const TTL_MS = 10 * 86_400_000
 
 /**
- * The version that classifiers last came with, when it is another one than ours: their jobs lie under other keys, so neither side
+ * The version of the classifiers that started last, if it is not ours: their jobs have other keys, so neither side
  * sees what the other does. Null when it is ours, or none is recorded. @throws AppError redis_unavailable
  */
 export async function readOtherSchema(redis: Redis, keys: Keys): Promise<string | null> {
   return unlessOurs(await redis.get<string>(keys.schema))
 }
 
-/** Says which version we come with, and returns the one before where it was another. @throws AppError redis_unavailable */
+/** Writes our version, and returns the previous one if it differed. @throws AppError redis_unavailable */
 export async function recordSchema(redis: Redis, keys: Keys): Promise<string | null> {
   const set = ["SET", keys.schema, SCHEMA_VERSION, "GET", "PX", TTL_MS]
   const reply = z.string().nullable()

@@ -1,6 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../app-error.ts"
 import type { Keys } from "../redis/keys.ts"
+import { pairsOf } from "../redis/pairs-of.ts"
 import type { Redis } from "../redis/redis.ts"
 import { instantOrNone, runScript, yesOrNo } from "../redis/run-script.ts"
 import type { Script } from "../redis/script.ts"
@@ -112,9 +113,7 @@ export class Outbox {
       rev: true,
       withScores: true,
     })
-    const found: { eventId: string; sinceMs: number }[] = []
-    for (let i = 0; i + 1 < rows.length; i += 2) found.push({ eventId: String(rows[i]), sinceMs: Number(rows[i + 1]) })
-    return this.#withRecords(found)
+    return this.#withRecords(pairsOf(rows).map(([eventId, sinceMs]) => ({ eventId, sinceMs: Number(sinceMs) })))
   }
 
   /** What failed and is tried again, the next first; of each receiver as much as `count`. */

@@ -9,7 +9,7 @@ export type RowProblem = {
   row: number
   line: number
   column: string
-  /** What stands there, cut short. */
+  /** The cell's value, cut short. */
   value: string
   reason: string
 }

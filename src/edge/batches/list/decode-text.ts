@@ -10,7 +10,7 @@ const LONGEST_MARK = 3
 export type DecodedText = { encoding: string; hasMark: boolean; pieces: AsyncGenerator<string> }
 
 /**
- * Decodes a list as it streams: by its byte order mark, else by the charset it came under, else as UTF-8.
+ * Decodes a list as it streams: by its byte order mark, else by the charset of its content type, else as UTF-8.
  * @throws AppError invalid_list for bytes that are no text in that encoding
  */
 export async function decodeText(body: AsyncIterator<Uint8Array>, charset: string | undefined): Promise<DecodedText> {

@@ -11,7 +11,7 @@ type State = "cell_start" | "plain" | "quoted" | "quote_in_quoted"
 
 /**
  * Reads RFC 4180 text piece by piece, as forgiving as spreadsheets are: lines end with CRLF, LF or CR, mixed; text after a
- * closing quote belongs to its cell; lines with nothing on them are none. Why not csv-parse is told, with
+ * closing quote belongs to its cell; empty lines are skipped. Why not csv-parse is told, with
  * what both cost, in docs/decisions/0011-batches.md.
  */
 export class DelimitedRecords {
@@ -83,7 +83,7 @@ export class DelimitedRecords {
     this.#append(text.slice(from))
   }
 
-  /** The last record, when no line end comes after it. @throws AppError invalid_list for a quote that never closes */
+  /** The last record, if no line end follows it. @throws AppError invalid_list for a quote that never closes */
   *end(): Generator<DelimitedRecord> {
     if (this.#state === "quoted") {
       const where = `in the record that begins in line ${this.#startLine}, column ${this.#cells.length + 1}`

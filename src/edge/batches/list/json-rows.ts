@@ -102,7 +102,7 @@ const isTexts = (value: unknown): value is string[] =>
 
 const TEXT_OR_BLANK = /("[^"\\]*(?:\\.[^"\\]*)*")|\s+/g
 
-/** The values of an object's fields, by name, as its JSON has them but without white space. Of a name that comes twice the last one counts. */
+/** The values of an object's fields, by name, as its JSON has them but without white space. The last of several fields with one name counts. */
 function readTexts(json: string): Map<string, string> {
   const texts = new Map<string, string>()
   let depth = 0

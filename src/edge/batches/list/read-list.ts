@@ -91,7 +91,7 @@ function openReader(
   }
 }
 
-/** The text up to the end of its first line, and what else came with it. Each piece is looked at once: they may be single bytes. */
+/** The text up to the end of its first line, and the rest of the last piece. Each piece is searched once: pieces may be single bytes. */
 async function readStart(pieces: AsyncGenerator<string>): Promise<{ start: string; isWhole: boolean }> {
   let start = ""
   let hasBegun = false

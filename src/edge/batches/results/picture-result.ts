@@ -1,7 +1,7 @@
 import type { Batch } from "../../../lib/batches/batch.ts"
 import type { JobError, JobResult } from "../../../lib/queue/job.ts"
 
-/** What became of one picture. */
+/** The result of one image. */
 export type PictureResult = {
   url?: string /** Which has, or was to; operators can move jobs to another. */
   model?: string

@@ -37,7 +37,7 @@ function columnsOf({ operation }: BatchPlan): Column[] {
   return makesFile ? [...OUTPUT, ...IMAGE] : IMAGE
 }
 
-/** The names of the columns: the list's own, then those of the results; one that the list has already is told apart. */
+/** The names of the columns: the list's own, then those of the results, with a prefix if the list already has the name. */
 export function headerOf(plan: BatchPlan): string[] {
   const taken = new Set(plan.columns.map((name) => name.toLowerCase()))
   const ours = ["status", ...columnsOf(plan).map(({ name }) => name), "error"]

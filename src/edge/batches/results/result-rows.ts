@@ -3,7 +3,7 @@ import type { BatchStore } from "../../../lib/batches/batch-store.ts"
 import type { ListChunk, ListRow } from "../../../lib/batches/list-chunk.ts"
 import { type PictureResult, readPictureResult } from "./picture-result.ts"
 
-/** A row as it was sent, and what became of its pictures. */
+/** A row of the list, with the results of its images. */
 export type ResultRow = { number: number; row: ListRow; pictures: PictureResult[] }
 
 export type ResultStore = Pick<BatchStore, "getChunk" | "readJobs" | "firstInFlight">
@@ -31,7 +31,7 @@ function bytesOfResult({ operation }: BatchPlan): number {
   return 300 + 80 * operation.topK + (operation.scores === true ? 25_000 : 0)
 }
 
-/** How far one answer goes: each time that a row names a picture, all that is known of it is written. At least a row. */
+/** The size of one response: each mention of an image writes its whole result. At least a row. */
 export async function boundAnswer(
   store: Pick<ResultStore, "getChunk">,
   { plan }: Batch,

@@ -48,7 +48,7 @@ if not batch.ended then
   local rest = batch.pictures - batch.cursor
   redis.call("HSET", key, "ended", how, state, batch[state] + rest)
   if why then redis.call("HSET", key, "error", why) end
-  -- If this is broken off, a classifier goes on with it.
+  -- If this is interrupted, a classifier continues.
   redis.call("ZADD", keys.batches, nowMs + 5000, id)
   if batch.done + rest == batch.pictures then finishBatch(id, nowMs) end
 end

@@ -6,7 +6,7 @@
 --- include "values"
 
 local s, leased = cjson.decode(ARGV[1]), {}
--- The reply of this very call may have been lost: its token leads back to the batches.
+-- The reply of an earlier call with this token may have been lost: it gets the same batches.
 if s.again then
   local untilMs = exact(s.nowMs + s.leaseMs)
   for _, id in ipairs(redis.call("ZRANGE", keys.batches, "(" .. exact(s.nowMs), untilMs, "BYSCORE", "LIMIT", 0, 64)) do

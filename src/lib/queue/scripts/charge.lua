@@ -1,4 +1,4 @@
--- Charges a caller one unit for a submit that enqueues nothing by itself. Sent twice it charges twice.
+-- Charges a caller one unit for a submit that enqueues nothing itself. A repeat is charged again.
 --
 -- KEYS[1] prefix   ARGV[1] caller   ARGV[2] settings, JSON: nowMs, rate (windowMs, stepMs, chargeMs, maxSkewMs)
 --

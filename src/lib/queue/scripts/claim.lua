@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 -- Takes up to `max` jobs of `queues`, tried in that order, under one lease token. A job whose earlier attempt ended without
 -- an answer may have killed its process: it is handed out alone, to a worker that holds no other job. One worker at a time is
--- asked to drain for a queue's suspects; the others take what stands behind them.
+-- asked to drain for a queue's suspects; the others claim the jobs behind them.
 --
 -- KEYS[1] prefix
 -- ARGV[1] settings, JSON: nowMs, token, worker, queues, max, leaseMs, isIdle, skip, ahead, again, reclaims, heartbeat,
@@ -9,7 +9,7 @@
 --
 -- Returns { jobs JSON[], status, end of the next lease in ms or "", queues that are empty now, jobs JSON[] of others that it
 -- reclaimed or ended }; status is one of
---   more    the queue had all that was asked for: ask again when there is room
+--   more    the queue had as many as requested: ask again when there is room
 --   drain   a suspect waits at the head: finish what is held, then ask with isIdle
 --   empty   nothing is left to claim
 --   paused  a person stopped the queue
@@ -24,7 +24,7 @@
 
 local s = cjson.decode(ARGV[1])
 
--- Queues that the caller knows to be empty; what comes back to one is seen all the same.
+-- Queues that the caller knows to be empty; a job reclaimed to one is found anyway.
 local skip = {}
 for _, queue in ipairs(s.skip or {}) do skip[queue] = true end
 

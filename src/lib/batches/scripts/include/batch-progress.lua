@@ -1,4 +1,4 @@
--- How far a batch has come. Every end of a job comes by countInBatch(), which takes it out of what the batch has in flight: each
+-- The progress of a batch. Every job that ends calls countInBatch(), which removes it from the batch's jobs in flight: each
 -- picture counts once, whichever way it ended and however often a script is repeated.
 --
 -- The hash of a batch holds `plan` (JSON that no script reads), `eventPlan` (what of it goes into its webhook events: each
