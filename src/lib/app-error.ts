@@ -71,7 +71,7 @@ type ErrorRow = readonly [status: number, title: string, retryAfterMs?: number]
 
 export type ErrorCode = keyof typeof ERRORS
 
-export function isErrorCode(code: unknown): code is ErrorCode {
+function isErrorCode(code: unknown): code is ErrorCode {
   return typeof code === "string" && Object.hasOwn(ERRORS, code)
 }
 

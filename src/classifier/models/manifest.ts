@@ -9,7 +9,7 @@ const perChannel = z.union([z.number(), z.tuple([z.number(), z.number(), z.numbe
 const sidePx = z.int().min(1).max(2048)
 
 /** What a model folder may say of itself. What it leaves out is found out from the model, or has the default here. */
-export const manifestSchema = z.strictObject({
+const manifestSchema = z.strictObject({
   name: z.string().min(1).optional(),
   description: z.string().optional(),
   /** The TF.js model's file, where the folder has several. */

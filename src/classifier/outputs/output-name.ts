@@ -6,7 +6,7 @@ const MAX_SEGMENT_CHARS = 100
  * A name of file or object that is one everywhere: letters, digits, "-", "_" and "." (not first). Anything else, a path
  * above all, becomes "_".
  */
-export function safeSegment(text: string): string {
+function safeSegment(text: string): string {
   const safe = text
     .slice(0, MAX_SEGMENT_CHARS)
     .replace(/[^A-Za-z0-9._-]/g, "_")

@@ -6,7 +6,7 @@ import type { AdminDeps } from "./open-admin.ts"
 const PAGE = 100
 
 /** All dead letters, latest first, each once, even if new ones shift the pages. */
-export async function* eachDead(operator: Pick<Operator, "listDead">): AsyncGenerator<DeadLetter> {
+async function* eachDead(operator: Pick<Operator, "listDead">): AsyncGenerator<DeadLetter> {
   const seen = new Set<string>()
   for (let offset = 0; ; offset += PAGE) {
     const page = await operator.listDead({ offset, count: PAGE })

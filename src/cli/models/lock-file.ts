@@ -7,7 +7,7 @@ import { CliError } from "../cli-error.ts"
 import { parseJson } from "../parse-json.ts"
 
 /** Next to the models. Commit it: later pulls then get the same bytes or fail. */
-export const LOCK_FILE = "models.lock.json"
+const LOCK_FILE = "models.lock.json"
 
 const lockedModel = z.object({
   source: z.string(),

@@ -36,7 +36,7 @@ export function noticeText(sentence: string): string {
 }
 
 /** "18:17" today, "23 Nov, 18:17" on another day. */
-export function localTime(ms: number, nowMs = Date.now()): string {
+function localTime(ms: number, nowMs = Date.now()): string {
   const date = new Date(ms)
   const time = date.toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })
   if (date.toDateString() === new Date(nowMs).toDateString()) return time

@@ -7,7 +7,7 @@ import { MAX_DEADLINE_MS } from "../config.ts"
 import { reasonsOf } from "../reasons-of.ts"
 import { MAX_URL_COLUMN_CHARS } from "./list/url-column.ts"
 
-export const MAX_BATCH_SIZE = 1_000
+const MAX_BATCH_SIZE = 1_000
 
 /** Options that every batch has; the others are those of its operation (src/lib/operations/operations.ts). */
 const commonOptionsSchema = z.object({

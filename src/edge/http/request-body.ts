@@ -1,7 +1,7 @@
 import { AppError } from "../../lib/app-error.ts"
 
 /** A body that brings too little in so long is too slow. */
-export const SLOW_AFTER_MS = 10_000
+const SLOW_AFTER_MS = 10_000
 
 const over = new WeakSet<ReadableStream>()
 

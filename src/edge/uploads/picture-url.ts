@@ -1,5 +1,5 @@
 /** What browsers and servers agree on, in practice. */
-export const MAX_PICTURE_URL_CHARS = 2_048
+const MAX_PICTURE_URL_CHARS = 2_048
 
 const HOST = /^(\[[0-9a-f:.]+\]|(?=.{1,253}$)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*)$/
 

@@ -53,7 +53,6 @@ export type BatchPlan = z.infer<typeof batchPlanSchema>
 
 const failureSchema = z.object({ row: z.number(), url: z.string(), error: jobErrorSchema })
 /** A picture that failed. */
-export type BatchFailure = z.infer<typeof failureSchema>
 
 const count = z.coerce.number().default(0)
 const progressSchema = z.object({

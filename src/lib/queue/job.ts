@@ -21,7 +21,7 @@ const operation = open({ name: z.string() }).transform((written, context): Opera
   return z.NEVER
 })
 
-export const predictionSchema = open({
+const predictionSchema = open({
   label: z.string(),
   probability: z.number(),
   classIndex: z.number(),
@@ -29,7 +29,7 @@ export const predictionSchema = open({
 export type Prediction = z.infer<typeof predictionSchema>
 
 /** What is known of an image; width and height are those after its orientation is applied. */
-export const imageInfoSchema = open({
+const imageInfoSchema = open({
   format: z.string(),
   width: z.number(),
   height: z.number(),
@@ -45,7 +45,7 @@ export const imageInfoSchema = open({
 export type ImageInfo = z.infer<typeof imageInfoSchema>
 
 /** What the caller asked for. The scripts carry it through unread. */
-export const jobInputSchema = open({
+const jobInputSchema = open({
   ticketId: z.string(),
   operation,
   source: jobSourceSchema,
@@ -61,7 +61,7 @@ export const jobInputSchema = open({
 export type JobInput = z.infer<typeof jobInputSchema>
 
 /** A picture that an operation has made. */
-export const outputInfoSchema = open({
+const outputInfoSchema = open({
   id: z.string(),
   contentType: z.string(),
   bytes: z.number(),
@@ -73,7 +73,7 @@ export const outputInfoSchema = open({
 })
 export type OutputInfo = z.infer<typeof outputInfoSchema>
 
-export const jobResultSchema = open({
+const jobResultSchema = open({
   modelVersion: z.string().optional(),
   predictions: z.array(predictionSchema).optional(),
   /** The probability of every class, by class index. */
@@ -200,7 +200,7 @@ const leased = {
 }
 
 /** One job and its state. Its record in Redis is JSON with `input`, `result` and `error` as nested JSON text. */
-export const jobSchema = z.discriminatedUnion("state", [
+const jobSchema = z.discriminatedUnion("state", [
   open({ ...base, state: z.literal("queued") }),
   open({ ...base, state: z.literal("processing"), ...leased }),
   open({ ...base, state: z.literal("succeeded"), finishedMs: z.number(), result: jobResultSchema }),

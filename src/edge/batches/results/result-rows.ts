@@ -9,7 +9,7 @@ export type ResultRow = { number: number; row: ListRow; pictures: PictureResult[
 export type ResultStore = Pick<BatchStore, "getChunk" | "readJobs" | "firstInFlight">
 
 /** How many results are asked of Redis at once: about half a megabyte. */
-export const PAGE_PICTURES = 500
+const PAGE_PICTURES = 500
 /** What the results of one answer may come to, as they are estimated: 100,000 pictures with five predictions each are one answer. */
 const MAX_ANSWER_BYTES = 100_000_000
 /** What a read is counted for, beside its commands. */
