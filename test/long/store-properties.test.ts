@@ -69,6 +69,15 @@ const step = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("pause" as const) }) },
   { weight: 2, arbitrary: fc.record({ do: fc.constant("resume" as const) }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      do: fc.constant("limit" as const),
+      model: fc.constantFrom("m", "n"),
+      paused: fc.boolean(),
+      concurrency: fc.constantFrom<number | false>(1, 2, false),
+    }),
+  },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("retryDead" as const), id }) },
   { weight: 1, arbitrary: fc.record({ do: fc.constant("dropDead" as const), id }) },
 )
@@ -195,6 +204,15 @@ class Run {
         await this.#operator.resume()
         model.isPaused = false
         return () => []
+      case "limit": {
+        const { model: name, paused, concurrency } = step
+        await this.#operator.limit(name, { paused, concurrency })
+        model.limits.set(name, {
+          isPaused: paused,
+          most: concurrency === false ? Number.POSITIVE_INFINITY : concurrency,
+        })
+        return () => []
+      }
       case "retryDead": {
         const revival = { nowMs, deadlineMs: nowMs + 7_777 }
         const revived = await this.#operator.retryDead(step.id, revival)

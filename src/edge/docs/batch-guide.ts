@@ -6,6 +6,7 @@ export const BATCH_GUIDE = {
     "A list is CSV, TSV, JSON Lines or a JSON array of up to 100,000 rows, with a column named like `url` or `image_url`. You get one ticket and one table of results, in the order of the list, with your other columns.",
     "The classifier fetches the images: by https from public addresses, and from others if the operator allows them. A list with invalid rows is refused, and the response names them; `on_invalid=skip` accepts the other rows.",
     "Options go in the query: `operation`, `model`, `top_k`, `batch_size`, `webhook_url`, … You can read rows while the batch runs: continue with `Next-After` until `Results-Complete` is true.",
+    "When the batch is done, `POST /v1/batches/{id}/retry` submits its failed rows again, as a new batch.",
   ],
   examples: [
     {

@@ -112,6 +112,7 @@ else:
     text: [
       "Submit all images first, a few at a time, and then collect the results: the queue works while you upload. Store the ids to continue after a restart.",
       "429 and 503 mean that the server is busy: wait `Retry-After` seconds and repeat the request with the same `Idempotency-Key`. Derive the key from the file's name and content, and you can run the whole loop again at no cost.",
+      "`POST /v1/classifications/{id}/retry` submits a failed image again, as a new ticket, while the image is stored. With an API key, `GET /v1/jobs` lists your tickets that wait, are worked on, or used up their attempts, and `POST /v1/jobs/cancel?state=queued` cancels those that wait.",
     ],
     examples: [
       {

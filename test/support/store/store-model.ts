@@ -37,10 +37,18 @@ export class StoreModel {
   readonly #content = new Map<string, string>()
   readonly dead = new Set<string>()
   isPaused = false
+  readonly limits = new Map<string, { isPaused: boolean; most: number }>()
   readonly #limits: { maxDepth: number; maxDepthPerCaller: number }
 
   constructor(limits: { maxDepth: number; maxDepthPerCaller: number }) {
     this.#limits = limits
+  }
+
+  /** How many more jobs of a queue may be worked on. */
+  #roomOf(queue: string): number {
+    const { isPaused = false, most = Number.POSITIVE_INFINITY } = this.limits.get(queue) ?? {}
+    const working = [...this.tickets.values()].filter((ticket) => ticket.queue === queue && ticket.lease !== undefined)
+    return isPaused ? 0 : most - working.length
   }
 
   waiting(): Ticket[] {
@@ -117,6 +125,7 @@ export class StoreModel {
       }
       if (isSuspect(ticket) && (ids.length > 1 || !claim.isIdle)) wrong.push(`The suspect ${id} was not alone`)
       if (!ticket.isStarted && claim.nowMs > ticket.deadlineMs) wrong.push(`${id} was claimed past its deadline`)
+      if (this.#roomOf(ticket.queue) <= 0) wrong.push(`${id} was claimed, and ${ticket.queue} is limited or paused`)
       Object.assign(ticket, { state: "processing", attempts: ticket.attempts + 1, isStarted: true })
       ticket.lease = { token: claim.token, endMs: claim.nowMs + claim.leaseMs }
     }
@@ -128,7 +137,8 @@ export class StoreModel {
     const left = this.waiting().filter(mine)
     // Suspects that another worker empties its hand for.
     const isOfOthers = (ticket: Ticket) => isSuspect(ticket) && (!claim.isIdle || ids.length > 0)
-    if (claimed.status === "empty" && !left.every(isOfOthers))
+    const isHeld = (ticket: Ticket) => this.#roomOf(ticket.queue) <= 0
+    if (claimed.status === "empty" && !left.every((ticket) => isOfOthers(ticket) || isHeld(ticket)))
       wrong.push(`The queue is not empty: ${left.map(({ id }) => id)}`)
     if (claimed.status === "drain" && (claim.isIdle || !left.some(isSuspect))) {
       wrong.push("There is nothing to drain for")

@@ -64,10 +64,10 @@ local function pop(asked)
   local popped, isWanted, empty = {}, false, {}
   if areEmpty(asked) then return popped, isWanted, asked end
   for _, queue in ipairs(asked) do
-    local free, room = s.max - #popped, roomOf(queue)
-    local want = math.max(0, math.min(free, room))
+    local room = roomOf(queue)
+    local want = math.max(0, math.min(s.max - #popped, room))
     local rows = popFrom(queue, want)
-    isWanted = isWanted or (want > 0 and #rows == free)
+    isWanted = isWanted or (want > 0 and #rows == want)
     if #rows < want or room <= 0 then empty[#empty + 1] = queue end
     for _, one in ipairs(rows) do popped[#popped + 1] = one end
   end
@@ -209,7 +209,7 @@ end
 lookAtAll(popped)
 
 -- Suspects that another worker drains for stood before the rest: a page behind them is looked at, and no more.
-if #back > 0 and isWanted and #taken < s.max and not isOver then
+if #back > 0 and isWanted and #taken < s.max and not isOver and roomOf(back[1].queue) > 0 then
   local queue = back[1].queue
   local behind = popFrom(queue, 32)
   if #behind > 0 then

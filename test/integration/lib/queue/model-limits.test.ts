@@ -173,6 +173,15 @@ describe("a model's concurrency", () => {
     expect((await claim()).jobs).toHaveLength(1)
   })
 
+  it("is for jobs that still have time: a late one at the head of the queue holds none of it up", async () => {
+    await operator.limit("m", { concurrency: 1 })
+    await submit(store, jobOf("late", { deadlineMs: T0 + 1 }))
+    await put("a")
+    const nowMs = T0 + 2
+    expect(await claim({ nowMs })).toMatchObject({ jobs: [], status: "more", empty: ["other", "m@url"] })
+    expect(idsOf(await claim({ nowMs }))).toEqual(["a"])
+  })
+
   it("a claim whose reply was lost takes no second place", async () => {
     await operator.limit("m", { concurrency: 1 })
     await put("a", "b")
