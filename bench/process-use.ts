@@ -17,7 +17,8 @@ export function groupUse(pgid: number): Use {
   )
 }
 
-function processUse(pid: string): Use {
+/** What one process has used. */
+export function processUse(pid: string): Use {
   const [, , , , , , , , , , , userTicks, systemTicks] = statFields(pid)
   const peakKb = Number(readFileSync(`/proc/${pid}/status`, "utf8").match(/^VmHWM:\s+(\d+) kB/m)?.[1] ?? 0)
   return { cpuMs: ((Number(userTicks) + Number(systemTicks)) * 1_000) / TICKS_PER_SECOND, peakMb: peakKb / 1_024 }
