@@ -1,6 +1,7 @@
 import { hostname } from "node:os"
 import { ConfigError } from "../lib/env.ts"
 import { createLog, type Log, type LogLevel } from "../lib/log.ts"
+import { createLineWriter } from "./line-writer.ts"
 
 /**
  * Runs a process until SIGTERM or SIGINT, with its log on standard output. Exits with 0 after it has stopped, with 1 when it
@@ -15,7 +16,7 @@ export async function runProcess<Config extends { LOG_LEVEL: LogLevel }>(
     const config = readConfig()
     // The reader of the log may exit first; the work continues.
     process.stdout.on("error", () => undefined)
-    const write = (line: string) => process.stdout.write(`${line}\n`)
+    const write = createLineWriter(process.stdout)
     const log = createLog({ server: hostname(), script, write, level: config.LOG_LEVEL })
     const shutdown = new AbortController()
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => shutdown.abort())

@@ -130,7 +130,7 @@ test("every line of the log about a job has the middle of its ticket, and leads 
     linesOf(text)
       .map((line) => line.match(/(job|webhook)\.\w+/)?.[0] ?? line)
       .toSorted()
-  await expect.poll(() => events(jobId)).toEqual(["job.accepted", "job.claimed", "job.completed", "webhook.delivered"])
+  await expect.poll(() => events(jobId)).toEqual(["job.accepted", "job.completed", "webhook.delivered"])
   expect(linesOf(caller.traceId)).toEqual(linesOf(jobId))
   expect(stack.output()).not.toContain(ticket.id)
 

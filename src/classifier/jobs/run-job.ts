@@ -45,7 +45,7 @@ export async function runJob(runner: JobRunner, job: ClaimedJob, signal: AbortSi
   const trace = new JobTrace(job, runner)
   const { about } = trace
   try {
-    log.info("job.claimed", { ...about, worker: job.worker })
+    log.debug("job.claimed", { ...about, worker: job.worker })
     const end = await attempt(runner, job, { signal, trace })
     metrics.jobs.inc({ queue: job.queue, outcome: end })
     // A failure has said its code already.

@@ -1,5 +1,3 @@
-import { sleep } from "../../lib/sleep.ts"
-
 /** Lets one loop sleep until it is woken. A wake-up that arrives while it is awake counts for its next sleep. */
 export class Waker {
   #isWoken = false
@@ -11,10 +9,18 @@ export class Waker {
   }
 
   async sleep(ms: number, signal: AbortSignal): Promise<void> {
-    if (!this.#isWoken) {
-      const woken = new AbortController()
-      this.#wake = () => woken.abort()
-      await sleep(ms, AbortSignal.any([signal, woken.signal]))
+    if (!this.#isWoken && !signal.aborted) {
+      // Once or twice a job: a signal of its own, to be aborted, would cost an error each.
+      await new Promise<void>((resolve) => {
+        const end = () => {
+          clearTimeout(timer)
+          signal.removeEventListener("abort", end)
+          resolve()
+        }
+        const timer = setTimeout(end, ms)
+        signal.addEventListener("abort", end)
+        this.#wake = end
+      })
     }
     this.#isWoken = false
   }
