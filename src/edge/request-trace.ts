@@ -9,10 +9,7 @@ export type WaitUntil = (c: EdgeContext, work: Promise<void>) => void
 
 const READS = ["GET", "HEAD", "OPTIONS"]
 
-/**
- * Continues the caller's trace, or starts one; the span ends with the response. Who only looks, and brings no trace,
- * begins none that is kept: polls would drown all else.
- */
+/** Continues the caller's trace, or starts one; not for reads without a trace, which would outnumber all others. */
 export function traceRequests(waitUntil?: WaitUntil): MiddlewareHandler<EdgeEnv> {
   return createMiddleware<EdgeEnv>(async (c, next) => {
     const { tracer } = c.var.services

@@ -4,10 +4,7 @@ import { sleep } from "../lib/sleep.ts"
 const ABANDONED_MS = 2_000
 const WAIT_MS = 5
 
-/**
- * What was last seen of something that costs commands to look at: requests that come together share one look, its failure too,
- * and those that come soon after take what it saw. Holds values only: on Workers a promise belongs to the request that made it.
- */
+/** A cached read that concurrent requests share, failures too. Holds values only: on Workers a promise belongs to its request. */
 export class SharedLook<T> {
   readonly #now: () => number
   #seen: { value: T } | { error: unknown } | null = null

@@ -1,9 +1,6 @@
 import { type Command, commandName } from "./command.ts"
 
-/**
- * Commands that change or hold up a connection which all requests share, or that manage the server. Upstash does not take
- * them over REST either.
- */
+/** Commands that change or block the shared connection, or manage the server. Upstash refuses them over REST, too. */
 const REFUSED = new Set(
   `SUBSCRIBE UNSUBSCRIBE PSUBSCRIBE PUNSUBSCRIBE SSUBSCRIBE SUNSUBSCRIBE MONITOR SYNC PSYNC REPLCONF
    MULTI EXEC DISCARD WATCH UNWATCH SELECT AUTH HELLO CLIENT QUIT RESET ASKING READONLY READWRITE

@@ -1,7 +1,4 @@
-/**
- * The one table that knows which HTTP status a code has, and how long to stay away when nothing better is known (`Retry-After`). Codes
- * are stable; titles are for people.
- */
+/** Status, title and default `Retry-After` of each code. Codes are stable; titles are for people. */
 export const ERRORS = {
   bad_request: [400, "The request cannot be understood"],
   empty_body: [400, "The request contains no image"],

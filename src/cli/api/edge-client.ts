@@ -19,10 +19,7 @@ const UNREACHABLE: Record<string, string> = {
 }
 const GIVE_A_KEY = "An API key is given with --key or CLAIMCHECK_KEY"
 
-/**
- * A client for an edge that was reached just now: the client rides out an outage of minutes, but who forgot `npm start`
- * should hear it at once.
- */
+/** A client for an edge that was just reached: it retries for minutes later, but a stack that is not running fails at once. */
 export async function openClient(
   address: EdgeAddress,
   { signal, fetchNow = fetch }: { signal: AbortSignal; fetchNow?: typeof fetch },

@@ -5,10 +5,7 @@ type Options<T, R> = {
   tell: (result: R, item: T) => void
 }
 
-/**
- * Works on several items at once. The first failure of `work` starts no more of them, and is thrown once those that were begun
- * have ended; what they gave is told.
- */
+/** Works on several items at once. After a failure it starts no more, and throws once the others have ended and were reported. */
 export async function runInOrder<T, R>(items: readonly T[], { concurrency, work, tell }: Options<T, R>): Promise<void> {
   const finished = new Map<number, R>()
   let next = 0

@@ -19,10 +19,7 @@ export function printError(text: string): void {
   process.stderr.write(`${text}\n`)
 }
 
-/**
- * A reader that has gone (`| head`, a closed terminal) is no reason to crash: what is written from then on is lost, and
- * `onGone` may end the run.
- */
+/** A closed reader (`| head`) must not crash the command: further output is lost, and `onGone` may end the run. */
 export function survivesGoneReader(onGone: () => void): void {
   process.stdout.on("error", onGone)
   process.stderr.on("error", onGone)

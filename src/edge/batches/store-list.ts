@@ -7,10 +7,7 @@ import type { InputRow } from "./list/input-row.ts"
 import type { ListLimits } from "./list/list-limits.ts"
 import type { OpenList } from "./list/read-list.ts"
 
-/**
- * Each chunk may be a tenth longer than the one before: a short list is read back in small pieces, and 45 chunks hold more than
- * a list may have, which is what the 50 requests of a Worker on the free plan allow for.
- */
+/** Chunks grow by a tenth, so that 45 hold the longest list: a Worker on the free plan may send 50 requests. */
 const FIRST_CHUNK_CHARS = 64_000
 const CHUNK_GROWTH = 1.1
 const MAX_PROBLEMS_SHOWN = 100

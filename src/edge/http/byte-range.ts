@@ -1,10 +1,7 @@
 /** The bytes from `start` to before `end`. */
 export type ByteRange = { start: number; end: number }
 
-/**
- * What a `Range` header requests: one range, "all" for what a server may ignore (other units,
- * several ranges, nonsense), "none" for a range beyond the end (RFC 9110, 14.1.2 and 14.2).
- */
+/** The range of a `Range` header; "all" if a server may ignore it, "none" if it is beyond the end (RFC 9110, 14.1.2, 14.2). */
 export function parseRange(header: string | undefined, bytes: number): ByteRange | "all" | "none" {
   const [, first = "", last = ""] = /^bytes=(\d{0,15})-(\d{0,15})$/i.exec(header?.trim() ?? "") ?? []
   if (first === "") {

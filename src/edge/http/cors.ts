@@ -52,10 +52,7 @@ export function cors({ CORS_ORIGINS: allowed, PUBLIC_URL }: EdgeConfig): Middlew
   })
 }
 
-/**
- * Browsers say whether a page of another origin asks: over https and to localhost by a mark that no page can write, else by the
- * page's origin alone. What is no browser says nothing.
- */
+/** Whether a page of another origin sends this: by `Sec-Fetch-Site`, else by `Origin`. Other clients send neither. */
 function comesFromElsewhere({ url, headers }: Request, ownOrigin: string | undefined): boolean {
   const site = headers.get("sec-fetch-site")
   if (site !== null) return site === "cross-site" || site === "same-site"

@@ -5,10 +5,7 @@ import { AppError } from "../../lib/app-error.ts"
 import type { EdgeConfig } from "../config.ts"
 import type { EdgeContext, EdgeEnv } from "../router.ts"
 
-/**
- * Requests that are sent to another name than ours are refused where being there is all that a caller needs: without that, any
- * page could have its own name lead here (DNS rebinding). Where callers need a key, such a page has none.
- */
+/** Refuses other host names if anonymous callers are accepted: any page could point its name here (DNS rebinding). */
 export function refuseOtherHosts(config: EdgeConfig, ownHosts: readonly string[]): MiddlewareHandler<EdgeEnv> {
   const { ALLOWED_HOSTS, ALLOW_ANONYMOUS, PUBLIC_URL } = config
   const named = PUBLIC_URL === undefined ? [] : [new URL(PUBLIC_URL).hostname]

@@ -31,10 +31,7 @@ export async function readBody(
   return bytes.take()
 }
 
-/**
- * Reads and discards the rest of a refused body: a client that is still sending does not read the response before it
- * is done. A body that is announced as too long, or is too slow, is aborted.
- */
+/** Discards the rest of a refused body, so that its sender reads the response. Aborts one that is announced as too long, or is slow. */
 export async function discardRest(request: Request, sleep: Services["sleep"]): Promise<void> {
   if (request.method === "GET" || request.method === "HEAD" || request.body === null) return
   if (isOver(request.body)) return

@@ -11,10 +11,7 @@ export type BodyLimits = Pick<
 /** Above half of all, a body has to come so much faster: one that holds memory then keeps others out. */
 const MIN_RATE_FACTOR = 20
 
-/**
- * Bounds what the bodies of all requests in progress hold in this process, those of one caller, and those of all callers in a /48: half
- * of all. A single body is always accepted: it has its own limit.
- */
+/** Bounds the bodies in progress of this process, of each caller, and of each /48 (half of all). A single body is always accepted. */
 export class BodiesInFlight {
   readonly #limits: BodyLimits
   readonly #clock: Clock

@@ -3,10 +3,7 @@ import { PREFIX48_SHARE, prefix48Of } from "../../lib/callers/caller-id.ts"
 import { chargeMsOf, type RateLimit, waitMsOf } from "../../lib/callers/rate-limit.ts"
 import { ResetTimes } from "./reset-times.ts"
 
-/**
- * Limits all requests but submits to a rate, by caller: reads, cancels, resends. It bounds the commands that a
- * caller can cost, is far above what polls as they are hinted need, and so is counted in this isolate alone, without Redis.
- */
+/** Limits all requests but submits, by caller and in this isolate, far above what hinted polls need. It bounds Redis commands. */
 export class ReadRates {
   readonly #limit: RateLimit | null
   readonly #now: () => number

@@ -6,11 +6,7 @@ import { ResetTimes } from "./reset-times.ts"
 
 const FULL_MS = 1_000
 
-/**
- * What this isolate knows of its callers' rates. The count is kept by the script that enqueues, so that it costs no command
- * of its own; its replies are remembered here, so that a refused caller is refused again without Redis, and
- * before a body is read.
- */
+/** Callers' rates as this isolate last saw them in replies of the enqueue script: a refused caller is refused again without Redis. */
 export class SubmitRates {
   readonly #now: () => number
   readonly #callers: ResetTimes

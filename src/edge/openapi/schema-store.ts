@@ -18,10 +18,7 @@ export class SchemaStore {
     return schema instanceof z.ZodType ? this.#convert(schema, "input") : schema
   }
 
-  /**
-   * Options, wherever they stand. A number is described as the number it stands for, not as its digits. A default is told in words:
-   * generated clients send those of a schema with every request, and no operation takes the options of another.
-   */
+  /** Options: numbers as numbers, defaults in the description. Generated clients would send a schema's defaults with every request. */
   fields(schema: z.ZodObject): { name: string; required: boolean; schema: JsonSchema }[] {
     const input = this.request(schema) as { properties?: Record<string, JsonSchema>; required?: string[] }
     const output = this.response(schema) as { properties?: Record<string, JsonSchema> }

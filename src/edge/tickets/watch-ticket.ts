@@ -19,10 +19,7 @@ const OVERDUE_MS = 2_000
 
 const isWaiting = (job: Job) => job.state === "queued" || job.state === "processing"
 
-/**
- * Reads a job with the state of the work it shares, or null. A job found waiting past its deadline is failed here, by the time of
- * Redis: this edge's clock may have stepped.
- */
+/** Reads a job with its leader's state, or null. One past its deadline is failed here, by the time of Redis. */
 export async function readJob({ store, now, askNow }: Services, jobId: string): Promise<Job | null> {
   const job = await store.read(jobId)
   if (job === null) return null
@@ -82,10 +79,7 @@ function positionOf({ store }: Services, job: Job): Promise<number | null> {
   return store.position(job.leader === undefined ? job : { ...job, id: job.leader })
 }
 
-/**
- * The ticket of a job that was accepted just now, after the wait that its caller prefers. Redis may be away meanwhile: an
- * accepted job is answered for all the same, or its caller would send it again.
- */
+/** The ticket of a new job, after the wait that its caller prefers. It is returned even if Redis has gone: the job is accepted. */
 export async function describeAccepted(
   services: Services,
   { job, position }: Enqueued,
@@ -98,10 +92,7 @@ export async function describeAccepted(
   return ticket ?? { ...toTicket(latest, null), poll_after_ms: AWAY_POLL_MS }
 }
 
-/**
- * Looks again, when it may be worth it, until the job is done or the time is up: a bounded number of times. A wait that the queue is too long for is
- * not begun: its caller hears at once when to come back. Waits on while Redis is away.
- */
+/** Looks again, a bounded number of times, until the job is done or the time is up; not at all if the queue is too long. Survives outages. */
 export async function waitForJob(services: Services, first: Job, waitMs: number, signal?: AbortSignal): Promise<Job> {
   const { now, sleep } = services
   const startMs = now()

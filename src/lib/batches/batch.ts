@@ -52,7 +52,6 @@ export const batchPlanSchema = z.object({
 export type BatchPlan = z.infer<typeof batchPlanSchema>
 
 const failureSchema = z.object({ row: z.number(), url: z.string(), error: jobErrorSchema })
-/** A picture that failed. */
 
 const count = z.coerce.number().default(0)
 const progressSchema = z.object({

@@ -9,10 +9,7 @@ export function isKeyCaller(id: string): boolean {
   return id.startsWith(KEY)
 }
 
-/**
- * What one customer of a network has of it: an IPv4 address, or the /56 of an IPv6 one, which is what a site is usually given
- * (RFC 6177). Anything else as it is.
- */
+/** An IPv4 address, or the /56 of an IPv6 one, the usual size of a site (RFC 6177). Anything else as it is. */
 export function networkOf(address: string): string {
   const text = address.toLowerCase().split("%")[0] ?? ""
   const ipv4 = /^(?:::ffff:)?(\d{1,3}(?:\.\d{1,3}){3})$/.exec(text)?.[1]

@@ -1,7 +1,4 @@
-/**
- * The formats that there are codecs for: what people call them, and the endings of their files, the usual one first. The content
- * type is `image/` and the key; image-header.ts has the magic bytes.
- */
+/** Formats with a codec, and their file extensions, the usual one first. The content type is `image/` and the key. */
 export const IMAGE_FORMATS = {
   jpeg: { title: "JPEG", endings: ["jpg", "jpeg"] },
   png: { title: "PNG", endings: ["png"] },

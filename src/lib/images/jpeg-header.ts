@@ -5,10 +5,7 @@ import { readExifOrientation } from "./tiff-directory.ts"
 const APP1 = 0xe1
 /** "Exif", which two zeros follow. */
 const EXIF = 0x45786966
-/**
- * Segments, and bytes between them as some cameras leave them. More is damage, or is made to cost the edge its CPU time:
- * 8 MB hold two million segments.
- */
+/** Most segments and bytes between them. More is damage, or an attack on the edge's CPU: 8 MB hold two million segments. */
 const MAX_STEPS = 65_536
 
 /** Frame headers: SOF0 to SOF15 without DHT, JPG and DAC (ITU-T T.81, table B.1). */

@@ -7,11 +7,7 @@ import * as inspect from "./inspect.ts"
 import type { PlannedOutput, SourcePicture } from "./planned-output.ts"
 import * as resize from "./resize.ts"
 
-/**
- * What can be done with a picture. A new operation is a file in `operations/` with `usesModel`, `makesFile`, its `options` as a caller writes
- * them, its `schema` as a job keeps them, `fromOptions` between the two, and `planOutput` if it makes a file; a line in each of the two lists
- * here; and its work in src/classifier/operations/. Its cost and the columns of its results follow from these.
- */
+/** CONTRIBUTING.md says what an operation consists of. Its cost and the columns of its results follow from `usesModel` and `makesFile`. */
 export const operationSchema = z.discriminatedUnion("name", [
   classify.schema,
   compress.schema,

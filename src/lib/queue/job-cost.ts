@@ -6,10 +6,7 @@ import type { JobInput } from "./job.ts"
  * CPU milliseconds of all threads, a megapixel where nothing else is said, as `npx tsx bench/work.ts` measures them on one
  * machine with the default engine and codec. Only their ratios matter.
  */
-/**
- * From the file to pixels. A JPEG is decoded at about the size that is wanted, but all of it is read: once, or in several scans where
- * it is progressive.
- */
+/** Decoding. A JPEG is decoded at about the needed size, but read as a whole: once, or in several scans. */
 const READ_MS: Readonly<Record<string, number>> = { png: 9, webp: 10, avif: 75, gif: 12, tiff: 10 }
 const SCAN_JPEG_MS = 2
 const SCANS_JPEG_MS = 8
@@ -29,10 +26,7 @@ const UNIT_MS = 50
 /** What a picture counts as before its header is known: a photo of a phone. */
 const UNSEEN = { format: "jpeg", width: 4_000, height: 3_000 }
 
-/**
- * The work of a job, estimated from what its options and the header of its picture say: whole units, at least 1, which is an
- * ordinary classification. Rate limits and the fair queue count by it.
- */
+/** The work of a job in whole units, from its options and the image's header. An ordinary classification is 1. */
 export function jobCost({ operation, image = UNSEEN }: Pick<JobInput, "operation"> & Seen): number {
   const planned = planOutput(operation, image)
   // No pixel is decoded.
@@ -45,10 +39,7 @@ export function jobCost({ operation, image = UNSEEN }: Pick<JobInput, "operation
   return Math.max(1, Math.floor((readMs + (isResized ? RESIZE_MS * outMegapixels : 0) + writeMs) / UNIT_MS))
 }
 
-/**
- * By how much the work on a picture from a URL exceeds what was charged before anybody had seen it, as a share of that charge. Nothing
- * is given back.
- */
+/** The work on an image at a URL beyond what was charged before it was seen, as a share of that charge. Not negative. */
 export function unpaidShare(operation: JobInput["operation"], image: SeenImage): number {
   return Math.max(0, jobCost({ operation, image }) / jobCost({ operation }) - 1)
 }

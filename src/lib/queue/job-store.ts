@@ -122,10 +122,7 @@ export class JobStore {
     return leases.filter((_lease, i) => !held[i])
   }
 
-  /**
-   * Stores the outcome. False when the lease is lost and the outcome was dropped. With the job as it was claimed, it costs a
-   * command less.
-   */
+  /** Stores the outcome. False if the lease is lost and the outcome dropped. With the claimed job it costs a command less. */
   async finish({ jobId, token, job, unpaid = 0 }: Finish, outcome: Outcome, nowMs: number): Promise<boolean> {
     const text =
       outcome.state === "succeeded"

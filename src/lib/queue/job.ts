@@ -3,10 +3,7 @@ import { AppError, type ErrorCode } from "../app-error.ts"
 import { isOperationName, type Operation, operationSchema } from "../operations/operations.ts"
 import { isKnownSource, jobSourceSchema, withoutPayloadSource } from "./job-source.ts"
 
-/**
- * What another release has written beside the fields that are known here goes through, and back to Redis. Types name only what is
- * known (docs/versions.md).
- */
+/** Fields of other releases are kept, through reads and writes. Types name only known fields (docs/versions.md). */
 const open = <T extends z.ZodRawShape>(shape: T) => z.looseObject(shape) as unknown as z.ZodObject<T>
 
 /** A newer release may have codes of its own. */
@@ -121,10 +118,7 @@ const base = {
     /** Until then its result is kept. */
     keepUntilMs: z.number(),
   }).optional(),
-  /**
-   * Names the payload's key; its own id, so that a repeated upload overwrites no bytes in use. None for what
-   * must be fetched.
-   */
+  /** Names the payload's key; its own id, so that a repeated upload overwrites no bytes in use. Absent without a payload. */
   payloadId: z.string().optional(),
   bytes: z.number(),
   createdMs: z.number(),
@@ -215,10 +209,7 @@ const jobSchema = z.discriminatedUnion("state", [
 export type Job = z.infer<typeof jobSchema>
 export type ClaimedJob = Extract<Job, { state: "processing" }>
 
-/**
- * Whether a claimed job may have killed a process before. Many pictures are fetched at once, and hardly one of them did: those
- * are suspects at their last attempt. The claim script says the same.
- */
+/** Whether an earlier attempt may have killed a process; for images at URLs, of which many run at once, only at the last attempt. */
 export function isSuspect({ attempts, maxAttempts, payloadId, timeouts = 0, alone = false }: ClaimedJob): boolean {
   return alone || attempts - 1 - timeouts > (payloadId === undefined ? Math.max(0, maxAttempts - 2) : 0)
 }

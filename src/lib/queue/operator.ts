@@ -95,10 +95,7 @@ export class Operator {
     }
   }
 
-  /**
-   * Stops claiming, of one model or of all; jobs in progress finish, and uploads are accepted. Lasts until resume() of the same,
-   * across restarts.
-   */
+  /** Stops claims, of one model or of all, until resume() of the same. Jobs in progress finish, and uploads are accepted. */
   async pause(model?: string): Promise<void> {
     if (model === undefined) await this.#run(PAUSE, [], z.null())
     else await this.limit(model, { paused: true })

@@ -53,10 +53,7 @@ export function pollHint(
   return { etaMs: Math.ceil(etaMs), pollAfterMs: Math.ceil(pollAfterMs) }
 }
 
-/**
- * How long to pause before each look of a wait, so that there are few of them, whatever the hints say. A job that stays where it is
- * was expected to move by now: its pauses grow, by the time that it has not moved and by the looks at that.
- */
+/** The pause before each look of a wait. It grows for a job that should have moved, so that looks stay few. */
 export class LookPace {
   readonly #startMs: number
   #looks = 0

@@ -1,7 +1,4 @@
-/**
- * What is published on the wake-up channel, by scripts too: something came into a queue, a job was canceled, a webhook is due, a
- * batch has work. Each is a hint, which may be lost or be for nothing.
- */
+/** A message of the wake-up channel. Scripts publish it too. It is a hint, which may be lost or wrong. */
 export type WakeUp =
   /** Without a queue it may be any. */
   | { kind: "queued"; queue?: string | undefined }

@@ -3,10 +3,7 @@ export const SCHEMA_VERSION = 2
 /** What a person made outlives the schema of jobs. */
 const SETTINGS_VERSION = 1
 
-/**
- * The names of everything that lies in Redis. One hash tag keeps all keys on one node of a cluster. A script that is given
- * `prefix` writes them in the same way, as `keys.job(id)` (scripts/lua/keys-table.ts).
- */
+/** The names of all keys, in one hash tag for clusters. Scripts write `keys.job(id)` for them (scripts/lua/keys-table.ts). */
 export type Keys = ReturnType<typeof createKeys>
 
 export function createKeys(namespace = "claimcheck") {

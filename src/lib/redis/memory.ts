@@ -19,10 +19,7 @@ export function readMemory(redis: Pick<Redis, "script">): Promise<RedisMemory | 
   return runScript(redis, READ_MEMORY, { keys: [], reply: memoryReply })
 }
 
-/**
- * What is wrong with a Redis that drops keys when it is full: all that lies in it has a TTL, so every policy but noeviction loses
- * jobs that were accepted.
- */
+/** The problem of a Redis that evicts keys: they all have a TTL, so every policy but noeviction drops accepted jobs. */
 export function evictionProblem(memory: RedisMemory | null): AppError | null {
   if (memory === null || memory.maxBytes === 0 || memory.policy === "noeviction" || memory.policy === "") return null
   const message = `The queue's Redis drops keys when it is full (maxmemory-policy ${memory.policy}): set noeviction, or ALLOW_EVICTION=true`

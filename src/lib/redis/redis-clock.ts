@@ -16,10 +16,7 @@ export type RedisClockOptions = {
   onStep?: (byMs: number) => void
 }
 
-/**
- * The time of Redis, in milliseconds, carried forward by the monotonic clock: leases and deadlines of several machines are
- * compared, and a wall clock that steps must not end them.
- */
+/** The time of Redis in milliseconds, carried forward by the monotonic clock, so that clock steps end no lease or deadline. */
 export class RedisClock {
   readonly #redis: Redis
   readonly #monotonicMs: () => number

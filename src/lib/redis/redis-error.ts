@@ -1,9 +1,6 @@
 import { AppError } from "../app-error.ts"
 
-/**
- * "ERR …" is an answer: Redis is there, and we asked for something wrong. Unless it is how a gateway says that it cannot
- * answer now, or Upstash that a plan is used up: the SDK keeps the text of an error and not its status.
- */
+/** "ERR …" is Redis' answer to a wrong call, except for outages of a gateway and used-up plans of Upstash, which the SDK shows alike. */
 const IS_REFUSAL =
   /\bERR (?!Redis cannot be reached|internal error|too many|max (daily|concurrent|requests|number of clients))/
 

@@ -19,10 +19,7 @@ export type FitOptions = MinimiseOptions & {
   start?: Float64Array | undefined
 }
 
-/**
- * Softmax regression with L2: the last layer that makes the labels most probable, as `point`, from which another fit of the same
- * features may start, and as a head for features as they come.
- */
+/** Softmax regression with L2: the most probable last layer as `point`, from which another fit may start, and as a head. */
 export async function fitHead(
   data: LabelledFeatures,
   options: FitOptions,

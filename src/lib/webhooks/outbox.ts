@@ -152,10 +152,7 @@ export class Outbox {
     return this.#redis.zcard(this.#keys.undelivered)
   }
 
-  /**
-   * Takes an event off the list of what was not delivered, or ends its tries. Its record stays until it expires. False when it
-   * is neither, or being sent just now.
-   */
+  /** Removes an undelivered event, or ends its retries. Its record stays until it expires. False if it is neither, or being sent. */
   async dropUndelivered(eventId: string): Promise<boolean> {
     return this.#run(DROP_UNDELIVERED, [eventId], yesOrNo)
   }

@@ -103,10 +103,7 @@ export class Album {
     this.#tell(({ changed }) => changed(picture))
   }
 
-  /**
-   * What the queue says of the tickets that wait: whether anything serves them. It is asked every few seconds, a ticket that is
-   * expected in half a minute is not.
-   */
+  /** Whether classifiers serve the waiting tickets. Asked every few seconds, but not for tickets that are due within half a minute. */
   queueSeen({ paused, models, others }: QueueStats): void {
     for (const { id, progress } of this.#pictures.values()) {
       if (progress.phase !== "ticket" || progress.ticket.done || progress.ticket.queue === undefined) continue

@@ -6,10 +6,7 @@ export type PartName = "redis" | "gateway" | "classifier" | "edge" | "deliverer"
 export type PartLine = { level: LogLevel; raw: string; json: boolean }
 export type PartStream = "stdout" | "stderr"
 
-/**
- * How we know that a part is up: by an event in its log, or by asking it. `watch`: keep asking, and start the part again
- * when it no longer answers.
- */
+/** A part is up by an event in its log, or by a probe. `watch` keeps probing, and restarts a part that no longer answers. */
 export type Readiness =
   | { by: "event"; event: string }
   | { by: "probe"; isUp: (signal: AbortSignal) => Promise<boolean>; watch?: { everyMs: number; patienceMs: number } }

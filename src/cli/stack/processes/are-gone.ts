@@ -3,10 +3,7 @@ import { listProcesses } from "./process-list.ts"
 
 const LOOK_EVERY_MS = 50
 
-/**
- * Waits until these process groups are empty; false when one is not after `patienceMs`. Zombies do not
- * count: in a container whose first process reaps none, they stay.
- */
+/** Waits until these process groups are empty; false when one is not after `patienceMs`. Zombies, which may stay, do not count. */
 export async function areGone(pgids: readonly number[], patienceMs: number): Promise<boolean> {
   const deadlineMs = performance.now() + patienceMs
   for (;;) {

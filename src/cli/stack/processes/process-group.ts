@@ -7,10 +7,7 @@ import type { Part, PartStream } from "../parts/part.ts"
 export type Exit = { code: number | null; signal: NodeJS.Signals | null; error?: Error }
 export type ProcessGroup = { pid: number | null; exited: Promise<Exit>; signal: (signal: NodeJS.Signals) => void }
 
-/**
- * Starts a command as the leader of a process group of its own (`detached` is setsid): Ctrl-C in the terminal reaches
- * only us, and whatever the command starts in turn can be stopped with it.
- */
+/** Starts a command in a process group of its own, so that Ctrl-C reaches only us, and its children can be stopped with it. */
 export function spawnGroup(
   { command, args, cwd, env }: Pick<Part, "command" | "args" | "cwd" | "env">,
   onLine: (raw: string, stream: PartStream) => void,

@@ -46,10 +46,7 @@ async function installByApt(signal: AbortSignal): Promise<void> {
   )
 }
 
-/**
- * Debian's package starts a Redis for the whole machine, now and at every boot; we want only the program. A policy of
- * 101 is Debian's way to say "do not start services".
- */
+/** Debian's package would start a system-wide Redis. `policy-rc.d` with exit code 101 prevents that. */
 async function withoutServices(install: () => Promise<unknown>): Promise<void> {
   const ours = !existsSync(POLICY)
   if (ours) writeFileSync(POLICY, "#!/bin/sh\nexit 101\n", { mode: 0o755 })

@@ -9,10 +9,7 @@ export type PictureResult = {
 
 type StoredEnd = { state: string; model?: string; input: string; result?: string; error?: string }
 
-/**
- * The end of a picture, from its job's record. The record was checked when it was written; to check each of 100,000 again would
- * cost a Worker more than all else here.
- */
+/** The result of an image from its job's record, without a schema: checking 100,000 records would exceed a Worker's CPU time. */
 export function readPictureResult({ progress }: Batch, picture: number, text: string | null): PictureResult {
   if (text === null) {
     // Past the cursor there never was a job.

@@ -67,10 +67,7 @@ export function keepLastChunk(store: ResultStore): ResultStore {
   }
 }
 
-/**
- * The last row up to which all are done: results come in the order of the list, so one that is still worked on holds back those
- * after it.
- */
+/** The last row before which all are done: results come in the order of the list. */
 export async function lastDoneRow(store: ResultStore, batch: Batch): Promise<number> {
   const { plan, progress } = batch
   if (progress.finishedMs !== undefined) return plan.rows
