@@ -4,6 +4,7 @@ import { sizeLimits } from "../lib/queue/queue-config.ts"
 import { openRedis } from "../redis-tcp/open-redis.ts"
 import { composeClassifier } from "./compose-classifier.ts"
 import { type ClassifierConfig, memoryLimitBytes } from "./config.ts"
+import { loadOnnxRuntime } from "./engine/onnx/runtime.ts"
 import { reportModels } from "./health/model-metrics.ts"
 import { chooseCodec } from "./image/open-codec.ts"
 import { ForcedShutdown } from "./jobs/forced-shutdown.ts"
@@ -26,6 +27,7 @@ export async function serve(
   config: ClassifierConfig,
   { modelRoots, log, signal, laneEntry }: ServeOptions,
 ): Promise<void> {
+  if (config.ENGINE === "native") loadOnnxRuntime()
   const { models, close } = await openModelWatcher(modelRoots, { engine: config.ENGINE, log })
   const { DEFAULT_MODEL: wanted } = config
   // Its folder may still come, or another classifier have it; a misspelt one must not go unseen.

@@ -15,6 +15,7 @@ export class Engine {
   static async start(name: EngineName): Promise<Engine> {
     const engine = new Engine(name)
     if (name === "wasm") await engine.#startTfjs()
+    else (await import("./onnx/runtime.ts")).loadOnnxRuntime()
     return engine
   }
 

@@ -1,6 +1,6 @@
 import type { EngineName } from "../models/model-info.ts"
 import type { Network } from "./network.ts"
-import { type Plan, PlanError } from "./plan/plan.ts"
+import type { Plan } from "./plan/plan.ts"
 
 /** A plan in the memory of an engine, whose code is loaded with the first one. */
 export async function openNetwork(plan: Plan, engine: EngineName): Promise<Network> {
@@ -9,8 +9,10 @@ export async function openNetwork(plan: Plan, engine: EngineName): Promise<Netwo
       const { openWasmNetwork } = await import("./tfjs/wasm-network.ts")
       return openWasmNetwork(plan)
     }
-    case "native":
-      throw new PlanError("The native engine is not there yet")
+    case "native": {
+      const { openNativeNetwork } = await import("./onnx/native-network.ts")
+      return openNativeNetwork(plan)
+    }
     default:
       return engine satisfies never
   }

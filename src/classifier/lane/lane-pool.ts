@@ -1,5 +1,6 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
+import { loadOnnxRuntime } from "../engine/onnx/runtime.ts"
 import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { openCodec } from "../image/open-codec.ts"
@@ -90,6 +91,7 @@ export class LanePool {
    */
   static async start(options: LanePoolOptions): Promise<LanePool> {
     const pool = new LanePool(options)
+    if (options.engine === "native") loadOnnxRuntime()
     pool.setModels(options.models ?? (await pool.#inspect()))
     // Here too, so that a library it has stays loaded however many threads come and go.
     await openCodec(options.codec ?? "native")

@@ -25,6 +25,13 @@ if (packages.length > 0) {
   execFileSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...packages], { env, stdio: "pipe" })
 }
 
+// For ENGINE=native, which is no dependency: who wants it adds it. Its own script would fetch files for GPUs.
+if (!existsSync("node_modules/onnxruntime-node")) {
+  const flags = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
+  say("The tests need ONNX Runtime: npm install --no-save onnxruntime-node …")
+  execFileSync("npm", ["install", ...flags, "onnxruntime-node@1.30.0"], { stdio: "pipe" })
+}
+
 // A project of its own, as somebody has it who generates a client: openapi-typescript needs another TypeScript than ours.
 if (!existsSync("test/openapi-client/node_modules")) {
   say("The tests need a generator of clients: npm ci in test/openapi-client …")

@@ -1,4 +1,4 @@
-import type { LayersModel } from "@tensorflow/tfjs"
+import { type LayersModel, layers, sequential } from "@tensorflow/tfjs"
 import type { ModelDescription } from "../../../src/classifier/engine/serving-model.ts"
 import { toNetwork } from "../../../src/classifier/engine/tfjs/tfjs-network.ts"
 import { numberedLabels } from "../../../src/classifier/models/labels.ts"
@@ -18,3 +18,13 @@ export function loadedFrom(network: LayersModel, sidePx = 16) {
   }
   return { description, network: toNetwork(network, 0) }
 }
+
+/** A network with a kernel that no plan knows. */
+export const upsampledModel = (): LayersModel =>
+  sequential({
+    layers: [
+      layers.upSampling2d({ inputShape: [16, 16, 3], size: [2, 2] }),
+      layers.globalAveragePooling2d({}),
+      layers.dense({ units: 5, activation: "softmax" }),
+    ],
+  })

@@ -1,12 +1,18 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs"
+import { loadOnnxRuntime } from "../../../src/classifier/engine/onnx/runtime.ts"
 import { CODEC_NAMES, type CodecName } from "../../../src/classifier/image/codec.ts"
 import { LanePool } from "../../../src/classifier/lane/lane-pool.ts"
+import { inspectModels } from "../../../src/classifier/lane/model-inspector.ts"
 import { findModels } from "../../../src/classifier/models/find-models.ts"
+import type { EngineName } from "../../../src/classifier/models/model-info.ts"
 import { silentLog } from "../../../src/lib/log.ts"
+import { newRoot } from "./tiny-model.ts"
 
 const SHARED = new URL("../../../../shared/", import.meta.url).pathname
 const MODELS = new URL("../../../models/", import.meta.url).pathname
 const IMAGES = `${SHARED}images/`
+
+const ENTRY = new URL("../../../dist/classifier/lane/lane-thread.js", import.meta.url)
 
 export const hasShared = existsSync(IMAGES)
 /** A name that says why, so that a run without the pictures is not taken for a whole one. */
@@ -32,17 +38,21 @@ export function labelIn(fileName: string): string {
 export type RealLanes = Awaited<ReturnType<typeof startRealLanes>>
 
 /** A lane with each codec, both with the embedded model and that of ../shared. */
-export async function startRealLanes() {
+export async function startRealLanes({ engine = "wasm" }: { engine?: EngineName } = {}) {
   const pools = {} as Record<CodecName, LanePool>
+  const folders = findModels([MODELS, `${SHARED}models`], silentLog)
+  if (engine === "native") loadOnnxRuntime()
+  const { served } = await inspectModels(folders, { engine, entry: ENTRY, copyTo: newRoot() })
   for (const codec of CODEC_NAMES) {
     pools[codec] = await LanePool.start({
       lanes: 1,
-      modelFolders: findModels([MODELS, `${SHARED}models`], silentLog),
+      engine,
+      models: served,
       codec,
       limits: { maxPixels: 50_000_000, maxSidePx: 65_535, maxBytes: 8_000_000 },
       jobTimeoutMs: 30_000,
       log: silentLog,
-      entry: new URL("../../../dist/classifier/lane/lane-thread.js", import.meta.url),
+      entry: ENTRY,
     })
   }
   return {

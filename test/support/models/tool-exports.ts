@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs"
 import { dirname, join } from "node:path"
-import { io, layers, loadGraphModel, sequential, tensor } from "@tensorflow/tfjs"
+import { io, type LayersModel, layers, loadGraphModel, sequential, tensor } from "@tensorflow/tfjs"
 import { newRoot, writeTinyModel } from "./tiny-model.ts"
 
 /** Files as other tools write them. TF.js itself makes the models: a backend must be up. */
@@ -149,6 +149,9 @@ export function kerasFiles({ converter = 2, shape = [8, 8, 3], units = 3, before
     "group1-shard1of1.bin": Buffer.concat([Buffer.from(kernel.buffer), Buffer.from(bias.buffer)]),
   }
 }
+
+/** A layers model as TF.js saves it. */
+export const layersFiles = (model: LayersModel): Promise<Files> => savedBy((handler) => model.save(handler))
 
 async function savedBy(save: (handler: io.IOHandler) => Promise<unknown>, wrapping: object = {}): Promise<Files> {
   let files: Files = {}

@@ -1,4 +1,4 @@
-import { layers, memory, sequential } from "@tensorflow/tfjs"
+import { memory } from "@tensorflow/tfjs"
 import { beforeAll, describe, expect, test } from "vitest"
 import { openNetwork } from "../../../../src/classifier/engine/open-network.ts"
 import { decodePlan, encodePlan } from "../../../../src/classifier/engine/plan/plan-file.ts"
@@ -6,8 +6,9 @@ import { newInput } from "../../../../src/classifier/engine/serving-model.ts"
 import { fillNoise } from "../../../../src/classifier/engine/test-inputs.ts"
 import { type Planned, planModel } from "../../../../src/classifier/engine/tfjs/plan-model.ts"
 import { startWasm } from "../../../../src/classifier/engine/tfjs/start-wasm.ts"
+import { ENGINE_NAMES } from "../../../../src/classifier/models/model-info.ts"
 import { FAMILY_NAMES, familyModel } from "../../../support/models/families.ts"
-import { loadedFrom } from "../../../support/models/plan-of.ts"
+import { loadedFrom, upsampledModel } from "../../../support/models/plan-of.ts"
 
 beforeAll(startWasm)
 
@@ -16,9 +17,7 @@ function planOf(planned: Planned) {
   return planned
 }
 
-const ENGINES = ["wasm"] as const
-
-describe.each(ENGINES)("on the %s engine", (engine) => {
+describe.each(ENGINE_NAMES)("on the %s engine", (engine) => {
   test.each(FAMILY_NAMES)(
     "%s runs as a plan that answers like TF.js, also once it was kept in a file",
     async (family) => {
@@ -48,14 +47,7 @@ test("batch norms, activations and padding go into the convolutions, and what ch
 })
 
 test("a kernel that has no step is named, and the model is served as TF.js loads it", async () => {
-  const network = sequential({
-    layers: [
-      layers.upSampling2d({ inputShape: [16, 16, 3], size: [2, 2] }),
-      layers.globalAveragePooling2d({}),
-      layers.dense({ units: 5, activation: "softmax" }),
-    ],
-  })
-  const planned = await planModel(loadedFrom(network), "wasm")
+  const planned = await planModel(loadedFrom(upsampledModel()), "wasm")
   expect(planned).toEqual({ plan: null, reason: "No step for the kernel ResizeNearestNeighbor", isWrong: false })
 })
 
