@@ -118,11 +118,12 @@ const fire = chain(
   concat(chain(conv(8, { kernelSize: 1, useBias: true }), relu), chain(conv(8, { useBias: true }), relu)),
 )
 const denseBlock = concat(same, chain(batchNorm, relu, conv(8, { kernelSize: 1 }), batchNorm, relu, conv(4)))
-const shuffle = chain(
-  reshape(8, 8, 2, 8),
-  apply(() => layers.permute({ dims: [1, 2, 4, 3] })),
-  reshape(8, 8, 16),
-)
+/** Of 16 channels in two groups. */
+const shuffle: Block = (x) => {
+  const [, height = 1, width = 1] = x.shape as number[]
+  const turn = apply(() => layers.permute({ dims: [1, 2, 4, 3] }))
+  return chain(reshape(height, width, 2, 8), turn, reshape(height, width, 16))(x)
+}
 
 function CLASSES(): number {
   return 5
@@ -294,11 +295,11 @@ const FAMILIES: Record<string, Block> = {
 
 export const FAMILY_NAMES = Object.keys(FAMILIES)
 
-/** A network of a family for pictures of 16 × 16, or as its blocks need. */
-export function familyModel(name: string): LayersModel {
+/** A network of a family. */
+export function familyModel(name: string, sidePx = 16): LayersModel {
   const block = FAMILIES[name]
   if (!block) throw new Error(`There is no family ${name}`)
-  const image = newInput({ shape: [16, 16, 3] })
+  const image = newInput({ shape: [sidePx, sidePx, 3] })
   const network = modelOf({ inputs: image, outputs: block(image) })
   let state = 7
   const random = () => {
