@@ -13,7 +13,7 @@ import { loadedFrom } from "../test/support/models/plan-of.ts"
 // least time of a prediction, and the largest difference of any probability. One thread; read the ratios.
 const ROUNDS = 15
 const SIDE_PX = 96
-const print = (line: string) => process.stdout.write(`${line}\n`)
+const print = (line: string) => void process.stdout.write(`${line}\n`)
 const own = ["models/efficientnet_lite0", "../shared/models/mobilenet_v2", ...process.argv.slice(2)]
 
 await startWasm()
