@@ -1,6 +1,7 @@
 import type { Hono } from "hono"
 import { createMiddleware } from "hono/factory"
 import { routePath } from "hono/route"
+import { getPath } from "hono/utils/url"
 import { AppError } from "../lib/app-error.ts"
 import type { LogFields } from "../lib/log.ts"
 import type { ObserveRequest } from "../lib/observe-request.ts"
@@ -68,12 +69,14 @@ export type AppOptions = {
   /** On platforms that stop after the response; elsewhere the entry exports spans regularly. */
   waitUntil?: WaitUntil
   observe?: ObserveRequest
+  /** Of an app inside another one: the path below which a request came. The page, whose links are absolute, is then left out. */
+  basePath?: (request: Request) => string
 }
 
 /** The edge, the same on every runtime. */
 export function createApp(
   services: Services,
-  { clientAddress, ownHosts, waitUntil, observe }: AppOptions,
+  { clientAddress, ownHosts, waitUntil, observe, basePath }: AppOptions,
 ): Hono<EdgeEnv> {
   const { config } = services
   const rules = {
@@ -87,7 +90,8 @@ export function createApp(
     await next()
   })
 
-  const app = newRouter()
+  const publicRouters = basePath === undefined ? PUBLIC_ROUTERS : []
+  const app = newRouter(basePath && { getPath: (request) => getPath(request).slice(basePath(request).length) || "/" })
   app.use(async (c, next) => {
     const end = observe?.()
     await next()
@@ -98,13 +102,14 @@ export function createApp(
   app.use(securityHeaders(config.CORS_ORIGINS), refuseOtherHosts(config, ownHosts), cors(config))
   app.use(async (c, next) => {
     c.set("services", services)
+    c.set("basePath", basePath?.(c.req.raw) ?? "")
     await next()
   })
-  for (const router of PUBLIC_ROUTERS) app.route("/", router)
+  for (const router of publicRouters) app.route("/", router)
   for (const path of ["/v1/*", "/predict"]) app.use(path, traceRequests(waitUntil), authenticate)
   for (const path of SUBMIT_PATHS) app.use(path, limitSubmits)
   for (const path of READ_PATHS) app.use(path, limitReads)
-  for (const router of [...ROUTERS, describeApi([...ROUTERS, ...PUBLIC_ROUTERS])]) app.route("/", router)
+  for (const router of [...ROUTERS, describeApi([...ROUTERS, ...publicRouters])]) app.route("/", router)
 
   app.notFound((c) => {
     const methods = [...new Set(app.routes.filter(({ path }) => matches(path, c.req.path)).map(({ method }) => method))]

@@ -11,7 +11,7 @@ export type RequestTrace = TraceContext & {
   attributes: Record<string, string | number>
 }
 
-export type EdgeEnv = { Variables: { services: Services; caller: Caller; trace: RequestTrace } }
+export type EdgeEnv = { Variables: { services: Services; basePath: string; caller: Caller; trace: RequestTrace } }
 export type EdgeContext = Context<EdgeEnv>
 
 type RouteHandler<R extends ApiRoute> = (c: Context<EdgeEnv, string, ValidatedInput<R>>) => Response | Promise<Response>
@@ -40,4 +40,4 @@ export class EdgeRouter extends Hono<EdgeEnv> {
 /** "{id}" as Hono writes it: ":id". */
 export const honoPath = (path: string) => path.replaceAll(/\{(\w+)\}/g, ":$1")
 
-export const newRouter = () => new EdgeRouter()
+export const newRouter = (options?: ConstructorParameters<typeof Hono<EdgeEnv>>[0]) => new EdgeRouter(options)

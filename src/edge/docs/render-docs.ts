@@ -19,7 +19,7 @@ export function renderDocs(document: OpenApiDocument, origin: string) {
 <body>
 <header>
 <h1>claimcheck</h1>
-<p>Upload an image, get a ticket, collect the result. Also available as <a href="/openapi.json">OpenAPI 3.1</a>.</p>
+<p>Upload an image, get a ticket, collect the result. Also available as <a href="openapi.json">OpenAPI 3.1</a>.</p>
 <nav aria-label="On this page"><ul>
 ${GUIDES.map(({ id, title }) => html`<li><a href="#${id}">${title}</a></li>`)}
 <li><a href="#reference">Reference</a></li>

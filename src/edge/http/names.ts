@@ -27,10 +27,10 @@ export function refuseOtherHosts(config: EdgeConfig, ownHosts: readonly string[]
 
 /** Where clients reach this edge, without a slash at the end: PUBLIC_URL, or where this one has. */
 export function baseUrl(c: EdgeContext): string {
-  return c.var.services.config.PUBLIC_URL ?? new URL(c.req.url).origin
+  return c.var.services.config.PUBLIC_URL ?? new URL(c.req.url).origin + c.var.basePath
 }
 
-/** A link for a client: absolute with PUBLIC_URL, else relative to the URL of its request. */
+/** A link for a client: absolute with PUBLIC_URL, else a path of the host of its request, below the path where the app is mounted. */
 export function linkTo(c: EdgeContext, path: string): string {
-  return (c.var.services.config.PUBLIC_URL ?? "") + path
+  return (c.var.services.config.PUBLIC_URL ?? c.var.basePath) + path
 }

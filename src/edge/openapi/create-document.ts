@@ -24,10 +24,10 @@ Poll until \`done\`, and wait \`Poll-After-Ms\` between requests. Every request 
 \`Idempotency-Key\` returns the same ticket. Errors are \`application/problem+json\` with a stable \`code\`. Fields, headers and codes may
 be added, but within /v1 none is removed or changes its meaning.`
 
-export type ApiFacts = { allowAnonymous: boolean; publicUrl?: string | undefined }
+export type ApiFacts = { allowAnonymous: boolean }
 
 /** The OpenAPI 3.1 document of these routes. */
-export function createDocument(routes: readonly ApiRoute[], { allowAnonymous, publicUrl = "/" }: ApiFacts) {
+export function createDocument(routes: readonly ApiRoute[], { allowAnonymous }: ApiFacts) {
   const schemas = new SchemaStore()
   const paths: OpenApiDocument["paths"] = {}
   const security = [{ apiKey: [] }, ...(allowAnonymous ? [{}] : [])]
@@ -40,7 +40,7 @@ export function createDocument(routes: readonly ApiRoute[], { allowAnonymous, pu
   const document: OpenApiDocument = {
     openapi: "3.1.1",
     info: { title: "claimcheck", version: "1.0.0", description: DESCRIPTION },
-    servers: [{ url: publicUrl }],
+    servers: [{ url: "/" }],
     tags: [...new Set(routes.map(({ tag }) => tag))].map((name) => ({ name })),
     paths,
     webhooks: describeWebhooks(schemas),

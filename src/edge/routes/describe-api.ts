@@ -1,7 +1,7 @@
 import { renderDocs } from "../docs/render-docs.ts"
 import { renderLlms, renderLlmsFull } from "../docs/render-llms.ts"
 import { STYLE } from "../docs/style.ts"
-import { baseUrl } from "../http/names.ts"
+import { baseUrl, linkTo } from "../http/names.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { createDocument, type OpenApiDocument } from "../openapi/create-document.ts"
 import { type EdgeContext, type EdgeRouter, newRouter } from "../router.ts"
@@ -73,10 +73,9 @@ export function describeApi(routers: readonly EdgeRouter[]): EdgeRouter {
   let contentSecurityPolicy: string | undefined
   const describe = (c: EdgeContext): OpenApiDocument => {
     const routes = [...routers, about].flatMap(({ described }) => described)
-    const { ALLOW_ANONYMOUS: allowAnonymous, PUBLIC_URL: publicUrl } = c.var.services.config
-    document ??= createDocument(routes, { allowAnonymous, publicUrl })
+    document ??= createDocument(routes, { allowAnonymous: c.var.services.config.ALLOW_ANONYMOUS })
     c.header(...CACHED)
-    return document
+    return { ...document, servers: [{ url: linkTo(c, "") || "/" }] }
   }
 
   about.openapi(readDocument, (c) => c.json(describe(c)))
