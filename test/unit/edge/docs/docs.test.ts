@@ -32,7 +32,8 @@ describe("GET /docs", () => {
   })
 
   it("asks no other host: every link is its own", () => {
-    for (const [, address] of page.matchAll(/(?:href|src|action)="([^"]*)"/g)) expect(address).toMatch(/^(#|openapi\.json$)/)
+    for (const [, address] of page.matchAll(/(?:href|src|action)="([^"]*)"/g))
+      expect(address).toMatch(/^(#|openapi\.json$)/)
   })
 
   it("leads to what it names: every link on the page has its place", () => {
