@@ -89,12 +89,16 @@ describe("claimcheck train", () => {
     const sizeOf = () =>
       readdirSync(cache).flatMap((name) => (name.startsWith("colours@") ? statSync(join(cache, name)).size : []))[0] ??
       0
-    const killed = await train(folder, "many", base, {
-      during: (child) => {
-        const look = setInterval(() => existsSync(cache) && sizeOf() > 500 && child.kill("SIGKILL"), 5)
+    const endAt = (bytes: number, signal: NodeJS.Signals): During => {
+      return (child) => {
+        const look = setInterval(() => existsSync(cache) && sizeOf() > bytes && child.kill(signal), 5)
         child.once("close", () => clearInterval(look))
-      },
-    })
+      }
+    }
+    const stopped = await train(folder, "many", base, { during: endAt(300, "SIGINT") })
+    expect(stopped.code).toBe(130)
+    expect(stopped.stderr).toMatch(/Interrupted: \d+ of 80 images are known\. The same command goes on from there/)
+    const killed = await train(folder, "many", base, { during: endAt(1_000, "SIGKILL") })
     expect(killed.code).toBeNull()
     const [before, whole] = [sizeOf(), 4 + 80 * (32 + 12)]
     expect(before).toBeLessThan(whole)

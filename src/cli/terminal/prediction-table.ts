@@ -34,7 +34,8 @@ export function renderPredictions(
     const strip = bar(probability, barColumns).padEnd(barColumns)
     return `  ${fitColumns(label, labelColumns)}  ${paint("cyan", strip)}  ${percent(probability).padStart(6)}`
   })
-  return [heading, ...rows].join("\n")
+  const unsure = ticket.unknown === true ? [`  ${paint("yellow", "none of these")}: the model is not sure enough`] : []
+  return [heading, ...unsure, ...rows].join("\n")
 }
 
 function fitColumns(label: string, columns: number): string {
