@@ -11,6 +11,8 @@ const BLOCK_RECORDS = 512
 export type FeatureCache = {
   path: string
   has: (sha256: string) => boolean
+  /** How many pictures are known. */
+  count: () => number
   add: (sha256: string, features: Float32Array) => void
   /** Values of each, once one is known. */
   length: () => number
@@ -41,6 +43,7 @@ export async function openFeatureCache(model: { id: string; version: string }, f
   return {
     path,
     has: (sha256) => places.has(sha256),
+    count: () => places.size,
     length: () => length,
     add(sha256, features) {
       if (length === 0) {

@@ -13,7 +13,7 @@ import type { FeatureCache } from "./feature-cache.ts"
 /** A picture of a class, by its number. */
 export type Picture = { file: string; label: number; sha256: string }
 export type Skipped = { file: string; reason: string }
-export type Gathered = { pictures: Picture[]; skipped: Skipped[]; asked: number; known: number }
+export type Gathered = { pictures: Picture[]; skipped: Skipped[] }
 
 /** What a picture itself is to blame for: another try would end the same way. */
 const BAD_PICTURE = new Set([
@@ -33,8 +33,6 @@ export type Gathering = {
   model: { id: string; version: string }
   concurrency: number
   signal: AbortSignal
-  /** Told after each picture that was asked about. */
-  onKnown?: ((known: number, all: number) => void) | undefined
 }
 
 /**
@@ -64,10 +62,9 @@ export async function gatherFeatures(classes: readonly ClassFolder[], gathering:
   const { pictures, copies } = withoutCopies(seen, classes)
   skipped.push(...copies)
   const unknown = pictures.filter(({ sha256 }) => !cache.has(sha256))
-  const known = pictures.length - unknown.length
-  const refused = await ask(unknown, known, gathering)
+  const refused = await ask(unknown, gathering)
   skipped.push(...refused)
-  return { pictures: pictures.filter(({ sha256 }) => cache.has(sha256)), skipped, asked: unknown.length, known }
+  return { pictures: pictures.filter(({ sha256 }) => cache.has(sha256)), skipped }
 }
 
 const hash = ({ bytes }: ImageFile) => ({ sha256: createHash("sha256").update(bytes).digest("hex") })
@@ -93,8 +90,8 @@ function withoutCopies(seen: readonly Picture[], classes: readonly ClassFolder[]
   return { pictures, copies }
 }
 
-async function ask(unknown: readonly Picture[], known: number, gathering: Gathering): Promise<Skipped[]> {
-  const { cache, model, client, concurrency, signal, url, onKnown } = gathering
+async function ask(unknown: readonly Picture[], gathering: Gathering): Promise<Skipped[]> {
+  const { cache, model, client, concurrency, signal, url } = gathering
   const progress = showProgress(unknown.length)
   const startedMs = performance.now()
   const skipped: Skipped[] = []
@@ -115,7 +112,6 @@ async function ask(unknown: readonly Picture[], known: number, gathering: Gather
     }
     const note = { done: ++done, failed: skipped.length, total: unknown.length, ms: performance.now() - startedMs }
     progress.update(done, progressNote(note))
-    onKnown?.(known + done, known + unknown.length)
   }
   try {
     await runInOrder(unknown, { concurrency, work: askOne, tell: () => undefined })

@@ -6,26 +6,25 @@ import type { BaseModel } from "./base-model.ts"
 
 const modelsSchema = z.looseObject({ models: z.array(z.looseObject({ id: z.string(), version: z.string() })) })
 
-const WAIT_MS = 10_000
+const WAIT_MS = 15_000
 const LOOK_EVERY_MS = 300
 
-/** The version that the server has of a model. @throws CliError unknown_model; for one that differs from the folder here */
-export async function servedVersion(get: GetJson, base: BaseModel, signal: AbortSignal): Promise<string> {
-  const [{ models }, local] = await Promise.all([
-    get("/v1/models", { signal }).then((body) => parseBody(modelsSchema, body)),
-    runCheck(base.folder, { id: base.id, runs: 1, signal }),
-  ])
-  const served = models.find(({ id }) => id === base.id)
-  if (!served) {
-    const message = `The server does not serve ${base.id}: it has ${models.map(({ id }) => id).join(", ") || "no model"}`
-    throw new CliError(`${message}. --base names another`, { code: "unknown_model" })
-  }
-  if (!local.ok) throw new CliError(`Cannot train on ${base.folder}: ${local.message}`, { code: local.code })
-  if (local.version === served.version) return served.version
-  throw new CliError(
-    `The server has another version of ${base.id} than ${base.folder}: ${served.version} there, ${local.version} here`,
-    { code: "version_mismatch" },
-  )
+/** The version that the server has of a model. @throws CliError unknown_model */
+export async function servedVersion(get: GetJson, { id }: BaseModel, signal: AbortSignal): Promise<string> {
+  const { models } = parseBody(modelsSchema, await get("/v1/models", { signal }))
+  const served = models.find((model) => model.id === id)
+  if (served) return served.version
+  const message = `The server does not serve ${id}: it has ${models.map((model) => model.id).join(", ") || "no model"}`
+  throw new CliError(`${message}. --base names another`, { code: "unknown_model" })
+}
+
+/** @throws CliError when the folder here has another version of the model, or one that cannot be served */
+export async function assertVersion({ id, folder }: BaseModel, version: string, signal: AbortSignal): Promise<void> {
+  const local = await runCheck(folder, { id, runs: 1, signal })
+  if (!local.ok) throw new CliError(`Cannot train on ${folder}: ${local.message}`, { code: local.code })
+  if (local.version === version) return
+  const message = `The server has another version of ${id} than ${folder}: ${version} there, ${local.version} here`
+  throw new CliError(message, { code: "version_mismatch" })
 }
 
 /** Waits some seconds for classifiers to have found a new model. False when they have not. */

@@ -15,7 +15,7 @@ import { type ClassFolder, readClassFolders } from "./class-folders.ts"
 import { cacheFolder, type FeatureCache, openFeatureCache } from "./feature-cache.ts"
 import { type Gathered, gatherFeatures, type Picture, type Skipped } from "./gather-features.ts"
 import { reportTraining } from "./report-training.ts"
-import { servedVersion, untilServed } from "./served-model.ts"
+import { assertVersion, servedVersion, untilServed } from "./served-model.ts"
 import { holdOut, trainingSet } from "./training-set.ts"
 import { type Accuracy, CARD_FILE, type Training, writeModel } from "./write-model.ts"
 
@@ -51,11 +51,17 @@ export async function train(folder: string, options: Asked): Promise<void> {
   const client = await openClient({ url, key }, { signal })
   const version = await servedVersion(createApi({ url, key }), base, signal)
   const cache = await openFeatureCache({ id: base.id, version }, cacheFolder())
+  const failed = new AbortController()
   try {
-    const gather = (of: readonly ClassFolder[]) =>
-      gatherTold(of, { ...options, client, cache, model: { ...base, version } })
-    const gathered = await gather(classes)
-    const val = valClasses && without(await gather(valClasses), gathered.pictures)
+    const model = { ...base, version }
+    const gathering = { ...options, client, cache, model, signal: AbortSignal.any([signal, failed.signal]) }
+    const gather = async () => {
+      const gathered = await gatherFeatures(classes, gathering)
+      const val = valClasses && without(await gatherFeatures(valClasses, gathering), gathered.pictures)
+      return { gathered, val }
+    }
+    // Loading it takes a second or two: as long as the first pictures.
+    const [{ gathered, val }] = await Promise.all([gather(), assertVersion(base, version, signal)])
     saySkipped([...gathered.skipped, ...(val?.skipped ?? [])])
     refuseFew(gathered.pictures, classes)
     const made = await fitModel({ ...gathered, val: val?.pictures ?? null }, { classes, cache, options })
@@ -69,24 +75,14 @@ export async function train(folder: string, options: Asked): Promise<void> {
       json,
     })
     await tellServed({ name, version: madeVersion }, options)
-  } finally {
-    cache.close()
-  }
-}
-
-type Gather = Omit<Parameters<typeof gatherFeatures>[1], "onKnown">
-
-/** Says at Ctrl-C how far it came. */
-async function gatherTold(classes: readonly ClassFolder[], gathering: Gather): Promise<Gathered> {
-  let standing = { known: 0, all: 0 }
-  try {
-    return await gatherFeatures(classes, { ...gathering, onKnown: (known, all) => (standing = { known, all }) })
   } catch (error) {
-    if (gathering.signal.aborted) {
-      const { known, all } = standing
-      printError(`Interrupted: ${known} of ${all} images are known. The same command goes on from there.`)
+    if (signal.aborted) {
+      printError(`Interrupted: ${countOf(cache.count(), "image")} known by now. The same command goes on from there.`)
     }
     throw error
+  } finally {
+    failed.abort()
+    cache.close()
   }
 }
 
