@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto"
 import { ErrorReply } from "@redis/client"
-import { isInteger, type Outcome, type Reply } from "./reply.ts"
+import { isInteger, type Outcome, type Reply } from "./redis/reply.ts"
 import type { RestError } from "./rest-error.ts"
 
 /** Builds the response for one or several commands, in the requested format. */

@@ -1,5 +1,5 @@
 import type { Log } from "../lib/log.ts"
-import type { RedisLink, Subscription } from "./redis-link.ts"
+import type { RedisLink, Subscription } from "./redis/redis-link.ts"
 import { RestError } from "./rest-error.ts"
 
 export type EventStreams = {

@@ -6,8 +6,8 @@ import { sleep } from "../lib/sleep.ts"
 import { createGateway } from "./app.ts"
 import { gatewayEnv } from "./config.ts"
 import { createGatewayMetrics } from "./metrics.ts"
-import { createReadiness } from "./readiness.ts"
-import { connectRedis } from "./redis-link.ts"
+import { createReadiness } from "./redis/readiness.ts"
+import { connectRedis } from "./redis/redis-link.ts"
 import { listenGateway } from "./server.ts"
 
 const log = createLog({ server: hostname(), script: "gateway", write: (line) => process.stdout.write(`${line}\n`) })

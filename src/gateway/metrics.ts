@@ -2,7 +2,7 @@ import { Counter, Gauge } from "prom-client"
 import { addGauge, createRegistry, type FindProblem } from "../health/create-registry.ts"
 import { addHttpMetrics } from "../health/http-metrics.ts"
 import { REDIS_COMMANDS } from "../lib/redis/redis.ts"
-import type { RedisLink } from "./redis-link.ts"
+import type { RedisLink } from "./redis/redis-link.ts"
 
 export type GatewayMetrics = ReturnType<typeof createGatewayMetrics>
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest"
 import { createGateway, type GatewayOptions } from "../../../src/gateway/app.ts"
-import type { RedisLink, Subscription } from "../../../src/gateway/redis-link.ts"
+import type { RedisLink, Subscription } from "../../../src/gateway/redis/redis-link.ts"
 import { createLog } from "../../../src/lib/log.ts"
 
 /** A Redis that is there and says what it is told to. */

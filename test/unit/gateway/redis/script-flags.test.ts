@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto"
 import { describe, expect, it } from "vitest"
-import { createScriptFlags } from "../../../src/gateway/script-flags.ts"
+import { createScriptFlags } from "../../../../src/gateway/redis/script-flags.ts"
 
 const sha1 = (text: string) => createHash("sha1").update(text).digest("hex")
 

@@ -1,4 +1,4 @@
-import { type Command, commandName } from "./command.ts"
+import { type Command, commandName } from "../command.ts"
 
 /** Commands that change or block the shared connection, or manage the server. Upstash refuses them over REST, too. */
 const REFUSED = new Set(

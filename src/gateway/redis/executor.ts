@@ -1,9 +1,9 @@
 import { ErrorReply } from "@redis/client"
-import type { Command } from "./command.ts"
+import type { Command } from "../command.ts"
+import { RestError } from "../rest-error.ts"
 import type { RedisLink } from "./redis-link.ts"
 import { refusalOf } from "./refused-commands.ts"
 import { type Outcome, type Reply, toOutcome } from "./reply.ts"
-import { RestError } from "./rest-error.ts"
 import { createScriptFlags } from "./script-flags.ts"
 
 /** Runs what a request asks for. All three throw RestError 503 when Redis is away. */

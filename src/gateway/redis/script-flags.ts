@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto"
-import { type Command, commandName } from "./command.ts"
+import { type Command, commandName } from "../command.ts"
 import type { Reply } from "./reply.ts"
 
 /** Upstash's own flag: lock the declared keys alone. A plain Redis 7 refuses a script that carries it. */

@@ -1,8 +1,8 @@
 import { ErrorReply } from "@redis/client"
-import type { FindProblem } from "../health/create-registry.ts"
-import { AppError } from "../lib/app-error.ts"
-import { evictionProblem, memoryReply } from "../lib/redis/memory.ts"
-import { READ_MEMORY } from "../lib/redis/scripts.ts"
+import type { FindProblem } from "../../health/create-registry.ts"
+import { AppError } from "../../lib/app-error.ts"
+import { evictionProblem, memoryReply } from "../../lib/redis/memory.ts"
+import { READ_MEMORY } from "../../lib/redis/scripts.ts"
 import type { RedisLink } from "./redis-link.ts"
 
 /** Served without a token, so the result is cached: frequent requests must not cost a command each. */

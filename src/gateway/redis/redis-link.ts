@@ -1,8 +1,8 @@
 import { createClient, ErrorReply, RESP_TYPES } from "@redis/client"
-import type { Log } from "../lib/log.ts"
-import type { Command } from "./command.ts"
+import type { Log } from "../../lib/log.ts"
+import type { Command } from "../command.ts"
+import { RestError } from "../rest-error.ts"
 import type { Reply } from "./reply.ts"
-import { RestError } from "./rest-error.ts"
 
 /** The gateway's connections to one Redis. Commands fail with RestError 503 at once while it is away; reconnecting is ours. */
 export type RedisLink = {
