@@ -33,10 +33,13 @@ function findCircle(imports: Map<string, Set<string>>, path: string[]): string[]
   return undefined
 }
 
-it.each(["classifier", "cli", "edge", "gateway", "lib", "page"])("no folders of src/%s import each other in a circle", (part) => {
-  const imports = importsOf(part)
-  for (const folder of imports.keys()) expect(findCircle(imports, [folder])).toBeUndefined()
-})
+it.each(["classifier", "cli", "edge", "gateway", "lib", "page"])(
+  "no folders of src/%s import each other in a circle",
+  (part) => {
+    const imports = importsOf(part)
+    for (const folder of imports.keys()) expect(findCircle(imports, [folder])).toBeUndefined()
+  },
+)
 
 it("only the engine of TF.js imports its code, so that only a lane's thread loads it", () => {
   const root = join(SRC, "classifier")
