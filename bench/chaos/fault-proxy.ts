@@ -14,18 +14,20 @@ const LATE_MS = [1_600, 4_000] as const
 /** Stands between one side of the stack and the gateway, and loses what it is told to lose. */
 export class FaultProxy {
   readonly lost: Record<Trouble, number> = { request: 0, reply: 0, midway: 0, late: 0 }
+  /** How much of that was on connections by TCP. */
+  lostByTcp = 0
   silencedStreams = 0
   /** Messages of event streams that never came. */
   droppedMessages = 0
   /** While it is so, event streams carry their pings and no messages. */
   isDroppingMessages = false
-  #timeByMs = 0
+  timeByMs = 0
   /** Requests that are held back now. */
   held = 0
   readonly #server: Server
   readonly #target: { host: string; port: number; agent: Agent }
   readonly #random: Random
-  readonly #streams = new Set<{ isSilent: boolean }>()
+  readonly streams = new Set<{ isSilent: boolean }>()
   #trouble: { how: Trouble; share: number } | null = null
 
   static async start(targetPort: number, random: Random): Promise<FaultProxy> {
@@ -55,13 +57,13 @@ export class FaultProxy {
 
   /** Event streams that are open now say nothing any more, and are not closed either. */
   silenceStreams(): void {
-    for (const stream of this.#streams) stream.isSilent = true
-    this.silencedStreams += this.#streams.size
+    for (const stream of this.streams) stream.isSilent = true
+    this.silencedStreams += this.streams.size
   }
 
   /** The time that Redis gives is off by so much more. */
   stepTime(byMs: number): void {
-    this.#timeByMs += byMs
+    this.timeByMs += byMs
   }
 
   async close(): Promise<void> {
@@ -72,23 +74,28 @@ export class FaultProxy {
   }
 
   async #serve(incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
-    const trouble = this.#trouble !== null && this.#random() < this.#trouble.share ? this.#trouble.how : null
     const body = await readAll(incoming)
-    if (trouble !== null) this.lost[trouble] += 1
+    const trouble = this.drawTrouble()
     if (trouble === "request") return void outgoing.destroy()
-    if (trouble === "late") await this.#holdBack()
+    if (trouble === "late") await this.holdBack()
 
     const response = await this.#forward(incoming, body)
     if (response.headers["content-type"]?.startsWith("text/event-stream")) return this.#stream(response, outgoing)
     const reply = { status: response.statusCode ?? 502, headers: response.headers, body: await readAll(response) }
-    if (this.#timeByMs !== 0 && /^\["time"\]$/i.test(body.toString()))
-      reply.body = shiftTime(reply.body, this.#timeByMs)
+    if (this.timeByMs !== 0 && /^\["time"\]$/i.test(body.toString())) reply.body = shiftTime(reply.body, this.timeByMs)
     // Only now: the gateway has answered, so whatever was asked for has been done.
     if (trouble === "reply") return void outgoing.destroy()
     answer(outgoing, reply, trouble === "midway")
   }
 
-  async #holdBack(): Promise<void> {
+  /** What happens to the next request, which counts. */
+  drawTrouble(): Trouble | null {
+    if (this.#trouble === null || this.#random() >= this.#trouble.share) return null
+    this.lost[this.#trouble.how] += 1
+    return this.#trouble.how
+  }
+
+  async holdBack(): Promise<void> {
     this.held += 1
     await delay(between(this.#random, ...LATE_MS), undefined, { ref: false })
     this.held -= 1
@@ -104,7 +111,7 @@ export class FaultProxy {
 
   #stream(response: IncomingMessage, outgoing: ServerResponse): void {
     const stream = { isSilent: false }
-    this.#streams.add(stream)
+    this.streams.add(stream)
     outgoing.writeHead(response.statusCode ?? 502, { "content-type": response.headers["content-type"] })
     outgoing.flushHeaders()
     response.on("data", (chunk: Buffer) => {
@@ -115,7 +122,7 @@ export class FaultProxy {
     const end = () => !stream.isSilent && outgoing.destroy()
     response.once("end", end).once("error", end).once("close", end)
     outgoing.once("close", () => {
-      this.#streams.delete(stream)
+      this.streams.delete(stream)
       response.destroy()
     })
   }

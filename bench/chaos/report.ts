@@ -134,6 +134,7 @@ function rowsOfFaults({ plan, faultsDone, proxies, damaged }: Findings): Rows {
     ["replies cut midway", lost("midway")],
     ["requests carried out late", lost("late")],
     ["damaged records, wake-ups dropped", `${damaged}, ${proxies.classifier.droppedMessages}`],
+    ["of what classifiers lost, by TCP", String(proxies.classifier.lostByTcp)],
     ["event streams silenced", String(proxies.classifier.silencedStreams)],
   ]
 }

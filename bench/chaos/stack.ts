@@ -19,6 +19,7 @@ import { drawPictures } from "./pictures.ts"
 import type { Side } from "./plan.ts"
 import { randomFor } from "./random.ts"
 import { startReaper } from "./reaper.ts"
+import { TcpFaultProxy } from "./tcp-fault-proxy.ts"
 import { WallClock } from "./wall-clock.ts"
 import { WebhookReceiver } from "./webhook-receiver.ts"
 
@@ -47,7 +48,7 @@ export type StackEvents = {
   onDeath: (process: ManagedProcess, why: string) => void
 }
 
-/** Starts the parts of `claimcheck start`, as they are, with a fault proxy between both sides and the gateway. */
+/** Starts the parts of `claimcheck start`, as they are, with fault proxies between both sides and the queue. */
 export async function startStack(options: ChaosOptions, apiKeys: string, events: StackEvents): Promise<Stack> {
   const { root, folder, seed } = options
   mkdirSync(join(folder, "redis"), { recursive: true })
@@ -108,9 +109,12 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
   )
   const gateway = manage("gateway", gatewayPart(ground, redisUrl, { port: gatewayPort, token }))
   const edge = manage("edge", edgePart())
+  // Every other one by TCP: they share their queue, and what befalls their side.
+  const tcpProxy = await TcpFaultProxy.start(redisPort, proxies.classifier)
+  const viaTcp = { REDIS_URL: `redis://:${password}@127.0.0.1:${tcpProxy.port}` }
   const viaRest = { UPSTASH_REDIS_REST_URL: proxies.classifier.url, UPSTASH_REDIS_REST_TOKEN: token }
   const classifiers = Array.from({ length: options.classifiers }, (_, i) =>
-    manage(`classifier ${i + 1}`, classifierPart(classifierGround, viaRest, { healthPort: 0 })),
+    manage(`classifier ${i + 1}`, classifierPart(classifierGround, i % 2 === 0 ? viaRest : viaTcp, { healthPort: 0 })),
   )
   const kill = () => {
     for (const process of [edge, ...classifiers, gateway, redis]) process.kill()
@@ -132,7 +136,13 @@ export async function startStack(options: ChaosOptions, apiKeys: string, events:
       await Promise.all([edge, ...classifiers].map((process) => process.close()))
       await gateway.close()
       await redis.close()
-      await Promise.all([proxies.edge.close(), proxies.classifier.close(), receiver.close(), pictures.close()])
+      await Promise.all([
+        proxies.edge.close(),
+        proxies.classifier.close(),
+        tcpProxy.close(),
+        receiver.close(),
+        pictures.close(),
+      ])
       reaper.end()
       process.off("exit", kill)
     },

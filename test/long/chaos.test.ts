@@ -44,6 +44,7 @@ test("Every ticket keeps its promise while replies are lost and classifiers, Red
   // A run in which nothing broke would prove nothing.
   expect(rows.faults).toBe("6 of 6")
   expect(rows["replies lost after they were carried out"]).toMatch(/^[1-9]\d* \+ [1-9]\d*$/)
+  expect(Number(rows["of what classifiers lost, by TCP"])).toBeGreaterThan(0)
   expect(Number(rows["tickets given out"])).toBeGreaterThan(180)
   expect(Number(rows.canceled)).toBeGreaterThan(0)
 }, 300_000)
