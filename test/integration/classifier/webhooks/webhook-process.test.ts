@@ -119,20 +119,24 @@ describe("the classifier's process", () => {
 })
 
 describe("the deliverer's process", () => {
-  it("sends what lies there when it starts, and what comes as soon as it comes; leaves with 0 on SIGTERM", async () => {
-    const before = await end()
-    const deliverer = start()
-    await until(async () => (await stateOf(before)) === "delivered")
-    await deliverer.event("wakeup.connected")
-    const after = await end()
-    // Long before the idle look, ten minutes later.
-    await until(async () => (await stateOf(after)) === "delivered")
-    deliverer.child.kill("SIGTERM")
-    expect(await deliverer.exit).toBe(0)
-    expect(receiver.received.map(({ body }) => body.data.id)).toEqual([`cls_${before}`, `cls_${after}`])
-    expect(JSON.stringify(deliverer.lines)).not.toMatch(/hidden|whsec_/)
-    expect(deliverer.errors).toEqual([])
-  })
+  it.each(["REST", "TCP"])(
+    "sends what lies there when it starts, and what comes as soon as it comes; leaves with 0 on SIGTERM (%s)",
+    async (by) => {
+      const before = await end()
+      const byTcp = { REDIS_URL: server.url, UPSTASH_REDIS_REST_URL: "", UPSTASH_REDIS_REST_TOKEN: "" }
+      const deliverer = start(by === "TCP" ? byTcp : {})
+      await until(async () => (await stateOf(before)) === "delivered")
+      await deliverer.event("wakeup.connected")
+      const after = await end()
+      // Long before the idle look, ten minutes later.
+      await until(async () => (await stateOf(after)) === "delivered")
+      deliverer.child.kill("SIGTERM")
+      expect(await deliverer.exit).toBe(0)
+      expect(receiver.received.map(({ body }) => body.data.id)).toEqual([`cls_${before}`, `cls_${after}`])
+      expect(JSON.stringify(deliverer.lines)).not.toMatch(/hidden|whsec_/)
+      expect(deliverer.errors).toEqual([])
+    },
+  )
 
   it("signs with an API key's sealed secret, which no command puts beside an open one", async () => {
     const PAYLOAD_SECRET = "a-secret-of-thirty-two-characters"

@@ -2,7 +2,9 @@ import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:
 import { tmpdir } from "node:os"
 import { join } from "node:path"
 import { afterEach, beforeEach, describe, expect, test } from "vitest"
+import { delivererPart } from "../../../../../src/cli/stack/parts/deliverer-part.ts"
 import { edgeVariables } from "../../../../../src/cli/stack/parts/edge-variables.ts"
+import { classifierPart } from "../../../../../src/cli/stack/parts/parts.ts"
 import { redactUrl } from "../../../../../src/cli/stack/parts/redact-url.ts"
 import { keepSecrets, readWebhookSecrets } from "../../../../../src/cli/stack/parts/secrets.ts"
 import { readStackConfig } from "../../../../../src/cli/stack/parts/stack-config.ts"
@@ -11,6 +13,7 @@ import { findLeftovers } from "../../../../../src/cli/stack/processes/run-file.t
 import { parseRedisVersion } from "../../../../../src/cli/stack/redis/find-redis.ts"
 import { chooseInstaller } from "../../../../../src/cli/stack/redis/install-redis.ts"
 import { edgeEnv } from "../../../../../src/edge/config.ts"
+import type { RedisEnv } from "../../../../../src/redis-tcp/open-redis.ts"
 
 const config = (env: NodeJS.ProcessEnv) => readStackConfig(env, "/repo", { edge: "workerd" })
 
@@ -76,6 +79,20 @@ describe("edgeVariables()", () => {
     const variables = edgeVariables(Object.fromEntries(names.map((name) => [name, "given"])), rest, ["s"])
     expect(Object.keys(variables).sort()).toEqual(names.sort())
   })
+})
+
+test("classifierPart() and delivererPart() use the Redis that they are given, whatever our own environment names", () => {
+  const deps = { root: "/repo", env: { REDIS_URL: "redis://ours", UPSTASH_REDIS_REST_URL: "https://ours" } }
+  const byTcp = { REDIS_URL: "redis://:p@h:1" }
+  const overRest = { UPSTASH_REDIS_REST_URL: "https://x", UPSTASH_REDIS_REST_TOKEN: "t" }
+  for (const part of [
+    (redis: RedisEnv) => classifierPart(deps, redis, { healthPort: 1 }),
+    (redis: RedisEnv) => delivererPart(deps, redis),
+  ]) {
+    expect(part(byTcp).env).toMatchObject({ ...byTcp, UPSTASH_REDIS_REST_URL: "", UPSTASH_REDIS_REST_TOKEN: "" })
+    expect(part(overRest).env).toMatchObject({ ...overRest, REDIS_URL: "" })
+    expect(part(byTcp).address).not.toContain(":p@")
+  }
 })
 
 describe("redactUrl()", () => {
