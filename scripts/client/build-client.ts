@@ -1,9 +1,7 @@
 import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs"
 import { build } from "esbuild"
 import { batchTicketSchema } from "../../src/lib/batches/batch-ticket.ts"
-import { options as compress } from "../../src/lib/operations/compress.ts"
-import { options as inspect } from "../../src/lib/operations/inspect.ts"
-import { options as resize } from "../../src/lib/operations/resize.ts"
+import { OPERATIONS } from "../../src/lib/operations/operations.ts"
 import { modelListSchema } from "../../src/lib/queue/model-list.ts"
 import { queueStatsSchema } from "../../src/lib/queue/queue-stats.ts"
 import { ticketSchema } from "../../src/lib/tickets/ticket.ts"
@@ -14,9 +12,12 @@ import { schemaType } from "./schema-type.ts"
 const OUT = "clients/javascript/dist"
 const DECLARED = "dist/lib/client"
 
-const options = Object.entries({ inspect, compress, resize }).map(
-  ([name, schema]) => `    ${name}: ${schemaType(schema, { isPartial: true }).replaceAll("\n", "\n    ")};\n`,
-)
+/** As src/lib/client/operation-options.ts has them: of every operation with a method of its own. */
+const { classify: _classify, ...operations } = OPERATIONS
+const options = Object.entries(operations).map(([name, { options, usesModel }]) => {
+  const type = schemaType(options, { isPartial: true }).replaceAll("\n", "\n    ")
+  return `    ${name}: ${type}${usesModel ? " & { model?: string | undefined }" : ""};\n`
+})
 const written = Object.entries({
   TicketData: schemaType(ticketSchema),
   BatchTicket: schemaType(batchTicketSchema),

@@ -49,6 +49,12 @@ describe("what is deployed", () => {
     await run("node_modules/.bin/deno", ["check", "--no-lock", "--node-modules-dir=manual", "src/edge/deno.ts"])
   })
 
+  it("deno runs the build that deno.json gives to Deno Deploy", { timeout: 60_000 }, async () => {
+    const { deploy } = JSON.parse(await readFile("deno.json", "utf8")) as { deploy: { build: string } }
+    const [command = "", ...args] = deploy.build.split(" ")
+    await run(`node_modules/.bin/${command}`, args)
+  })
+
   it("make-env.sh gives every secret that compose.yaml asks for, and other ones each time", async () => {
     const [first, second] = await Promise.all([run("deploy/make-env.sh"), run("deploy/make-env.sh")])
     const made = first.stdout.split("\n").map((line) => line.split("=")[0])

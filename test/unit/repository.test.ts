@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest"
 import { parse } from "yaml"
 import { readRelease } from "../../scripts/release/read-release.ts"
 import { releaseProblems } from "../../scripts/release/release-problems.ts"
+import { edgeEnv } from "../../src/edge/config.ts"
 
 const read = (path: string) => readFileSync(path, "utf8")
 
@@ -72,6 +73,27 @@ describe("the repository", () => {
       }
     }
     expect(existsSync("SECURITY.md")).toBe(true)
+  })
+
+  it("Cloudflare's deploy button asks for what the worker cannot start without, with a word on each and no example value", () => {
+    const asked = read(".dev.vars.example")
+      .split("\n")
+      .filter((line) => line !== "" && !line.startsWith("#"))
+    const names = asked.map((line) => line.replace(/=""$/, ""))
+    expect(asked).toEqual(names.map((name) => `${name}=""`))
+    const needed = Object.entries(edgeEnv.shape).filter(([, schema]) => !schema.safeParse(undefined).success)
+    expect(names.toSorted()).toEqual(needed.map(([name]) => name).sort())
+    const { cloudflare, scripts } = JSON.parse(read("package.json"))
+    expect(Object.keys(cloudflare.bindings).sort()).toEqual(names.toSorted())
+    for (const name of names) expect(cloudflare.bindings[name].description).toMatch(/\w/)
+    expect(scripts).toMatchObject({ build: expect.any(String), deploy: "wrangler deploy" })
+    for (const name of names) expect(read("wrangler.toml")).toContain(`wrangler secret put ${name}`)
+  })
+
+  it("deno.json tells Deno Deploy to run the edge's entry, built by a script that Deno runs", () => {
+    const { deploy } = JSON.parse(read("deno.json"))
+    expect(deploy.runtime).toEqual({ type: "dynamic", entrypoint: "./src/edge/deno.ts" })
+    expect(existsSync("src/edge/deno.ts") && existsSync(deploy.build.split(" ").at(-1))).toBe(true)
   })
 
   it("a devcontainer installs what the tests need", () => {

@@ -128,6 +128,10 @@ class Claimcheck:
         """Resizes an image, to a file or an array of pixels; pass the finished ticket to `output()`."""
         return self.classify(image, operation="resize", **options)
 
+    def embed(self, image: Image, **options: Any) -> JSON:
+        """Computes the features of an image; pass the finished ticket to `output()`."""
+        return self.classify(image, operation="embed", **options)
+
     def ticket(self, id: str) -> Ticket:
         """The ticket of an earlier submit. Sends no request."""
         return Ticket(self._connection, id)
