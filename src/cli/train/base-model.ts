@@ -2,6 +2,7 @@ import { existsSync } from "node:fs"
 import { readdir, readFile, stat } from "node:fs/promises"
 import { basename, join, resolve } from "node:path"
 import { z } from "zod"
+import { assertReplaceable } from "../../lib/training/replace-head.ts"
 import type { SavedModel } from "../../lib/training/saved-model.ts"
 import { weightsManifestSchema } from "../../lib/weights-manifest.ts"
 import { CliError, EXIT } from "../cli-error.ts"
@@ -37,13 +38,15 @@ export type BaseFiles = {
   sidecars: Map<string, Uint8Array>
 }
 
-/** @throws CliError for a folder whose network cannot be read */
-export async function readBase({ folder }: BaseModel): Promise<BaseFiles> {
+/** @throws CliError for a network that cannot be read, or does not end in a dense layer */
+export async function readBase(base: BaseModel): Promise<BaseFiles> {
+  const { folder } = base
   const manifestFile = join(folder, MANIFEST_FILE)
   const manifest = existsSync(manifestFile)
     ? ((parseJson(await readFile(manifestFile, "utf8")) ?? {}) as Record<string, unknown>)
     : {}
   const { json, file } = await readModelJson(folder, manifest.model)
+  sayWhyNot(base, () => assertReplaceable(json))
   const paths = json.weightsManifest.flatMap((group) => group.paths)
   const shards = await Promise.all(paths.map((path) => readFile(join(folder, path))))
   const sidecars = new Map<string, Uint8Array>()
@@ -65,4 +68,14 @@ async function readModelJson(folder: string, asked: unknown) {
     if (parsed.success) return { file, json: parsed.data }
   }
   throw new CliError(`Cannot train on ${folder}: it has no TensorFlow.js model (model.json)`, { exitCode: EXIT.usage })
+}
+
+/** @throws CliError no_features for what replaceHead() refuses */
+export function sayWhyNot<T>({ id }: BaseModel, replace: () => T): T {
+  try {
+    return replace()
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new CliError(`Cannot train on ${id}: ${cause.message}`, { code: "no_features", cause })
+  }
 }

@@ -1,3 +1,5 @@
+import { readdir, readFile, stat, writeFile } from "node:fs/promises"
+import { join } from "node:path"
 import { z } from "zod"
 import { type GetJson, parseBody } from "../api/api.ts"
 import { CliError } from "../cli-error.ts"
@@ -18,13 +20,32 @@ export async function servedVersion(get: GetJson, { id }: BaseModel, signal: Abo
   throw new CliError(`${message}. --base names another`, { code: "unknown_model" })
 }
 
-/** @throws CliError when the folder here has another version of the model, or one that cannot be served */
-export async function assertVersion({ id, folder }: BaseModel, version: string, signal: AbortSignal): Promise<void> {
+/**
+ * Loads the folder here, once for as long as nobody touches it.
+ * @throws CliError when it has another version of the model than the server, or one that cannot be served
+ */
+export async function assertVersion(base: BaseModel, { version, cache, signal }: Expected): Promise<void> {
+  const { id, folder } = base
+  const seen = join(cache, `${id}@${version}.folder`)
+  const now = await signatureOf(folder)
+  if ((await readFile(seen, "utf8").catch(() => null)) === now) return
   const local = await runCheck(folder, { id, runs: 1, signal })
   if (!local.ok) throw new CliError(`Cannot train on ${folder}: ${local.message}`, { code: local.code })
-  if (local.version === version) return
+  if (local.version === version) return writeFile(seen, now)
   const message = `The server has another version of ${id} than ${folder}: ${version} there, ${local.version} here`
   throw new CliError(message, { code: "version_mismatch" })
+}
+
+type Expected = { version: string; cache: string; signal: AbortSignal }
+
+/** Names, sizes and times of a folder's files. */
+async function signatureOf(folder: string): Promise<string> {
+  const names = (await readdir(folder)).sort()
+  const lines = names.map(async (name) => {
+    const { size, mtimeMs } = await stat(join(folder, name))
+    return `${name} ${size} ${mtimeMs}\n`
+  })
+  return `${folder}\n${(await Promise.all(lines)).join("")}`
 }
 
 /** Waits some seconds for classifiers to have found a new model. False when they have not. */

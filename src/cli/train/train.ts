@@ -10,7 +10,7 @@ import { CliError, EXIT } from "../cli-error.ts"
 import { modelsFolder } from "../package-root.ts"
 import { countOf } from "../terminal/human-units.ts"
 import { paintFor, printError } from "../terminal/terminal.ts"
-import { findBase } from "./base-model.ts"
+import { findBase, readBase } from "./base-model.ts"
 import { type ClassFolder, readClassFolders } from "./class-folders.ts"
 import { cacheFolder, type FeatureCache, openFeatureCache } from "./feature-cache.ts"
 import { type Gathered, gatherFeatures, type Picture, type Skipped } from "./gather-features.ts"
@@ -46,6 +46,7 @@ export async function train(folder: string, options: Asked): Promise<void> {
   if (base.id.toLowerCase() === name.toLowerCase()) {
     throw new CliError(`Cannot name it ${name}: that is the model it is made of`, { exitCode: EXIT.usage })
   }
+  await readBase(base)
   const classes = await readClassFolders(folder, printError)
   const valClasses = options.val === undefined ? null : await readValFolder(options.val, classes)
   const client = await openClient({ url, key }, { signal })
@@ -60,8 +61,11 @@ export async function train(folder: string, options: Asked): Promise<void> {
       const val = valClasses && without(await gatherFeatures(valClasses, gathering), gathered.pictures)
       return { gathered, val }
     }
-    // Loading it takes a second or two: as long as the first pictures.
-    const [{ gathered, val }] = await Promise.all([gather(), assertVersion(base, version, signal)])
+    // What it may have to load takes as long as the first pictures.
+    const [{ gathered, val }] = await Promise.all([
+      gather(),
+      assertVersion(base, { version, cache: cacheFolder(), signal }),
+    ])
     saySkipped([...gathered.skipped, ...(val?.skipped ?? [])])
     refuseFew(gathered.pictures, classes)
     const made = await fitModel({ ...gathered, val: val?.pictures ?? null }, { classes, cache, options })

@@ -6,7 +6,7 @@ import type { Interval } from "../../lib/training/wilson.ts"
 import { CliError } from "../cli-error.ts"
 import { installFolder, mendInstall } from "../models/install-folder.ts"
 import { runCheck } from "../models/run-check.ts"
-import { type BaseModel, readBase } from "./base-model.ts"
+import { type BaseModel, readBase, sayWhyNot } from "./base-model.ts"
 
 /** What tells a folder that was trained from one that somebody made. */
 export const CARD_FILE = "training.json"
@@ -53,7 +53,7 @@ export async function writeModel(training: Training, into: string, signal: Abort
 async function filesOf(training: Training): Promise<Map<string, string | Uint8Array>> {
   const { base, classes, trained, name } = training
   const { saved, manifest, sidecars } = await readBase(base)
-  const made = replaced(saved, training)
+  const made = sayWhyNot(base, () => replaceHead(saved, trained.head))
   const { language: _language, ...kept } = manifest
   const own = {
     ...kept,
@@ -72,15 +72,6 @@ async function filesOf(training: Training): Promise<Map<string, string | Uint8Ar
     [CARD_FILE, `${JSON.stringify(cardOf(training), null, 2)}\n`],
     ["README.md", readmeOf(training)],
   ])
-}
-
-function replaced(saved: Parameters<typeof replaceHead>[0], { base, trained }: Training) {
-  try {
-    return replaceHead(saved, trained.head)
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause
-    throw new CliError(`Cannot train on ${base.id}: ${cause.message}`, { code: "no_features", cause })
-  }
 }
 
 function cardOf({ base, classes, accuracy, asked, skipped, seed, trained }: Training) {

@@ -1,5 +1,4 @@
-import type { Head } from "./head.ts"
-import type { CutModel, ModelJson } from "./saved-model.ts"
+import type { CutModel, ModelJson, NewLayer } from "./saved-model.ts"
 
 type GraphNode = { name: string; op: string; input?: string[]; attr?: Record<string, unknown> }
 
@@ -25,7 +24,7 @@ const NEW = {
 }
 
 /** A graph model that ends where its last dense layer begins, with another such layer. @throws RangeError */
-export function cutGraph(json: ModelJson, { classes, kernel }: Head): CutModel {
+export function cutGraph(json: ModelJson, { classes, features: length }: NewLayer): CutModel {
   const nodes = json.modelTopology.node as GraphNode[]
   const byName = new Map(nodes.map((node) => [node.name, node]))
   const at = (input: string | undefined) => byName.get(nameOf(input ?? ""))
@@ -49,7 +48,7 @@ export function cutGraph(json: ModelJson, { classes, kernel }: Head): CutModel {
     }
   }
   const added: GraphNode[] = [
-    constant(NEW.kernel, [kernel.length / classes, classes]),
+    constant(NEW.kernel, [length ?? 0, classes]),
     constant(NEW.bias, [classes]),
     {
       name: NEW.logits,

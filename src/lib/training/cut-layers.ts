@@ -1,5 +1,4 @@
-import type { Head } from "./head.ts"
-import type { CutModel, ModelJson } from "./saved-model.ts"
+import type { CutModel, ModelJson, NewLayer } from "./saved-model.ts"
 
 type Config = Record<string, unknown>
 type Layer = { class_name: string; config: Config | Layer[]; name?: string; inbound_nodes?: unknown[] }
@@ -8,14 +7,15 @@ type Layer = { class_name: string; config: Config | Layer[]; name?: string; inbo
 const AFTER = new Set(["Activation", "Softmax", "Reshape", "Dropout"])
 
 /** A layers model whose last dense layer has other classes, and softmax. @throws RangeError */
-export function cutLayers(json: ModelJson, { classes, kernel }: Head): CutModel {
+export function cutLayers(json: ModelJson, { classes, features }: NewLayer): CutModel {
   const modelTopology = structuredClone(json.modelTopology)
   const model = (modelTopology.model_config ?? modelTopology) as Layer
   const dense = findDense(model)
   Object.assign(dense, { units: classes, activation: "softmax", use_bias: true })
   const weights = json.weightsManifest.flatMap((group) => group.weights)
-  const features = kernel.length / classes
-  const old = weights.findLast(({ name, shape }) => isOf(name, `${dense.name}/kernel`) && shape[0] === features)
+  const old = weights.findLast(
+    ({ name, shape }) => isOf(name, `${dense.name}/kernel`) && shape[0] === (features ?? shape[0]),
+  )
   if (!old) throw new RangeError(`Cannot replace the last layer: ${dense.name} has no kernel of ${features} features`)
   const bias = old.name.replace(/kernel$/, "bias")
   const replaced = new Set([old.name, bias])

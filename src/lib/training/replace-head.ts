@@ -2,7 +2,7 @@ import { bytesOfWeight, type WeightsManifest } from "../weights-manifest.ts"
 import { cutGraph } from "./cut-graph.ts"
 import { cutLayers } from "./cut-layers.ts"
 import type { Head } from "./head.ts"
-import type { SavedModel } from "./saved-model.ts"
+import type { CutModel, ModelJson, SavedModel } from "./saved-model.ts"
 
 type Weight = { spec: WeightsManifest[number]["weights"][number]; bytes: Uint8Array<ArrayBuffer> }
 
@@ -13,7 +13,7 @@ export const SHARD_BYTES = 4 * 2 ** 20
  * @throws RangeError for a network that does not end in a dense layer of as many features
  */
 export function replaceHead({ json, weights }: SavedModel, head: Head): SavedModel {
-  const cut = "node" in json.modelTopology ? cutGraph(json, head) : cutLayers(json, head)
+  const cut = cutModel(json, head)
   const features = head.kernel.length / head.classes
   const all = splitWeights(json.weightsManifest, weights)
   const kept = all.filter(({ spec }) => cut.keeps(spec.name))
@@ -32,6 +32,17 @@ export function replaceHead({ json, weights }: SavedModel, head: Head): SavedMod
   const shards = Math.max(1, Math.ceil(size / SHARD_BYTES))
   const paths = Array.from({ length: shards }, (_, at) => `group1-shard${at + 1}of${shards}.bin`)
   return { json: { ...cut.json, weightsManifest: [{ paths, weights: own.map(({ spec }) => spec) }] }, weights: joined }
+}
+
+/** @throws RangeError where replaceHead() would, whatever the features */
+export function assertReplaceable(json: ModelJson): void {
+  cutModel(json, null)
+}
+
+function cutModel(json: ModelJson, head: Head | null): CutModel {
+  const classes = head?.classes ?? 0
+  const features = head === null ? null : head.kernel.length / classes
+  return "node" in json.modelTopology ? cutGraph(json, { classes, features }) : cutLayers(json, { classes, features })
 }
 
 /** The files of a saved model's weights, by name. */

@@ -9,3 +9,6 @@ export type ModelJson = {
 }
 /** Names of the weights that stay, and of the new layer's two. */
 export type CutModel = { json: ModelJson; keeps: (weight: string) => boolean; kernel: string; bias: string }
+
+/** A dense layer; null features match any number of them. */
+export type NewLayer = { classes: number; features: number | null }
