@@ -5,7 +5,8 @@ import { openRedis } from "../redis-tcp/open-redis.ts"
 import { composeClassifier } from "./compose-classifier.ts"
 import { type ClassifierConfig, memoryLimitBytes } from "./config.ts"
 import { loadOnnxRuntime } from "./engine/onnx/runtime.ts"
-import { reportModels } from "./health/model-metrics.ts"
+import { revectorize } from "./engine/revectorize.ts"
+import { addWasmMetric, reportModels } from "./health/model-metrics.ts"
 import { chooseCodec } from "./image/open-codec.ts"
 import { ForcedShutdown } from "./jobs/forced-shutdown.ts"
 import { LanePool } from "./lane/lane-pool.ts"
@@ -28,6 +29,8 @@ export async function serve(
   { modelRoots, log, signal, laneEntry }: ServeOptions,
 ): Promise<void> {
   if (config.ENGINE === "native") loadOnnxRuntime()
+  // Before any thread compiles WASM.
+  const isRevectorized = config.ENGINE === "wasm" && config.WASM_REVECTORIZE && (await revectorize(log))
   const { models, close } = await openModelWatcher(modelRoots, { engine: config.ENGINE, log })
   const { DEFAULT_MODEL: wanted } = config
   // Its folder may still come, or another classifier have it; a misspelt one must not go unseen.
@@ -56,8 +59,9 @@ export async function serve(
       ...(laneEntry && { entry: laneEntry }),
       log,
     })
+    const deps = { models, pool, forced, isRevectorized, log }
     try {
-      await serveWith(config, { models, pool, forced, log, signal: AbortSignal.any([signal, forced.signal]) })
+      await serveWith(config, { ...deps, signal: AbortSignal.any([signal, forced.signal]) })
     } finally {
       forced.release()
       await pool.close()
@@ -67,12 +71,19 @@ export async function serve(
   }
 }
 
-type ServeDeps = Pick<ServeOptions, "log" | "signal"> & { models: ModelWatcher; pool: LanePool; forced: ForcedShutdown }
+type ServeDeps = Pick<ServeOptions, "log" | "signal"> & {
+  models: ModelWatcher
+  pool: LanePool
+  forced: ForcedShutdown
+  isRevectorized: boolean
+}
 
-async function serveWith(config: ClassifierConfig, { models, pool, forced, log, signal }: ServeDeps): Promise<void> {
+async function serveWith(config: ClassifierConfig, deps: ServeDeps): Promise<void> {
+  const { models, pool, forced, isRevectorized, log, signal } = deps
   const redis = openRedis(config)
   const classifier = await composeClassifier(config, { redis, pool, models, log })
   forced.guard(pool, classifier.active)
+  addWasmMetric(classifier.prometheus, isRevectorized)
   const health = await startHealthServer({
     host: config.HEALTH_HOST,
     port: config.HEALTH_PORT,

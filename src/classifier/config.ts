@@ -1,7 +1,7 @@
 import { availableParallelism } from "node:os"
 import * as z from "zod"
 import { healthEnv } from "../health/config.ts"
-import { type Env, parseEnv, wholeNumber } from "../lib/env.ts"
+import { type Env, flag, parseEnv, wholeNumber } from "../lib/env.ts"
 import { queueEnv } from "../lib/queue/queue-config.ts"
 import { redisEnv, requireRedis } from "../redis-tcp/open-redis.ts"
 import { CODEC_NAMES, DEFAULT_MAX_DECODE_BYTES } from "./image/codec.ts"
@@ -27,6 +27,8 @@ export const classifierEnv = z.object({
   /** Base of the backoff between a job's attempts. */
   RETRY_BACKOFF_MS: wholeNumber(1_000, 0),
   LANES: wholeNumber(availableParallelism()),
+  /** Whether WASM is compiled to 256 bits, where V8 can, after a test. */
+  WASM_REVECTORIZE: flag(true),
   /** What computes; native needs the package onnxruntime-node. */
   ENGINE: z.enum(ENGINE_NAMES, `must be ${ENGINE_NAMES.join(" or ")}`).default("wasm"),
   /** Pictures of URLs fetched at once, from the claim to the answer. */

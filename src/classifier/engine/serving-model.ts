@@ -10,6 +10,8 @@ export type ModelDescription = {
   info: ModelInfo
   manifest: Manifest
   labels: Labels
+  /** From which score on each label is an answer; null where classes exclude each other. */
+  thresholds: readonly number[] | null
   size: InputSize
   output: Output
 }
@@ -20,6 +22,7 @@ export type ServingModel = {
   /** In class order; in the language asked for where the model has it, else as it came. */
   labels: (language?: string) => readonly string[]
   manifest: Manifest
+  thresholds: ModelDescription["thresholds"]
   /** Which channels it takes, in which order. */
   channels: InputSize["channels"]
   /** Height × width × channels values, normalised; filled anew for each image, so that none is allocated per job. */
@@ -33,7 +36,7 @@ export type ServingModel = {
 
 /** Lets a network answer for the model that it belongs to. */
 export function servingModel(
-  { info, manifest, labels, size, output }: ModelDescription,
+  { info, manifest, labels, thresholds, size, output }: ModelDescription,
   network: Network,
 ): ServingModel {
   const input = newInput(size)
@@ -41,6 +44,7 @@ export function servingModel(
     info: { ...info, memoryBytes: network.memoryBytes + input.byteLength },
     labels: (language) => labelsIn(labels, language),
     manifest,
+    thresholds,
     channels: size.channels,
     input,
     predict: async () => toProbabilities(await network.run(input), output),

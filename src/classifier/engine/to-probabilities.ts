@@ -1,6 +1,7 @@
 /** What a network's scores are, and what said so. */
 export type Output = {
-  kind: "probabilities" | "logits"
+  /** Those of a multilabel model are probabilities of their own, or logits of such. */
+  kind: "probabilities" | "logits" | "multilabel" | "multilabel logits"
   from: string
   /** One score tells two classes apart, the second of which it is the probability of: Keras' last layer of one unit. */
   isBinary: boolean
@@ -8,6 +9,8 @@ export type Output = {
 
 /** Probabilities in class order. */
 export function toProbabilities(scores: Float32Array, { kind, isBinary }: Output): Float32Array {
+  if (kind === "multilabel") return scores
+  if (kind === "multilabel logits") return scores.map((score) => 1 / (1 + Math.exp(-score)))
   if (kind === "probabilities") return isBinary ? bothOf(scores) : scores
   return softmax(isBinary ? Float32Array.from([0, scores[0] ?? 0]) : scores)
 }

@@ -65,6 +65,13 @@ export function addModelMetrics(registry: Registry, source: ModelSource): void {
   }
 }
 
+/** Whether WASM is compiled to 256 bits. */
+export function addWasmMetric(registry: Registry, isRevectorized: boolean): void {
+  const name = "claimcheck_wasm_revectorized"
+  const help = "1 when V8 compiles TF.js' WASM to 256 bits (--experimental-wasm-revectorize)"
+  new Gauge({ name, help, registers: [registry] }).set(isRevectorized ? 1 : 0)
+}
+
 export type ModelReport = { id: string; version: string; engine?: ServedBy; lanes: number; memory_bytes: number }
 
 /** The same for people: each model that is served, and those that are still loaded. */

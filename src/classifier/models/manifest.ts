@@ -6,6 +6,7 @@ import { ModelError } from "./model-error.ts"
 export const MANIFEST_FILE = "claimcheck.json"
 
 const perChannel = z.union([z.number(), z.tuple([z.number(), z.number(), z.number()])])
+const score = z.number().min(0).max(1)
 const sidePx = z.int().min(1).max(2048)
 
 /** What a model folder may say of itself. What it leaves out is found out from the model, or has the default here. */
@@ -40,8 +41,10 @@ const manifestSchema = z.strictObject({
       kernel: z.enum(["bilinear"]).default("bilinear"),
     })
     .prefault({}),
-  /** Left out, the warm-up tells: outputs that sum to 1 are probabilities. */
-  output: z.enum(["probabilities", "logits"]).optional(),
+  /** Left out, the warm-up tells: outputs that sum to 1 are probabilities. Several labels of a multilabel model may be true at once. */
+  output: z.enum(["probabilities", "logits", "multilabel"]).optional(),
+  /** Of a multilabel model: from which score on a label is an answer. For all, for each in class order, or by label; else 0.5. */
+  thresholds: z.union([score, z.array(score), z.record(z.string(), score)]).optional(),
   /** An answer whose first prediction is less probable is "none of these". */
   unknown_below: z.number().gt(0).max(1).optional(),
   licence: z.string().optional(),

@@ -8,11 +8,14 @@ export const classify: Work<"classify"> = async ({ operation, bytes }, context) 
   const read = await readInput(bytes, context)
   if (read === null) return null
   const { model, stored, startMs, decodedMs } = read
-  const { topK: count, threshold = 0, scores, lang } = operation
+  const { topK: count, threshold, scores, lang } = operation
   const probabilities = await model.predict()
+  // What the caller says counts, then what the model's folder says.
+  const least = (classIndex: number) => threshold ?? model.thresholds?.[classIndex] ?? 0
+  const best = topK(probabilities, model.labels(lang), count)
   return {
     modelVersion: model.info.version,
-    predictions: topK(probabilities, model.labels(lang), count).filter(({ probability }) => probability >= threshold),
+    predictions: best.filter(({ classIndex, probability }) => probability >= least(classIndex)),
     ...(isUnknown(probabilities, model.manifest.unknown_below) && { unknown: true }),
     ...(scores === true && { scores: Array.from(probabilities, roundScore) }),
     image: seenImage(stored),

@@ -25,11 +25,13 @@ if (packages.length > 0) {
   execFileSync("apt-get", ["install", "-y", "-q", "--no-install-recommends", ...packages], { env, stdio: "pipe" })
 }
 
-// For ENGINE=native, which is no dependency: who wants it adds it. Its own script would fetch files for GPUs.
-if (!existsSync("node_modules/onnxruntime-node")) {
+// No dependencies of ours: ONNX Runtime, which who wants ENGINE=native adds (its own script would fetch files for GPUs), and Node 24,
+// for the tests of the lanes. Together, since npm removes what it does not know of.
+const node24 = `node-${process.platform}-${process.arch}`
+if (!["onnxruntime-node", node24].every((name) => existsSync(`node_modules/${name}`))) {
   const flags = ["--no-save", "--ignore-scripts", "--no-audit", "--no-fund"]
-  say("The tests need ONNX Runtime: npm install --no-save onnxruntime-node …")
-  execFileSync("npm", ["install", ...flags, "onnxruntime-node@1.30.0"], { stdio: "pipe" })
+  say("The tests need ONNX Runtime and Node 24: npm install --no-save …")
+  execFileSync("npm", ["install", ...flags, "onnxruntime-node@1.30.0", `${node24}@24`], { stdio: "pipe" })
 }
 
 // A project of its own, as somebody has it who generates a client: openapi-typescript needs another TypeScript than ours.

@@ -13,6 +13,7 @@ export function loadedFrom(network: LayersModel, sidePx = 16) {
     },
     manifest: parseManifest(null),
     labels: numberedLabels(5),
+    thresholds: null,
     size: { width: sidePx, height: sidePx, channels: "rgb", tensorShape: [1, sidePx, sidePx, 3] },
     output: { kind: "probabilities", from: "test", isBinary: false },
   }

@@ -2,6 +2,7 @@ import { tensor, tidy } from "@tensorflow/tfjs"
 import { numberedLabels } from "../../models/labels.ts"
 import { ModelError } from "../../models/model-error.ts"
 import { type ModelFiles, readModelFiles } from "../../models/read-model-files.ts"
+import { thresholdsOf } from "../../models/thresholds.ts"
 import { type ModelDescription, newInput, type ServingModel, servingModel } from "../serving-model.ts"
 import { classCountOf, type InputSize, inputSizeOf } from "../tensor-shapes.ts"
 import { fillFlat, fillNoise } from "../test-inputs.ts"
@@ -35,7 +36,8 @@ function describe(id: string, files: ModelFiles, network: TfjsNetwork): ModelDes
   network.fit(size.tensorShape)
   const trials = [fillFlat, fillNoise].map((fill) => tryRun(network, fill(newInput(size)), size))
   const outputs = classCountOf(trials.map(({ shape }) => shape).slice(0, 1), modelJson.file)
-  const isBinary = outputs === 1 && files.labels?.labels.length !== 1
+  const isMultilabel = manifest.output === "multilabel"
+  const isBinary = outputs === 1 && files.labels?.labels.length !== 1 && !isMultilabel
   const classes = isBinary ? 2 : outputs
   const labels = files.labels ?? numberedLabels(classes)
   if (classes !== labels.labels.length) {
@@ -46,7 +48,9 @@ function describe(id: string, files: ModelFiles, network: TfjsNetwork): ModelDes
     throw new ModelError("warm_up_failed", "The model answers a test image with values that are not finite")
   }
   const isNormal = trials.every(({ scores }) => isDistribution(isBinary ? bothOf(scores) : scores))
-  const kind = manifest.output ?? (isNormal ? "probabilities" : "logits")
+  const isSigmoid = trials.every(({ scores }) => scores.every((score) => score >= 0 && score <= 1))
+  const found = isNormal ? "probabilities" : "logits"
+  const kind = isMultilabel && !isSigmoid ? "multilabel logits" : (manifest.output ?? found)
   const { name = id, description, licence, source } = manifest
   return {
     info: {
@@ -65,6 +69,7 @@ function describe(id: string, files: ModelFiles, network: TfjsNetwork): ModelDes
     },
     manifest,
     labels,
+    thresholds: thresholdsOf(manifest, labels.labels),
     size,
     output: { kind, from: manifest.output ? files.sourceOf("output") : "warm-up", isBinary },
   }
