@@ -23,7 +23,7 @@ test("the tests of the lanes pass on Node 24", { timeout: 600_000 }, async () =>
     "test/integration/classifier/lane/lane-pool.test.ts",
     "test/integration/classifier/lane/lane-models.test.ts",
   ]
-  // Without the one that uses up a lane's heap: on Node 24 that ends the process in about half of the runs, and jobs go back by their leases.
+  // Without the one that uses up a lane's heap: on Node 24 that ends the process in most runs, and jobs go back by their leases.
   const allButHeap = ["-t", "^(?!.*dies of eat)"]
   const { stdout } = await run(node24(), ["node_modules/vitest/vitest.mjs", "run", ...files, ...allButHeap])
   expect(stdout).toMatch(/Tests .*passed/)
