@@ -89,6 +89,7 @@ function poolOf(work: Work, lanes: number) {
       return lanes - busy
     },
     models: [MODEL],
+    held: [],
     setModels: () => undefined,
     async run({ bytes }: { bytes: Uint8Array }) {
       busy++

@@ -167,6 +167,7 @@ async function runPhase(run: Run, kind: FaultKind, rest: Omit<PeerStack, "produc
   await untilEnded(observer, ids, { refresh, patienceMs: options.patienceMs, signal })
   const efforts = effortsOf(workers.flatMap(({ notes }) => readNotes(notes)))
   observer.settle(ids, efforts)
+  await producer.process.close()
   const violations = observer.violations.slice(violationsBefore)
   const canceled = observer.count("canceled", ids)
   const startedAgain = ids.filter((id) => (efforts.get(id)?.started ?? 0) > 1).length
