@@ -144,20 +144,21 @@ async function runPhase(run: Run, kind: FaultKind, rest: Omit<PeerStack, "produc
   await producer.process.start()
   const faults = isPossible(kind, stack) ? Math.ceil(options.faults / options.only.length) : 0
   let faultsDone = 0
+  const endMs = performance.now() + (count / options.perSecond) * 1_000 + options.patienceMs
+  const isOver = () => performance.now() > endMs
   const injecting = (async () => {
     const harm = randomFor(options.seed, kind)
     for (let i = 0; i < faults; i++) {
       const atJob = Math.floor(((i + between(harm, 0.2, 0.6)) * count) / faults)
-      while (seen.size < atJob) await delay(20, undefined, { signal })
+      while (seen.size < atJob && !isOver()) await delay(20, undefined, { signal })
+      if (isOver()) return
       await inject(kind, stack, harm)
       faultsDone++
     }
   })()
-  // Seen when it is waited for.
-  injecting.catch(() => undefined)
-  const endMs = performance.now() + (count / options.perSecond) * 1_000 + options.patienceMs
+  injecting.catch(() => undefined) // seen when it is waited for
   const isUnderWay = () => seen.size < count || faultsDone < faults
-  for (let looks = 0; isUnderWay() && performance.now() < endMs; looks++) {
+  for (let looks = 0; isUnderWay() && !isOver(); looks++) {
     await delay(LOOK_MS, undefined, { signal })
     refresh()
     await observer.look(ids)
