@@ -128,7 +128,7 @@ export class JobStore {
       outcome.state === "succeeded"
         ? { state: outcome.state, result: JSON.stringify(outcome.result), version: outcome.result.modelVersion }
         : { state: outcome.state, error: JSON.stringify(outcome.error) }
-    const claimed = job === undefined ? "" : encodeJob(job)
+    const claimed = job === undefined ? "" : encodeJob(outcome.state === "succeeded" ? withoutImage(job) : job)
     const args = [jobId, token, JSON.stringify(text), nowMs, this.#limits.resultTtlMs, claimed, unpaid]
     return this.#run(FINISH, args, yesOrNo)
   }
@@ -176,6 +176,11 @@ export class JobStore {
   #run<T>(script: Script, args: readonly (string | number)[], reply: z.ZodType<T>): Promise<T> {
     return runScript(this.#redis, script, { keys: [this.#keys.prefix], args, reply })
   }
+}
+
+/** What was known of the image when it came: a result has it, too. */
+function withoutImage({ input: { image: _image, ...input }, ...job }: ClaimedJob): ClaimedJob {
+  return { ...job, input }
 }
 
 function rateSettings(limit: RateLimit, cost: number) {

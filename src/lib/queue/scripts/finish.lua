@@ -49,7 +49,6 @@ if held and ARGV[6] ~= "" then
   local before = decode(redis.call("SET", keys.job(id), cjson.encode(job), "XX", "GET", "PX", lifeMsOf(job, ttlMs)))
   if before and not (before.followers or before.left) then
     job.limited = before.limited
-    dropPayload(job)
     publishEnd(job)
     chargeUnpaid(job)
     chargeExcess(job)

@@ -4,14 +4,16 @@
 --- include "values"
 --- include "waiting"
 
+-- What only a job that goes on needs is not kept for a day.
 local function conclude(job, outcome, nowMs)
+  dropPayload(job)
+  job.payloadId, job.contentKey, job.ahead = nil, nil, nil
   job.state, job.result, job.error = outcome.state, outcome.result, outcome.error
   job.finishedMs, job.leaseToken, job.resultVersion = nowMs, nil, outcome.version
 end
 
 local function finishJob(job, outcome, nowMs, ttlMs)
   conclude(job, outcome, nowMs)
-  dropPayload(job)
   saveJobFor(job, ttlMs)
   publishEnd(job)
 end
