@@ -77,13 +77,24 @@ async function submitOne(): Promise<void> {
 function outcome(sha256: string): Outcome {
   const predictions = LABELS.map((label, i) => ({ label, probability: Math.random() / 2 ** i, classIndex: 207 + i }))
   const image = { ...IMAGE, sha256 }
-  return { state: "succeeded", result: { modelVersion: random(6), predictions, image, timingsMs: { fetch: 1.5, decode: 4.2, infer: 47.3 } } }
+  return {
+    state: "succeeded",
+    result: { modelVersion: random(6), predictions, image, timingsMs: { fetch: 1.5, decode: 4.2, infer: 47.3 } },
+  }
 }
 
 async function finishSome(): Promise<void> {
   const nowMs = Date.now()
   const claimed = await store.claim({
-    ...{ worker: WORKER, queues: [template.queue], max: CONCURRENCY, nowMs, leaseMs: 30_000, token: newJobId(nowMs), isIdle: true },
+    ...{
+      worker: WORKER,
+      queues: [template.queue],
+      max: CONCURRENCY,
+      nowMs,
+      leaseMs: 30_000,
+      token: newJobId(nowMs),
+      isIdle: true,
+    },
   })
   await Promise.all(
     claimed.jobs.map((job) =>
@@ -107,7 +118,10 @@ async function usedBytes(): Promise<number> {
 const used = (await usedBytes()) - before
 const logged = await info("persistence", "aof_current_size")
 await client.bgRewriteAof()
-while ((await info("persistence", "aof_rewrite_in_progress")) + (await info("persistence", "aof_rewrite_scheduled")) > 0)
+while (
+  (await info("persistence", "aof_rewrite_in_progress")) + (await info("persistence", "aof_rewrite_scheduled")) >
+  0
+)
   await new Promise((resolve) => setTimeout(resolve, 100))
 const snapshot = await info("persistence", "aof_base_size")
 const [example = ""] = (await client.scan("0", { MATCH: keys.job("*"), COUNT: 1_000 })).keys
@@ -124,7 +138,11 @@ const rows = {
   "append-only file, written a job": each(logged),
   "append-only file, rewritten, a job": each(snapshot),
 }
-process.stdout.write(`${Object.entries(rows).map(([name, value]) => `${name}: ${value}`).join("\n")}\n\n${await client.get(example)}\n`)
+process.stdout.write(
+  `${Object.entries(rows)
+    .map(([name, value]) => `${name}: ${value}`)
+    .join("\n")}\n\n${await client.get(example)}\n`,
+)
 client.destroy()
 redis.close()
 await gateway.close()

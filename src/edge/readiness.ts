@@ -1,12 +1,12 @@
 import { AppError } from "../lib/app-error.ts"
 import { readOtherSchema } from "../lib/queue/schema-version.ts"
 import { SCHEMA_VERSION } from "../lib/redis/keys.ts"
-import { evictionProblem, readMemory } from "../lib/redis/memory.ts"
+import { evictionProblem } from "../lib/redis/memory.ts"
+import { lookAtMemory } from "./memory-look.ts"
 import type { Services } from "./services.ts"
 
 /** Served without authentication: frequent requests must not cost a command each. */
 const MAX_AGE_MS = 1_000
-const MEMORY_MAX_AGE_MS = 60_000
 
 /**
  * Work can be accepted: Redis takes writes and keeps what it has, the classifiers read the jobs that this edge
@@ -19,11 +19,12 @@ export async function assertReady(services: Services): Promise<void> {
   if (reason !== null) throw reason
 }
 
-async function lookWhyNot({ redis, keys, apiKeys, config, memoryLook }: Services): Promise<AppError | null> {
+async function lookWhyNot(services: Services): Promise<AppError | null> {
+  const { redis, keys, apiKeys, config } = services
   // Writes nothing, and is refused where a write would be.
   const tryWrite = () => redis.setrange(keys.schema, 0, "")
   const [found] = await Promise.all([readOtherSchema(redis, keys), tryWrite()])
-  const eviction = evictionProblem(await memoryLook.read(() => readMemory(redis), MEMORY_MAX_AGE_MS))
+  const eviction = evictionProblem(await lookAtMemory(services))
   if (eviction !== null && !config.ALLOW_EVICTION) return eviction
   if (found !== null) {
     const message = `This edge writes jobs of schema ${SCHEMA_VERSION}, and the classifiers read schema ${found}`

@@ -55,6 +55,8 @@ export type Services = {
   queueLook: SharedLook<QueueStats>
   readyLook: SharedLook<AppError | null>
   memoryLook: SharedLook<RedisMemory | null>
+  /** When each warning was logged last, by its code. */
+  warnedMs: Map<string, number>
   /** Set by an entry that was asked to stop. */
   isShuttingDown: boolean
   ticketIds: TicketIds
@@ -113,6 +115,7 @@ export function createServices(
     queueLook: new SharedLook(Date.now),
     readyLook: new SharedLook(Date.now),
     memoryLook: new SharedLook(Date.now),
+    warnedMs: new Map(),
     isShuttingDown: false,
     ticketIds: createTicketIds(config.TICKET_SECRET),
     batches: new BatchStore(redis, keys, limits, sealer),

@@ -163,7 +163,7 @@ describe("compose.yaml", () => {
     const command = script
       .replaceAll("$$", "$")
       .replace("redis-server -", `redis-server - --port ${port} --bind 127.0.0.1`)
-    const env = { ...process.env, REDISCLI_AUTH: "hunter2", CLASSIFIER_PASSWORD: "swordfish" }
+    const env = { ...process.env, REDISCLI_AUTH: "hunter2", CLASSIFIER_PASSWORD: "swordfish", REDIS_MAXMEMORY: "64mb" }
     const redis = spawn(shell, [flag, command], { cwd: folder, env })
     try {
       await expect.poll(() => ask(port, "PING\r\n"), { timeout: 10_000 }).toMatch(/^-NOAUTH/)

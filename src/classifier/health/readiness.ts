@@ -1,5 +1,6 @@
 import { type AppError, isOutage } from "../../lib/app-error.ts"
 import type { Log } from "../../lib/log.ts"
+import { findWarnings } from "../../lib/queue/nearly-full.ts"
 import { evictionProblem, readMemory } from "../../lib/redis/memory.ts"
 import type { Redis } from "../../lib/redis/redis.ts"
 import type { Reachability } from "../loops/until-reached.ts"
@@ -63,7 +64,10 @@ export class EvictionWatch {
 
   /** @throws AppError redis_unavailable */
   async look(): Promise<void> {
-    this.#problem = evictionProblem(await readMemory(this.#redis))
+    const memory = await readMemory(this.#redis)
+    this.#problem = evictionProblem(memory)
+    for (const { code, message } of findWarnings({ memory }))
+      this.#options.log.warn("queue.nearly_full", { code, reason: message })
     if (this.#problem !== null) this.#options.log.error("redis.evicts", { error: this.#problem })
   }
 }

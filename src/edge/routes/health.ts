@@ -1,4 +1,6 @@
 import * as z from "zod"
+import { findWarnings, warningSchema } from "../../lib/queue/nearly-full.ts"
+import { logWarnings, lookAtMemory } from "../memory-look.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { assertReady } from "../readiness.ts"
@@ -8,6 +10,9 @@ const json = (schema: z.ZodObject) => ({ "application/json": schema })
 const readySchema = z.object({
   status: z.literal("ready"),
   classifiers: z.number().int().meta({ description: "Running classifiers. With 0, uploads wait" }),
+  warnings: z
+    .array(warningSchema)
+    .meta({ description: "That Redis is nearly full. When it is full, uploads are refused" }),
   paused: z.boolean().meta({ description: "Whether the queue is paused. Uploads then wait until it is resumed" }),
 })
 
@@ -39,10 +44,14 @@ export const health = newRouter()
 health.openapi(alive, (c) => c.json({ status: "ok" }))
 
 health.openapi(ready, async (c) => {
-  await assertReady(c.var.services)
-  const { registry } = c.var.services
+  const { services } = c.var
+  await assertReady(services)
+  const { registry } = services
+  const warnings = findWarnings({ memory: await lookAtMemory(services) })
+  logWarnings(services, warnings)
   return c.json({
     status: "ready",
+    warnings,
     classifiers: await registry.classifiers(),
     paused: (await registry.pauseOf()) === "all",
   })

@@ -1,4 +1,5 @@
 import { queueStatsSchema, readQueueStats } from "../../lib/queue/queue-stats.ts"
+import { logWarnings, lookAtMemory } from "../memory-look.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
 import { newRouter } from "../router.ts"
@@ -22,6 +23,11 @@ export const queue = newRouter()
 
 queue.openapi(read, async (c) => {
   const { services } = c.var
-  const look = async () => readQueueStats(services, await services.registry.snapshot(), services.now())
-  return c.json(await services.queueLook.read(look, MAX_AGE_MS))
+  const look = async () => {
+    const [snapshot, memory] = await Promise.all([services.registry.snapshot(), lookAtMemory(services)])
+    return readQueueStats({ ...services, memory }, snapshot, services.now())
+  }
+  const stats = await services.queueLook.read(look, MAX_AGE_MS)
+  logWarnings(services, stats.warnings)
+  return c.json(stats)
 })

@@ -1,8 +1,10 @@
 import * as z from "zod"
 import { counterFields, type Keys } from "../redis/keys.ts"
+import type { RedisMemory } from "../redis/memory.ts"
 import type { Redis } from "../redis/redis.ts"
 import { decodeIfReadable } from "./job.ts"
 import { LIMIT_FIELDS, limitOf, limitRate, parseLimits } from "./model-limits.ts"
+import { findWarnings, warningSchema } from "./nearly-full.ts"
 import type { StoreLimits } from "./queue-config.ts"
 import { queuesOf } from "./queue-name.ts"
 import { isRemembered, type RegistrySnapshot, serviceRate } from "./registry.ts"
@@ -42,14 +44,20 @@ export const queueStatsSchema = z
     others: z.array(oneQueueSchema).meta({
       description: "Non-empty queues of operations without a model, and of images at a URL (`@url`)",
     }),
+    warnings: z.array(warningSchema).meta({ description: "What is nearly full. When it is full, uploads are refused" }),
   })
   .meta({ id: "Queue" })
 export type QueueStats = z.infer<typeof queueStatsSchema>
 
-export type QueueSource = { redis: Redis; keys: Keys; limits: Pick<StoreLimits, "maxResultBytes"> }
+export type QueueSource = {
+  redis: Redis
+  keys: Keys
+  limits: Pick<StoreLimits, "maxResultBytes">
+  memory?: RedisMemory | null
+}
 
 export async function readQueueStats(
-  { redis, keys, limits: { maxResultBytes } }: QueueSource,
+  { redis, keys, limits: { maxResultBytes }, memory = null }: QueueSource,
   snapshot: RegistrySnapshot,
   nowMs: number,
 ): Promise<QueueStats> {
@@ -87,17 +95,18 @@ export async function readQueueStats(
     }),
   )
   const classifiers = snapshot.workers.filter(({ untilMs }) => untilMs > nowMs).length
+  const results = { result_bytes: keptAt(kept ?? null, nowMs), max_result_bytes: maxResultBytes }
   return {
     depth: Number(n ?? 0),
     bytes: Number(bytes ?? 0),
     processing,
     dead,
-    result_bytes: keptAt(kept ?? null, nowMs),
-    max_result_bytes: maxResultBytes,
+    ...results,
     paused: limits.isPaused,
     classifiers,
     models: queues.filter(({ id }) => models.includes(id)),
     others: queues.filter(({ id }) => !models.includes(id)),
+    warnings: findWarnings({ results, memory }),
   }
 }
 

@@ -50,7 +50,8 @@ export function wholeContract(client: EdgeClient): void {
 
     it("GET /healthz and /readyz answer without a key", async () => {
       for (const path of ["/healthz", "/readyz"]) expect((await get(path)).status, path).toBe(200)
-      expect(await (await get("/readyz")).json()).toEqual({ status: "ready", classifiers: 1, paused: false })
+      const ready = { status: "ready", classifiers: 1, paused: false, warnings: [] }
+      expect(await (await get("/readyz")).json()).toEqual(ready)
     })
 
     it("answers 404 where there is nothing", async () => {

@@ -104,6 +104,17 @@ describe("GET /readyz of the edge", () => {
     expect((await readyz()).status).toBe(200)
   })
 
+  it("is 200 with a warning while Redis is nearly full, as /v1/queue has it, and logs that once", async () => {
+    const used = Number(/used_memory:(\d+)/.exec(await client.info("memory"))?.[1])
+    await configure({ maxmemory: String(Math.round(used * 1.2)) })
+    const edge = openInProcess(await edgeEnv(gateway))
+    for (const path of ["/readyz", "/v1/queue", "/readyz"]) {
+      const { warnings } = (await (await edge.request(path)).json()) as { warnings: unknown[] }
+      expect(warnings).toEqual([{ code: "redis_nearly_full", message: expect.stringMatching(/^Redis uses 8\d % /) }])
+    }
+    expect(edge.logged().split("queue.nearly_full")).toHaveLength(2)
+  })
+
   it("is 503 redis_unauthorized with a token that is wrong, and where the gateway's password is", async () => {
     await expectProblem(await readyz({ UPSTASH_REDIS_REST_TOKEN: "wrong" }), 503, "redis_unauthorized")
     await configure({ requirepass: "secret" })

@@ -196,7 +196,7 @@ const SCENARIOS: Record<string, Scenario> = {
     const cold = openInProcess(env)
     return () => many(100, () => get("/v1/models", {}, cold))
   },
-  "GET /v1/queue | a hundred at once, in any second": async () => {
+  "GET /v1/queue | a hundred at once, in any second; 2 of them once a minute": async () => {
     await submitted()
     return () => many(100, () => get("/v1/queue"))
   },

@@ -329,8 +329,10 @@ function auditShared({ jobs, content }: StoreDump): string[] {
   }
   for (const [contentKey, id] of content) {
     const job = jobs.get(id)
-    if (job !== undefined && job.contentKey !== contentKey)
-      wrong.push(`${contentKey} leads to ${id}, which is not of it`)
+    // A job that is done keeps no content key.
+    const isOf =
+      job?.contentKey === contentKey || (job?.contentKey === undefined && job !== undefined && !isWorking(job))
+    if (job !== undefined && !isOf) wrong.push(`${contentKey} leads to ${id}, which is not of it`)
   }
   return wrong
 }

@@ -264,6 +264,7 @@ describe("readQueueStats()", () => {
       dead: 0,
       result_bytes: 0,
       max_result_bytes: 2_000_000_000,
+      warnings: [],
       paused: false,
       classifiers: 0,
       models: [],
@@ -289,6 +290,7 @@ describe("readQueueStats()", () => {
       // Four records of three jobs and a dead letter.
       result_bytes: expect.toSatisfy((bytes: number) => bytes > 4 * 1_500 && bytes < 20_000),
       max_result_bytes: 2_000_000_000,
+      warnings: [],
       paused: true,
       classifiers: 1,
       models: [

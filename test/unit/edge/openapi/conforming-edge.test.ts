@@ -10,6 +10,7 @@ const queue = {
   dead: 0,
   result_bytes: 0,
   max_result_bytes: 1,
+  warnings: [],
   paused: false,
   classifiers: 0,
   models: [],
