@@ -6,18 +6,21 @@ import { ConfigError, parseEnv } from "../lib/env.ts"
 import { silentLog } from "../lib/log.ts"
 import { checkModel } from "./check/check-model.ts"
 import { classifierEnv } from "./config.ts"
+import { loadOnnxRuntime } from "./engine/onnx/runtime.ts"
 import { chooseCodec } from "./image/open-codec.ts"
 
-const checkEnv = z.object({ CODEC: classifierEnv.shape.CODEC })
+const checkEnv = z.object({ CODEC: classifierEnv.shape.CODEC, ENGINE: classifierEnv.shape.ENGINE })
 
 /** Checks one model folder in a process of its own, and prints the report as JSON: `claimcheck models check` runs this. */
 async function main([folder = ".", picture = "", runs = "10", id]: readonly string[]) {
   const bytes = picture === "" ? madePicture() : new Uint8Array(await readFile(picture))
   const path = resolve(folder)
-  const codec = await chooseCodec(parseEnv(checkEnv, process.env).CODEC, silentLog)
+  const { CODEC, ENGINE: engine } = parseEnv(checkEnv, process.env)
+  if (engine === "native") loadOnnxRuntime()
+  const codec = await chooseCodec(CODEC, silentLog)
   // A folder that is hidden while it is copied is checked under the name that it will have.
   const name = basename(path).replace(/^\.+/, "")
-  return checkModel({ id: id ?? name, folder: path, codec, picture: bytes, runs: Number(runs) })
+  return checkModel({ id: id ?? name, folder: path, codec, engine, picture: bytes, runs: Number(runs) })
 }
 
 /** Any picture shows how fast a model is; what it is said to show means nothing. */

@@ -1,14 +1,17 @@
 import { AppError } from "../../lib/app-error.ts"
 import type { Prediction } from "../../lib/queue/job.ts"
-import { type LoadedModel, loadModel } from "../engine/tfjs/load-model.ts"
+import { type ServingModel, servingModel } from "../engine/serving-model.ts"
+import { loadModel } from "../engine/tfjs/load-model.ts"
+import { planModel } from "../engine/tfjs/plan-model.ts"
 import { startWasm, wasmBytes } from "../engine/tfjs/start-wasm.ts"
 import { type CodecName, DEFAULT_MAX_DECODE_BYTES } from "../image/codec.ts"
 import type { ImageLimits } from "../image/decode-image.ts"
 import { openCodec } from "../image/open-codec.ts"
 import { ModelError } from "../models/model-error.ts"
 import { assertModelId } from "../models/model-id.ts"
+import type { EngineName } from "../models/model-info.ts"
 import { classify } from "../operations/classify.ts"
-import { factsOf, type ModelFact } from "./model-facts.ts"
+import { engineFact, factsOf, type ModelFact } from "./model-facts.ts"
 
 const LIMITS: ImageLimits = {
   maxPixels: 50_000_000,
@@ -32,25 +35,34 @@ export type CheckReport =
     }
   | { ok: false; code: string; message: string }
 
-export type Check = { id: string; folder: string; codec: CodecName; picture: Uint8Array; runs: number }
+export type Check = {
+  id: string
+  folder: string
+  codec: CodecName
+  engine: EngineName
+  picture: Uint8Array
+  runs: number
+}
 
 /** Loads a model as a lane does, runs a picture through it, and says what was found. */
-export async function checkModel({ id, folder, codec, picture, runs }: Check): Promise<CheckReport> {
+export async function checkModel({ id, folder, codec, engine, picture, runs }: Check): Promise<CheckReport> {
   await startWasm()
   try {
     const startMs = performance.now()
     assertModelId(id)
     const model = await loadModel(id, folder)
+    const planned = await planModel(model, engine)
+    const serving = planned.plan === null ? model : servingModel(model.description, planned.network)
     const loadMs = performance.now() - startMs
     return {
       ok: true,
       id,
       version: model.info.version,
-      facts: factsOf(model),
-      picture: await runPicture(model, { picture, codec, runs }),
+      facts: [...factsOf(model), engineFact(engine, planned)],
+      picture: await runPicture(serving, { picture, codec, runs }),
       loadMs,
       memory: {
-        weightBytes: model.info.memoryBytes,
+        weightBytes: serving.info.memoryBytes,
         wasmBytes: wasmBytes(),
         processBytes: process.memoryUsage.rss(),
       },
@@ -63,7 +75,7 @@ export async function checkModel({ id, folder, codec, picture, runs }: Check): P
 
 type Run = Pick<Check, "picture" | "codec" | "runs">
 
-async function runPicture(model: LoadedModel, { picture, codec, runs }: Run) {
+async function runPicture(model: ServingModel, { picture, codec, runs }: Run) {
   const context = {
     model,
     codec: await openCodec(codec),

@@ -1,4 +1,6 @@
 import type { LoadedModel } from "../engine/tfjs/load-model.ts"
+import type { Planned } from "../engine/tfjs/plan-model.ts"
+import type { EngineName } from "../models/model-info.ts"
 
 /** One thing that was found out of a model, and what said so. */
 export type ModelFact = { what: string; value: string; from: string }
@@ -36,6 +38,16 @@ export function factsOf({
     fact("version", info.version, `the hash of ${files.files.size} files`),
     ...(info.licence === undefined ? [] : [fact("licence", info.licence, sourceOf("licence"))]),
   ]
+}
+
+/** How a classifier with that engine would compute it. */
+export function engineFact(engine: EngineName, planned: Planned): ModelFact {
+  if (planned.plan === null) {
+    return { what: "engine", value: `wasm, as TF.js loads it: ${planned.reason}`, from: "a trial" }
+  }
+  const { plan, difference } = planned
+  const agreement = `answers within ${difference.toExponential(0)} of TF.js`
+  return { what: "engine", value: `${engine}: a plan of ${plan.steps.length} steps, ${agreement}`, from: "a trial" }
 }
 
 type PerChannel = number | readonly [number, number, number]
