@@ -55,6 +55,14 @@ describe("trainHead()", () => {
     expect(third).toEqual(first)
   })
 
+  test("learns from more rows than its L2 is chosen on, and asks about each of them", async () => {
+    const set = clouds([1_500, 1_000], { apart: 3, length: 6 })
+    const { head, crossValidated } = await trainHead(set)
+    expect(accuracyOn(head, clouds([400, 400], { apart: 3, length: 6, seed: 2 }))).toBeGreaterThan(0.96)
+    expect(crossValidated.said.filter((label) => label >= 0)).toHaveLength(2_500)
+    expect(crossValidated.accuracy.high - crossValidated.accuracy.low).toBeLessThan(0.02)
+  })
+
   test("learns nothing where there is nothing to learn, and says so", async () => {
     const { crossValidated } = await trainHead(clouds([200, 200], { apart: 0 }))
     expect(crossValidated.accuracy.value).toBeLessThan(0.6)
