@@ -63,6 +63,9 @@ async function subscribe(url: string, { channel, listener, signal }: Subscriptio
   })
   const listening = async (): Promise<never> => {
     await client.connect()
+    // Aborted meanwhile: that does not end what is still connecting.
+    if (signal.aborted) client.destroy()
+    signal.throwIfAborted()
     await client.subscribe(channel, listener.onMessage)
     listener.onSubscribed()
     return ended

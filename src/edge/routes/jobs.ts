@@ -1,7 +1,7 @@
 import * as z from "zod"
 import { AppError } from "../../lib/app-error.ts"
 import { isKeyCaller } from "../../lib/callers/caller-id.ts"
-import { type FoundJobs, findJobs, JOB_STATES, type JobState } from "../../lib/queue/find-jobs.ts"
+import { cursorAfterLeaving, type FoundJobs, findJobs, JOB_STATES, type JobState } from "../../lib/queue/find-jobs.ts"
 import { ticketSchema, toTicket } from "../../lib/tickets/ticket.ts"
 import { createRoute } from "../openapi/api-route.ts"
 import { REDIS_ERRORS } from "../openapi/error-codes.ts"
@@ -104,7 +104,7 @@ jobs.openapi(cancel, async (c) => {
   const ends = await Promise.all(found.jobs.map(({ id }) => store.cancel(id, now())))
   const canceled = ends.filter(({ status }) => status === "withdrawn").length
   log.info("jobs.canceled", { canceled, traceId: c.var.trace.traceId })
-  return c.json({ canceled, cursor: found.cursor })
+  return c.json({ canceled, cursor: cursorAfterLeaving(found.cursor, canceled) })
 })
 
 type Asked = {

@@ -57,6 +57,11 @@ export async function findJobs(
   return { jobs, cursor: place === "" ? null : `${place}~${from}~${skip}` }
 }
 
+/** Where to go on when so many of the page's jobs have left their place since: fewer stand before it. */
+export function cursorAfterLeaving(cursor: string | null, left: number): string | null {
+  return cursor?.replace(/\d+$/, (skip) => String(Math.max(0, Number(skip) - left))) ?? null
+}
+
 /** Where jobs of a state are. One that waits for its next attempt is among the leases. */
 function placesOf({ state, model }: JobFilter, models: readonly string[]): string[] {
   const known = [...queuesOf(models, { urls: false }), ...queuesOf(models, { urls: true })]

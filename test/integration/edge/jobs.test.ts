@@ -109,6 +109,23 @@ describe("POST /v1/jobs/cancel", () => {
     }
   })
 
+  it("cancels all that are worked on, though leases of one claim end together", async () => {
+    const own = await Promise.all(Array.from({ length: 23 }, () => submit(ALICE)))
+    const claim = {
+      worker: "w",
+      queues: [AWAKE],
+      max: 23,
+      nowMs: Date.now(),
+      leaseMs: 60_000,
+      token: "t",
+      isIdle: true,
+    }
+    await classifier.store.claim(claim)
+    expect(await listed(ALICE, { state: "processing" })).toHaveLength(own.length)
+    expect(await clientOf(ALICE).cancelJobs({ state: "processing" })).toBe(own.length)
+    expect(await listed(ALICE)).toEqual([])
+  })
+
   it("asks for a state, so that nothing is canceled by a request that says nothing", async () => {
     const id = await submit(ALICE)
     expect((await edge.request("/v1/jobs/cancel", { method: "POST", headers: as(ALICE) })).status).toBe(422)

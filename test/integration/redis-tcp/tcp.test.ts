@@ -4,6 +4,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises"
 import { type AddressInfo, connect, createServer as createPlainServer, type Socket } from "node:net"
 import { tmpdir } from "node:os"
 import { join } from "node:path"
+import { setTimeout as sleep } from "node:timers/promises"
 import { createServer } from "node:tls"
 import { createClient } from "@redis/client"
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest"
@@ -131,6 +132,36 @@ describe("a connection", () => {
     expect(sockets).toHaveLength(2)
   })
 
+  it("gives no command the reply of another, however many are late, stalled or cut", async () => {
+    const redis = open({ timeoutMs: 40 })
+    const echo = { text: "return ARGV[1]", sha1: "1".repeat(40) }
+    const told: [string, unknown][] = []
+    let [answered, isOver] = [0, false]
+    const ask = async (worker: number) => {
+      for (let i = 0; !isOver; i++) {
+        const text = `${worker}-${i}`
+        const reply = await redis.script(echo, [], [text]).catch(() => null)
+        if (reply === text) answered++
+        else if (reply !== null) told.push([text, reply])
+      }
+    }
+    const asking = Array.from({ length: 8 }, (_none, worker) => ask(worker))
+    const pauses = [10, 35, 45, 85]
+    for (let i = 0; i < 16; i++) {
+      await sleep(20)
+      if (i % 4 === 3) proxy.cut()
+      else (i % 2 === 0 ? server : { pause: proxy.stall }).pause()
+      await sleep(pauses[i >> 2])
+      server.resume()
+      proxy.resume()
+    }
+    isOver = true
+    await Promise.all(asking)
+    expect(told).toEqual([])
+    expect(answered).toBeGreaterThan(0)
+    await expect.poll(isBack(redis), { timeout: 10_000 }).toBe("PONG")
+  })
+
   it("keeps no command for later while Redis is away, and is back when Redis is, with its data", async () => {
     const redis = open()
     await redis.setBytes("kept", Uint8Array.of(1, 2, 3), 60_000)
@@ -207,6 +238,18 @@ describe("a subscription", () => {
     stop.abort()
     await expect(listen(open(), [], stop)).rejects.toMatchObject(unavailable)
     expect(proxy.open()).toBe(0)
+  })
+
+  it("that is aborted while it connects leaves nothing open, and hears nothing", async () => {
+    const before = proxy.accepted()
+    const heard: string[] = []
+    const stop = new AbortController()
+    const ended = expect(listen(open(), heard, stop)).rejects.toMatchObject(unavailable)
+    stop.abort()
+    await ended
+    await expect.poll(() => proxy.accepted()).toBe(before + 1)
+    await expect.poll(() => proxy.open()).toBe(0)
+    expect(heard).toEqual([])
   })
 })
 

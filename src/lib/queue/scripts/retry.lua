@@ -12,6 +12,7 @@
 -- the same token), and "lost" when the lease is lost.
 --- include "end-job"
 --- include "job-record"
+--- include "model-limits"
 
 local id, token, s = ARGV[1], ARGV[2], cjson.decode(ARGV[4])
 local held = redis.call("ZREM", keys.leases, id .. ":" .. token) == 1
@@ -43,5 +44,5 @@ if s.onceMore then job.maxAttempts = math.min(job.maxAttempts, job.attempts + 1)
 endAttempt(job, ARGV[3], s.nowMs, s.deadTtlMs, s.delayMs)
 if job.state == "failed" then return "dead" end
 -- Its worker may have looked, and sleep by now; and others learn when its wait is over.
-redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue)
+wakeAgain(job)
 return "queued"

@@ -138,6 +138,21 @@ describe("a model's concurrency", () => {
     expect((await claim()).jobs).toHaveLength(0)
   })
 
+  it.each<[string, (token: string) => Promise<unknown>]>([
+    ["ends", (token) => store.finish({ jobId: "a", token }, success(), T0)],
+    ["is given back", (token) => store.retry({ jobId: "a", token }, "bye", { nowMs: T0, counts: false })],
+    ["loses its lease", () => claim({ queues: ["other"], nowMs: T0 + LEASE_MS + 1, reclaims: true })],
+  ])("when an upload %s, classifiers hear that an image at a URL has room, too", async (_how, end) => {
+    await operator.limit("m", { concurrency: 1 })
+    await put("a")
+    await claim({ token: "t" })
+    await putUrl("u")
+    expect((await claim()).empty).toContain("m@url")
+    await listen()
+    await end("t")
+    await expect.poll(() => heard).toContain("queued:m@url")
+  })
+
   it("has room again when a classifier that died loses its lease, and never for two", async () => {
     await operator.limit("m", { concurrency: 1 })
     await put("a", "b")

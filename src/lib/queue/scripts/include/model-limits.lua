@@ -23,6 +23,18 @@ local function countIn(job)
   redis.call("PEXPIRE", keys.running(modelOf(job.queue)), SHARED_TTL_MS)
 end
 
+-- Its place may be for an upload or for an image at a URL, whichever it was.
+local function wakeLimited(job)
+  local model = modelOf(job.queue)
+  redis.call("PUBLISH", keys.wakeChannel, "queued:" .. model)
+  redis.call("PUBLISH", keys.wakeChannel, "queued:" .. model .. "@url")
+end
+
+-- A job that is tried again, and what it leaves a place to.
+local function wakeAgain(job)
+  if job.limited then wakeLimited(job) else redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue) end
+end
+
 -- What a person has set has no end of its own.
 local function refreshCounters()
   local kept = redis.call("HMGET", keys.counters, fields.paused, fields.limits)

@@ -1,5 +1,6 @@
 --- include "batch-progress"
 --- include "job-record"
+--- include "model-limits"
 --- include "outbox"
 --- include "values"
 
@@ -33,6 +34,6 @@ local function publishEnd(job)
     end
   end
   if isPosted then redis.call("PUBLISH", keys.wakeChannel, "outbox") end
-  if job.limited then redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue) end
+  if job.limited then wakeLimited(job) end
   if job.batch then countInBatch(job, job.finishedMs) end
 end

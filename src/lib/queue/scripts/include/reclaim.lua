@@ -1,5 +1,6 @@
 --- include "end-job"
 --- include "job-record"
+--- include "model-limits"
 --- include "values"
 --- include "waiting"
 
@@ -18,7 +19,7 @@ local function reclaimJob(id, token, nowMs, deadTtlMs)
     keepAttempt(job, reason, nowMs)
     endAttempt(job, reason, nowMs, deadTtlMs)
   end
-  if job.state == "queued" then redis.call("PUBLISH", keys.wakeChannel, "queued:" .. job.queue) end
+  if job.state == "queued" then wakeAgain(job) end
   return job
 end
 
