@@ -1,21 +1,26 @@
 import { RULES } from "./observer.ts"
 import type { PeerReport, Phase } from "./run-peer.ts"
 
-const HEAD = ["fault", "queue", "jobs", "faults", ...RULES, "started again", "died", "longest wait"]
-
-/** As Markdown: a row for each kind of fault and queue. */
-export function renderPeers(reports: readonly PeerReport[]): string {
-  const kinds = [...new Set(reports.flatMap(({ phases }) => phases.map(({ kind }) => kind)))]
-  const rows = kinds.flatMap((kind) =>
-    reports.flatMap(({ system, phases }) =>
-      phases.filter((phase) => phase.kind === kind).map((phase) => [kind, system, ...cellsOf(phase)]),
-    ),
-  )
-  return `${[HEAD, HEAD.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")}\n`
+const COLUMNS: Record<string, (phase: Phase) => number | string> = {
+  ...Object.fromEntries(RULES.map((rule) => [rule, (phase: Phase) => countOf(phase, rule)])),
+  "started again": ({ startedAgain }) => startedAgain,
+  died: ({ deaths }) => deaths,
+  "longest wait, s": ({ longestWaitMs }) => Math.round(longestWaitMs / 1_000),
 }
 
-function cellsOf({ faults, jobs, violations, startedAgain, deaths, longestWaitMs }: Phase): string[] {
-  if (faults === 0) return [String(jobs), ...HEAD.slice(3).map(() => "–")]
-  const counts = RULES.map((rule) => violations.filter((violation) => violation.rule === rule).length)
-  return [jobs, faults, ...counts, startedAgain, deaths, `${(longestWaitMs / 1_000).toFixed(0)} s`].map(String)
+const countOf = ({ violations }: Phase, rule: string) =>
+  violations.filter((violation) => violation.rule === rule).length
+
+/** As Markdown: a row for each kind of fault; each cell has the queues in the order of its first line. */
+export function renderPeers(reports: readonly PeerReport[]): string {
+  const kinds = [...new Set(reports.flatMap(({ phases }) => phases.map(({ kind }) => kind)))]
+  const rows = kinds.map((kind) => {
+    const phases = reports.flatMap((report) => report.phases.filter((phase) => phase.kind === kind))
+    const cellOf = (column: (phase: Phase) => number | string) =>
+      phases.map((phase) => (phase.faults === 0 ? "–" : column(phase))).join(" / ")
+    return [kind, ...Object.values(COLUMNS).map(cellOf)]
+  })
+  const head = ["fault", ...Object.keys(COLUMNS)]
+  const table = [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n")
+  return `${reports.map(({ system }) => system).join(" / ")}\n\n${table}\n`
 }
