@@ -10,6 +10,7 @@ import { addBatchCommand } from "./batch/batch-command.ts"
 import { addClassifyCommand } from "./classify/classify-command.ts"
 import { CliError, describe, EXIT } from "./cli-error.ts"
 import { addEmbedCommand } from "./embed/embed-command.ts"
+import { addEvaluateCommand } from "./evaluate/evaluate-command.ts"
 import { addInitCommand } from "./init/init-command.ts"
 import { addKeysCommand } from "./keys/keys-command.ts"
 import { addModelsCommand } from "./models/models-command.ts"
@@ -53,6 +54,7 @@ async function main(argv: readonly string[]): Promise<number> {
   addOperationCommands(program)
   addEmbedCommand(program)
   addTrainCommand(program)
+  addEvaluateCommand(program)
   addTicketCommand(program)
   addModelsCommand(program)
   addQueueCommand(program)

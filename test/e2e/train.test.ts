@@ -144,6 +144,83 @@ describe("claimcheck train", () => {
   })
 })
 
+describe("claimcheck evaluate", () => {
+  const evaluate = (folder: string, more: readonly string[] = [], options: Parameters<typeof cli>[1] = {}) =>
+    cli(["evaluate", folder, "--model", "colours", "--json", ...more], options)
+
+  test("measures a served model, and writes a page of what went wrong", async () => {
+    const folder = writePictures("held-out", 3, ["RED", "blue"])
+    // One that shows something else, with a name that is markup.
+    writeFileSync(join(folder, "RED", `a "b" <i>#%.png`), flatPng([10, 240, 10]))
+    writeFileSync(join(folder, "blue", "text.png"), "not a picture")
+    mkdirSync(join(folder, "unicorn"))
+    writeFileSync(join(folder, "unicorn", "1.png"), flatPng([1, 2, 3]))
+    const report = join(work, "report.html")
+    const ended = await evaluate(folder, ["--report", report, "--min-accuracy", "0.9", "--compare", "colours"])
+    expect(ended.stderr).toContain("colours has no such label: unicorn")
+    expect(ended.stderr).toMatch(/skipped.*text\.png/)
+    expect(ended.stderr).toContain("The accuracy is 85.7%, and --min-accuracy asks for 90.0%")
+    expect(ended.code).toBe(1)
+    const line = JSON.parse(ended.stdout)
+    expect(line).toMatchObject({
+      model: "colours",
+      version: expect.stringMatching(/^[0-9a-f]{12}$/),
+      pictures: 7,
+      skipped: 1,
+      unlabelled: ["unicorn"],
+      top1: { value: 6 / 7 },
+      top5: { value: 1 },
+      per_class: [
+        { label: "red", pictures: 4, right: 3, other: 1, precision: 1, recall: { value: 0.75 } },
+        { label: "blue", pictures: 3, right: 3, other: 0, precision: 1, f1: 1 },
+      ],
+      confusion: [
+        [3, 0],
+        [0, 3],
+      ],
+      compare: { model: "colours", pictures: 7, only_first: 0, only_other: 0, p: 1 },
+    })
+    const page = readFileSync(report, "utf8")
+    expect(page).toContain("a &quot;b&quot; &lt;i&gt;#%.png")
+    expect(page).toContain('href="./held-out/RED/a%20%22b%22%20%3Ci%3E%23%25.png"')
+    expect(page.match(/src="data:image\/jpeg;base64,/g)).toHaveLength(7)
+    expect(page).not.toMatch(/<script|https?:/)
+
+    const shown = await cli(["evaluate", folder, "--model", "colours", "--min-accuracy", "0.8"])
+    expect(shown).toMatchObject({ code: 0, stdout: expect.stringMatching(/sure +is +named +file\n.*red +green +.*#%\.png/) })
+  })
+
+  test("Ctrl-C says what was seen by then", async () => {
+    const folder = writePictures("endless", 150, ["red", "blue"])
+    const during: During = (child) => {
+      child.stderr?.on("data", (text) => String(text).includes("skipped early") && child.kill("SIGINT"))
+      setTimeout(() => child.kill("SIGINT"), 1_500)
+    }
+    const ended = await evaluate(folder, ["-c", "1"], { during })
+    expect(ended).toMatchObject({ code: 130, stdout: "" })
+  })
+
+  test("refuses what cannot work before it asks about images", async () => {
+    const folder = writePictures("refused", 1, ["red", "blue"])
+    const strange = writePictures("strange", 1, ["cat", "dog"])
+    mkdirSync(join(work, "nothing"))
+    for (const [args, code, words] of [
+      [[folder, "--report", join(work, "gone", "report.html")], 2, "there is no such folder"],
+      [[folder, "--report", work], 2, "it is a folder"],
+      [[folder, "--model", "nowhere"], 1, "The server does not serve nowhere: it has colours"],
+      [[folder, "--compare", "nowhere"], 1, "--compare names another"],
+      [[folder, "--min-accuracy", "90"], 2, "from 0 to 1"],
+      [[strange], 1, "No folder is a class of colours: there are cat, dog; its labels are "],
+      [[join(work, "nothing")], 2, "has no folders of images"],
+    ] as const) {
+      const [first, ...more] = args
+      const refused = await evaluate(first, more)
+      expect([refused.code, refused.stderr]).toEqual([code, expect.stringContaining(words)])
+      expect(refused.stdout).toBe("")
+    }
+  })
+})
+
 test("claimcheck embed writes features that NumPy reads", async () => {
   const out = join(work, "features.npy")
   const folder = join(writePictures("embed", 3), "青 い")

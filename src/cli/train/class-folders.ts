@@ -13,12 +13,16 @@ const MAX_NAMED = 3
 
 /**
  * The classes of a folder, in the order of their labels: each folder in it is one, with the pictures in it and below. Hidden files
- * and folders are left out silently, what else is left out is said. @throws CliError when there are fewer than two
+ * and folders are left out silently, what else is left out is said. @throws CliError when there are too few
  */
-export async function readClassFolders(folder: string, say: (sentence: string) => void): Promise<ClassFolder[]> {
+export async function readClassFolders(
+  folder: string,
+  say: (sentence: string) => void,
+  { task = "train", atLeast = 2 } = {},
+): Promise<ClassFolder[]> {
   const kind = await stat(folder).catch(() => null)
   if (!kind?.isDirectory()) {
-    throw usage(`Cannot train from ${folder}: ${kind ? "it is a file, not a folder" : "there is no such folder"}`)
+    throw usage(`Cannot ${task} from ${folder}: ${kind ? "it is a file, not a folder" : "there is no such folder"}`)
   }
   const names = (await readdir(folder)).filter((name) => !name.startsWith(".")).sort(byText)
   const classes: ClassFolder[] = []
@@ -39,11 +43,11 @@ export async function readClassFolders(folder: string, say: (sentence: string) =
   }
   if (loose.length > 0) say(`Left out ${countOf(loose.length, "file")} outside the class folders: ${some(loose)}`)
   const [first] = classes
-  if (first && classes.length > 1) return classes.sort((a, b) => byText(a.label, b.label))
+  if (first && classes.length >= atLeast) return classes.sort((a, b) => byText(a.label, b.label))
   const found = first
     ? `${folder} has only one folder with images, ${first.label}`
     : `${folder} has no folders of images`
-  throw usage(`Cannot train: ${found}. It needs a folder for each class: ${folder}/cat/*.jpg, ${folder}/dog/*.jpg`)
+  throw usage(`Cannot ${task}: ${found}. It needs a folder for each class: ${folder}/cat/*.jpg, ${folder}/dog/*.jpg`)
 }
 
 const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0)

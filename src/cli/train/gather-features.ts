@@ -16,7 +16,7 @@ export type Skipped = { file: string; reason: string }
 export type Gathered = { pictures: Picture[]; skipped: Skipped[] }
 
 /** What a picture itself is to blame for: another try would end the same way. */
-const BAD_PICTURE = new Set([
+export const BAD_PICTURE = new Set([
   "unsupported_image",
   "invalid_image",
   "side_too_long",

@@ -6,18 +6,20 @@ import { CliError } from "../cli-error.ts"
 import { runCheck } from "../models/run-check.ts"
 import type { BaseModel } from "./base-model.ts"
 
-const modelsSchema = z.looseObject({ models: z.array(z.looseObject({ id: z.string(), version: z.string() })) })
+const modelsSchema = z.looseObject({
+  models: z.array(z.looseObject({ id: z.string(), version: z.string(), labels: z.number() })),
+})
 
 const WAIT_MS = 15_000
 const LOOK_EVERY_MS = 300
 
-/** The version that the server has of a model. @throws CliError unknown_model */
-export async function servedVersion(get: GetJson, { id }: BaseModel, signal: AbortSignal): Promise<string> {
+/** What the server says of a model. `option` is what names another. @throws CliError unknown_model */
+export async function servedModel(get: GetJson, { id, option }: { id: string; option: string }, signal: AbortSignal) {
   const { models } = parseBody(modelsSchema, await get("/v1/models", { signal }))
   const served = models.find((model) => model.id === id)
-  if (served) return served.version
+  if (served) return served
   const message = `The server does not serve ${id}: it has ${models.map((model) => model.id).join(", ") || "no model"}`
-  throw new CliError(`${message}. --base names another`, { code: "unknown_model" })
+  throw new CliError(`${message}. ${option} names another`, { code: "unknown_model" })
 }
 
 /**

@@ -15,7 +15,7 @@ import { type ClassFolder, readClassFolders } from "./class-folders.ts"
 import { cacheFolder, type FeatureCache, openFeatureCache } from "./feature-cache.ts"
 import { type Gathered, gatherFeatures, type Picture, type Skipped } from "./gather-features.ts"
 import { reportTraining } from "./report-training.ts"
-import { assertVersion, servedVersion, untilServed } from "./served-model.ts"
+import { assertVersion, servedModel, untilServed } from "./served-model.ts"
 import { holdOut, trainingSet } from "./training-set.ts"
 import { type Accuracy, CARD_FILE, type Training, writeModel } from "./write-model.ts"
 
@@ -50,7 +50,7 @@ export async function train(folder: string, options: Asked): Promise<void> {
   const classes = await readClassFolders(folder, printError)
   const valClasses = options.val === undefined ? null : await readValFolder(options.val, classes)
   const client = await openClient({ url, key }, { signal })
-  const version = await servedVersion(createApi({ url, key }), base, signal)
+  const { version } = await servedModel(createApi({ url, key }), { id: base.id, option: "--base" }, signal)
   const cache = await openFeatureCache({ id: base.id, version }, cacheFolder())
   const failed = new AbortController()
   try {
@@ -144,7 +144,7 @@ function without({ pictures, skipped }: Gathered, learned: readonly Picture[]) {
   }
 }
 
-function saySkipped(skipped: readonly Skipped[]): void {
+export function saySkipped(skipped: readonly Skipped[]): void {
   const note = paintFor(process.stderr)
   for (const { file, reason } of skipped.slice(0, 10)) printError(`${note("yellow", "skipped")} ${file}: ${reason}`)
   if (skipped.length > 10) printError(`${note("yellow", "skipped")} ${countOf(skipped.length - 10, "more image")}`)
