@@ -53,8 +53,8 @@ export function renderReport(evaluated: Evaluated, shown: ReadonlyMap<JudgedImag
 <style>${STYLE}</style>
 <h1>${text(model)} <small>${text(version)}</small></h1>
 <p>${text(facts.filter(Boolean).join(" · "))}</p>
-<p class="top"><b>${percent(top1.value)}</b> right at first · ${text(intervalText(top1))}<br>
-<b>${percent(top5.value)}</b> right among the first five</p>
+<p>Right at first: <b>${text(intervalText(top1))}</b><br>
+Right among the first five: ${text(intervalText(top5))}</p>
 ${comparison === undefined ? "" : `<p>${text(comparisonText(comparison, model))}</p>`}
 <h2>What was taken for what</h2>
 ${labels.length > MAX_CLASSES ? `<p>A matrix of ${labels.length} classes is too large to read.</p>` : matrix(evaluated)}
@@ -88,7 +88,7 @@ function matrix({ labels, evaluation }: Evaluated): string {
     return `<tr><th scope="row">${text(labels[label] ?? "")}</th>${cells.join("")}</tr>`
   })
   const caption = "Rows: what the images show. Columns: what the model named them."
-  return `<div class="wide"><table class="matrix"><caption>${caption}</caption><tr><td></td>${heading.join("")}</tr>
+  return `<p>${caption}</p><div class="wide"><table class="matrix"><tr><td></td>${heading.join("")}</tr>
 ${rows.join("\n")}</table></div>`
 }
 
@@ -115,7 +115,7 @@ function section(
 
 function figure({ file, named, probability }: JudgedImage, shown: Shown | undefined): string {
   const { source = null, link = "" } = shown ?? {}
-  const image = source === null ? "no preview" : `<img src="${source}" alt="" loading="lazy">`
+  const image = source === null ? "no preview" : `<img src="${source}" alt="">`
   return `<figure><a href="${text(link)}" title="${text(file)}">${image}</a><figcaption>${percent(probability)} ${text(named)}</figcaption></figure>`
 }
 
@@ -140,10 +140,10 @@ const text = (words: string) => words.replace(/[&<>"']/g, (letter) => ESCAPES[le
 const STYLE = `
 :root { font: 16px/1.5 system-ui, sans-serif; color-scheme: light dark; --good: #2a9d5c; --bad: #d64545 }
 body { max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
-h1 small, h3 small, figcaption, caption { color: color-mix(in srgb, CanvasText 65%, Canvas); font-weight: normal }
+h1 small, h3 small, figcaption { color: color-mix(in srgb, CanvasText 65%, Canvas); font-weight: normal }
 h1 small { font-size: 1rem } h2 { margin-top: 2.5rem }
 .wide { overflow-x: auto }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums } caption { text-align: left; margin-bottom: .5rem }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
 th, td { padding: .25rem .75rem; text-align: right } th:first-child, td:first-child { text-align: left }
 .matrix td { padding: 0; min-width: 3rem; text-align: center; border: 1px solid color-mix(in srgb, CanvasText 15%, Canvas) }
 .matrix th[scope=col] { font-weight: normal; text-align: center } .matrix a { display: block; padding: .4rem; color: inherit }
