@@ -25,6 +25,7 @@ export type Asking = {
 
 /** The most predictions that a ticket has. */
 const MAX_PREDICTIONS = 1_000
+/** Asked for with a threshold of 0: a model of several labels keeps what it is unsure of to itself otherwise. */
 const TOP = 5
 
 /** As labels and folders are compared. */
@@ -62,7 +63,12 @@ async function readLabels(id: string, count: number, folders: readonly ClassFold
       if ("ticket" in outcome) labels = outcome.ticket.predictions?.map(({ label }) => label)
       else throwUnlessPictures(outcome, asking.signal)
     }
-    await classifyFiles(asking.client, [file], { ...asking, submit: { model: id, topK: count } }, { ...SILENT, tell })
+    await classifyFiles(
+      asking.client,
+      [file],
+      { ...asking, submit: { model: id, topK: count, threshold: 0 } },
+      { ...SILENT, tell },
+    )
     if (labels !== undefined) return labels
   }
   throw new CliError("Cannot evaluate: no image can be read")
@@ -91,7 +97,7 @@ export async function askModel(
     await classifyFiles(
       asking.client,
       files,
-      { ...asking, submit: { model: id, topK: TOP } },
+      { ...asking, submit: { model: id, topK: TOP, threshold: 0 } },
       { ...SILENT, done: take },
     )
   } finally {
