@@ -1,13 +1,12 @@
 // Decode and infer in a bare loop, on a thread of its own: the least that a classifier can cost. After `npm run build`.
 import { parentPort, workerData } from "node:worker_threads"
+import { Engine } from "../dist/classifier/engine/engine.js"
 import { openCodec } from "../dist/classifier/image/open-codec.js"
-import { startWasm } from "../dist/classifier/lane/start-wasm.js"
-import { loadModel } from "../dist/classifier/models/load-model.js"
 import { classify } from "../dist/classifier/operations/classify.js"
 
 const { modelFolder, pictures, limits } = workerData
-await startWasm()
-const model = await loadModel(modelFolder.id, modelFolder.folder)
+const engine = await Engine.start("wasm")
+const model = await engine.open(modelFolder.id, { folder: modelFolder.folder, hasPlan: false })
 const codec = await openCodec(process.env.CODEC ?? "native")
 const context = { model, codec, limits, isStopped: () => false, nowMs: () => performance.now() }
 
