@@ -5,6 +5,9 @@ import { flatPng } from "../support/images/images.ts"
 import { newRoot, writeTinyModel } from "../support/models/tiny-model.ts"
 import { runCli, type Stack, startStack } from "../support/stack/stack-harness.ts"
 
+// Each starts the CLI, which loads models, several times: seconds, and minutes on a machine at work.
+vi.setConfig({ testTimeout: 300_000 })
+
 const models = newRoot()
 const work = newRoot()
 let stack: Stack
