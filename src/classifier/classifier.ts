@@ -1,9 +1,10 @@
 import { startHealthServer } from "../health/health-server.ts"
+import { warnMisspelt } from "../health/warn-misspelt.ts"
 import type { Log } from "../lib/log.ts"
 import { sizeLimits } from "../lib/queue/queue-config.ts"
 import { openRedis } from "../redis-tcp/open-redis.ts"
 import { composeClassifier } from "./compose-classifier.ts"
-import { type ClassifierConfig, memoryLimitBytes } from "./config.ts"
+import { type ClassifierConfig, classifierEnv, memoryLimitBytes } from "./config.ts"
 import { loadOnnxRuntime } from "./engine/onnx/runtime.ts"
 import { revectorize } from "./engine/revectorize.ts"
 import { addWasmMetric, reportModels } from "./health/model-metrics.ts"
@@ -31,6 +32,7 @@ export async function serve(
   if (config.ENGINE === "native") loadOnnxRuntime()
   // Before any thread compiles WASM.
   const isRevectorized = config.ENGINE === "wasm" && config.WASM_REVECTORIZE && (await revectorize(log))
+  warnMisspelt(log, process.env, Object.keys(classifierEnv.shape))
   const { models, close } = await openModelWatcher(modelRoots, { engine: config.ENGINE, log })
   const { DEFAULT_MODEL: wanted } = config
   // Its folder may still come, or another classifier have it; a misspelt one must not go unseen.

@@ -3,6 +3,7 @@ import { healthEnv } from "../health/config.ts"
 import { createRegistry } from "../health/create-registry.ts"
 import { startHealthServer } from "../health/health-server.ts"
 import { addQueueMetrics } from "../health/queue-metrics.ts"
+import { warnMisspelt } from "../health/warn-misspelt.ts"
 import { parseEnv } from "../lib/env.ts"
 import type { Log } from "../lib/log.ts"
 import { queueEnv, storeLimits } from "../lib/queue/queue-config.ts"
@@ -26,6 +27,7 @@ const deliverEnv = z.object({ ...redisEnv, ...queueEnv, ...webhookEnv, ...health
 
 /** Delivers webhooks, beside or instead of the classifiers. */
 async function deliver(config: z.infer<typeof deliverEnv>, log: Log, signal: AbortSignal): Promise<void> {
+  warnMisspelt(log, process.env, Object.keys(deliverEnv.shape))
   const redis = openRedis(config)
   const keys = createKeys()
   const onStep = (byMs: number) => {

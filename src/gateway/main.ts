@@ -1,5 +1,6 @@
 import { hostname } from "node:os"
 import type { FindProblem } from "../health/create-registry.ts"
+import { warnMisspelt } from "../health/warn-misspelt.ts"
 import { parseEnv } from "../lib/env.ts"
 import { createLog } from "../lib/log.ts"
 import { sleep } from "../lib/sleep.ts"
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
   const redis = connectRedis({ url: config.REDIS_URL, log })
   const findProblem = createReadiness(redis, { allowEviction: config.ALLOW_EVICTION })
   const { UPSTASH_REDIS_REST_TOKEN: token, ALLOWED_HOSTS: hosts, GATEWAY_HOST: host, GATEWAY_PORT: port } = config
+  warnMisspelt(log, process.env, Object.keys(gatewayEnv.shape))
   const metrics = createGatewayMetrics(redis, findProblem)
   const app = createGateway({ redis, token, hosts, log, findProblem, metrics })
   const server = await listenGateway(app, { host, port })

@@ -24,6 +24,7 @@ export type ClaimLoop = ClaimDeps & {
 /** Claims jobs as there is room for them, until the signal is aborted: carries out what next() decides. */
 export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promise<void> {
   let state = FIRST_CLAIM_STATE
+  let isPaused = false
   const step = async (event: ClaimEvent): Promise<void> => {
     const [after, actions] = next(state, event)
     state = after
@@ -39,6 +40,10 @@ export async function runClaimLoop(loop: ClaimLoop, signal: AbortSignal): Promis
           const reply = await claimOnce(loop, action, signal)
           if (reply === null) return
           report(loop, reply)
+          if (isPaused !== (reply.status === "paused")) {
+            isPaused = !isPaused
+            loop.log.info(isPaused ? "queue.paused" : "queue.resumed")
+          }
           await step({ type: "claimed", claim: action, reply, isListening: loop.isListening() })
           break
         }

@@ -3,7 +3,7 @@ import { counterFields, type Keys } from "../redis/keys.ts"
 import type { RedisMemory } from "../redis/memory.ts"
 import type { Redis } from "../redis/redis.ts"
 import { decodeIfReadable } from "./job.ts"
-import { LIMIT_FIELDS, limitOf, limitRate, parseLimits } from "./model-limits.ts"
+import { LIMIT_FIELDS, limitOf, limitRate, parseLimits, pauseOf } from "./model-limits.ts"
 import { findWarnings, warningSchema } from "./nearly-full.ts"
 import type { StoreLimits } from "./queue-config.ts"
 import { queuesOf } from "./queue-name.ts"
@@ -18,7 +18,11 @@ const oneQueueSchema = z.object({
   oldest_age_ms: z.number().int().nullable().meta({ description: "Age of the oldest waiting job, or null" }),
   classifiers: z.number().int().meta({ description: "Classifiers that serve it now" }),
   per_second: z.number().meta({ description: "Jobs that they can finish per second" }),
-  eta_ms: z.number().int().nullable().meta({ description: "Milliseconds until a job submitted now would be done" }),
+  eta_ms: z
+    .number()
+    .int()
+    .nullable()
+    .meta({ description: "Milliseconds until a job submitted now would be done; null while paused" }),
   paused: z.boolean().meta({ description: "Whether an operator has paused its model" }),
   concurrency: z.number().int().nullable().meta({
     description: "Jobs of its model that classifiers work on at once, where an operator has set that, or null",
@@ -90,7 +94,7 @@ export async function readQueueStats(
         per_second: Math.round(perSecond * 100) / 100,
         paused: limit.paused === true,
         concurrency: limit.concurrency ?? null,
-        eta_ms: perSecond > 0 ? Math.ceil((depth / perSecond) * 1_000 + jobMs) : null,
+        eta_ms: perSecond > 0 && pauseOf(limits, id) === null ? Math.ceil((depth / perSecond) * 1_000 + jobMs) : null,
       }
     }),
   )

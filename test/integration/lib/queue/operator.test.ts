@@ -295,7 +295,7 @@ describe("readQueueStats()", () => {
       classifiers: 1,
       models: [
         { id: "idle", depth: 0, oldest_age_ms: null, classifiers: 0, per_second: 0, eta_ms: null, ...unset },
-        { id: "m", depth: 2, oldest_age_ms: 4_000, classifiers: 1, per_second: 40, eta_ms: 100, ...unset },
+        { id: "m", depth: 2, oldest_age_ms: 4_000, classifiers: 1, per_second: 40, eta_ms: null, ...unset },
       ],
       others: [],
     })

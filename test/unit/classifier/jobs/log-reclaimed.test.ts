@@ -76,3 +76,36 @@ it("the claim loop logs and counts what its claims reclaimed, and what could not
     { queue: "other", outcome: "dead" },
   ])
 })
+
+it("the claim loop logs that the queue is paused, and that it goes on, once each", async () => {
+  const leave = new AbortController()
+  const lines: string[] = []
+  const log = createLog({ server: "s", script: "classifier", write: (line) => lines.push(line) })
+  const statuses: Claimed["status"][] = ["paused", "paused", "empty", "empty"]
+  const metrics = createMetrics(new Registry(), { lanes: () => 1, free: () => 1, active: () => 0 })
+  const claim = async (): Promise<Claimed> => {
+    const status = statuses.shift() ?? "empty"
+    if (statuses.length === 0) leave.abort()
+    return { jobs: [], status, nextLeaseEndMs: null, empty: [], unreadable: [], reclaimed: [] }
+  }
+  const waker = Object.assign(new Waker(), { sleep: async () => undefined })
+  await runClaimLoop(
+    {
+      store: { claim } as unknown as JobStore,
+      ...{ worker: "w", lanes: 1, fetches: 1, leaseMs: 30_000, queues: () => ["m"], log },
+      active: new ActiveJobs(() => undefined),
+      waker,
+      knownEmpty: new KnownEmptyQueues(),
+      broken: () => [],
+      isListening: () => true,
+      mayReap: () => true,
+      start: () => undefined,
+      now: () => 0,
+      meter: new ServiceMeter(),
+      metrics,
+      reachability: new Reachability(log),
+    },
+    leave.signal,
+  )
+  expect(lines.map((line) => JSON.parse(line).event)).toEqual(["queue.paused", "queue.resumed"])
+})
