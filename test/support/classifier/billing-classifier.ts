@@ -39,7 +39,8 @@ export async function startBilledClassifier(
     sent++
     return call().finally(() => inFlight--)
   }
-  const watched = aroundRedis(onSimulatedTime(redis), busy)
+  // A subscription lasts as long as its connection: the time must not stand still for it.
+  const watched = { ...aroundRedis(onSimulatedTime(redis), busy), subscribe: redis.subscribe }
   const events: Record<string, number> = {}
   const count = (event: string) => {
     events[event] = (events[event] ?? 0) + 1
