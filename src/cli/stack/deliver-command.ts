@@ -13,7 +13,8 @@ import { findEndpoint } from "./redis/find-endpoint.ts"
 const HELP = `
 Classifiers deliver webhooks too; several deliverers share the work. This one connects to the Redis of the local stack, to
 REDIS_URL, or to UPSTASH_REDIS_REST_URL with UPSTASH_REDIS_REST_TOKEN. It signs with WEBHOOK_SECRETS (default: the local stack's) and reaches
-private addresses only if ALLOW_ADDRESSES lists them.
+private addresses only if ALLOW_ADDRESSES lists them. Its health and metrics are on HEALTH_PORT (default 8790; any free one beside the local
+stack), which is logged.
 
 Examples:
   $ claimcheck deliver
@@ -36,10 +37,13 @@ export function addDeliverCommand(program: Command): void {
       const root = packageRoot()
       const home = findHome(env)
       const redis = findEndpoint(env, join(home, "run.json"))
+      const isOfStack = !(env.REDIS_URL || env.UPSTASH_REDIS_REST_URL)
       // Receivers of another queue have other secrets.
-      const secrets = env.REDIS_URL || env.UPSTASH_REDIS_REST_URL ? [] : readWebhookSecrets(join(home, "secrets.json"))
+      const secrets = isOfStack ? readWebhookSecrets(join(home, "secrets.json")) : []
+      // HEALTH_PORT is the classifier's of the stack.
+      const own = isOfStack ? { ...env, HEALTH_PORT: "0" } : env
       await runAlone(
-        delivererPart(signing({ root, cwd: projectFolder(), env }, secrets), redis),
+        delivererPart(signing({ root, cwd: projectFolder(), env: own }, secrets), redis),
         cliOutput(options, env),
         interrupts,
       )

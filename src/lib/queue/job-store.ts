@@ -14,6 +14,7 @@ import {
   decodeIfReadable,
   decodeJob,
   encodeJob,
+  imageInfoSchema,
   type Job,
   type JobError,
 } from "./job.ts"
@@ -178,9 +179,11 @@ export class JobStore {
   }
 }
 
-/** What was known of the image when it came: a result has it, too. */
-function withoutImage({ input: { image: _image, ...input }, ...job }: ClaimedJob): ClaimedJob {
-  return { ...job, input }
+/** What was known of the image when it came: a result has it, too. What a newer release knows of it, a result has not. */
+function withoutImage(job: ClaimedJob): ClaimedJob {
+  const { image, ...input } = job.input
+  const isKnown = Object.keys(image ?? {}).every((key) => key in imageInfoSchema.shape)
+  return isKnown ? { ...job, input } : job
 }
 
 function rateSettings(limit: RateLimit, cost: number) {

@@ -26,7 +26,7 @@ const predictionSchema = open({
 export type Prediction = z.infer<typeof predictionSchema>
 
 /** What is known of an image; width and height are those after its orientation is applied. */
-const imageInfoSchema = open({
+export const imageInfoSchema = open({
   format: z.string(),
   width: z.number(),
   height: z.number(),

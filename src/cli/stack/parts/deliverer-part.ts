@@ -12,8 +12,7 @@ export function delivererPart({ root, cwd = root, env }: PartDeps, redis: RedisE
     command: process.execPath,
     args: ["--enable-source-maps", join(root, "dist/classifier/deliver-main.js")],
     cwd,
-    // There may be several, and HEALTH_PORT is the classifier's of the stack: any free one unless it is asked for.
-    env: { HEALTH_PORT: "0", ...env, ...variablesOf(redis) },
+    env: { ...env, ...variablesOf(redis) },
     ready: { by: "event", event: "deliverer.ready" },
     startTimeoutMs: 30_000,
     stopGraceMs: 30_000,
