@@ -48,7 +48,7 @@ describe("a paused queue", () => {
     const { openEdge } = conforming({ startBackend, openEdge: async (env) => openInProcess(env) })
     const edge = await openEdge(await edgeEnv(backend))
     const json = async (path: string, init?: RequestInit) => (await edge.request(path, init)).json()
-    expect(await json("/readyz")).toEqual({ status: "ready", classifiers: 1, paused: true })
+    expect(await json("/readyz")).toEqual({ status: "ready", warnings: [], classifiers: 1, paused: true })
     const notice = expect.stringMatching(/^The queue is paused: what waits is kept until 2\S+Z, then what waits fails$/)
     const queue = { position: 0, eta_ms: null, classifiers: 1, notice }
     const ticket = (await json("/v1/classifications", { method: "POST", body: uniqueJpeg() })) as { id: string }

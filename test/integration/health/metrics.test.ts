@@ -170,6 +170,8 @@ it("every metric is seen on the real parts, with what it is about", { timeout: 1
   await store.claim(
     claimOf({ queues: ["gone"], token: "dead", max: 2, nowMs, leaseMs: 1, worker: "died", isIdle: true }),
   )
+  // A claim looks for leases that have run out; an idle classifier claims seldom.
+  await post("model=rgb", new Uint8Array(flatPng([10, 200, 10])), { "content-type": "image/png" })
   await expectMetric("classifier", "jobs_total", { outcome: "dead", queue: "gone" }).toBe(1)
   await expectMetric("classifier", "jobs_total", { outcome: "retried", queue: "gone" }).toBe(1)
   for (const part of ["edge", "classifier", "deliverer"] as const) {
