@@ -24,6 +24,8 @@ const PREFERRED_MODEL = "efficientnet_lite0"
 /** A reply that was lost is asked for once more, but only where an answer within two seconds stays possible. */
 const REPEAT_WITHIN_MS = 400
 const FULL: ReadonlySet<string> = new Set(["queue_full", "caller_queue_full"])
+/** Each is a request, and a Worker has 50 of them. */
+const MAX_QUEUES_CLEARED = 12
 
 export type Submit = {
   source: Upload["source"]
@@ -124,7 +126,8 @@ async function makeRoom(services: Services, queue: string): Promise<boolean> {
   const ids = (await services.registry.snapshot()).models.map(({ id }) => id)
   const others = [...queuesOf(ids, { urls: false }), ...queuesOf(ids, { urls: true })]
   const nowMs = await services.askNow()
-  for (const name of new Set([queue, ...others])) if ((await endLate(services, name, { nowMs })).ended > 0) return true
+  const names = [...new Set([queue, ...others])].slice(0, MAX_QUEUES_CLEARED)
+  for (const name of names) if ((await endLate(services, name, { nowMs })).ended > 0) return true
   return false
 }
 

@@ -49,7 +49,7 @@ export function createRedis(transport: Transport): Redis {
         try {
           return await sdk.evalsha(sha1, [...keys], all)
         } catch (error) {
-          if (!(error instanceof Error && error.message.includes("NOSCRIPT"))) throw error
+          if (!isUnknownScript(error)) throw error
           return sdk.eval(text, [...keys], all)
         }
       }
@@ -93,3 +93,7 @@ async function guard<T>(call: () => Promise<T>): Promise<T> {
     throw redisError(error)
   }
 }
+
+/** The SDK quotes the command behind what Redis says, and an argument may be any text. */
+const isUnknownScript = (error: unknown) =>
+  error instanceof Error && error.message.split(", command was:", 1).join("").includes("NOSCRIPT")

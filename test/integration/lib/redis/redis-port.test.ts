@@ -111,6 +111,13 @@ describe.each(ADAPTERS)("Redis by %s", (_name, { connect, stranger }) => {
     expect(await redis.getBytes("nothing")).toBeNull()
   })
 
+  it("runs a script that fails once, although an argument says NOSCRIPT", async () => {
+    const failing = scriptOf("redis.call('INCR', KEYS[1]) return redis.error_reply('ERR no')")
+    await failureOf(redis.script(failing, ["runs"], ["first"]))
+    await failureOf(redis.script(failing, ["runs"], ["NOSCRIPT"]))
+    expect(await redis.get("runs")).toBe("2")
+  })
+
   it("lets bytes go after their time", async () => {
     await redis.setBytes("short", Uint8Array.of(1), 60_000)
     const ttlMs = await client.pTTL("short")
