@@ -1,7 +1,7 @@
 // What the tests need of the system and Debian has: Redis, Chromium for what must work in a browser, and promtool (of Prometheus)
 // for the alert rules. Run by `npm test`.
 import { execFileSync } from "node:child_process"
-import { existsSync } from "node:fs"
+import { existsSync, rmSync } from "node:fs"
 import { findExecutable } from "../../../src/cli/stack/redis/find-executable.ts"
 import { findRedis } from "../../../src/cli/stack/redis/find-redis.ts"
 
@@ -33,6 +33,8 @@ if (!["onnxruntime-node", node24].every((name) => existsSync(`node_modules/${nam
   say("The tests need ONNX Runtime and Node 24: npm install --no-save …")
   execFileSync("npm", ["install", ...flags, "onnxruntime-node@1.30.0", `${node24}@24`], { stdio: "pipe" })
 }
+// `npm run` looks there first: everything would run on Node 24.
+rmSync("node_modules/.bin/node", { force: true })
 
 // A project of its own, as somebody has it who generates a client: openapi-typescript needs another TypeScript than ours.
 if (!existsSync("test/openapi-client/node_modules")) {
