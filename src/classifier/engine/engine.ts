@@ -38,8 +38,13 @@ export class Engine {
   async check(id: string, folder: string): Promise<CheckedModel> {
     const { loadModel, planModel } = await this.#startTfjs()
     const { description, network, files: read, info } = await loadModel(id, folder)
+    let isHeld = true
+    const letGo = () => {
+      if (isHeld) network.dispose()
+      isHeld = false
+    }
     try {
-      const planned = await planModel({ description, network }, this.#name)
+      const planned = await planModel({ description, network }, this.#name, letGo)
       if (planned.plan === null) {
         const { reason, isWrong } = planned
         const servedBy: ServedBy = { engine: "wasm", plan: false, reason, ...(isWrong && { isWrong }) }
@@ -52,7 +57,7 @@ export class Engine {
       const plan = encodePlan({ description: served, plan: planned.plan })
       return { info: served.info, files: new Map([...read.files, [PLAN_FILE, plan]]) }
     } finally {
-      network.dispose()
+      letGo()
     }
   }
 

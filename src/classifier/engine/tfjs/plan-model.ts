@@ -22,15 +22,20 @@ export type Planned =
 
 type Loaded = Pick<LoadedModel, "description" | "network">
 
-/** Makes a plan of a model that TF.js has loaded, and lets it serve on an engine only where both answer alike. */
-export async function planModel(model: Loaded, engine: EngineName): Promise<Planned> {
+/**
+ * Makes a plan of a model that TF.js has loaded, and lets it serve on an engine only where both answer alike. `onAnswered` is called
+ * once TF.js has answered: what it holds can go before the plan's network comes.
+ */
+export async function planModel(model: Loaded, engine: EngineName, onAnswered?: () => void): Promise<Planned> {
   try {
     const { tensorShape } = model.description.size
     const input = fillNoise(newInput(model.description.size))
     const plan = foldPlan(lowerKernels(recordKernels(model.network.predict, { input, tensorShape })))
+    const expected = await answersOf(model.network, model.description)
+    onAnswered?.()
     const network = await openNetwork(plan, engine)
     try {
-      return { plan, network, difference: await compare(model, network) }
+      return { plan, network, difference: compare(expected, await answersOf(network, model.description)) }
     } catch (error) {
       network.dispose()
       throw error
@@ -42,18 +47,23 @@ export async function planModel(model: Loaded, engine: EngineName): Promise<Plan
   }
 }
 
-/** The largest difference of any probability. @throws PlanError when it is too large */
-async function compare({ network: tfjs, description }: Loaded, network: Network): Promise<number> {
-  let largest = 0
+async function answersOf(network: Network, description: Loaded["description"]): Promise<Float32Array[]> {
+  const answers: Float32Array[] = []
   for (const input of testInputs(description)) {
-    const [expected, found] = [await tfjs.run(input), await network.run(input)].map((scores) => {
-      return toProbabilities(scores, description.output)
-    })
-    expected?.forEach((value, at) => {
-      const difference = Math.abs(value - (found?.[at] ?? Number.NaN))
+    answers.push(Float32Array.from(toProbabilities(await network.run(input), description.output)))
+  }
+  return answers
+}
+
+/** The largest difference of any probability. @throws PlanError when it is too large */
+function compare(expected: readonly Float32Array[], found: readonly Float32Array[]): number {
+  let largest = 0
+  for (const [i, probabilities] of expected.entries()) {
+    for (const [at, value] of probabilities.entries()) {
+      const difference = Math.abs(value - (found[i]?.[at] ?? Number.NaN))
       // A difference that is no number is as large as can be.
       largest = difference <= largest ? largest : difference
-    })
+    }
   }
   if (largest <= MAX_DIFFERENCE) return largest
   const message = `The plan's answers differ from those of TF.js by ${largest.toPrecision(2)}`
