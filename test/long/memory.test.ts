@@ -9,7 +9,7 @@ const MODELS = fileURLToPath(new URL("../../../shared/models", import.meta.url))
 const isHere = existsSync(`${MODELS}/mobilenet_v2/model.json`)
 
 test.skipIf(!isHere)(
-  "a classifier of one lane with MobileNetV2 peaks under 330 MB, photos of 12 megapixels and progressive ones included (skipped without ../shared)",
+  "a classifier of one lane with MobileNetV2 peaks under 360 MB, photos of 12 megapixels and progressive ones included (skipped without ../shared)",
   async () => {
     const env = { LANES: "1", CLAIMCHECK_MODELS: MODELS, DEFAULT_MODEL: "mobilenet_v2", MAX_IMAGE_BYTES: "16000000" }
     const stack = await startStack(["--edge", "node"], env)
@@ -27,7 +27,7 @@ test.skipIf(!isHere)(
       }
       const { peakMb } = groupUse(stack.groupOf("classifier"))
       process.stdout.write(`one lane, ${progressive ? "progressive" : "baseline"}: ${peakMb.toFixed(0)} MB\n`)
-      expect(peakMb).toBeLessThan(330)
+      expect(peakMb).toBeLessThan(360)
     }
   },
 )
